@@ -1,0 +1,34 @@
+//! Embeds `rules/<theme>/*.yml`, so that the program needs no files beside it.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+fn main() -> io::Result<()> {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=rules");
+    let mut files = Vec::new();
+    for theme in sorted(Path::new("rules"))?.into_iter().filter(|p| p.is_dir()) {
+        files.extend(sorted(&theme)?.into_iter().filter(|p| p.extension().is_some_and(|e| e == "yml")));
+    }
+    let rows: String = files.iter().map(|p| row(p)).collect();
+    let table = format!(
+        "/// Path and content of every built-in rule file.\nstatic FILES: &[(&str, &str)] = &[\n{rows}];\n"
+    );
+    let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo gave no OUT_DIR"))?;
+    fs::write(Path::new(&out).join("rules.rs"), table)
+}
+
+fn row(path: &Path) -> String {
+    let name = path.iter().map(|p| p.to_string_lossy()).collect::<Vec<_>>().join("/");
+    format!(
+        "    ({name:?}, include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {:?}))),\n",
+        format!("/{name}")
+    )
+}
+
+fn sorted(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+    paths.sort();
+    Ok(paths)
+}

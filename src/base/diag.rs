@@ -1,0 +1,336 @@
+//! A wrong user file: where it is wrong, what was found, what was expected, what to do next.
+//!
+//! Every kind of fault is one declaration in [`CODES`]; help and documentation are loops over that table.
+//! This module collects and draws; it never decides what is wrong. The only home of annotate-snippets.
+
+use crate::base::near::nearest;
+use annotate_snippets::{
+    AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str as clean,
+};
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A kind of fault.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Code {
+    /// Short and stable: `R001`.
+    pub code: &'static str,
+    /// The name of its example under `tests/bad-rules`.
+    pub slug: &'static str,
+    pub title: &'static str,
+    /// Why it is a fault and how it is mended.
+    pub explanation: &'static str,
+}
+
+macro_rules! codes {
+    ($($id:ident $code:literal $slug:literal $title:literal $explanation:literal;)*) => {
+        $(#[doc = $title] pub static $id: Code =
+            Code { code: $code, slug: $slug, title: $title, explanation: $explanation };)*
+        /// Every kind of fault, sorted by code.
+        pub static CODES: &[&Code] = &[$(&$id),*];
+    };
+}
+
+codes! {
+    FAILED_TEST "R001" "failed-test" "an inline test of a rule fails"
+        "The rule's own example was evaluated exactly as in an audit and the answer was another one than the example expects. Mend the condition or the example; the message says what each test of the condition answered.";
+    BAD_ID "R002" "bad-id" "a rule's id is not well formed"
+        "An id has 3 to 64 small letters, digits and single hyphens and starts with a letter, such as `conversions-too-fast`. It names the pattern that was seen, never the cure.";
+    ID_NOT_FILE_NAME "R003" "id-not-file-name" "a rule's id is not its file's name"
+        "A rule lives in a file of its own that is named `<id>.yml`, so that it is found by its id.";
+    DUPLICATE_ID "R004" "duplicate-id" "two rules have one id"
+        "Reports, lists and protect entries name a rule by its id. Give one of the two another id and file name.";
+    UNKNOWN_SIGNAL "R005" "unknown-signal" "a rule names a signal that does not exist"
+        "Rules read the signals that `clickaudit signals` lists, by their exact names.";
+    WRONG_UNIT "R006" "wrong-unit" "a limit or an example value is not in the unit of its signal"
+        "Limits carry their unit as text: `30%` for a share, `10s`, `5m`, `48h` for durations, `500` or `1.5k` for counts, `12.50` for money, `1.4` for ratios. A number that could mean two things is refused.";
+    OUT_OF_RANGE "R007" "out-of-range" "a limit lies outside the values its signal can take"
+        "Such a test would always or never hold. The message gives the range of the signal.";
+    ONE_LIMIT "R008" "one-limit" "a test has no limit, or more than one"
+        "A test has exactly one of `above`, `below`, `between` and `present`; `present` takes neither a confidence nor a sample size. For two limits write two tests under `all` or `any`.";
+    CONSTANT "R009" "constant-condition" "a condition can never hold, or always holds"
+        "Limits under one `all` exclude each other, a limit sits at the end of the signal's range, or a list of conditions is empty. The rule would be silent for ever or fire on everything.";
+    CONFIDENCE "R010" "confidence" "a confidence that cannot be used"
+        "A confidence lies between 0.5 and 0.9999. The limits of some signals are known at 0.95 only; on these no other confidence can be asked for.";
+    NO_SAMPLE_GUARD "R011" "no-sample-guard" "a blocking rule tests a signal without a minimum sample"
+        "The signal itself asks for no minimum sample. State `min_sample` in the test, so that a handful of rows can never block a source, or mark the rule `deterministic` if one case proves it.";
+    NOT_STABLE "R012" "not-stable" "a rule blocks without being stable"
+        "Only rules with `status: stable` can block. Let an experimental rule hold or watch until it has proved itself.";
+    CLICK_SIDE "R013" "click-side-alone" "a rule would block alone on click-side evidence"
+        "Anyone can send clicks with a rival's ID, so `alone` and `deterministic` need a conversion-side signal in every way the rule can fire.";
+    NOT_BLOCKING "R014" "alone-without-block" "a rule that does not block says that it blocks alone"
+        "`alone` and `deterministic` strengthen `action: block` and mean nothing for another action.";
+    WRONG_FAMILY "R015" "wrong-family" "a rule's family is none of its signals' families"
+        "Two rules of one family count as one piece of evidence; the family therefore follows from the signals that the rule tests.";
+    BAD_GRAIN "R016" "bad-grain" "a rule groups by something that is no column"
+        "`by` lists canonical columns that can make a group, such as `source` or `source` and `campaign`.";
+    NOT_YET "R017" "not-yet" "a key that this version knows but cannot evaluate"
+        "The rule format reserves this key, and this version would have to ignore it. A rule that is silently half evaluated is worse than none: remove the key or use a version that evaluates it.";
+    NO_FIRING_TEST "R018" "no-firing-test" "a stable rule has no test that fires"
+        "A rule that was never seen firing may never fire. Add an example under `tests` with `expect: fires`.";
+    NO_QUIET_TEST "R019" "no-quiet-test" "a blocking rule has no test that does not fire"
+        "Show with an example that the rule leaves an honest source alone, or that it says `unknown` on too little data.";
+    NO_INNOCENT "R020" "no-innocent" "a stable rule names no innocent cause"
+        "Whoever reads the verdict must know what else could explain it. List at least one under `innocent`.";
+    BAD_EXAMPLE "R021" "bad-example" "an example's value is impossible"
+        "An example gives a signal as a value with its unit, as `{x, n}` for a share, as `{value, n}` for a fact or as `{value, n, low, high}` for a value with limits; 0 < n, x at most n, low at most value at most high.";
+    REPLACED_BY "R022" "replaced-by" "a rule that is not retired names its successor"
+        "`replaced_by` belongs to `status: retired` and holds the id of another rule.";
+    SYNTAX "Y001" "yaml-syntax" "the file is not the YAML that is read here"
+        "One document of plain YAML: no anchors, no aliases, at most 32 levels and 4 MiB.";
+    WRONG_SHAPE "Y002" "wrong-shape" "a value has another shape than expected"
+        "For example a list where a text is expected. The message says what was expected and what was found.";
+    UNKNOWN_KEY "Y003" "unknown-key" "a key that the format does not have"
+        "Unknown keys are refused, since a misspelt one would otherwise be silently ignored. Keys that start with `x-` are yours and are not read.";
+    MISSING_KEY "Y004" "missing-key" "a key that is needed is missing"
+        "Add the key; the format's description says what it holds.";
+    DUPLICATE_KEY "Y005" "duplicate-key" "a key stands twice in one mapping"
+        "It would be unclear which of the two holds. Remove one.";
+    UNKNOWN_WORD "Y006" "unknown-word" "a word that is none of the allowed ones"
+        "The value must be one of a fixed list of words; the help lists them.";
+}
+
+/// One fault in one file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Diag {
+    pub code: &'static Code,
+    /// The file as the user named it.
+    pub file: String,
+    /// The file's content, to draw the place.
+    pub text: Option<Arc<str>>,
+    /// Bytes of the content.
+    pub span: Option<Range<usize>>,
+    pub message: String,
+    /// What to do next.
+    pub help: Option<String>,
+}
+
+impl Diag {
+    /// A fault of the whole file.
+    pub fn new(code: &'static Code, file: impl Into<String>, message: impl Into<String>) -> Diag {
+        Diag { code, file: file.into(), text: None, span: None, message: message.into(), help: None }
+    }
+
+    /// Points at bytes of the file's content.
+    pub fn at(mut self, text: &Arc<str>, span: Range<usize>) -> Diag {
+        self.text = Some(Arc::clone(text));
+        self.span = Some(span);
+        self
+    }
+
+    /// Adds what to do next.
+    pub fn help(mut self, help: impl Into<String>) -> Diag {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Line and column, both from 1, the column in characters.
+    pub fn position(&self) -> Option<(usize, usize)> {
+        let (text, span) = self.place()?;
+        let before = &text[..span.start];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        Some((line, column))
+    }
+
+    /// The content and a span inside it, on character boundaries.
+    fn place(&self) -> Option<(&str, Range<usize>)> {
+        let (text, span) = (self.text.as_deref()?, self.span.as_ref()?);
+        let start = floor_boundary(text, span.start);
+        let end = floor_boundary(text, span.end).max(start);
+        Some((text, start..end))
+    }
+}
+
+/// Sorts faults by file, place and code, and drops repetitions.
+pub fn sort(diags: &mut Vec<Diag>) {
+    let key = |d: &Diag| (d.file.clone(), d.span.as_ref().map(|s| (s.start, s.end)), d.code.code);
+    diags.sort_by_cached_key(|d| (key(d), d.message.clone()));
+    diags.dedup();
+}
+
+/// Draws every fault with its place and a caret; ends with one line that counts them.
+pub fn plain(diags: &[Diag]) -> String {
+    render(diags, &Renderer::plain())
+}
+
+/// As [`plain`], with colours for a terminal.
+pub fn coloured(diags: &[Diag]) -> String {
+    render(diags, &Renderer::styled())
+}
+
+/// One JSON object per fault and line.
+pub fn json_lines(diags: &[Diag]) -> String {
+    diags.iter().map(|d| json(d) + "\n").collect()
+}
+
+/// "did you mean `a` or `b`?", or all choices if none is near and they are few.
+pub fn did_you_mean<'a>(name: &str, choices: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let choices: Vec<&str> = choices.into_iter().collect();
+    let near = nearest(name, choices.iter().copied());
+    let quoted = |names: &[&str]| names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>();
+    match (near.len(), choices.len()) {
+        (0, 1..=24) => Some(format!("one of {}", quoted(&choices).join(", "))),
+        (0, _) => None,
+        _ => Some(format!("did you mean {}?", quoted(&near).join(" or "))),
+    }
+}
+
+fn render(diags: &[Diag], renderer: &Renderer) -> String {
+    let mut out: String = diags.iter().map(|d| renderer.render(&[group(d)]) + "\n\n").collect();
+    out = out.replace(is_c1, "\u{fffd}");
+    let files = diags.iter().map(|d| &d.file).collect::<BTreeSet<_>>().len();
+    out + &format!("{} in {}\n", counted(diags.len(), "fault"), counted(files, "file"))
+}
+
+/// Control characters that annotate-snippets lets through and some terminals obey.
+fn is_c1(c: char) -> bool {
+    matches!(c, '\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}')
+}
+
+fn group(diag: &Diag) -> Group<'_> {
+    let title = Level::ERROR.primary_title(clean(&diag.message)).id(diag.code.code);
+    let group = match diag.place() {
+        Some((text, span)) => {
+            let mark = AnnotationKind::Primary.span(visible(text, span));
+            title.element(Snippet::source(text).path(clean(&diag.file)).annotation(mark))
+        }
+        None => title.element(Origin::path(clean(&diag.file))),
+    };
+    match &diag.help {
+        Some(help) => group.element(Level::HELP.message(clean(help))),
+        None => group,
+    }
+}
+
+/// Only the first line of a long span, so that the caret stays readable.
+fn visible(text: &str, span: Range<usize>) -> Range<usize> {
+    let line = text[span.clone()].find('\n').map_or(span.end, |n| span.start + n);
+    span.start..line
+}
+
+fn floor_boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0)
+}
+
+/// `1 fault`, `2 faults`.
+fn counted(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+}
+
+/// The shape of a fault in JSON.
+#[derive(Serialize)]
+struct Json<'a> {
+    code: &'a str,
+    slug: &'a str,
+    file: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<&'a str>,
+}
+
+fn json(diag: &Diag) -> String {
+    let (line, column) = diag.position().unzip();
+    let shape = Json {
+        code: diag.code.code,
+        slug: diag.code.slug,
+        file: &diag.file,
+        line,
+        column,
+        message: &diag.message,
+        help: diag.help.as_deref(),
+    };
+    serde_json::to_string(&shape).expect("text and whole numbers are always JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn diag(text: &str, span: Range<usize>) -> Diag {
+        let message = "there is no signal `ctit_shor_share`";
+        Diag::new(&UNKNOWN_SIGNAL, "rules/a.yml", message)
+            .at(&text.into(), span)
+            .help("did you mean `ctit_short_share`?")
+    }
+
+    #[track_caller]
+    fn check_position(text: &str, at: usize, expected: (usize, usize)) {
+        assert_eq!(diag(text, at..at).position(), Some(expected), "{text:?} {at}");
+    }
+
+    #[test]
+    fn a_fault_is_drawn_with_its_place() {
+        let text = "when:\n  test: {signal: ctit_shor_share, above: 30%}\n";
+        let start = text.find("ctit").expect("in the text");
+        let expected = "\
+error[R005]: there is no signal `ctit_shor_share`
+ --> rules/a.yml:2:18
+  |
+2 |   test: {signal: ctit_shor_share, above: 30%}
+  |                  ^^^^^^^^^^^^^^^
+  |
+  = help: did you mean `ctit_short_share`?
+
+1 fault in 1 file
+";
+        assert_eq!(plain(&[diag(text, start..start + 15)]), expected);
+        assert!(coloured(&[diag(text, start..start + 15)]).contains("\u{1b}["));
+        assert!(plain(&[Diag::new(&SYNTAX, "b.yml", "too long")]).contains("--> b.yml"));
+    }
+
+    #[test]
+    fn positions_count_lines_and_characters_from_one() {
+        check_position("ab\ncd", 0, (1, 1));
+        check_position("ab\ncd", 3, (2, 1));
+        check_position("ab\r\ncd", 5, (2, 2));
+        check_position("éé x", 5, (1, 4));
+        check_position("éé x", 1, (1, 1));
+        check_position("ab", 99, (1, 3));
+    }
+
+    #[test]
+    fn hostile_text_reaches_no_terminal() {
+        let mut hostile = diag("id: \u{1b}[2J\u{9b}31m\u{202e}\r\nx: y", 4..8);
+        hostile.message = "\u{1b}[31m\u{9b}\u{202e}".to_owned();
+        hostile.help = Some("\u{1b}]0;x\u{7}".to_owned());
+        hostile.file = "\u{1b}[2J.yml".to_owned();
+        let bad = |c: char| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c);
+        let out = plain(&[hostile]);
+        assert!(!out.contains(bad), "{out:?}");
+    }
+
+    #[test]
+    fn json_has_one_object_per_line() {
+        let lines = json_lines(&[diag("a: b", 3..4), Diag::new(&SYNTAX, "b.yml", "x")]);
+        let expected = "\
+{\"code\":\"R005\",\"slug\":\"unknown-signal\",\"file\":\"rules/a.yml\",\"line\":1,\"column\":4,\
+\"message\":\"there is no signal `ctit_shor_share`\",\"help\":\"did you mean `ctit_short_share`?\"}
+{\"code\":\"Y001\",\"slug\":\"yaml-syntax\",\"file\":\"b.yml\",\"message\":\"x\"}
+";
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn faults_are_sorted_and_never_repeated() {
+        let mut diags = vec![diag("a: b", 3..4), Diag::new(&SYNTAX, "a.yml", "x"), diag("a: b", 0..1)];
+        diags.push(diags[0].clone());
+        sort(&mut diags);
+        let places: Vec<_> = diags.iter().map(Diag::position).collect();
+        assert_eq!(places, [None, Some((1, 1)), Some((1, 4))]);
+    }
+
+    #[test]
+    fn the_table_of_codes_is_sorted_unique_and_complete() {
+        assert!(CODES.windows(2).all(|w| w[0].code < w[1].code));
+        let slugs: BTreeSet<&str> = CODES.iter().map(|c| c.slug).collect();
+        assert_eq!(slugs.len(), CODES.len());
+        assert!(CODES.iter().all(|c| !c.title.is_empty() && c.explanation.ends_with('.')));
+    }
+}

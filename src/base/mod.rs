@@ -1,0 +1,14 @@
+//! What every stage speaks: columns, units, money, text from data, statistics, diagnostics, errors.
+//! Imports nothing of ours.
+
+pub mod column;
+pub mod diag;
+pub mod error;
+pub mod money;
+pub mod near;
+pub mod stats;
+pub mod symbol;
+pub mod text;
+pub mod time;
+pub mod unit;
+pub mod yaml;

@@ -1,0 +1,126 @@
+//! Pure functions on numbers: intervals and tails. The only module that names `statrs`.
+//!
+//! Formulas are those of Brown, Cai, DasGupta 2001 (Wilson) and order statistics (binomial ranks); what
+//! statrs 0.19 gets wrong is not used here.
+
+use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Normal, Poisson};
+
+/// The upper quantile of the standard normal for a two-sided confidence: 0.95 gives 1.96.
+///
+/// `confidence` lies in 0..1, ends excluded.
+pub fn z(confidence: f64) -> f64 {
+    Normal::standard().inverse_cdf(0.5 + confidence / 2.0)
+}
+
+/// Wilson score limits of `x` successes in `n` trials; `n` is at least 1.
+pub fn wilson(x: u64, n: u64, confidence: f64) -> (f64, f64) {
+    let (n, z) = (n as f64, z(confidence));
+    let p = x as f64 / n;
+    let scale = 1.0 + z * z / n;
+    let centre = (p + z * z / (2.0 * n)) / scale;
+    let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt() / scale;
+    let low = if x == 0 { 0.0 } else { (centre - half).max(0.0) };
+    let high = if p == 1.0 { 1.0 } else { (centre + half).min(1.0) };
+    (low, high)
+}
+
+/// Probability of at most `x` events where `mean` are expected.
+pub fn poisson_at_most(x: u64, mean: f64) -> f64 {
+    if mean <= 0.0 {
+        return 1.0;
+    }
+    Poisson::new(mean).map_or(1.0, |d| d.cdf(x))
+}
+
+/// A sample as sorted distinct values with their counts.
+pub type Counted = [(i64, u64)];
+
+/// Size of a counted sample.
+pub fn size(sample: &Counted) -> u64 {
+    sample.iter().map(|&(_, c)| c).sum()
+}
+
+/// The value at 0-based `rank` of a counted sample; the last one beyond the end.
+fn at_rank(sample: &Counted, rank: u64) -> i64 {
+    let mut seen = 0;
+    for &(value, count) in sample {
+        seen += count;
+        if rank < seen {
+            return value;
+        }
+    }
+    sample.last().map_or(0, |&(v, _)| v)
+}
+
+/// The `p` quantile by linear interpolation between order statistics, with its 95 % limits from binomial
+/// ranks (Conover, Practical Nonparametric Statistics, 3.2). `None` for an empty sample.
+pub fn quantile(sample: &Counted, p: f64) -> Option<(f64, f64, f64)> {
+    let n = size(sample);
+    if n == 0 {
+        return None;
+    }
+    let position = p * (n - 1) as f64;
+    let (below, above) = (at_rank(sample, position as u64), at_rank(sample, position.ceil() as u64));
+    let value = below as f64 + (above - below) as f64 * position.fract();
+    let ranks = Binomial::new(p, n).expect("p is a probability");
+    let low = at_rank(sample, ranks.inverse_cdf(0.025).saturating_sub(1)) as f64;
+    let high = at_rank(sample, ranks.inverse_cdf(0.975)) as f64;
+    Some((value, low.min(value), high.max(value)))
+}
+
+/// Entropy in nats of counts, with its sampling variance `(Σ p ln² p − H²) / n`. `None` for no counts.
+pub fn entropy(counts: &Counted) -> Option<(f64, f64)> {
+    let n = size(counts) as f64;
+    if n == 0.0 {
+        return None;
+    }
+    let shares = counts.iter().filter(|&&(_, c)| c > 0).map(|&(_, c)| c as f64 / n);
+    let (h, square) = shares.fold((0.0, 0.0), |(h, s), p| (h - p * p.ln(), s + p * p.ln() * p.ln()));
+    Some((h, ((square - h * h) / n).max(0.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(actual: f64, expected: f64) {
+        assert!((actual - expected).abs() < 1e-6 * expected.abs().max(1.0), "{actual} is not {expected}");
+    }
+
+    /// Golden values: Brown, Cai, DasGupta's formula evaluated independently.
+    #[test]
+    fn wilson_golden() {
+        let (low, high) = wilson(3, 50, 0.95);
+        close(low, 0.020615);
+        close(high, 0.162171);
+        let (low, high) = wilson(0, 40, 0.95);
+        close(low, 0.0);
+        close(high, 0.087622);
+        assert_eq!(wilson(40, 40, 0.95).1, 1.0);
+    }
+
+    #[test]
+    fn poisson_golden() {
+        close(poisson_at_most(0, 2.0), (-2.0f64).exp());
+        close(poisson_at_most(2, 1.0), 2.5 * (-1.0f64).exp());
+        close(poisson_at_most(5, 0.0), 1.0);
+    }
+
+    #[test]
+    fn quantiles_interpolate_between_order_statistics() {
+        let sample: Vec<(i64, u64)> = (1..=10).map(|v| (v, 1)).collect();
+        let (median, low, high) = quantile(&sample, 0.5).expect("not empty");
+        close(median, 5.5);
+        assert!((1.0..=3.0).contains(&low) && (8.0..=10.0).contains(&high), "{low} {high}");
+        assert_eq!(quantile(&[], 0.5), None);
+        close(quantile(&[(7, 1)], 0.95).expect("one").0, 7.0);
+        close(quantile(&[(1, 3), (2, 1)], 0.5).expect("four").0, 1.0);
+    }
+
+    #[test]
+    fn entropy_of_even_hours_is_the_logarithm_of_their_number() {
+        let even: Vec<(i64, u64)> = (0..24).map(|h| (h, 10)).collect();
+        close(entropy(&even).expect("counts").0, 24f64.ln());
+        close(entropy(&[(3, 5)]).expect("counts").0, 0.0);
+    }
+}

@@ -1,0 +1,288 @@
+//! Points in time: microseconds since 1970 in UTC, read in the declared format and zone, never guessed.
+
+use chrono::{DateTime, Datelike, LocalResult, NaiveDate, NaiveDateTime, TimeZone};
+use chrono_tz::Tz;
+use std::str::FromStr;
+
+pub const SECOND: i64 = 1_000_000;
+pub const HOUR: i64 = 3_600 * SECOND;
+pub const DAY: i64 = 24 * HOUR;
+
+/// 2000-01-01 and 2100-01-01: nothing the field exports lies outside.
+const EARLIEST: i64 = 946_684_800 * SECOND;
+const LATEST: i64 = 4_102_444_800 * SECOND;
+
+/// How a time column is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TimeFormat {
+    /// `2026-03-02 13:05:09`, with `T`, fraction, offset or `Z`, or without seconds or time of day.
+    Iso,
+    /// Seconds since 1970.
+    EpochS,
+    /// Milliseconds since 1970.
+    EpochMs,
+    /// A chrono pattern such as `%Y-%m-%d %I:%M:%S %p`.
+    Pattern(String),
+}
+
+impl FromStr for TimeFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "iso" => Ok(TimeFormat::Iso),
+            "epoch_s" => Ok(TimeFormat::EpochS),
+            "epoch_ms" => Ok(TimeFormat::EpochMs),
+            pattern if pattern.contains('%') => Ok(TimeFormat::Pattern(pattern.to_owned())),
+            other => Err(format!(
+                "`{other}` is no time format; expected iso, epoch_s, epoch_ms or a pattern such as `%d/%m/%Y %H:%M:%S`"
+            )),
+        }
+    }
+}
+
+/// The zone that local times are in and days are cut in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Zone(Tz);
+
+impl Zone {
+    pub const UTC: Zone = Zone(Tz::UTC);
+
+    /// The IANA name.
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+
+    /// Day number since 1970 and hour of the day of a point in time, in this zone.
+    pub fn day_and_hour(self, micros: i64) -> (i32, u8) {
+        let local = if self.0 == Tz::UTC { micros } else { micros + self.offset(micros) };
+        (local.div_euclid(DAY) as i32, (local.rem_euclid(DAY) / HOUR) as u8)
+    }
+
+    fn offset(self, micros: i64) -> i64 {
+        use chrono::Offset;
+        let utc = DateTime::from_timestamp_micros(micros).unwrap_or_default().naive_utc();
+        i64::from(self.0.offset_from_utc_datetime(&utc).fix().local_minus_utc()) * SECOND
+    }
+
+    /// A local time as UTC. A time that happens twice is the earlier one; a time that the clock skips is
+    /// the moment it skips to. A log must not become unreadable twice a year.
+    pub fn to_utc(self, local: i64) -> i64 {
+        if self.0 == Tz::UTC {
+            return local;
+        }
+        let naive = DateTime::from_timestamp_micros(local).unwrap_or_default().naive_utc();
+        match self.0.from_local_datetime(&naive) {
+            LocalResult::Single(t) | LocalResult::Ambiguous(t, _) => t.timestamp_micros(),
+            LocalResult::None => local - self.offset(local - DAY),
+        }
+    }
+}
+
+impl FromStr for Zone {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Tz::from_str(text).map(Zone).map_err(|_| {
+            let near = crate::base::near::nearest(text, chrono_tz::TZ_VARIANTS.iter().map(|z| z.name()));
+            match near.as_slice() {
+                [] => format!("`{text}` is no time zone; expected an IANA name such as Europe/Berlin or UTC"),
+                names => format!("`{text}` is no time zone; did you mean {}?", names.join(" or ")),
+            }
+        })
+    }
+}
+
+/// Why a text is no usable time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeFault {
+    Unreadable,
+    OutOfRange,
+}
+
+/// Reads one time column.
+#[derive(Clone, Debug)]
+pub struct TimeReader {
+    pub format: TimeFormat,
+    pub zone: Zone,
+}
+
+impl TimeReader {
+    /// Microseconds since 1970 in UTC.
+    ///
+    /// # Errors
+    /// The text does not fit the format, or lies before 2000 or after 2099.
+    pub fn read(&self, text: &[u8]) -> Result<i64, TimeFault> {
+        let text = text.trim_ascii();
+        let micros = match &self.format {
+            TimeFormat::Iso => self.iso(text),
+            TimeFormat::EpochS => epoch(text, SECOND),
+            TimeFormat::EpochMs => epoch(text, 1_000),
+            TimeFormat::Pattern(pattern) => self.pattern(text, pattern),
+        };
+        in_range(micros.ok_or(TimeFault::Unreadable)?)
+    }
+
+    fn iso(&self, text: &[u8]) -> Option<i64> {
+        let (local, rest) = iso_local(text)?;
+        match rest {
+            b"" => Some(self.zone.to_utc(local)),
+            b"Z" | b"z" | b" UTC" => Some(local),
+            _ => Some(local - iso_offset(rest)?),
+        }
+    }
+
+    fn pattern(&self, text: &[u8], pattern: &str) -> Option<i64> {
+        let text = std::str::from_utf8(text).ok()?;
+        if let Ok(with_zone) = DateTime::parse_from_str(text, pattern) {
+            return Some(with_zone.timestamp_micros());
+        }
+        let naive = NaiveDateTime::parse_from_str(text, pattern)
+            .or_else(|_| NaiveDate::parse_from_str(text, pattern).map(|d| d.and_time(chrono::NaiveTime::MIN)))
+            .ok()?;
+        Some(self.zone.to_utc(naive.and_utc().timestamp_micros()))
+    }
+}
+
+/// Refuses a point in time outside 2000..2100.
+pub fn in_range(micros: i64) -> Result<i64, TimeFault> {
+    if (EARLIEST..LATEST).contains(&micros) { Ok(micros) } else { Err(TimeFault::OutOfRange) }
+}
+
+fn epoch(text: &[u8], scale: i64) -> Option<i64> {
+    let number: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    number.checked_mul(scale)
+}
+
+fn digits(text: &[u8]) -> Option<i64> {
+    let all = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    all.then(|| text.iter().fold(0, |n, d| n * 10 + i64::from(d - b'0')))
+}
+
+/// Local microseconds of `YYYY-MM-DD[ T]HH:MM[:SS[.f]]` or `YYYY-MM-DD`, and what follows.
+fn iso_local(text: &[u8]) -> Option<(i64, &[u8])> {
+    let day = civil_day(text.get(..10)?)?;
+    let Some(separator) = text.get(10) else { return Some((day * DAY, b"")) };
+    if !matches!(separator, b' ' | b'T') {
+        return None;
+    }
+    let colon = text[11..].iter().position(|&b| b == b':').filter(|&at| at <= 2)? + 11;
+    let (hour, minute) = (digits(&text[11..colon])?, digits(text.get(colon + 1..colon + 3)?)?);
+    let (second, micros, rest) = iso_seconds(&text[colon + 3..])?;
+    let valid = hour < 24 && minute < 60 && second < 60;
+    valid.then_some((day * DAY + hour * HOUR + (minute * 60 + second) * SECOND + micros, rest))
+}
+
+/// Seconds and fraction of `:SS[.f]`, if they are there, and what follows.
+fn iso_seconds(text: &[u8]) -> Option<(i64, i64, &[u8])> {
+    let Some((b':', after)) = text.split_first() else { return Some((0, 0, text)) };
+    let second = digits(after.get(..2)?)?;
+    let Some((b'.', fraction)) = after[2..].split_first() else { return Some((second, 0, &after[2..])) };
+    let length = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
+    let micros = fraction[..length].iter().take(6).fold(0, |n, d| n * 10 + i64::from(d - b'0'));
+    let scale = 10i64.pow(6u32.saturating_sub(length as u32));
+    (length > 0).then_some((second, micros * scale, &fraction[length..]))
+}
+
+/// Microseconds of `+02:00`, `-0530` or `+02`.
+fn iso_offset(text: &[u8]) -> Option<i64> {
+    let (sign, rest) = match text.split_first()? {
+        (b'+', rest) => (1, rest),
+        (b'-', rest) => (-1, rest),
+        _ => return None,
+    };
+    let (hours, minutes) = match rest.len() {
+        2 => (digits(rest)?, 0),
+        4 => (digits(&rest[..2])?, digits(&rest[2..])?),
+        5 if rest[2] == b':' => (digits(&rest[..2])?, digits(&rest[3..])?),
+        _ => return None,
+    };
+    (hours <= 14 && minutes < 60).then_some(sign * (hours * HOUR + minutes * 60 * SECOND))
+}
+
+/// Days since 1970 of `YYYY-MM-DD`.
+fn civil_day(text: &[u8]) -> Option<i64> {
+    if text[4] != b'-' || text[7] != b'-' {
+        return None;
+    }
+    let (year, month, day) = (digits(&text[..4])?, digits(&text[5..7])?, digits(&text[8..10])?);
+    let lengths = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let valid = (1..=12).contains(&month) && (1..=lengths[month as usize - 1]).contains(&day);
+    valid.then(|| days_from_civil(year, month, day))
+}
+
+fn leap(year: i64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+/// Howard Hinnant's `days_from_civil`.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year - era * 400;
+    let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// `2026-03-02T13:05:09Z` of a point in time; the fraction is left out.
+pub fn show(micros: i64) -> String {
+    DateTime::from_timestamp_micros(micros).unwrap_or_default().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// `2026-03-02` of a day number since 1970.
+pub fn show_day(day: i32) -> String {
+    let date = NaiveDate::from_ymd_opt(1970, 1, 1).unwrap_or_default() + chrono::Days::new(day.max(0) as u64);
+    format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(format: &str, zone: &str, text: &str, expected: Result<&str, TimeFault>) {
+        let reader = TimeReader { format: format.parse().unwrap(), zone: zone.parse().unwrap() };
+        let actual = reader.read(text.as_bytes()).map(show);
+        assert_eq!(actual, expected.map(str::to_owned), "{format} {zone} {text}");
+    }
+
+    #[test]
+    fn reads_every_declared_format() {
+        check("iso", "UTC", "2026-03-02 13:05:09", Ok("2026-03-02T13:05:09Z"));
+        check("iso", "UTC", " 2026-03-02T13:05:09.123456Z ", Ok("2026-03-02T13:05:09Z"));
+        check("iso", "UTC", "2026-03-02T13:05:09+02:00", Ok("2026-03-02T11:05:09Z"));
+        check("iso", "UTC", "2017-11-07 9:30", Ok("2017-11-07T09:30:00Z"));
+        check("iso", "UTC", "2026-03-02", Ok("2026-03-02T00:00:00Z"));
+        check("epoch_s", "UTC", "1772456709", Ok("2026-03-02T13:05:09Z"));
+        check("epoch_ms", "UTC", "1772456709000", Ok("2026-03-02T13:05:09Z"));
+        check("%Y-%m-%d %I:%M:%S %p", "UTC", "2025-12-18 12:52:23 AM", Ok("2025-12-18T00:52:23Z"));
+        check("%d/%m/%Y", "UTC", "18/12/2025", Ok("2025-12-18T00:00:00Z"));
+    }
+
+    #[test]
+    fn refuses_what_is_no_time() {
+        for text in ["", "yesterday", "2026-13-02 00:00:00", "2026-02-29", "2026-03-02 24:00:00", "2026-03-02 10"] {
+            check("iso", "UTC", text, Err(TimeFault::Unreadable));
+        }
+        check("iso", "UTC", "1999-12-31 23:59:59", Err(TimeFault::OutOfRange));
+        check("iso", "UTC", "9999-01-01 00:00:00", Err(TimeFault::OutOfRange));
+        check("epoch_s", "UTC", "1772456709000", Err(TimeFault::OutOfRange));
+    }
+
+    /// The clock change must neither lose a row nor stop the run.
+    #[test]
+    fn local_times_at_the_clock_change() {
+        check("iso", "Europe/Berlin", "2026-07-01 12:00:00", Ok("2026-07-01T10:00:00Z"));
+        check("iso", "Europe/Berlin", "2026-10-25 02:30:00", Ok("2026-10-25T00:30:00Z"));
+        check("iso", "Europe/Berlin", "2026-03-29 02:30:00", Ok("2026-03-29T01:30:00Z"));
+        check("iso", "Australia/Lord_Howe", "2026-10-04 02:15:00", Ok("2026-10-03T15:45:00Z"));
+    }
+
+    #[test]
+    fn days_are_cut_in_the_zone() {
+        let micros = TimeReader { format: TimeFormat::Iso, zone: Zone::UTC }.read(b"2026-03-02 23:30:00").unwrap();
+        assert_eq!(show_day(Zone::UTC.day_and_hour(micros).0), "2026-03-02");
+        let berlin: Zone = "Europe/Berlin".parse().unwrap();
+        assert_eq!(berlin.day_and_hour(micros).1, 0);
+        assert_eq!(show_day(berlin.day_and_hour(micros).0), "2026-03-03");
+    }
+}

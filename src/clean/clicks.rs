@@ -1,0 +1,161 @@
+//! Click rows that share an ID or, where there is none, their whole content.
+//!
+//! One click is one ID at one time from one source. The same click exported twice is a duplicate row and
+//! counted once; the same ID at another time or from another source is a reused ID: both clicks count.
+
+use crate::base::column::Col;
+use crate::base::error::Result;
+use crate::ingest::{Batch, Field, Table, key};
+use hashbrown::HashMap;
+use std::collections::HashSet;
+use std::sync::Arc;
+use xxhash_rust::xxh3::Xxh3;
+
+/// What is known of repeated click rows.
+#[derive(Default)]
+pub struct ClickDuplicates {
+    /// Keys of click IDs that stand in more than one row.
+    pub repeated: Arc<HashSet<u64>>,
+    /// Of the rows with a repeated ID, those that count: by [`click_content`], how often.
+    pub keep: HashMap<u64, u32>,
+    /// Keys of IDs that more than one click uses.
+    pub reused: HashSet<u64>,
+    /// Rows that do not count.
+    pub dropped: u64,
+    /// IDs that stand under more than one source.
+    pub conflicts: u64,
+    /// Keys of rows without an ID that stand more than once, and how often.
+    pub identical: HashMap<u64, u32>,
+}
+
+/// A click row with a repeated ID.
+struct Row {
+    id: Box<str>,
+    time: i64,
+    source: u64,
+    content: u64,
+}
+
+/// Finds the repeated IDs of all clicks and settles which of their rows count.
+///
+/// # Errors
+/// The clicks cannot be read.
+pub fn duplicates(clicks: &Table, fields: &[Field]) -> Result<ClickDuplicates> {
+    let repeated: HashSet<u64> = repeated(clicks, Field::Key(Col::ClickId))?.into_keys().collect();
+    let identical = repeated_rows(clicks)?;
+    let mut found = ClickDuplicates { repeated: Arc::new(repeated), identical, ..Default::default() };
+    if !found.repeated.is_empty() {
+        let rows = rows_of(clicks, &found.repeated, fields)?;
+        settle(rows, &mut found);
+    }
+    Ok(found)
+}
+
+fn repeated_rows(clicks: &Table) -> Result<HashMap<u64, u32>> {
+    let has_rows_without_id = clicks.parts.iter().any(|p| p.layout.row_key);
+    if has_rows_without_id { repeated(clicks, Field::Row) } else { Ok(HashMap::new()) }
+}
+
+/// The keys that stand more than once, with their number. All keys are held, eight bytes each.
+fn repeated(clicks: &Table, field: Field) -> Result<HashMap<u64, u32>> {
+    let mut keys: Vec<u64> = Vec::new();
+    clicks.scan(&[field], None, &mut |batch| {
+        if let Some(column) = batch.keys(field) {
+            keys.extend(column.iter().flatten());
+        }
+        Ok(())
+    })?;
+    keys.sort_unstable();
+    let runs = keys.chunk_by(|a, b| a == b).filter(|run| run.len() > 1);
+    Ok(runs.map(|run| (run[0], run.len() as u32)).collect())
+}
+
+fn rows_of(clicks: &Table, keys: &Arc<HashSet<u64>>, fields: &[Field]) -> Result<Vec<Row>> {
+    let mut wanted = fields.to_vec();
+    wanted.push(Field::Value(Col::ClickId));
+    let mut rows = Vec::new();
+    clicks.scan(&wanted, Some(keys), &mut |batch| {
+        let (Some(ids), Some(times)) = (batch.texts(Col::ClickId), batch.integers(Col::ClickTime)) else {
+            return Ok(());
+        };
+        let sources = [Col::TrafficSource, Col::Source].map(|c| batch.texts(c));
+        let contents = Contents::new(batch, fields);
+        for row in 0..batch.len() {
+            let Some(id) = ids.get(row) else { continue };
+            let mut source = Xxh3::new();
+            for column in sources.iter().flatten() {
+                source.update(column.get(row).unwrap_or_default().as_bytes());
+                source.update(&[0]);
+            }
+            let time = times.get(row).unwrap_or_default();
+            rows.push(Row { id: id.into(), time, source: source.digest(), content: contents.of(row) });
+        }
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+/// Of the rows of one ID, time and source one counts: the one with the largest content.
+fn settle(mut rows: Vec<Row>, found: &mut ClickDuplicates) {
+    rows.sort_unstable_by(|a, b| {
+        (&a.id, a.time, a.source, b.content).cmp(&(&b.id, b.time, b.source, a.content))
+    });
+    for of_id in rows.chunk_by(|a, b| a.id == b.id) {
+        let clicks = of_id.chunk_by(|a, b| (a.time, a.source) == (b.time, b.source));
+        let mut sources: Vec<u64> = of_id.iter().map(|r| r.source).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        found.conflicts += u64::from(sources.len() > 1);
+        let mut count = 0;
+        for click in clicks {
+            *found.keep.entry(click[0].content).or_default() += 1;
+            found.dropped += click.len() as u64 - 1;
+            count += 1;
+        }
+        if count > 1 {
+            found.reused.insert(key(of_id[0].id.as_bytes()));
+        }
+    }
+}
+
+/// Hashes of the wanted fields of a batch's rows: equal for rows that no measure can tell apart.
+pub struct Contents<'a> {
+    texts: Vec<&'a polars::prelude::StringChunked>,
+    integers: Vec<polars::prelude::Int64Chunked>,
+    keys: Vec<&'a polars::prelude::UInt64Chunked>,
+}
+
+/// The contents of a batch by these fields.
+pub fn click_content<'a>(batch: &'a Batch, fields: &[Field]) -> Contents<'a> {
+    Contents::new(batch, fields)
+}
+
+impl<'a> Contents<'a> {
+    fn new(batch: &'a Batch, fields: &[Field]) -> Contents<'a> {
+        let values = || fields.iter().filter_map(|f| match f {
+            Field::Value(col) => Some(*col),
+            _ => None,
+        });
+        Contents {
+            texts: values().filter_map(|c| batch.texts(c)).collect(),
+            integers: values().filter_map(|c| batch.integers(c)).collect(),
+            keys: fields.iter().filter_map(|f| batch.keys(*f)).collect(),
+        }
+    }
+
+    /// The hash of one row.
+    pub fn of(&self, row: usize) -> u64 {
+        let mut hash = Xxh3::new();
+        for column in &self.texts {
+            hash.update(column.get(row).unwrap_or("\u{0}").as_bytes());
+            hash.update(&[0]);
+        }
+        for column in &self.integers {
+            hash.update(&column.get(row).unwrap_or(i64::MIN).to_le_bytes());
+        }
+        for column in &self.keys {
+            hash.update(&column.get(row).unwrap_or(0).to_le_bytes());
+        }
+        hash.digest()
+    }
+}

@@ -1,0 +1,223 @@
+//! Conversion rows as values, and the latest row of each conversion ID.
+
+use super::vocabulary::{EventFacts, OTHER_EVENT, Status, event};
+use crate::base::column::{COLUMNS, Col, Kind};
+use crate::base::error::Result;
+use crate::base::symbol::{Symbol, Symbols};
+use crate::ingest::{Batch, Field, Intake, Mapping, StatusMeans, key};
+use polars::prelude::{Int64Chunked, StringChunked};
+use std::collections::BTreeMap;
+use xxhash_rust::xxh3::Xxh3;
+
+/// An ID with its key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Id {
+    pub key: u64,
+    pub text: Box<str>,
+}
+
+impl Id {
+    fn new(text: &str) -> Id {
+        Id { key: key(text.as_bytes()), text: text.into() }
+    }
+}
+
+/// One conversion row. Times are UTC microseconds, amounts micro-units.
+#[derive(Clone, Debug)]
+pub struct Conversion {
+    pub conversion_id: Option<Id>,
+    pub transaction_id: Option<Id>,
+    pub click_id: Option<Id>,
+    pub event: Symbol,
+    pub facts: EventFacts,
+    pub once: bool,
+    pub status: Status,
+    pub time: i64,
+    pub click_time: Option<i64>,
+    pub status_time: Option<i64>,
+    pub payout: Option<i64>,
+    pub revenue: Option<i64>,
+    pub ip: Option<u64>,
+    /// The text columns asked for, in the order asked.
+    pub carried: Vec<Symbol>,
+    /// An earlier state of this conversion was approved: it was paid before it was taken back.
+    pub was_approved: bool,
+    /// Newest conversion in the row's file.
+    as_of: i64,
+    /// Hash of the whole row.
+    content: u64,
+}
+
+impl Conversion {
+    /// The row's content, to break ties.
+    pub fn content(&self) -> u64 {
+        self.content
+    }
+
+    /// Which of two states of one conversion is the later: status time, then the file's newest row, then
+    /// the status rank, then content.
+    pub fn recency(&self) -> (i64, i64, Status, u64) {
+        (self.status_time.unwrap_or(self.time), self.as_of, self.status, self.content)
+    }
+}
+
+/// All conversion rows.
+pub struct Read {
+    pub rows: Vec<Conversion>,
+    pub unknown_statuses: BTreeMap<String, u64>,
+}
+
+/// Reads every conversion row of the intake; in a combined export those that have a conversion time.
+///
+/// # Errors
+/// The intake cannot be read.
+pub fn read(intake: &Intake, carried: &[Col], symbols: &mut Symbols) -> Result<Read> {
+    let table = if intake.combined { &intake.clicks } else { &intake.conversions };
+    let fields: Vec<Field> = COLUMNS.iter().map(|c| Field::Value(c.id)).chain([Field::Key(Col::Ip)]).collect();
+    let mut read = Read { rows: Vec::new(), unknown_statuses: BTreeMap::new() };
+    table.scan(&fields, None, &mut |batch| {
+        let columns = Columns::of(batch, carried);
+        let newest = intake.files[batch.part.file].spans.get(&Col::ConversionTime).map_or(0, |s| s.1);
+        let mut words = Words { mapping: &intake.mapping, symbols, unknown: &mut read.unknown_statuses };
+        for row in 0..batch.len() {
+            read.rows.extend(columns.row(row, newest, &mut words));
+        }
+        Ok(())
+    })?;
+    Ok(read)
+}
+
+/// The columns of a batch that conversions are made of.
+struct Columns<'a> {
+    texts: Vec<(Col, &'a StringChunked)>,
+    integers: Vec<(Col, Int64Chunked)>,
+    ips: Option<&'a polars::prelude::UInt64Chunked>,
+    carried: Vec<Option<&'a StringChunked>>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(batch: &'a Batch, carried: &[Col]) -> Columns<'a> {
+        let textual = |c: &Col| matches!(c.kind(), Kind::Text | Kind::Key);
+        let all = || COLUMNS.iter().map(|c| c.id);
+        Columns {
+            texts: all().filter(textual).filter_map(|c| Some((c, batch.texts(c)?))).collect(),
+            integers: all().filter(|c| !textual(c)).filter_map(|c| Some((c, batch.integers(c)?))).collect(),
+            ips: batch.keys(Field::Key(Col::Ip)),
+            carried: carried.iter().map(|c| batch.texts(*c)).collect(),
+        }
+    }
+
+    fn text(&self, col: Col, row: usize) -> Option<&'a str> {
+        self.texts.iter().find(|(c, _)| *c == col).and_then(|(_, column)| column.get(row))
+    }
+
+    fn integer(&self, col: Col, row: usize) -> Option<i64> {
+        self.integers.iter().find(|(c, _)| *c == col).and_then(|(_, column)| column.get(row))
+    }
+
+    fn row(&self, row: usize, as_of: i64, words: &mut Words) -> Option<Conversion> {
+        let time = self.integer(Col::ConversionTime, row)?;
+        let (event_name, facts, status) = words.read(self.text(Col::Event, row), self.text(Col::Status, row));
+        let id = |col| self.text(col, row).map(Id::new);
+        Some(Conversion {
+            conversion_id: id(Col::ConversionId),
+            transaction_id: id(Col::TransactionId),
+            click_id: id(Col::ClickId),
+            once: words.once(&event_name, &facts),
+            event: words.symbols.of(&event_name),
+            facts,
+            status,
+            time,
+            click_time: self.integer(Col::ClickTime, row),
+            status_time: self.integer(Col::StatusTime, row),
+            payout: self.integer(Col::Payout, row),
+            revenue: self.integer(Col::Revenue, row),
+            ip: self.ips.and_then(|k| k.get(row)),
+            carried: self.carried.iter().map(|c| words.symbols.of_option(c.and_then(|c| c.get(row)))).collect(),
+            was_approved: false,
+            as_of,
+            content: self.content(row),
+        })
+    }
+
+    fn content(&self, row: usize) -> u64 {
+        let mut hash = Xxh3::new();
+        for (col, column) in &self.texts {
+            if let Some(text) = column.get(row) {
+                hash.update(&[*col as u8]);
+                hash.update(text.as_bytes());
+                hash.update(&[0]);
+            }
+        }
+        for (col, column) in &self.integers {
+            if let Some(value) = column.get(row) {
+                hash.update(&[*col as u8]);
+                hash.update(&value.to_le_bytes());
+            }
+        }
+        hash.digest()
+    }
+}
+
+/// Turns an export's words into the field's.
+struct Words<'a> {
+    mapping: &'a Mapping,
+    symbols: &'a mut Symbols,
+    unknown: &'a mut BTreeMap<String, u64>,
+}
+
+impl Words<'_> {
+    fn read(&mut self, event_word: Option<&str>, status_word: Option<&str>) -> (String, EventFacts, Status) {
+        match self.mapping.status_means {
+            StatusMeans::Status => {
+                let (name, facts) = self.event(event_word.unwrap_or("conversion"));
+                (name, facts, status_word.map_or(Status::Approved, |w| self.status(w)))
+            }
+            StatusMeans::Event => {
+                let word = status_word.or(event_word).unwrap_or("conversion");
+                let (name, facts) = self.event(word);
+                let declared = self.mapping.statuses.get(&word.trim().to_lowercase());
+                (name, facts, declared.map_or(Status::Approved, |w| Status::of(w)))
+            }
+        }
+    }
+
+    fn event(&self, word: &str) -> (String, EventFacts) {
+        let mapped = self.mapping.events.get(&word.trim().to_lowercase());
+        let (name, facts) = event(mapped.map_or(word, String::as_str));
+        if name.is_empty() { ("conversion".to_owned(), OTHER_EVENT) } else { (name, facts) }
+    }
+
+    fn status(&mut self, word: &str) -> Status {
+        let mapped = self.mapping.statuses.get(&word.trim().to_lowercase());
+        let status = Status::of(mapped.map_or(word, String::as_str));
+        if status == Status::Unknown && (self.unknown.len() < 100 || self.unknown.contains_key(word)) {
+            *self.unknown.entry(word.to_owned()).or_default() += 1;
+        }
+        status
+    }
+
+    fn once(&self, name: &str, facts: &EventFacts) -> bool {
+        self.mapping.once.as_ref().map_or(facts.once, |once| once.contains(name))
+    }
+}
+
+/// Keeps the latest row of each conversion ID; rows without one are all kept.
+pub fn latest(mut rows: Vec<Conversion>, duplicates: &mut BTreeMap<&'static str, u64>) -> Vec<Conversion> {
+    rows.sort_unstable_by(|a, b| {
+        (&a.conversion_id, a.recency()).cmp(&(&b.conversion_id, b.recency()))
+    });
+    let mut kept: Vec<Conversion> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match kept.last_mut() {
+            Some(earlier) if row.conversion_id.is_some() && earlier.conversion_id == row.conversion_id => {
+                let reason = if earlier.content == row.content { "same_row" } else { "status_update" };
+                *duplicates.entry(reason).or_default() += 1;
+                let was_approved = earlier.was_approved || earlier.status == Status::Approved;
+                *earlier = Conversion { was_approved, ..row };
+            }
+            _ => kept.push(row),
+        }
+    }
+    kept
+}

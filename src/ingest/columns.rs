@@ -1,0 +1,282 @@
+//! Which columns a file's rows become, and the builder that appends one validated row at a time.
+//!
+//! A row is checked as a whole before any of it is appended: a frame never holds half a row.
+
+use super::mapping::{Mapping, Shape, SideMapping};
+use super::reject::Reason;
+use super::value;
+use crate::base::column::{Col, Kind};
+use crate::base::error::Result;
+use polars::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+/// A column of the intake: a canonical one, or the 64-bit key of one, or of a whole row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Field {
+    Value(Col),
+    /// xxh3 of a key column's text: for joining and counting. Collisions are settled on the text.
+    Key(Col),
+    /// xxh3 of all mapped values of a row that has no click ID.
+    Row,
+}
+
+impl Field {
+    /// The column's name in the intake.
+    pub fn name(self) -> PlSmallStr {
+        match self {
+            Field::Value(col) => PlSmallStr::from_static(col.name()),
+            Field::Key(col) => PlSmallStr::from_string(format!("{}_key", col.name())),
+            Field::Row => PlSmallStr::from_static("row_key"),
+        }
+    }
+}
+
+/// The 64-bit key of an ID, address or user agent: XXH3 with seed 0.
+pub fn key(text: &[u8]) -> u64 {
+    xxh3_64(text)
+}
+
+/// What a file's fields become.
+pub struct Layout {
+    pub shape: Shape,
+    /// Fields of the header.
+    pub width: usize,
+    pub multiline: bool,
+    pub side: SideMapping,
+    /// Mapped columns and where they stand, in the order of [`Col`].
+    pub places: BTreeMap<Col, usize>,
+    pub constants: BTreeMap<Col, String>,
+    pub currency: Option<String>,
+    pub rates: BTreeMap<String, i64>,
+    /// Rows carry a key of their content because they have no click ID.
+    pub row_key: bool,
+    /// Names of all columns of a Parquet export, in its order; empty for text.
+    pub headers: Vec<String>,
+}
+
+impl Layout {
+    /// The layout of a file whose columns stand at `places`.
+    ///
+    /// # Errors
+    /// None today; a mapping that contradicts itself would be one.
+    pub fn new(shape: Shape, mapping: &Mapping, places: BTreeMap<Col, usize>, width: usize) -> Result<Layout> {
+        let side = mapping.side(shape).clone();
+        let constants: BTreeMap<Col, String> =
+            side.constants.iter().filter(|(c, _)| !places.contains_key(c)).map(|(c, v)| (*c, v.clone())).collect();
+        let row_key = matches!(shape, Shape::Clicks | Shape::Combined) && !places.contains_key(&Col::ClickId);
+        Ok(Layout {
+            shape,
+            width,
+            multiline: side.multiline,
+            places,
+            constants,
+            currency: mapping.currency.clone(),
+            rates: mapping.rates.clone(),
+            row_key,
+            headers: Vec::new(),
+            side,
+        })
+    }
+
+    /// The canonical columns that rows of this file have.
+    pub fn columns(&self) -> BTreeSet<Col> {
+        self.places.keys().chain(self.constants.keys()).copied().collect()
+    }
+
+    /// The name in a Parquet export of a canonical column.
+    pub fn header_of(&self, col: Col) -> Option<&str> {
+        self.places.get(&col).and_then(|&at| self.headers.get(at)).map(String::as_str)
+    }
+
+    /// The column that must not be empty in any row.
+    pub fn time_column(&self) -> Option<Col> {
+        match self.shape {
+            Shape::Clicks | Shape::Combined => Some(Col::ClickTime),
+            Shape::Conversions => Some(Col::ConversionTime),
+            Shape::Costs => Some(Col::Day),
+            Shape::Report => None,
+        }
+    }
+
+    /// The rate of a row's currency: `None` if it is ours or none is declared.
+    ///
+    /// # Errors
+    /// A currency other than ours that has no rate.
+    pub fn rate(&self, currency: &str) -> std::result::Result<Option<i64>, Reason> {
+        match &self.currency {
+            Some(ours) if !ours.eq_ignore_ascii_case(currency) => {
+                let rate = self.rates.get(&currency.to_uppercase());
+                rate.copied().map(Some).ok_or(Reason::CurrencyWithoutRate)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+enum Slot {
+    Text(StringChunkedBuilder),
+    Key(StringChunkedBuilder, PrimitiveChunkedBuilder<UInt64Type>),
+    Integer(PrimitiveChunkedBuilder<Int64Type>),
+}
+
+struct Cell {
+    col: Col,
+    at: usize,
+    slot: Slot,
+    /// The row's parsed value, for integer columns.
+    parsed: Option<i64>,
+}
+
+/// Collects rows of one chunk.
+pub struct RowBuilder<'a> {
+    layout: &'a Layout,
+    cells: Vec<Cell>,
+    currency_at: Option<usize>,
+    row_keys: Vec<u64>,
+    currencies: BTreeSet<String>,
+    last_currency: Vec<u8>,
+    rows: usize,
+}
+
+impl<'a> RowBuilder<'a> {
+    /// An empty builder with room for about `capacity` rows.
+    pub fn new(layout: &'a Layout, capacity: usize) -> RowBuilder<'a> {
+        let cell = |(&col, &at): (&Col, &usize)| Cell { col, at, slot: slot(col, capacity), parsed: None };
+        RowBuilder {
+            layout,
+            cells: layout.places.iter().filter(|(c, _)| **c != Col::Currency).map(cell).collect(),
+            currency_at: layout.places.get(&Col::Currency).copied(),
+            row_keys: Vec::new(),
+            currencies: BTreeSet::new(),
+            last_currency: Vec::new(),
+            rows: 0,
+        }
+    }
+
+    /// Appends a record whose text is known to be UTF-8 and whose width is right.
+    ///
+    /// # Errors
+    /// Why the row is rejected; nothing of it is kept then.
+    pub fn push(&mut self, record: &csv::ByteRecord) -> std::result::Result<(), Reason> {
+        self.parse(record)?;
+        let rate = self.currency(record)?;
+        let has_row_key = self.layout.row_key;
+        let mut hash = Xxh3::new();
+        for cell in &mut self.cells {
+            let text = &record[cell.at];
+            if has_row_key {
+                hash.update(text);
+                hash.update(&[0]);
+            }
+            cell.append(text, &self.layout.side, rate);
+        }
+        if has_row_key {
+            self.row_keys.push(hash.digest());
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// Parses every integer column and checks every key, so that a fault leaves no trace.
+    fn parse(&mut self, record: &csv::ByteRecord) -> std::result::Result<(), Reason> {
+        let time_column = self.layout.time_column();
+        for cell in &mut self.cells {
+            let text = &record[cell.at];
+            match cell.slot {
+                Slot::Integer(_) => cell.parsed = value::integer(cell.col.kind(), text, &self.layout.side)?,
+                Slot::Key(..) if memchr::memchr(0, text).is_some() => return Err(Reason::NulInKey),
+                _ => {}
+            }
+            if time_column == Some(cell.col) && cell.parsed.is_none() {
+                return Err(Reason::NoTime);
+            }
+        }
+        Ok(())
+    }
+
+    /// The rate of the row's currency; remembers which currencies there are.
+    fn currency(&mut self, record: &csv::ByteRecord) -> std::result::Result<Option<i64>, Reason> {
+        let Some(at) = self.currency_at else { return Ok(None) };
+        let text = record[at].trim_ascii();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let code = String::from_utf8_lossy(text).to_uppercase();
+        let rate = self.layout.rate(&code)?;
+        if self.last_currency != text && self.currencies.len() < 50 {
+            self.last_currency = text.to_vec();
+            self.currencies.insert(code);
+        }
+        Ok(rate)
+    }
+
+    /// The currencies seen, upper case.
+    pub fn take_currencies(&mut self) -> BTreeSet<String> {
+        std::mem::take(&mut self.currencies)
+    }
+
+    /// The rows as a frame.
+    pub fn finish(self) -> DataFrame {
+        let rows = self.rows;
+        let mut columns: Vec<Column> = self.cells.into_iter().flat_map(Cell::finish).collect();
+        for (col, text) in self.layout.constants.iter().filter(|(c, _)| **c != Col::Currency) {
+            columns.push(Column::new_scalar(PlSmallStr::from_static(col.name()), Scalar::from(PlSmallStr::from(text.as_str())), rows));
+        }
+        if self.layout.row_key {
+            columns.push(Series::new(Field::Row.name(), self.row_keys).into());
+        }
+        DataFrame::new(rows, columns).expect("all columns have one length and different names")
+    }
+}
+
+fn slot(col: Col, capacity: usize) -> Slot {
+    let name = Field::Value(col).name();
+    match col.kind() {
+        Kind::Text => Slot::Text(StringChunkedBuilder::new(name, capacity)),
+        Kind::Key => Slot::Key(
+            StringChunkedBuilder::new(name, capacity),
+            PrimitiveChunkedBuilder::new(Field::Key(col).name(), capacity),
+        ),
+        Kind::Time | Kind::Money | Kind::Count | Kind::Flag => {
+            Slot::Integer(PrimitiveChunkedBuilder::new(name, capacity))
+        }
+    }
+}
+
+impl Cell {
+    fn append(&mut self, text: &[u8], side: &SideMapping, rate: Option<i64>) {
+        match &mut self.slot {
+            Slot::Text(texts) => texts.append_option(present(text, side)),
+            Slot::Key(texts, keys) => {
+                let text = present(text, side);
+                texts.append_option(text);
+                keys.append_option(text.map(|t| key(t.as_bytes())));
+            }
+            Slot::Integer(values) => {
+                let ours = |v| match (self.col.kind(), rate) {
+                    (Kind::Money, Some(rate)) => value::exchanged(v, rate),
+                    _ => v,
+                };
+                values.append_option(self.parsed.map(ours));
+            }
+        }
+    }
+
+    fn finish(self) -> Vec<Column> {
+        match self.slot {
+            Slot::Text(texts) => vec![texts.finish().into_column()],
+            Slot::Key(texts, keys) => vec![texts.finish().into_column(), keys.finish().into_column()],
+            Slot::Integer(values) if self.col.kind() == Kind::Time => {
+                vec![values.finish().into_datetime(TimeUnit::Microseconds, None).into_column()]
+            }
+            Slot::Integer(values) => vec![values.finish().into_column()],
+        }
+    }
+}
+
+/// A text field, unless it says nothing. The whole record was checked to be UTF-8, and fields are cut at
+/// ASCII marks.
+fn present<'t>(text: &'t [u8], side: &SideMapping) -> Option<&'t str> {
+    if value::is_null(text, side) { None } else { std::str::from_utf8(text).ok() }
+}

@@ -1,0 +1,458 @@
+//! What the columns of an export are called and how their text is read: presets and the user's mapping file.
+//!
+//! A mapping is loose while it is YAML ([`MappingFile`]) and strict afterwards ([`Mapping`]). Types, zones and
+//! perspective come from here and are never guessed from the data.
+
+use crate::base::column::{Col, Kind};
+use crate::base::error::{Error, Result};
+use crate::base::money::SCALE;
+use crate::base::time::{TimeFormat, TimeReader, Zone};
+use crate::base::near::nearest;
+use crate::base::unit::Unit;
+use crate::base::yaml;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Which side of the audit a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Shape {
+    Clicks,
+    Conversions,
+    /// Click rows with conversion columns.
+    Combined,
+    /// Already aggregated rows.
+    Report,
+    /// Cost by day and key.
+    Costs,
+}
+
+impl Shape {
+    pub const ALL: [Shape; 5] =
+        [Shape::Clicks, Shape::Conversions, Shape::Combined, Shape::Report, Shape::Costs];
+
+    /// The word of the command line, the mapping file and the reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Shape::Clicks => "clicks",
+            Shape::Conversions => "conversions",
+            Shape::Combined => "combined",
+            Shape::Report => "report",
+            Shape::Costs => "costs",
+        }
+    }
+
+    /// The columns without which such a file says nothing.
+    pub fn required(self) -> &'static [Col] {
+        match self {
+            Shape::Clicks => &[Col::ClickTime],
+            Shape::Conversions => &[Col::ConversionTime],
+            Shape::Combined => &[Col::ClickTime, Col::ConversionTime],
+            Shape::Report => &[Col::Clicks],
+            Shape::Costs => &[Col::Day, Col::Cost],
+        }
+    }
+}
+
+/// Who looks at the money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Perspective {
+    /// Affiliate or agency: cost is the cost of clicks, revenue is the payout received.
+    Buyer,
+    /// Cost is the payout paid (and clicks bought), revenue comes from the advertiser.
+    Network,
+    /// Cost is the payout paid, revenue is the customer's value.
+    Advertiser,
+}
+
+impl Perspective {
+    pub const ALL: [Perspective; 3] = [Perspective::Buyer, Perspective::Network, Perspective::Advertiser];
+
+    /// The word of the command line and the reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Perspective::Buyer => "buyer",
+            Perspective::Network => "network",
+            Perspective::Advertiser => "advertiser",
+        }
+    }
+}
+
+/// How far a transaction ID is unique.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TransactionScope {
+    /// Unique within one click only.
+    Click,
+    /// Unique within one affiliate network.
+    Network,
+    Global,
+}
+
+/// Whether the status column holds a status or names the event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StatusMeans {
+    Status,
+    Event,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(untagged)]
+enum Names {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Names {
+    fn list(&self) -> Vec<String> {
+        match self {
+            Names::One(name) => vec![name.clone()],
+            Names::Many(names) => names.clone(),
+        }
+    }
+}
+
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct SideFile {
+    columns: BTreeMap<String, Names>,
+    constants: BTreeMap<String, String>,
+    time_format: Option<String>,
+    time_zone: Option<String>,
+    delimiter: Option<String>,
+    decimal: Option<String>,
+    thousands: Option<String>,
+    multiline: Option<bool>,
+    nulls: Option<Vec<String>>,
+}
+
+/// A mapping as it stands in YAML: a preset, a user's file, or the `mapping:` section of a project file.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MappingFile {
+    name: Option<String>,
+    about: Option<String>,
+    preset: Option<String>,
+    perspective: Option<Perspective>,
+    currency: Option<String>,
+    rates: BTreeMap<String, String>,
+    status_means: Option<StatusMeans>,
+    statuses: BTreeMap<String, String>,
+    events: BTreeMap<String, String>,
+    once: Option<Vec<String>>,
+    main_event: Option<String>,
+    hit_type: Option<String>,
+    join: Option<String>,
+    transaction_scope: Option<TransactionScope>,
+    attribution_window: Option<String>,
+    drops_orphans: Option<bool>,
+    drops_duplicates: Option<bool>,
+    export_limits: Option<Vec<u64>>,
+    columns: BTreeMap<String, Names>,
+    time_format: Option<String>,
+    time_zone: Option<String>,
+    delimiter: Option<String>,
+    decimal: Option<String>,
+    thousands: Option<String>,
+    clicks: SideFile,
+    conversions: SideFile,
+    combined: SideFile,
+    report: SideFile,
+    costs: SideFile,
+}
+
+/// The built-in presets: file text by name.
+pub const PRESETS: &[(&str, &str)] = &[
+    ("generic", include_str!("presets/generic.yml")),
+    ("talkingdata", include_str!("presets/talkingdata.yml")),
+];
+
+/// How one file's text becomes columns.
+#[derive(Clone, Debug)]
+pub struct SideMapping {
+    /// Candidate headers of each canonical column, first wins; `true` where the user named them.
+    pub columns: BTreeMap<Col, (Vec<String>, bool)>,
+    pub constants: BTreeMap<Col, String>,
+    pub time: TimeReader,
+    pub delimiter: Option<u8>,
+    pub decimal: u8,
+    pub thousands: Option<u8>,
+    pub multiline: bool,
+    pub nulls: BTreeSet<String>,
+}
+
+/// What an export is and means, after validation.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    pub name: String,
+    pub perspective: Option<Perspective>,
+    pub currency: Option<String>,
+    /// Micro-units of the report's currency for one unit of another.
+    pub rates: BTreeMap<String, i64>,
+    pub status_means: StatusMeans,
+    /// The export's own status words, lower case, by canonical name.
+    pub statuses: BTreeMap<String, String>,
+    pub events: BTreeMap<String, String>,
+    pub once: Option<BTreeSet<String>>,
+    pub main_event: Option<String>,
+    pub hit_type: Option<String>,
+    pub transaction_scope: Option<TransactionScope>,
+    pub attribution_window_s: f64,
+    pub drops_orphans: bool,
+    pub drops_duplicates: bool,
+    pub export_limits: Vec<u64>,
+    sides: BTreeMap<Shape, SideMapping>,
+}
+
+impl Mapping {
+    /// The preset `generic`, overlaid by the preset the file or `preset` names, overlaid by the file.
+    ///
+    /// # Errors
+    /// An unknown preset, column, format or zone, with the nearest names.
+    pub fn build(preset: Option<&str>, user: Option<MappingFile>) -> Result<Mapping> {
+        let user = user.unwrap_or_default();
+        let name = preset.or(user.preset.as_deref()).unwrap_or("generic");
+        let base = preset_file(name)?;
+        strict(name, &base, &user)
+    }
+
+    /// The part of the mapping for files of this shape.
+    pub fn side(&self, shape: Shape) -> &SideMapping {
+        &self.sides[&shape]
+    }
+}
+
+/// Reads a user's mapping file.
+///
+/// # Errors
+/// Unreadable files and every fault in them, with line and column.
+pub fn load(path: &Path) -> Result<MappingFile> {
+    let text = std::fs::read_to_string(path).map_err(|e| Error::reading(path, e))?;
+    yaml::load(&text, &path.display().to_string()).map_err(|faults| {
+        Error::usage(format!("{} is no valid mapping\n{}", path.display(), crate::base::diag::render(&faults, false)))
+    })
+}
+
+fn preset_file(name: &str) -> Result<MappingFile> {
+    let text = PRESETS.iter().find(|(n, _)| *n == name).map(|(_, text)| text).ok_or_else(|| {
+        let names: Vec<&str> = PRESETS.iter().map(|(n, _)| *n).collect();
+        Error::usage(format!("there is no preset `{name}`; there are {}", names.join(", ")))
+    })?;
+    yaml::load(text, name).map_err(|faults| Error::usage(crate::base::diag::render(&faults, false)))
+}
+
+fn strict(name: &str, base: &MappingFile, user: &MappingFile) -> Result<Mapping> {
+    let pick = |u: &Option<String>, b: &Option<String>| u.clone().or_else(|| b.clone());
+    let window = pick(&user.attribution_window, &base.attribution_window);
+    let mut mapping = Mapping {
+        name: user.name.clone().unwrap_or_else(|| name.to_owned()),
+        perspective: user.perspective.or(base.perspective),
+        currency: pick(&user.currency, &base.currency),
+        rates: rates(&user.rates)?,
+        status_means: user.status_means.or(base.status_means).unwrap_or(StatusMeans::Status),
+        statuses: merged(&base.statuses, &user.statuses),
+        events: merged(&base.events, &user.events),
+        once: user.once.as_ref().or(base.once.as_ref()).map(|o| o.iter().cloned().collect()),
+        main_event: pick(&user.main_event, &base.main_event),
+        hit_type: pick(&user.hit_type, &base.hit_type),
+        transaction_scope: user.transaction_scope.or(base.transaction_scope),
+        attribution_window_s: seconds(window.as_deref().unwrap_or("30d"))?,
+        drops_orphans: user.drops_orphans.or(base.drops_orphans).unwrap_or(false),
+        drops_duplicates: user.drops_duplicates.or(base.drops_duplicates).unwrap_or(false),
+        export_limits: user.export_limits.clone().or(base.export_limits.clone()).unwrap_or_default(),
+        sides: BTreeMap::new(),
+    };
+    for shape in Shape::ALL {
+        mapping.sides.insert(shape, side_mapping(shape, base, user)?);
+    }
+    if let Some(join) = &user.join {
+        apply_join(&mut mapping, join)?;
+    }
+    Ok(mapping)
+}
+
+fn merged(base: &BTreeMap<String, String>, user: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    base.iter().chain(user).map(|(k, v)| (k.to_lowercase(), v.clone())).collect()
+}
+
+fn rates(texts: &BTreeMap<String, String>) -> Result<BTreeMap<String, i64>> {
+    let read = |(code, text): (&String, &String)| {
+        let rate = text.parse::<f64>().ok().filter(|r| r.is_finite() && *r > 0.0 && *r < 1e6);
+        rate.map(|r| (code.to_uppercase(), (r * SCALE as f64).round() as i64)).ok_or_else(|| {
+            Error::usage(format!("`{text}` is no rate for {code}; expected a positive number such as 1.08"))
+        })
+    };
+    texts.iter().map(read).collect()
+}
+
+/// A duration such as `30d` in seconds.
+///
+/// # Errors
+/// What was found and what was expected.
+pub fn seconds(text: &str) -> Result<f64> {
+    Unit::Seconds.parse(text).map_err(|fault| Error::usage(fault.to_string()))
+}
+
+fn side_of(file: &MappingFile, shape: Shape) -> &SideFile {
+    match shape {
+        Shape::Clicks => &file.clicks,
+        Shape::Conversions => &file.conversions,
+        Shape::Combined => &file.combined,
+        Shape::Report => &file.report,
+        Shape::Costs => &file.costs,
+    }
+}
+
+fn side_mapping(shape: Shape, base: &MappingFile, user: &MappingFile) -> Result<SideMapping> {
+    let (b, u) = (side_of(base, shape), side_of(user, shape));
+    let mut columns = BTreeMap::new();
+    for (names, by_user) in [(&base.columns, false), (&b.columns, false), (&user.columns, true), (&u.columns, true)] {
+        for (canonical, headers) in names {
+            columns.insert(column(canonical)?, (headers.list(), by_user));
+        }
+    }
+    let mut constants = BTreeMap::new();
+    for (canonical, value) in b.constants.iter().chain(&u.constants) {
+        constants.insert(column(canonical)?, value.clone());
+    }
+    let pick = |choices: [&Option<String>; 4]| choices.into_iter().find_map(Clone::clone);
+    let format = pick([&u.time_format, &user.time_format, &b.time_format, &base.time_format]);
+    let zone = pick([&u.time_zone, &user.time_zone, &b.time_zone, &base.time_zone]);
+    let nulls = u.nulls.clone().or(b.nulls.clone());
+    Ok(SideMapping {
+        columns,
+        constants,
+        time: TimeReader {
+            format: format.as_deref().unwrap_or("iso").parse::<TimeFormat>().map_err(Error::usage)?,
+            zone: zone.as_deref().unwrap_or("UTC").parse::<Zone>().map_err(Error::usage)?,
+        },
+        delimiter: mark("delimiter", pick([&u.delimiter, &user.delimiter, &b.delimiter, &base.delimiter]))?,
+        decimal: mark("decimal", pick([&u.decimal, &user.decimal, &b.decimal, &base.decimal]))?.unwrap_or(b'.'),
+        thousands: mark("thousands", pick([&u.thousands, &user.thousands, &b.thousands, &base.thousands]))?,
+        multiline: u.multiline.or(b.multiline).unwrap_or(false),
+        nulls: nulls.map_or_else(default_nulls, |n| n.into_iter().collect()),
+    })
+}
+
+fn default_nulls() -> BTreeSet<String> {
+    ["null", "NULL", "\\N"].into_iter().map(str::to_owned).collect()
+}
+
+fn mark(what: &str, text: Option<String>) -> Result<Option<u8>> {
+    match text.as_deref() {
+        None => Ok(None),
+        Some("tab" | "\t") => Ok(Some(b'\t')),
+        Some(one) if one.len() == 1 => Ok(Some(one.as_bytes()[0])),
+        Some(other) => Err(Error::usage(format!("`{other}` is no {what}; expected one character or `tab`"))),
+    }
+}
+
+/// The canonical column of this name.
+fn column(name: &str) -> Result<Col> {
+    Col::of(name).ok_or_else(|| {
+        let near = nearest(name, crate::base::column::COLUMNS.iter().map(|c| c.name));
+        let hint = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) };
+        Error::usage(format!("`{name}` is no canonical column{hint}"))
+    })
+}
+
+/// `conversions.sub1 = clicks.click_id`: the header that holds the click's ID on each side.
+fn apply_join(mapping: &mut Mapping, join: &str) -> Result<()> {
+    let bad = || {
+        Error::usage(format!("`{join}` is no join; expected `conversions.HEADER = clicks.HEADER`"))
+    };
+    let (left, right) = join.split_once('=').ok_or_else(bad)?;
+    for end in [left.trim(), right.trim()] {
+        let (side, header) = end.split_once('.').ok_or_else(bad)?;
+        let shape = [Shape::Clicks, Shape::Conversions].into_iter().find(|s| s.word() == side).ok_or_else(bad)?;
+        let side = mapping.sides.get_mut(&shape).expect("every shape has a side");
+        let headers = Col::of(header).filter(|c| c.kind() == Kind::Key).and_then(|c| side.columns.get(&c).cloned());
+        let headers = headers.unwrap_or_else(|| (vec![header.to_owned()], true));
+        side.columns.insert(Col::ClickId, headers);
+    }
+    Ok(())
+}
+
+/// A header as it is compared: lower case, spaces, dots and dashes as underscores.
+pub fn normalise(header: &str) -> String {
+    let plain = header.trim().trim_start_matches('\u{feff}').to_lowercase();
+    plain.chars().map(|c| if matches!(c, ' ' | '.' | '-') { '_' } else { c }).collect()
+}
+
+impl SideMapping {
+    /// Where each mapped column stands among `headers`.
+    ///
+    /// # Errors
+    /// A header that the user named and that is not there, one that is there twice, or a required column
+    /// that nothing is mapped to; with the nearest names.
+    pub fn place(&self, shape: Shape, path: &Path, headers: &[String]) -> Result<BTreeMap<Col, usize>> {
+        let mut places = BTreeMap::new();
+        for (&col, (candidates, by_user)) in &self.columns {
+            let found = candidates.iter().find_map(|c| position(headers, c));
+            match found {
+                Some(at) => {
+                    refuse_twice(path, headers, at)?;
+                    places.insert(col, at);
+                }
+                None if *by_user => return Err(missing(path, &candidates.join(" or "), headers)),
+                None => {}
+            }
+        }
+        for required in shape.required() {
+            if !places.contains_key(required) && !self.constants.contains_key(required) {
+                return Err(missing_column(shape, path, *required, self, headers));
+            }
+        }
+        Ok(places)
+    }
+}
+
+fn position(headers: &[String], name: &str) -> Option<usize> {
+    let wanted = normalise(name);
+    headers.iter().position(|h| h == name).or_else(|| headers.iter().position(|h| normalise(h) == wanted))
+}
+
+fn refuse_twice(path: &Path, headers: &[String], at: usize) -> Result<()> {
+    if headers.iter().filter(|h| **h == headers[at]).count() < 2 {
+        return Ok(());
+    }
+    let name = &headers[at];
+    Err(Error::input(format!("{}: the header `{}` stands there twice", path.display(), shown(name)))
+        .help("give each column a name of its own, or leave the surplus one out of the export"))
+}
+
+fn missing(path: &Path, wanted: &str, headers: &[String]) -> Error {
+    let near = nearest(wanted, headers.iter().map(String::as_str));
+    let hint = if near.is_empty() {
+        format!("the columns are {}", list(headers))
+    } else {
+        format!("did you mean {}?", list(&near))
+    };
+    Error::input(format!("{}: there is no column `{wanted}`", path.display())).help(hint)
+}
+
+fn missing_column(shape: Shape, path: &Path, col: Col, side: &SideMapping, headers: &[String]) -> Error {
+    let expected = side.columns.get(&col).map_or_else(|| col.name().to_owned(), |(names, _)| names.join(", "));
+    let near = nearest(col.name(), headers.iter().map(String::as_str));
+    let guess = if near.is_empty() { String::new() } else { format!(" (nearest: {})", list(&near)) };
+    Error::input(format!(
+        "{}: a {} file needs a column for {} ({}); expected one of: {expected}; found: {}{guess}",
+        path.display(),
+        shape.word(),
+        col,
+        col.decl().summary,
+        list(headers)
+    ))
+    .help(format!("name it in a mapping file: `{}: {{columns: {{{col}: YOUR_HEADER}}}}` with --map FILE", shape.word()))
+}
+
+fn list<S: AsRef<str>>(names: &[S]) -> String {
+    let shown: Vec<String> = names.iter().take(40).map(|n| shown(n.as_ref())).collect();
+    shown.join(", ")
+}
+
+fn shown(header: &str) -> String {
+    crate::base::text::Text::new(header).term(60)
+}

@@ -1,0 +1,272 @@
+//! Exports in, typed rows out: the intake.
+//!
+//! Text goes through one strict reader into Parquet, Parquet exports are scanned where they lie; either way
+//! every row becomes typed columns or a reject with file, line and reason. Types come from the mapping,
+//! never from inference.
+
+pub mod columns;
+pub mod mapping;
+mod open;
+mod parquet;
+mod reject;
+mod table;
+mod text;
+mod value;
+
+pub use columns::{Field, key};
+pub use mapping::{Mapping, Perspective, Shape, StatusMeans, TransactionScope};
+pub use reject::{REASONS, Reason, Reject, Rejects};
+pub use table::{Batch, Table};
+
+use crate::base::column::Col;
+use crate::base::error::{Error, Result};
+use open::Packing;
+use parquet::IntakeWriter;
+use polars::prelude::DataFrame;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use table::Part;
+use tempfile::TempDir;
+
+/// The files of one audit, by shape; every entry is a path or a pattern.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    pub files: BTreeMap<Shape, Vec<String>>,
+}
+
+/// What became of one file.
+#[derive(Debug)]
+pub struct FileLedger {
+    pub path: PathBuf,
+    pub shape: Shape,
+    /// BLAKE3 of the file's bytes, hexadecimal.
+    pub digest: String,
+    /// Rows read: used, rejected and duplicate.
+    pub rows: u64,
+    pub rejects: Rejects,
+    /// The earlier file with the same bytes; this one's rows are all duplicates then.
+    pub duplicate_of: Option<usize>,
+    pub repeated_headers: u64,
+    pub currencies: BTreeSet<String>,
+    /// First and last value of each time column.
+    pub spans: BTreeMap<Col, (i64, i64)>,
+    /// The file ends inside a record.
+    pub truncated: bool,
+    /// The file has exactly as many rows as its exporter gives at most.
+    pub at_export_limit: bool,
+}
+
+/// All rows of an audit, typed, and what became of every file.
+pub struct Intake {
+    pub clicks: Table,
+    pub conversions: Table,
+    pub report: Table,
+    pub costs: Table,
+    /// Clicks and conversions stand in one row.
+    pub combined: bool,
+    pub files: Vec<FileLedger>,
+    pub mapping: Mapping,
+    /// The currency of all amounts, if any was declared or seen.
+    pub currency: Option<String>,
+    _folder: TempDir,
+}
+
+impl Intake {
+    /// First and last value of a time column over all files.
+    pub fn span(&self, col: Col) -> Option<(i64, i64)> {
+        let spans = self.files.iter().filter(|f| f.duplicate_of.is_none()).filter_map(|f| f.spans.get(&col));
+        spans.copied().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// Whether any file of this shape was given.
+    pub fn has(&self, shape: Shape) -> bool {
+        self.files.iter().any(|f| f.shape == shape)
+    }
+}
+
+/// Reads all files into the intake, a folder in the system's temporary directory that goes with the value.
+///
+/// # Errors
+/// A file that is missing, damaged or lacks a needed column; several currencies without rates.
+pub fn ingest(inputs: &Inputs, mapping: Mapping, threads: usize) -> Result<Intake> {
+    let folder = tempfile::Builder::new().prefix("clickaudit-").tempdir();
+    let folder = folder.map_err(|e| Error::writing(&std::env::temp_dir(), e))?;
+    let mut intake = Intake {
+        clicks: Table::default(),
+        conversions: Table::default(),
+        report: Table::default(),
+        costs: Table::default(),
+        combined: false,
+        files: Vec::new(),
+        mapping,
+        currency: None,
+        _folder: folder,
+    };
+    for (&shape, patterns) in &inputs.files {
+        for path in expand(patterns)? {
+            intake.add(&path, shape, threads)?;
+        }
+    }
+    intake.currency = one_currency(&intake)?;
+    Ok(intake)
+}
+
+/// The files that paths and patterns name, sorted, each once.
+fn expand(patterns: &[String]) -> Result<BTreeSet<PathBuf>> {
+    let mut paths = BTreeSet::new();
+    for pattern in patterns {
+        let literal = Path::new(pattern);
+        if literal.exists() || !pattern.contains(['*', '?', '[']) {
+            paths.insert(literal.to_owned());
+            continue;
+        }
+        let matches = glob::glob(pattern).map_err(|e| Error::usage(format!("`{pattern}` is no file pattern")).because(e))?;
+        let found: Vec<PathBuf> = matches.filter_map(std::result::Result::ok).collect();
+        if found.is_empty() {
+            return Err(Error::input(format!("no file fits the pattern {pattern}")).help("check the folder and the name"));
+        }
+        paths.extend(found);
+    }
+    Ok(paths)
+}
+
+fn one_currency(intake: &Intake) -> Result<Option<String>> {
+    if intake.mapping.currency.is_some() {
+        return Ok(intake.mapping.currency.clone());
+    }
+    let seen: BTreeSet<&String> = intake.files.iter().flat_map(|f| &f.currencies).collect();
+    match seen.into_iter().collect::<Vec<_>>().as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some((*one).clone())),
+        several => {
+            let codes: Vec<String> = several.iter().take(10).map(|c| crate::base::text::Text::new(c.as_str()).term(8)).collect();
+            Err(Error::input(format!("the amounts are in several currencies: {}", codes.join(", ")))
+                .help("say which one to report in with --currency, and give `rates:` in the mapping"))
+        }
+    }
+}
+
+impl Intake {
+    fn add(&mut self, path: &Path, shape: Shape, threads: usize) -> Result<()> {
+        let packing = open::packing(path)?;
+        let digest = digest(path)?;
+        let same = self.files.iter().position(|f| f.shape == shape && f.digest == digest);
+        if let Some(same) = same {
+            self.files.push(self.files[same].again(path, same));
+            return Ok(());
+        }
+        let file = self.files.len();
+        let (mut ledger, part) = match packing {
+            Packing::Parquet => self.add_parquet(path, shape, file)?,
+            _ => self.add_text(path, shape, packing, file, threads)?,
+        };
+        ledger.digest = digest;
+        ledger.at_export_limit = self.mapping.export_limits.contains(&ledger.rows);
+        self.files.push(ledger);
+        self.table(shape).parts.extend(part);
+        self.combined |= shape == Shape::Combined;
+        Ok(())
+    }
+
+    fn table(&mut self, shape: Shape) -> &mut Table {
+        match shape {
+            Shape::Clicks | Shape::Combined => &mut self.clicks,
+            Shape::Conversions => &mut self.conversions,
+            Shape::Report => &mut self.report,
+            Shape::Costs => &mut self.costs,
+        }
+    }
+
+    fn add_text(
+        &self,
+        path: &Path,
+        shape: Shape,
+        packing: Packing,
+        file: usize,
+        threads: usize,
+    ) -> Result<(FileLedger, Option<Part>)> {
+        let target = self._folder.path().join(format!("{file:04}-{}.parquet", shape.word()));
+        let mut writer = IntakeWriter::new(target.clone());
+        let mut ledger = FileLedger::new(path, shape);
+        let (summary, layout) = text::read(path, packing, shape, &self.mapping, threads, &mut |frame: &DataFrame| {
+            ledger.see(frame);
+            writer.write(frame)
+        })?;
+        ledger.rows = summary.rows;
+        ledger.rejects = summary.rejects;
+        ledger.currencies = summary.currencies;
+        ledger.truncated = summary.truncated;
+        ledger.repeated_headers = summary.repeated_headers;
+        let written = writer.finish()?;
+        Ok((ledger, written.then_some(Part { path: target, layout, direct: false, file })))
+    }
+
+    fn add_parquet(&self, path: &Path, shape: Shape, file: usize) -> Result<(FileLedger, Option<Part>)> {
+        let layout = parquet::layout(path, shape, &self.mapping)?;
+        let mut ledger = FileLedger::new(path, shape);
+        let summary = parquet::validate(path, &layout, &mut |frame| ledger.see(frame))?;
+        ledger.rows = summary.rows;
+        ledger.rejects = summary.rejects;
+        ledger.currencies = summary.currencies;
+        Ok((ledger, Some(Part { path: path.to_owned(), layout, direct: true, file })))
+    }
+}
+
+impl FileLedger {
+    fn new(path: &Path, shape: Shape) -> FileLedger {
+        FileLedger {
+            path: path.to_owned(),
+            shape,
+            digest: String::new(),
+            rows: 0,
+            rejects: Rejects::default(),
+            duplicate_of: None,
+            repeated_headers: 0,
+            currencies: BTreeSet::new(),
+            spans: BTreeMap::new(),
+            truncated: false,
+            at_export_limit: false,
+        }
+    }
+
+    /// The ledger of a second file with the same bytes.
+    fn again(&self, path: &Path, same: usize) -> FileLedger {
+        FileLedger { rows: self.rows, duplicate_of: Some(same), digest: self.digest.clone(), ..FileLedger::new(path, self.shape) }
+    }
+
+    /// Widens the spans by the times of a frame.
+    fn see(&mut self, frame: &DataFrame) {
+        for col in [Col::ClickTime, Col::ConversionTime] {
+            let Ok(column) = frame.column(&Field::Value(col).name()) else { continue };
+            let physical = column.as_materialized_series().to_physical_repr().into_owned();
+            let Ok(values) = physical.i64() else { continue };
+            let Some((low, high)) = values.iter().flatten().fold(None, widened) else { continue };
+            let span = self.spans.entry(col).or_insert((low, high));
+            *span = (span.0.min(low), span.1.max(high));
+        }
+    }
+}
+
+fn widened(span: Option<(i64, i64)>, value: i64) -> Option<(i64, i64)> {
+    Some(span.map_or((value, value), |(low, high)| (low.min(value), high.max(value))))
+}
+
+fn digest(path: &Path) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    let mut file = std::fs::File::open(path).map_err(|e| Error::reading(path, e))?;
+    std::io::copy(&mut file, &mut Hashing(&mut hasher)).map_err(|e| Error::reading(path, e))?;
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+struct Hashing<'a>(&'a mut blake3::Hasher);
+
+impl std::io::Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

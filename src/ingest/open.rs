@@ -1,0 +1,130 @@
+//! Opens a text export: plain, gzip or zstd, told apart by their first bytes and never by their name.
+//!
+//! Refuses what would otherwise be read as garbage (UTF-16, CR-only line ends, empty files) and stops a
+//! compressed bomb before it fills anything.
+
+use crate::base::error::{Error, Result};
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// The most bytes one file may unpack to.
+const UNPACKED_CAP: u64 = 1 << 40;
+
+/// A compressed file may unpack to this many times its size once it is past [`RATIO_FREE`] bytes.
+const RATIO_CAP: u64 = 400;
+const RATIO_FREE: u64 = 256 << 20;
+
+/// How a file is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    Plain,
+    Gzip,
+    Zstd,
+    Parquet,
+}
+
+/// The packing that the first bytes of a file tell.
+///
+/// # Errors
+/// A path that is missing, a directory, empty or unreadable.
+pub fn packing(path: &Path) -> Result<Packing> {
+    let meta = std::fs::metadata(path).map_err(|e| Error::reading(path, e).help("check the path and its rights"))?;
+    if meta.is_dir() {
+        return Err(Error::input(format!("{} is a directory; expected a file", path.display()))
+            .help("name the files, or give a pattern in quotes such as 'exports/clicks-*.csv.gz'"));
+    }
+    let mut head = [0u8; 4];
+    let mut file = File::open(path).map_err(|e| Error::reading(path, e))?;
+    let length = fill(&mut file, &mut head).map_err(|e| Error::reading(path, e))?;
+    Ok(match head[..length] {
+        [] => return Err(Error::input(format!("{} is empty; expected a header line", path.display()))
+            .help("an export that failed often leaves an empty file: export it again")),
+        [0x1f, 0x8b, ..] => Packing::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd] => Packing::Zstd,
+        [b'P', b'A', b'R', b'1'] => Packing::Parquet,
+        _ => Packing::Plain,
+    })
+}
+
+/// Reads until `buffer` is full or the input ends; the number of bytes read.
+pub fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match reader.read(&mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(n) => length += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(length)
+}
+
+/// The unpacked bytes of a text export.
+///
+/// # Errors
+/// The file cannot be opened.
+pub fn text(path: &Path, packing: Packing) -> Result<Box<dyn Read + Send>> {
+    let file = File::open(path).map_err(|e| Error::reading(path, e))?;
+    let size = file.metadata().map_err(|e| Error::reading(path, e))?.len();
+    let buffered = BufReader::with_capacity(1 << 20, file);
+    let capped = |inner: Box<dyn Read + Send>| Box::new(Capped { inner, read: 0, packed: size, path: path.into() });
+    Ok(match packing {
+        Packing::Plain | Packing::Parquet => Box::new(buffered),
+        Packing::Gzip => capped(Box::new(flate2::bufread::MultiGzDecoder::new(buffered))),
+        Packing::Zstd => {
+            let decoder = zstd::stream::read::Decoder::with_buffer(buffered).map_err(|e| Error::reading(path, e))?;
+            capped(Box::new(decoder))
+        }
+    })
+}
+
+/// Stops a file that unpacks to far more than its size.
+struct Capped {
+    inner: Box<dyn Read + Send>,
+    read: u64,
+    packed: u64,
+    path: PathBuf,
+}
+
+impl Read for Capped {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.read += n as u64;
+        let limit = RATIO_FREE.max(self.packed.saturating_mul(RATIO_CAP)).min(UNPACKED_CAP);
+        if self.read > limit {
+            return Err(io::Error::other(format!(
+                "{} unpacks to more than {limit} bytes, {} times its size: refused as a compression bomb",
+                self.path.display(),
+                limit / self.packed.max(1)
+            )));
+        }
+        Ok(n)
+    }
+}
+
+/// Refuses text that is not UTF-8 with LF or CRLF line ends, by its first bytes.
+///
+/// # Errors
+/// UTF-16, CR-only line ends.
+pub fn refuse_foreign_text(path: &Path, head: &[u8]) -> Result<()> {
+    let utf16 = head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) || zeroes_between(head);
+    if utf16 {
+        return Err(Error::input(format!("{} is UTF-16; expected UTF-8", path.display()))
+            .help("convert it, for example: iconv -f UTF-16 -t UTF-8 IN > OUT"));
+    }
+    let cr_only = !head.contains(&b'\n') && head.iter().filter(|&&b| b == b'\r').count() > 1;
+    if cr_only {
+        return Err(Error::input(format!("{} has CR-only line ends; expected LF or CRLF", path.display()))
+            .help("convert it, for example: tr '\\r' '\\n' < IN > OUT"));
+    }
+    Ok(())
+}
+
+/// UTF-16 without a mark: every other byte of ASCII text is zero.
+fn zeroes_between(head: &[u8]) -> bool {
+    let pairs = head.chunks_exact(2).take(64);
+    let zeroes = pairs.clone().filter(|p| (p[0] == 0) != (p[1] == 0)).count();
+    pairs.len() >= 8 && zeroes * 10 > pairs.len() * 9
+}

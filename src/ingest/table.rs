@@ -1,0 +1,203 @@
+//! Reading the intake back: batches of the wanted columns, in the order of the rows.
+//!
+//! Text exports were written to Parquet; Parquet exports are scanned where they lie and their rows typed on
+//! the way by the same rules. Later stages do not see the difference.
+
+use super::columns::{Field, Layout, key};
+use super::parquet;
+use crate::base::column::{Col, Kind};
+use crate::base::error::{Error, Result};
+use polars::prelude::*;
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+
+/// Rows of one batch, at most.
+const BATCH: usize = 1 << 17;
+
+/// One file of the intake.
+pub struct Part {
+    pub path: PathBuf,
+    pub layout: Layout,
+    /// A Parquet export scanned where it lies.
+    pub direct: bool,
+    /// Index of the file in the ledger.
+    pub file: usize,
+}
+
+/// All rows of one side.
+#[derive(Default)]
+pub struct Table {
+    pub parts: Vec<Part>,
+}
+
+/// Some rows of one part, with the wanted columns that the part has.
+pub struct Batch<'a> {
+    pub frame: DataFrame,
+    pub part: &'a Part,
+}
+
+impl Batch<'_> {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.frame.height()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The values of an integer column, if the part has it.
+    pub fn integers(&self, col: Col) -> Option<Int64Chunked> {
+        let column = self.frame.column(&Field::Value(col).name()).ok()?;
+        let physical = column.as_materialized_series().to_physical_repr().into_owned();
+        physical.i64().ok().cloned()
+    }
+
+    /// The text of a column, if the part has it.
+    pub fn texts(&self, col: Col) -> Option<&StringChunked> {
+        self.frame.column(&Field::Value(col).name()).ok()?.as_materialized_series().str().ok()
+    }
+
+    /// The 64-bit keys of a column or of whole rows, if the part has them.
+    pub fn keys(&self, field: Field) -> Option<&UInt64Chunked> {
+        self.frame.column(&field.name()).ok()?.as_materialized_series().u64().ok()
+    }
+}
+
+impl Table {
+    /// Whether there is nothing to read.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// The canonical columns that at least one part has.
+    pub fn columns(&self) -> BTreeSet<Col> {
+        self.parts.iter().flat_map(|p| p.layout.columns()).collect()
+    }
+
+    /// Hands all rows to `each`, batch by batch, with those of `fields` that the part has; with `only`, just
+    /// the rows whose click ID's key is among them.
+    ///
+    /// # Errors
+    /// A part that cannot be read, or what `each` returns.
+    pub fn scan(
+        &self,
+        fields: &[Field],
+        only: Option<&Arc<HashSet<u64>>>,
+        each: &mut dyn FnMut(&Batch) -> Result<()>,
+    ) -> Result<()> {
+        for part in &self.parts {
+            part.scan(fields, only, each)?;
+        }
+        Ok(())
+    }
+}
+
+impl Part {
+    fn scan(
+        &self,
+        fields: &[Field],
+        only: Option<&Arc<HashSet<u64>>>,
+        each: &mut dyn FnMut(&Batch) -> Result<()>,
+    ) -> Result<()> {
+        let Some(plan) = self.plan(fields, only)? else { return Ok(()) };
+        stream(plan, &self.path, &mut |raw| {
+            let frame = if self.direct { parquet::canonical(&raw, &self.layout, fields)?.0 } else { raw };
+            if frame.height() == 0 { Ok(()) } else { each(&Batch { frame, part: self }) }
+        })
+    }
+
+    /// The scan of the columns needed; `None` if `only` asks for click IDs and there are none.
+    fn plan(&self, fields: &[Field], only: Option<&Arc<HashSet<u64>>>) -> Result<Option<LazyFrame>> {
+        let mut plan = open(&self.path)?;
+        if let Some(keys) = only {
+            let Some(predicate) = self.has_key(keys.clone()) else { return Ok(None) };
+            plan = plan.filter(predicate);
+        }
+        let names: BTreeSet<PlSmallStr> = if self.direct {
+            parquet::needed(&mut plan, &self.layout, fields)?
+        } else {
+            fields.iter().filter(|f| self.has(**f)).map(|f| f.name()).collect()
+        };
+        let columns: Vec<Expr> = names.into_iter().map(col).collect();
+        Ok(Some(plan.select(columns)))
+    }
+
+    /// Whether the intake of this part holds a field.
+    fn has(&self, field: Field) -> bool {
+        match field {
+            Field::Value(Col::Currency) => false,
+            Field::Value(col) => self.layout.places.contains_key(&col) || self.layout.constants.contains_key(&col),
+            Field::Key(col) => col.kind() == Kind::Key && self.layout.places.contains_key(&col),
+            Field::Row => self.layout.row_key,
+        }
+    }
+
+    fn has_key(&self, keys: Arc<HashSet<u64>>) -> Option<Expr> {
+        if !self.layout.places.contains_key(&Col::ClickId) {
+            return None;
+        }
+        let boolean = |_: &Schema, f: &polars::prelude::Field| {
+            Ok(polars::prelude::Field::new(f.name().clone(), DataType::Boolean))
+        };
+        Some(if self.direct {
+            let name = self.layout.header_of(Col::ClickId)?;
+            col(name).cast(DataType::String).map(
+                move |c| {
+                    let found = |t: Option<&str>| Some(t.is_some_and(|t| keys.contains(&key(t.as_bytes()))));
+                    let mask: BooleanChunked = c.as_materialized_series().str()?.iter().map(found).collect();
+                    Ok(mask.with_name(c.name().clone()).into_column())
+                },
+                boolean,
+            )
+        } else {
+            col(Field::Key(Col::ClickId).name()).map(
+                move |c| {
+                    let found = |k: Option<u64>| Some(k.is_some_and(|k| keys.contains(&k)));
+                    let mask: BooleanChunked = c.as_materialized_series().u64()?.iter().map(found).collect();
+                    Ok(mask.with_name(c.name().clone()).into_column())
+                },
+                boolean,
+            )
+        })
+    }
+}
+
+/// A lazy scan of one Parquet file, its path taken literally.
+///
+/// # Errors
+/// The path is not UTF-8, or the file no Parquet.
+pub fn open(path: &Path) -> Result<LazyFrame> {
+    let text = path.to_str().ok_or_else(|| Error::input(format!("{} is not UTF-8", path.display())))?;
+    let args = ScanArgsParquet { glob: false, cache: false, ..Default::default() };
+    LazyFrame::scan_parquet(PlRefPath::new(text), args).map_err(|e| failed(path, e))
+}
+
+/// An error of the engine, with the path.
+pub fn failed(path: &Path, cause: PolarsError) -> Error {
+    Error::input(format!("cannot read {}", path.display())).because(cause).help("export or copy the file again")
+}
+
+/// Runs a plan with the streaming engine and hands its batches, in order, to `each` on this thread.
+pub fn stream(plan: LazyFrame, path: &Path, each: &mut dyn FnMut(DataFrame) -> Result<()>) -> Result<()> {
+    let (send, batches) = sync_channel::<DataFrame>(2);
+    let size = std::num::NonZeroUsize::new(BATCH);
+    let callback = PlanCallback::new(move |frame: DataFrame| Ok(send.send(frame).is_err()));
+    let sink = plan.sink_batches(callback, true, size).map_err(|e| failed(path, e))?;
+    std::thread::scope(|scope| {
+        let engine = scope.spawn(move || sink.collect_with_engine(Engine::Streaming).map(|_| ()));
+        let mut outcome = Ok(());
+        for frame in &batches {
+            outcome = each(frame);
+            if outcome.is_err() {
+                break;
+            }
+        }
+        drop(batches);
+        let ran = engine.join().map_err(|_| Error::input(format!("internal: reading {} panicked", path.display())))?;
+        outcome.and(ran.map_err(|e| failed(path, e)))
+    })
+}

@@ -1,0 +1,426 @@
+//! The one strict reader of delimited text.
+//!
+//! A record never spans lines unless the mapping says so: an opened and never closed quote costs its own
+//! line and nothing else, and no attacker hides rows inside a quoted field. The text is cut at line ends
+//! into chunks, chunks are parsed on several threads, and their results are taken in the order of the file.
+
+use super::columns::{Layout, RowBuilder};
+use super::mapping::{Mapping, Shape};
+use super::open::{self, Packing};
+use super::reject::{Reason, Rejects};
+use crate::base::error::{Error, Result};
+use polars::prelude::DataFrame;
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// Bytes of one chunk; about a row group of the intake.
+const CHUNK: usize = 12 << 20;
+
+/// A longer record is one reject.
+const RECORD_CAP: usize = 1 << 20;
+
+/// A longer field is one reject.
+const FIELD_CAP: usize = 64 << 10;
+
+/// What was read of one text file, apart from its rows.
+#[derive(Default)]
+pub struct TextSummary {
+    /// Records read: used and rejected.
+    pub rows: u64,
+    pub rejects: Rejects,
+    pub currencies: BTreeSet<String>,
+    /// The file ends inside a record: it was cut off.
+    pub truncated: bool,
+    /// Lines that repeat the header (files glued together); neither rows nor rejects.
+    pub repeated_headers: u64,
+}
+
+/// A piece of the file that ends at a line end.
+struct Chunk {
+    bytes: Vec<u8>,
+    first_line: u64,
+}
+
+/// What one chunk became.
+struct Parsed {
+    frame: DataFrame,
+    summary: TextSummary,
+}
+
+/// Reads a text export and hands its typed rows, in the order of the file, to `sink`.
+///
+/// # Errors
+/// An unreadable or damaged file, a header that lacks what is needed, or what `sink` returns.
+pub fn read(
+    path: &Path,
+    packing: Packing,
+    shape: Shape,
+    mapping: &Mapping,
+    threads: usize,
+    sink: &mut dyn FnMut(&DataFrame) -> Result<()>,
+) -> Result<(TextSummary, Layout)> {
+    let mut source = Source::open(path, packing)?;
+    let header = source.header(mapping.side(shape).delimiter)?;
+    let places = mapping.side(shape).place(shape, path, &header.names)?;
+    let layout = Layout::new(shape, mapping, places, header.names.len())?;
+    let parser = Parser { layout: &layout, header: &header };
+    let summary = parse_in_order(&mut source, &parser, layout.multiline, threads, sink)?;
+    Ok((summary, layout))
+}
+
+/// Reads on this thread, parses on `threads` others, and takes the results in order.
+fn parse_in_order(
+    source: &mut Source,
+    parser: &Parser,
+    multiline: bool,
+    threads: usize,
+    sink: &mut dyn FnMut(&DataFrame) -> Result<()>,
+) -> Result<TextSummary> {
+    let mut total = TextSummary::default();
+    std::thread::scope(|scope| {
+        let workers: Vec<(SyncSender<Chunk>, Receiver<Parsed>)> = (0..threads.max(1))
+            .map(|_| {
+                let (send, chunks) = sync_channel::<Chunk>(1);
+                let (results, receive) = sync_channel::<Parsed>(1);
+                scope.spawn(move || {
+                    for chunk in chunks {
+                        if results.send(parser.chunk(&chunk)).is_err() {
+                            break;
+                        }
+                    }
+                });
+                (send, receive)
+            })
+            .collect();
+        feed(source, &workers, multiline, &mut |parsed: Parsed| {
+            total.append(parsed.summary);
+            sink(&parsed.frame)
+        })
+    })?;
+    total.rejects.append(std::mem::take(&mut source.rejects));
+    total.rows += std::mem::take(&mut source.skipped);
+    total.truncated = source.ends_without_newline && total.last_line_is_ragged(source.lines);
+    Ok(total)
+}
+
+/// Deals chunks to the workers in turn and collects their results in the same turn.
+fn feed(
+    source: &mut Source,
+    workers: &[(SyncSender<Chunk>, Receiver<Parsed>)],
+    multiline: bool,
+    take: &mut dyn FnMut(Parsed) -> Result<()>,
+) -> Result<()> {
+    let (mut sent, mut taken) = (0usize, 0usize);
+    let mut collect = |taken: &mut usize| -> Result<()> {
+        let parsed = workers[*taken % workers.len()].1.recv();
+        *taken += 1;
+        take(parsed.map_err(|_| Error::input("internal: a reading thread stopped"))?)
+    };
+    while let Some(chunk) = source.chunk(multiline)? {
+        if sent - taken == workers.len() {
+            collect(&mut taken)?;
+        }
+        let accepted = workers[sent % workers.len()].0.send(chunk);
+        accepted.map_err(|_| Error::input("internal: a reading thread stopped"))?;
+        sent += 1;
+    }
+    while taken < sent {
+        collect(&mut taken)?;
+    }
+    Ok(())
+}
+
+impl TextSummary {
+    fn append(&mut self, other: TextSummary) {
+        self.rows += other.rows;
+        self.rejects.append(other.rejects);
+        self.currencies.extend(other.currencies);
+        self.repeated_headers += other.repeated_headers;
+    }
+
+    fn last_line_is_ragged(&self, last: u64) -> bool {
+        let broken = [Reason::Ragged, Reason::UnclosedQuote, Reason::BadTime, Reason::NoTime];
+        self.rejects.kept.iter().rev().take(8).any(|r| r.line == last && broken.contains(&r.reason))
+    }
+}
+
+/// The header line.
+struct Header {
+    raw: Vec<u8>,
+    names: Vec<String>,
+    delimiter: u8,
+}
+
+/// The unpacked bytes of a file, cut into chunks at line ends.
+struct Source {
+    path: std::path::PathBuf,
+    reader: Box<dyn Read + Send>,
+    rest: Vec<u8>,
+    /// Lines handed out so far.
+    lines: u64,
+    ended: bool,
+    ends_without_newline: bool,
+    rejects: Rejects,
+    /// Records that were too long to be handed out.
+    skipped: u64,
+}
+
+impl Source {
+    fn open(path: &Path, packing: Packing) -> Result<Source> {
+        let mut source = Source {
+            path: path.to_owned(),
+            reader: open::text(path, packing)?,
+            rest: Vec::new(),
+            lines: 0,
+            ended: false,
+            ends_without_newline: false,
+            rejects: Rejects::default(),
+            skipped: 0,
+        };
+        source.refill(RECORD_CAP + 1)?;
+        open::refuse_foreign_text(path, &source.rest)?;
+        if source.rest.starts_with(b"\xef\xbb\xbf") {
+            source.rest.drain(..3);
+        }
+        Ok(source)
+    }
+
+    /// Reads until `size` bytes are waiting or the file ends.
+    fn refill(&mut self, size: usize) -> Result<()> {
+        let have = self.rest.len();
+        if self.ended || have >= size {
+            return Ok(());
+        }
+        self.rest.resize(size, 0);
+        let read = open::fill(&mut *self.reader, &mut self.rest[have..]).map_err(|e| self.damaged(e))?;
+        self.rest.truncate(have + read);
+        self.ended = have + read < size;
+        if self.ended {
+            self.ends_without_newline = self.rest.last().is_some_and(|&b| b != b'\n');
+        }
+        Ok(())
+    }
+
+    fn damaged(&self, cause: std::io::Error) -> Error {
+        Error::input(format!("{} is damaged or cut off", self.path.display()))
+            .because(cause)
+            .help("nothing of it was used: export or copy it again")
+    }
+
+    /// Takes the next physical line, without its end.
+    fn line(&mut self) -> Option<Vec<u8>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', &self.rest).map_or(self.rest.len(), |at| at + 1);
+        let mut line: Vec<u8> = self.rest.drain(..end).collect();
+        self.lines += 1;
+        while line.last().is_some_and(|b| matches!(b, b'\n' | b'\r')) {
+            line.pop();
+        }
+        Some(line)
+    }
+
+    fn header(&mut self, declared: Option<u8>) -> Result<Header> {
+        let mut declared = declared;
+        loop {
+            let Some(raw) = self.line() else {
+                return Err(Error::input(format!("{} has no header line", self.path.display()))
+                    .help("the first line must name the columns"));
+            };
+            match raw.strip_prefix(b"sep=") {
+                Some([mark]) => declared = Some(*mark),
+                _ if raw.iter().all(u8::is_ascii_whitespace) => {}
+                _ => return self.split_header(raw, declared),
+            }
+        }
+    }
+
+    fn split_header(&self, raw: Vec<u8>, declared: Option<u8>) -> Result<Header> {
+        let delimiter = declared.unwrap_or_else(|| likely_delimiter(&raw));
+        let mut record = csv::ByteRecord::new();
+        let read = csv_reader(&raw, delimiter).read_byte_record(&mut record);
+        read.map_err(|e| self.damaged(std::io::Error::other(e)))?;
+        let names: Vec<String> = record.iter().map(|n| String::from_utf8_lossy(n).trim().to_owned()).collect();
+        if names.len() < 2 {
+            return Err(Error::input(format!(
+                "{}: the header has one column only, `{}`; expected columns separated by comma, semicolon, tab or |",
+                self.path.display(),
+                crate::base::text::Text::new(names.concat()).term(80)
+            ))
+            .help("declare another separator in the mapping: `delimiter: \"^\"`"));
+        }
+        Ok(Header { raw, names, delimiter })
+    }
+
+    /// The next chunk, ending at a line end; `None` at the end of the file.
+    fn chunk(&mut self, multiline: bool) -> Result<Option<Chunk>> {
+        loop {
+            self.refill(CHUNK)?;
+            if self.rest.is_empty() {
+                return Ok(None);
+            }
+            let end = if self.ended { Some(self.rest.len()) } else { self.cut(multiline) };
+            if let Some(end) = end {
+                let later = self.rest.split_off(end);
+                let bytes = std::mem::replace(&mut self.rest, later);
+                let first_line = self.lines + 1;
+                self.lines += newlines(&bytes);
+                self.lines += u64::from(bytes.last() != Some(&b'\n'));
+                return Ok(Some(Chunk { bytes, first_line }));
+            }
+            self.skip_record()?;
+        }
+    }
+
+    /// Where the waiting bytes can be cut: behind the last line end, or with `multiline` behind the last
+    /// line end outside quotes.
+    fn cut(&self, multiline: bool) -> Option<usize> {
+        if !multiline {
+            return memchr::memrchr(b'\n', &self.rest).map(|at| at + 1);
+        }
+        let (mut inside, mut end) = (false, None);
+        for at in memchr::memchr2_iter(b'"', b'\n', &self.rest) {
+            match self.rest[at] {
+                b'"' => inside = !inside,
+                _ if !inside => end = Some(at + 1),
+                _ => {}
+            }
+        }
+        end
+    }
+
+    /// Drops a record that is longer than a whole chunk.
+    fn skip_record(&mut self) -> Result<()> {
+        self.rejects.add(self.lines + 1, Reason::TooLong, &self.rest[..200]);
+        self.skipped += 1;
+        self.lines += 1;
+        while memchr::memchr(b'\n', &self.rest).is_none() && !self.rest.is_empty() {
+            self.rest.clear();
+            self.refill(CHUNK)?;
+        }
+        let end = memchr::memchr(b'\n', &self.rest).map_or(self.rest.len(), |at| at + 1);
+        self.rest.drain(..end);
+        Ok(())
+    }
+}
+
+/// The separator that stands most often in the header, outside quotes.
+fn likely_delimiter(header: &[u8]) -> u8 {
+    let count = |mark: u8| {
+        let mut inside = false;
+        header.iter().filter(|&&b| {
+            inside ^= b == b'"';
+            b == mark && !inside
+        }).count()
+    };
+    let best = [b',', b';', b'\t', b'|'].into_iter().rev().max_by_key(|&mark| count(mark));
+    best.unwrap_or(b',')
+}
+
+fn csv_reader(bytes: &[u8], delimiter: u8) -> csv::Reader<&[u8]> {
+    csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .buffer_capacity(64 << 10)
+        .from_reader(bytes)
+}
+
+/// Turns chunks into typed rows; shared by all threads.
+struct Parser<'a> {
+    layout: &'a Layout,
+    header: &'a Header,
+}
+
+impl Parser<'_> {
+    fn chunk(&self, chunk: &Chunk) -> Parsed {
+        let mut rows = RowBuilder::new(self.layout, chunk.bytes.len() / 128 + 16);
+        let mut summary = TextSummary::default();
+        let (mut at, mut line) = (0, chunk.first_line);
+        while at < chunk.bytes.len() {
+            (at, line) = self.run(&chunk.bytes, at, line, &mut rows, &mut summary);
+        }
+        summary.currencies = rows.take_currencies();
+        Parsed { frame: rows.finish(), summary }
+    }
+
+    /// Reads records from byte `at` until the end or until a line must be rejected and the reader set
+    /// behind it; returns where to go on.
+    fn run(&self, bytes: &[u8], at: usize, line: u64, rows: &mut RowBuilder, summary: &mut TextSummary) -> (usize, u64) {
+        let mut reader = csv_reader(&bytes[at..], self.header.delimiter);
+        let mut record = csv::ByteRecord::new();
+        let (mut from, mut line) = (at, line);
+        while let Ok(true) = reader.read_byte_record(&mut record) {
+            let to = at + reader.position().byte() as usize;
+            let raw = physical(bytes, from..to);
+            line += newlines(&bytes[from..raw.start]);
+            let text = &bytes[raw.clone()];
+            let several = memchr::memchr(b'\n', text);
+            if let Some(first_end) = several.filter(|_| !self.layout.multiline) {
+                summary.rows += 1;
+                summary.rejects.add(line, Reason::UnclosedQuote, &text[..first_end]);
+                return (raw.start + first_end + 1, line + 1);
+            }
+            self.record(&record, text, line, rows, summary);
+            line += newlines(&bytes[raw.start..to]);
+            from = to;
+        }
+        (bytes.len(), line)
+    }
+
+    fn record(&self, record: &csv::ByteRecord, raw: &[u8], line: u64, rows: &mut RowBuilder, summary: &mut TextSummary) {
+        if raw == self.header.raw {
+            summary.repeated_headers += 1;
+            return;
+        }
+        summary.rows += 1;
+        if let Err(reason) = fits(record, raw, self.layout.width).and_then(|()| rows.push(record)) {
+            summary.rejects.add(line, reason, raw);
+        }
+    }
+}
+
+/// The bytes of a record without the line ends around it.
+fn physical(bytes: &[u8], range: Range<usize>) -> Range<usize> {
+    let is_end = |b: &u8| matches!(b, b'\n' | b'\r');
+    let before = bytes[range.clone()].iter().take_while(|b| is_end(b)).count();
+    let after = bytes[range.start + before..range.end].iter().rev().take_while(|b| is_end(b)).count();
+    range.start + before..range.end - after
+}
+
+fn newlines(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
+}
+
+fn fits(record: &csv::ByteRecord, raw: &[u8], width: usize) -> std::result::Result<(), Reason> {
+    if raw.len() > RECORD_CAP {
+        return Err(Reason::TooLong);
+    }
+    if ends_inside_quotes(record, raw) {
+        return Err(Reason::UnclosedQuote);
+    }
+    if record.len() != width {
+        return Err(Reason::Ragged);
+    }
+    if raw.len() > FIELD_CAP && record.iter().any(|f| f.len() > FIELD_CAP) {
+        return Err(Reason::TooLong);
+    }
+    if std::str::from_utf8(record.as_slice()).is_err() {
+        return Err(Reason::NotUtf8);
+    }
+    Ok(())
+}
+
+/// The last line of a chunk may open a quote that nothing closes: its last field then follows a quote at the
+/// start of the field, and the raw text does not end with one.
+fn ends_inside_quotes(record: &csv::ByteRecord, raw: &[u8]) -> bool {
+    let Some(last) = record.get(record.len().wrapping_sub(1)) else { return false };
+    let last = last.trim_ascii_end();
+    let Some(quote) = raw.len().checked_sub(last.len() + 1) else { return false };
+    let opens = quote == 0 || matches!(raw[quote - 1], b',' | b';' | b'\t' | b'|');
+    raw[quote] == b'"' && opens && raw.ends_with(last) && raw.last() != Some(&b'"')
+}

@@ -1,0 +1,72 @@
+//! The clicks that conversions name, found by ID.
+
+use crate::base::column::Col;
+use crate::base::error::Result;
+use crate::base::symbol::{Symbol, Symbols};
+use crate::clean::{Conversion, Id};
+use crate::ingest::{Field, Intake, key};
+use hashbrown::HashMap;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// A click that at least one conversion names.
+pub struct Click {
+    id: Box<str>,
+    pub time: i64,
+    pub columns: Vec<Symbol>,
+}
+
+/// Clicks by ID, each ID's in the order of time.
+#[derive(Default)]
+pub struct Clicks {
+    rows: Vec<Click>,
+    by_key: HashMap<u64, (u32, u32)>,
+}
+
+impl Clicks {
+    /// The clicks of an ID, earliest first. The key finds them, the text confirms them.
+    pub fn of(&self, id: &Id) -> &[Click] {
+        let Some(&(start, end)) = self.by_key.get(&id.key) else { return &[] };
+        let rows = &self.rows[start as usize..end as usize];
+        let from = rows.partition_point(|c| c.id < id.text);
+        let length = rows[from..].partition_point(|c| c.id == id.text);
+        &rows[from..from + length]
+    }
+}
+
+/// Reads the clicks whose IDs the conversions name, with the text columns asked for.
+///
+/// # Errors
+/// The clicks cannot be read.
+pub fn load(intake: &Intake, conversions: &[Conversion], columns: &[Col], symbols: &mut Symbols) -> Result<Clicks> {
+    let wanted: HashSet<u64> = conversions.iter().filter_map(|c| c.click_id.as_ref()).map(|id| id.key).collect();
+    let mut fields = vec![Field::Value(Col::ClickId), Field::Value(Col::ClickTime)];
+    fields.extend(columns.iter().filter(|c| **c != Col::ClickId).map(|c| Field::Value(*c)));
+    let mut rows: Vec<(u64, Click)> = Vec::new();
+    intake.clicks.scan(&fields, Some(&Arc::new(wanted)), &mut |batch| {
+        let (Some(ids), Some(times)) = (batch.texts(Col::ClickId), batch.integers(Col::ClickTime)) else {
+            return Ok(());
+        };
+        let texts: Vec<_> = columns.iter().map(|c| batch.texts(*c)).collect();
+        for row in 0..batch.len() {
+            let (Some(id), Some(time)) = (ids.get(row), times.get(row)) else { continue };
+            let columns = texts.iter().map(|t| symbols.of_option(t.and_then(|t| t.get(row)))).collect();
+            rows.push((key(id.as_bytes()), Click { id: id.into(), time, columns }));
+        }
+        Ok(())
+    })?;
+    Ok(indexed(rows, symbols))
+}
+
+/// Sorts by key, ID, time and content, so that no order of files shows.
+fn indexed(mut rows: Vec<(u64, Click)>, symbols: &Symbols) -> Clicks {
+    rows.sort_by(|(k, a), (l, b)| {
+        let texts = |c: &Click| c.columns.iter().map(|s| symbols.text(*s).map(str::to_owned)).collect::<Vec<_>>();
+        (k, &a.id, a.time).cmp(&(l, &b.id, b.time)).then_with(|| texts(a).cmp(&texts(b)))
+    });
+    let mut by_key: HashMap<u64, (u32, u32)> = HashMap::new();
+    for (at, (key, _)) in rows.iter().enumerate() {
+        by_key.entry(*key).and_modify(|range| range.1 = at as u32 + 1).or_insert((at as u32, at as u32 + 1));
+    }
+    Clicks { rows: rows.into_iter().map(|(_, click)| click).collect(), by_key }
+}

@@ -1,0 +1,205 @@
+//! Ties each conversion to its click and says what kind of conversion it is.
+//!
+//! Several clicks with one ID: the last click before the conversion wins. A conversion that matches nothing
+//! is a signal, not a dropped row; where the loaded clicks do not reach back far enough, it is neither.
+
+mod clicks;
+mod transactions;
+
+use crate::base::column::{Col, Grain};
+use crate::base::error::Result;
+use crate::base::symbol::{Symbol, Symbols};
+use crate::base::time::SECOND;
+use crate::clean::vocabulary::is_unexpanded_macro;
+use crate::clean::{Cleaned, Conversion, Status};
+use crate::ingest::{Intake, Shape};
+use clicks::{Click, Clicks};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where a conversion's click was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    Matched,
+    /// The click of this ID came after the conversion.
+    BeforeClick,
+    /// No loaded click has the ID although it must lie in the loaded span.
+    Orphan,
+    /// No loaded click has the ID, and the span is too short to tell.
+    OutsideSpan,
+    /// The row has no click ID, or a macro in its place.
+    WithoutId,
+}
+
+impl Class {
+    /// The word of the reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Class::Matched => "matched",
+            Class::BeforeClick => "before_click",
+            Class::Orphan => "orphan",
+            Class::OutsideSpan => "outside_span",
+            Class::WithoutId => "without_id",
+        }
+    }
+}
+
+/// A conversion with its click.
+pub struct MatchedConversion {
+    pub conversion: Conversion,
+    pub class: Class,
+    /// The text columns asked for: the click's where it is known, the conversion's own otherwise.
+    pub columns: Vec<Symbol>,
+    /// When the click happened, as far as it is known.
+    pub click_time: Option<i64>,
+    /// Whole seconds from click to conversion; absent where times are a batch upload's.
+    pub ctit_s: Option<i64>,
+    /// The first conversion of its event on its click.
+    pub first_of_event: bool,
+    /// The click has several conversions of this once-only event (set on the first of them).
+    pub repeated_event: bool,
+    /// The same transaction again, neither a retry nor an allowed update.
+    pub replay: bool,
+    /// A replay that another source had claimed before.
+    pub shared: bool,
+}
+
+/// All conversions that count, and the rest by reason.
+pub struct Matched {
+    pub conversions: Vec<MatchedConversion>,
+    pub classes: BTreeMap<Class, u64>,
+    /// Duplicate conversion rows by reason: same row, status update, retry.
+    pub duplicates: BTreeMap<&'static str, u64>,
+    pub replays: u64,
+    /// Conversions whose times are a batch upload's.
+    pub batched: u64,
+    /// Conversions whose own source differs from their click's.
+    pub source_conflicts: u64,
+}
+
+/// What matching needs to know besides the rows.
+pub struct Options<'a> {
+    /// The text columns that every conversion gets, the grain's among them.
+    pub columns: &'a [Col],
+    /// First and last loaded click.
+    pub span: Option<(i64, i64)>,
+}
+
+/// Matches the conversions of an intake.
+///
+/// # Errors
+/// The clicks cannot be read.
+pub fn matching(intake: &Intake, cleaned: Cleaned, options: &Options, symbols: &mut Symbols) -> Result<Matched> {
+    let by_id = intake.has(Shape::Clicks) && intake.clicks.columns().contains(&Col::ClickId);
+    let clicks = if by_id { clicks::load(intake, &cleaned.conversions, options.columns, symbols)? } else { Clicks::default() };
+    let finder = Finder { by_id, clicks: &clicks, options, window: window(intake), combined: intake.combined };
+    let mut matched: Vec<MatchedConversion> = cleaned.conversions.into_iter().map(|c| finder.find(c)).collect();
+    let mut duplicates = cleaned.duplicates;
+    let sources = source_columns(options.columns);
+    let source_conflicts = finder.conflicts(&matched, &sources);
+    let scope = intake.mapping.transaction_scope;
+    transactions::settle(&mut matched, scope, &sources, &mut duplicates);
+    let batched = transactions::drop_batch_times(&mut matched, options.columns, &sources);
+    let mut classes = BTreeMap::new();
+    for m in &matched {
+        *classes.entry(m.class).or_default() += 1;
+    }
+    let replays = matched.iter().filter(|m| m.replay).count() as u64;
+    Ok(Matched { conversions: matched, classes, duplicates, replays, batched, source_conflicts })
+}
+
+/// The attribution window in microseconds.
+fn window(intake: &Intake) -> i64 {
+    (intake.mapping.attribution_window_s * SECOND as f64) as i64
+}
+
+/// Where the columns that make a source stand among `columns`.
+fn source_columns(columns: &[Col]) -> Vec<usize> {
+    let grain = Grain::source();
+    let wanted: BTreeSet<Col> = grain.columns().iter().copied().collect();
+    (0..columns.len()).filter(|&i| wanted.contains(&columns[i])).collect()
+}
+
+/// Finds the click of one conversion after another.
+struct Finder<'a> {
+    by_id: bool,
+    clicks: &'a Clicks,
+    options: &'a Options<'a>,
+    window: i64,
+    combined: bool,
+}
+
+impl Finder<'_> {
+    fn find(&self, conversion: Conversion) -> MatchedConversion {
+        let (class, click) = self.class_and_click(&conversion);
+        let click_time = click.map(|c| c.time).or(conversion.click_time);
+        let seconds = |from: i64| (conversion.time - from).div_euclid(SECOND);
+        let ctit_s = click_time.filter(|_| class == Class::Matched).map(seconds);
+        MatchedConversion {
+            columns: self.columns(&conversion, click),
+            class,
+            click_time,
+            ctit_s,
+            first_of_event: false,
+            repeated_event: false,
+            replay: false,
+            shared: false,
+            conversion,
+        }
+    }
+
+    fn class_and_click(&self, conversion: &Conversion) -> (Class, Option<&Click>) {
+        let id = conversion.click_id.as_ref().filter(|id| !is_unexpanded_macro(&id.text));
+        if !self.by_id {
+            return (self.class_by_own_time(conversion), None);
+        }
+        let Some(id) = id else { return (Class::WithoutId, None) };
+        let clicks = self.clicks.of(id);
+        let before = clicks.partition_point(|c| c.time <= conversion.time);
+        match (before, clicks.len()) {
+            (_, 0) => (self.class_without_click(conversion), None),
+            (0, _) => (Class::BeforeClick, Some(&clicks[0])),
+            (n, _) => (Class::Matched, Some(&clicks[n - 1])),
+        }
+    }
+
+    /// A report that carries its own click time needs no clicks to match.
+    fn class_by_own_time(&self, conversion: &Conversion) -> Class {
+        match conversion.click_time {
+            Some(click) if click <= conversion.time => Class::Matched,
+            Some(_) => Class::BeforeClick,
+            None if conversion.click_id.is_none() && !self.combined => Class::WithoutId,
+            None => Class::OutsideSpan,
+        }
+    }
+
+    fn class_without_click(&self, conversion: &Conversion) -> Class {
+        let Some((first, last)) = self.options.span else { return Class::OutsideSpan };
+        let inside = match conversion.click_time {
+            Some(click) => (first..=last).contains(&click),
+            None => conversion.time - self.window >= first && conversion.time <= last,
+        };
+        if inside { Class::Orphan } else { Class::OutsideSpan }
+    }
+
+    fn columns(&self, conversion: &Conversion, click: Option<&Click>) -> Vec<Symbol> {
+        let Some(click) = click else { return conversion.carried.clone() };
+        let pick = |(own, theirs): (&Symbol, &Symbol)| if *theirs == Symbol::NONE { *own } else { *theirs };
+        conversion.carried.iter().zip(&click.columns).map(pick).collect()
+    }
+
+    /// How many matched conversions name another source than their click does.
+    fn conflicts(&self, matched: &[MatchedConversion], sources: &[usize]) -> u64 {
+        let differs = |m: &&MatchedConversion| {
+            let own = |i: &usize| m.conversion.carried[*i];
+            sources.iter().any(|i| own(i) != Symbol::NONE && own(i) != m.columns[*i])
+        };
+        matched.iter().filter(|m| self.by_id && m.class == Class::Matched).filter(differs).count() as u64
+    }
+}
+
+impl MatchedConversion {
+    /// Whether the conversion is decided and approved.
+    pub fn approved(&self) -> bool {
+        self.conversion.status == Status::Approved
+    }
+}

@@ -1,0 +1,108 @@
+//! The report as a table for other programs: RFC 4180, one row per group, a stable header.
+//!
+//! Text cells are guarded against spreadsheets that run formulas; numbers are written bare, and an absent
+//! value is an empty cell, never a zero.
+
+use super::{Format, Look, Rendered, Report, json, phrase};
+use crate::base::error::{Error, Result};
+use crate::base::money::Micro;
+use crate::base::text::Text;
+use crate::signals::{self, Signal};
+use crate::verdicts::Judged;
+
+/// Columns between the key and the signals.
+const FIXED: &[&str] = &["verdict", "class", "protected", "clicks", "money_at_risk", "currency"];
+
+fn render(report: &Report, _: &Look) -> Result<Rendered> {
+    let mut writer = ::csv::WriterBuilder::new().terminator(::csv::Terminator::CRLF).from_writer(Vec::new());
+    let failed = |e: ::csv::Error| Error::output("cannot put the report into CSV").because(e);
+    writer.write_record(header(report)).map_err(failed)?;
+    for group in report.ordered() {
+        writer.write_record(record(report, group)).map_err(failed)?;
+    }
+    let bytes = writer
+        .into_inner()
+        .map_err(|e| Error::output("cannot put the report into CSV").because(e.into_error()))?;
+    Ok(Rendered::Bytes(bytes))
+}
+
+fn header(report: &Report) -> Vec<String> {
+    let mut header: Vec<String> = report.run.grain.columns().iter().map(|c| c.name().to_owned()).collect();
+    header.extend(FIXED.iter().map(|&name| name.to_owned()));
+    for signal in signals::all() {
+        header.extend(["", "_n", "_low", "_high"].map(|part| format!("{}{part}", signal.name)));
+    }
+    header.push("reasons".to_owned());
+    header
+}
+
+fn record(report: &Report, group: &Judged) -> Vec<String> {
+    let mut record: Vec<String> = group.subject.key.iter().map(|part| text(part.as_ref())).collect();
+    record.extend([
+        group.verdict.word().to_owned(),
+        group.class.map_or("", |c| c.word()).to_owned(),
+        group.protected.to_string(),
+        group.subject.clicks.to_string(),
+        group.money_at_risk.map_or(String::new(), Micro::to_cents),
+        text(report.run.currency.as_ref()),
+    ]);
+    for signal in signals::all() {
+        record.extend(reading(group, signal));
+    }
+    let reasons: Vec<String> = group.findings.iter().map(phrase::finding).collect();
+    record.push(text(Some(&Text::new(reasons.join(" | ")))));
+    record
+}
+
+fn text(text: Option<&Text>) -> String {
+    text.map_or(String::new(), Text::csv)
+}
+
+fn reading(group: &Judged, signal: &'static Signal) -> [String; 4] {
+    let Some(estimate) = group.subject.row.reading(signal).estimate() else { return Default::default() };
+    let (low, high) = estimate.printed();
+    let cell = |value: f64| json::number(value).map_or(String::new(), |n| n.to_string());
+    [cell(estimate.value()), estimate.n.to_string(), cell(low), cell(high)]
+}
+
+pub const FORMAT: Format = Format {
+    name: "csv",
+    summary: "every group with every signal, its sample and its limits, for spreadsheets and other programs",
+    list: false,
+    render,
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::text::HOSTILE;
+    use crate::report::sample;
+
+    fn parsed(report: &Report) -> Vec<::csv::StringRecord> {
+        let Rendered::Bytes(bytes) = render(report, &Look::PLAIN).unwrap() else { panic!("withheld") };
+        let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(bytes.as_slice());
+        reader.records().map(|r| r.unwrap()).collect()
+    }
+
+    #[test]
+    fn the_sample_as_csv() {
+        let rules = sample::rules();
+        let Rendered::Bytes(bytes) = render(&sample::report(&rules), &Look::PLAIN).unwrap() else {
+            panic!("withheld")
+        };
+        let out = String::from_utf8(bytes).unwrap();
+        assert!(out.lines().count() == 8 && out.ends_with("\r\n"));
+        assert_eq!(sample::without_other_signals(&out), sample::CSV);
+    }
+
+    #[test]
+    fn every_text_comes_back_as_it_was_guarded() {
+        let rules = sample::rules();
+        for hostile in HOSTILE {
+            let records = parsed(&sample::hostile(&rules, hostile));
+            assert_eq!(records.len(), 2);
+            assert_eq!(records[0].len(), records[1].len());
+            assert_eq!(&records[1][1], Text::new(*hostile).csv());
+        }
+    }
+}

@@ -1,0 +1,521 @@
+//! The report as JSON: a contract with a version and a published schema, to which fields are only added.
+//!
+//! Amounts are decimal text, signals are numbers in the unit of their declaration, what is absent is said to be
+//! absent with its reason and is never zero. Readers have to expect words they do not know in `verdict`,
+//! `action` and `class`. The structs are the shape; they hold no logic.
+
+use super::{AbsentSignal, Format, Gate, InputInfo, List, Look, Rendered, Report, RowCount};
+use crate::base::error::{Error, Result};
+use crate::base::money::Micro;
+use crate::base::text::{Text, json_document};
+use crate::base::time;
+use crate::rules::{Evidence, Why};
+use crate::signals::{self, Reading};
+use crate::verdicts::{Finding, Judged};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Number;
+use std::collections::BTreeMap;
+
+/// Raised only when a field changes its meaning or goes away.
+const SCHEMA_VERSION: u32 = 1;
+
+/// The report of one clickaudit run.
+#[derive(Serialize, JsonSchema)]
+struct Document {
+    /// The version of this format: fields are only ever added to it.
+    schema_version: u32,
+    run: Run,
+    coverage: Coverage,
+    totals: Totals,
+    lists: Lists,
+    /// The audited groups: by verdict from the most severe, then by money at risk, then by key.
+    sources: Vec<Source>,
+}
+
+/// What was run on what.
+#[derive(Serialize, JsonSchema)]
+struct Run {
+    /// The version of clickaudit.
+    version: &'static str,
+    inputs: Vec<Input>,
+    /// Digest of the rule set.
+    rules_digest: String,
+    rules_count: usize,
+    /// The columns that make one group.
+    grain: Vec<&'static str>,
+    window: Option<Window>,
+    /// The moment (UTC) up to which the input is taken to be complete.
+    as_of: Option<String>,
+    /// The time zone in which days are cut.
+    tz: String,
+    /// Whose cost and revenue are meant: buyer, network or advertiser.
+    perspective: &'static str,
+    currency: Option<String>,
+    /// Clicks younger than this are no evidence of missing conversions.
+    maturity_s: u64,
+    /// Whatever else was set for this run.
+    parameters: BTreeMap<&'static str, String>,
+}
+
+/// The first and the last click day, both included.
+#[derive(Serialize, JsonSchema)]
+struct Window {
+    first_day: String,
+    last_day: String,
+}
+
+/// One input file.
+#[derive(Serialize, JsonSchema)]
+struct Input {
+    path: String,
+    /// What the file was read as: clicks, conversions, combined, report, costs.
+    side: &'static str,
+    digest: String,
+    /// The preset or mapping that read the file.
+    preset: String,
+    rows: Rows,
+}
+
+/// Rows read = used + rejected + duplicate.
+#[derive(Serialize, JsonSchema)]
+struct Rows {
+    read: u64,
+    used: u64,
+    /// Rows that could not be used, by reason.
+    rejected: BTreeMap<String, u64>,
+    /// Rows that say what another row already said, by reason.
+    duplicate: BTreeMap<String, u64>,
+}
+
+/// How much of the input the verdicts rest on.
+#[derive(Serialize, JsonSchema)]
+struct Coverage {
+    /// null where no clicks were given.
+    clicks: Option<Rows>,
+    /// null where no conversions were given.
+    conversions: Option<Rows>,
+    /// How the conversions relate to the clicks: matched, orphan, outside_span, before_click, retry, update,
+    /// replay, without_id.
+    conversion_classes: BTreeMap<&'static str, u64>,
+    /// Click IDs that stand under two sources.
+    conflicts: u64,
+    absent_signals: Vec<Missing>,
+    /// Reasons why the whole input cannot be judged; with any of them no list is written.
+    gates: Vec<FiredGate>,
+    notes: Vec<String>,
+}
+
+/// A signal that some groups do not have.
+#[derive(Serialize, JsonSchema)]
+struct Missing {
+    signal: &'static str,
+    reason: String,
+    groups: u64,
+}
+
+/// A check on the whole input that fired.
+#[derive(Serialize, JsonSchema)]
+struct FiredGate {
+    name: &'static str,
+    sentence: String,
+}
+
+/// The whole input in numbers; amounts are decimal text, null where they cannot be said.
+#[derive(Serialize, JsonSchema)]
+struct Totals {
+    clicks: u64,
+    conversions: u64,
+    cost: Option<String>,
+    revenue: Option<String>,
+    profit: Option<String>,
+    payout: Option<String>,
+}
+
+/// What this run allows to be put on lists.
+#[derive(Serialize, JsonSchema)]
+struct Lists {
+    /// For fraud, quality and broken data.
+    block: IdList,
+    /// For losing money; never evidence of anything else.
+    profit: IdList,
+}
+
+/// One list, or why there is none.
+#[derive(Serialize, JsonSchema)]
+struct IdList {
+    ids: Vec<String>,
+    /// IDs that would be on the list if a list could hold them.
+    rejected: Vec<RejectedId>,
+    /// Why no list may be written; null if one may.
+    withheld: Option<String>,
+}
+
+/// An ID that a list cannot hold.
+#[derive(Serialize, JsonSchema)]
+struct RejectedId {
+    id: String,
+    reason: &'static str,
+}
+
+/// One audited group.
+#[derive(Serialize, JsonSchema)]
+struct Source {
+    /// The columns of the grain; null where the rows have no value.
+    key: BTreeMap<&'static str, Option<String>>,
+    /// block, hold, watch, clean or undecided.
+    verdict: &'static str,
+    /// fraud, quality, profit or data: the class of the strongest finding.
+    class: Option<&'static str>,
+    /// On the protect list: judged as any other, but never listed.
+    protected: bool,
+    clicks: u64,
+    /// What the traffic of this group cost.
+    cost: Option<String>,
+    money_at_risk: Option<String>,
+    currency: Option<String>,
+    /// Every signal by name; in the unit of its declaration (a share is a number from 0 to 1).
+    signals: BTreeMap<&'static str, Signal>,
+    /// What fired, strongest first.
+    findings: Vec<Fired>,
+    /// The deciding rules that could not be decided; with any of them the group is never clean.
+    undecided_because: Vec<Undecided>,
+    /// How many other rules could not be decided.
+    checks_not_possible: usize,
+}
+
+/// A signal of one group: an estimate, or the reason why there is none.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+enum Signal {
+    Present {
+        value: Number,
+        /// The sample that the value rests on.
+        n: u64,
+        /// The limits of the 95 % interval.
+        low: Number,
+        high: Number,
+    },
+    Absent {
+        absent: String,
+    },
+}
+
+/// A rule that fired on a group.
+#[derive(Serialize, JsonSchema)]
+struct Fired {
+    rule: String,
+    /// What the rule has found, in one sentence.
+    title: String,
+    class: &'static str,
+    /// block, hold, watch or note, after any reduction.
+    action: &'static str,
+    /// Why the action is weaker than the rule's own.
+    reduced: Option<&'static str>,
+    money: Option<String>,
+    evidence: Vec<Test>,
+}
+
+/// One test of a rule that held.
+#[derive(Serialize, JsonSchema)]
+struct Test {
+    signal: &'static str,
+    value: Option<Number>,
+    n: u64,
+    /// The limits of the interval at `confidence`; the test is on them, not on the value.
+    low: Option<Number>,
+    high: Option<Number>,
+    /// above, below or between: where the interval lies; present where only the presence was tested.
+    op: &'static str,
+    limit: Option<Number>,
+    /// The upper limit of `between`.
+    limit_high: Option<Number>,
+    confidence: Option<Number>,
+}
+
+/// A deciding rule that could not be decided.
+#[derive(Serialize, JsonSchema)]
+struct Undecided {
+    rule: String,
+    reasons: Vec<Reason>,
+}
+
+/// What a rule would have needed.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+enum Reason {
+    Absent { signal: &'static str, absent: String },
+    Sample { signal: &'static str, n: u64, needed: u64 },
+}
+
+/// The JSON Schema of the report.
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(Document);
+    let mut text = serde_json::to_string_pretty(&schema).expect("a schema is plain JSON");
+    text.push('\n');
+    text
+}
+
+/// A finite number with ten significant digits: enough for every amount, and the same on every machine. Whole
+/// numbers have no fraction.
+pub fn number(value: f64) -> Option<Number> {
+    if !value.is_finite() {
+        return None;
+    }
+    let rounded: f64 = format!("{value:.9e}").parse().ok()?;
+    if rounded.fract() == 0.0 && rounded.abs() < 1e15 {
+        return Some(Number::from(rounded as i64));
+    }
+    Number::from_f64(rounded)
+}
+
+fn render(report: &Report, _: &Look) -> Result<Rendered> {
+    let text = serde_json::to_string_pretty(&document(report))
+        .map_err(|e| Error::output("cannot put the report into JSON").because(e))?;
+    Ok(Rendered::Bytes((json_document(&text) + "\n").into_bytes()))
+}
+
+fn document(report: &Report) -> Document {
+    let currency = report.run.currency.as_ref().map(Text::json);
+    let columns: Vec<&'static str> = report.run.grain.columns().iter().map(|c| c.name()).collect();
+    let sources = report.ordered().into_iter().map(|g| source(g, &columns, currency.as_deref())).collect();
+    Document {
+        schema_version: SCHEMA_VERSION,
+        run: run(report),
+        coverage: coverage(report),
+        totals: totals(report),
+        lists: Lists { block: id_list(&report.lists.block), profit: id_list(&report.lists.profit) },
+        sources,
+    }
+}
+
+fn run(report: &Report) -> Run {
+    let run = &report.run;
+    let mut inputs: Vec<&InputInfo> = run.inputs.iter().collect();
+    inputs.sort_by_key(|i| (i.side, &i.path, &i.digest));
+    Run {
+        version: run.version,
+        inputs: inputs.into_iter().map(input).collect(),
+        rules_digest: run.rules_digest.clone(),
+        rules_count: run.rules_count,
+        grain: run.grain.columns().iter().map(|c| c.name()).collect(),
+        window: run
+            .window
+            .map(|(first, last)| Window { first_day: time::show_day(first), last_day: time::show_day(last) }),
+        as_of: run.as_of.map(time::show),
+        tz: run.tz.clone(),
+        perspective: run.perspective,
+        currency: run.currency.as_ref().map(Text::json),
+        maturity_s: run.maturity_s,
+        parameters: run.parameters.clone(),
+    }
+}
+
+fn input(input: &InputInfo) -> Input {
+    Input {
+        path: input.path.json(),
+        side: input.side,
+        digest: input.digest.clone(),
+        preset: input.preset.clone(),
+        rows: rows(&input.rows),
+    }
+}
+
+fn rows(rows: &RowCount) -> Rows {
+    Rows {
+        read: rows.read,
+        used: rows.used,
+        rejected: rows.rejected.clone(),
+        duplicate: rows.duplicate.clone(),
+    }
+}
+
+fn coverage(report: &Report) -> Coverage {
+    let coverage = &report.coverage;
+    let mut absent: Vec<&AbsentSignal> = coverage.absent.iter().collect();
+    absent.sort();
+    let mut gates: Vec<&Gate> = coverage.gates.iter().collect();
+    gates.sort();
+    let mut notes: Vec<String> = coverage.notes.iter().map(Text::json).collect();
+    notes.sort();
+    Coverage {
+        clicks: coverage.clicks.as_ref().map(rows),
+        conversions: coverage.conversions.as_ref().map(rows),
+        conversion_classes: coverage.classes.table().into_iter().map(|(name, _, n)| (name, n)).collect(),
+        conflicts: coverage.conflicts,
+        absent_signals: absent
+            .into_iter()
+            .map(|a| Missing { signal: a.signal, reason: a.reason.clone(), groups: a.groups })
+            .collect(),
+        gates: gates.into_iter().map(|g| FiredGate { name: g.name, sentence: g.sentence.json() }).collect(),
+        notes,
+    }
+}
+
+fn totals(report: &Report) -> Totals {
+    let totals = &report.totals;
+    Totals {
+        clicks: totals.clicks,
+        conversions: totals.conversions,
+        cost: amount(totals.cost),
+        revenue: amount(totals.revenue),
+        profit: amount(totals.profit),
+        payout: amount(totals.payout),
+    }
+}
+
+fn id_list(list: &List) -> IdList {
+    let listing = match list {
+        List::Withheld(why) => return IdList { ids: vec![], rejected: vec![], withheld: Some(why.clone()) },
+        List::Ready(listing) => listing,
+    };
+    let mut ids = listing.ids.clone();
+    ids.sort_unstable();
+    let mut rejected: Vec<_> = listing.rejected.iter().collect();
+    rejected.sort_unstable();
+    let rejected = rejected.into_iter().map(|(id, reason)| RejectedId { id: id.json(), reason }).collect();
+    IdList { ids, rejected, withheld: None }
+}
+
+fn source(group: &Judged, columns: &[&'static str], currency: Option<&str>) -> Source {
+    let key = columns.iter().zip(&group.subject.key);
+    Source {
+        key: key.map(|(&name, part)| (name, part.as_ref().map(Text::json))).collect(),
+        verdict: group.verdict.word(),
+        class: group.class.map(|c| c.word()),
+        protected: group.protected,
+        clicks: group.subject.clicks,
+        cost: amount(group.subject.spend),
+        money_at_risk: amount(group.money_at_risk),
+        currency: currency.map(str::to_owned),
+        signals: signals::all().iter().map(|s| (s.name, signal(group.subject.row.reading(s)))).collect(),
+        findings: group.findings.iter().map(fired).collect(),
+        undecided_because: group.unknown.iter().map(|(rule, why)| undecided(&rule.id, why)).collect(),
+        checks_not_possible: group.not_possible,
+    }
+}
+
+fn signal(reading: &Reading) -> Signal {
+    let estimate = match reading {
+        Reading::Absent(why) => return Signal::Absent { absent: why.to_string() },
+        Reading::Present(estimate) => estimate,
+    };
+    let (low, high) = estimate.printed();
+    match (number(estimate.value()), number(low), number(high)) {
+        (Some(value), Some(low), Some(high)) => Signal::Present { value, n: estimate.n, low, high },
+        _ => Signal::Absent { absent: "not a finite number".to_owned() },
+    }
+}
+
+fn fired(finding: &Finding) -> Fired {
+    Fired {
+        rule: finding.rule.id.clone(),
+        title: finding.rule.message.as_ref().unwrap_or(&finding.rule.title).clone(),
+        class: finding.rule.class.word(),
+        action: finding.action.word(),
+        reduced: finding.reduced,
+        money: amount(finding.money),
+        evidence: finding.evidence.iter().map(test).collect(),
+    }
+}
+
+fn test(evidence: &Evidence) -> Test {
+    let (low, high) = evidence.estimate.at(evidence.confidence);
+    let mut limits = evidence.limit.values().into_iter().map(number);
+    Test {
+        signal: evidence.signal.name,
+        value: number(evidence.estimate.value()),
+        n: evidence.estimate.n,
+        low: number(low),
+        high: number(high),
+        op: evidence.limit.word(),
+        limit: limits.next().flatten(),
+        limit_high: limits.next().flatten(),
+        confidence: number(evidence.confidence),
+    }
+}
+
+fn undecided(rule: &str, why: &[Why]) -> Undecided {
+    let reason = |why: &Why| match why {
+        Why::Absent { signal, absence } => {
+            Reason::Absent { signal: signal.name, absent: absence.to_string() }
+        }
+        Why::Sample { signal, n, needed } => Reason::Sample { signal: signal.name, n: *n, needed: *needed },
+    };
+    Undecided { rule: rule.to_owned(), reasons: why.iter().map(reason).collect() }
+}
+
+fn amount(amount: Option<Micro>) -> Option<String> {
+    amount.map(Micro::to_cents)
+}
+
+pub const FORMAT: Format = Format {
+    name: "json",
+    summary: "everything, for other programs; its JSON Schema is published",
+    list: false,
+    render,
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::text::HOSTILE;
+    use crate::report::sample;
+    use serde_json::Value;
+
+    fn parsed(report: &Report) -> Value {
+        let Rendered::Bytes(bytes) = render(report, &Look::PLAIN).unwrap() else { panic!("withheld") };
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    #[test]
+    fn the_sample_as_json() {
+        let rules = sample::rules();
+        let mut value = parsed(&sample::report(&rules));
+        value["sources"].as_array_mut().unwrap().truncate(1);
+        let signals = value["sources"][0]["signals"].as_object_mut().unwrap();
+        signals.retain(|name, _| {
+            ["ctit_short_share", "lander_click_share", "click_count"].contains(&name.as_str())
+        });
+        assert_eq!(serde_json::to_string_pretty(&value).unwrap(), sample::JSON.trim_end());
+    }
+
+    #[test]
+    fn every_text_comes_back_as_it_was() {
+        let rules = sample::rules();
+        for hostile in HOSTILE {
+            let value = parsed(&sample::hostile(&rules, hostile));
+            assert_eq!(value["sources"][0]["key"]["source"], *hostile);
+            assert_eq!(value["run"]["inputs"][0]["path"], *hostile);
+        }
+    }
+
+    #[test]
+    fn keys_are_sorted_and_the_schema_names_every_field() {
+        let rules = sample::rules();
+        let value = parsed(&sample::report(&rules));
+        let schema: Value = serde_json::from_str(&schema()).unwrap();
+        let source = schema["$defs"]["Source"]["properties"].as_object().unwrap();
+        for name in value["sources"][0].as_object().unwrap().keys() {
+            assert!(source.contains_key(name), "{name}");
+        }
+        for name in value.as_object().unwrap().keys() {
+            assert!(schema["properties"].get(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_finite_and_short() {
+        let check = |value: f64, expected: &str| {
+            assert_eq!(number(value).map_or("none".to_owned(), |n| n.to_string()), expected, "{value}");
+        };
+        check(240.0, "240");
+        check(-0.0, "0");
+        check(0.1 + 0.2, "0.3");
+        check(149.0 / 240.0, "0.6208333333");
+        check(12_345_678.91, "12345678.91");
+        check(1.5e-30, "1.5e-30");
+        check(f64::NAN, "none");
+        check(f64::INFINITY, "none");
+    }
+}

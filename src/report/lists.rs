@@ -1,0 +1,63 @@
+//! Plain lists: one ID a line, sorted, LF, a final newline; an empty list is an empty file.
+//!
+//! What may stand on a list is decided in `verdicts`; nothing is added or dropped here.
+
+use super::{Format, List, Look, Rendered, Report};
+use crate::base::error::Result;
+
+fn render(list: &List) -> Rendered {
+    match list {
+        List::Ready(listing) => Rendered::Bytes(lines(&listing.ids).into_bytes()),
+        List::Withheld(why) => Rendered::Withheld(why.clone()),
+    }
+}
+
+fn lines(ids: &[String]) -> String {
+    let mut ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.iter().flat_map(|id| [*id, "\n"]).collect()
+}
+
+fn block(report: &Report, _: &Look) -> Result<Rendered> {
+    Ok(render(&report.lists.block))
+}
+
+fn profit(report: &Report, _: &Look) -> Result<Rendered> {
+    Ok(render(&report.lists.profit))
+}
+
+pub const BLOCK_FORMAT: Format = Format {
+    name: "blocklist:lines",
+    summary: "sources to block for fraud, quality or broken data, one ID a line",
+    list: true,
+    render: block,
+};
+
+pub const PROFIT_FORMAT: Format = Format {
+    name: "profit-list:lines",
+    summary: "sources to cut because they lose money, one ID a line",
+    list: true,
+    render: profit,
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn one_id_a_line_and_nothing_else() {
+        let rules = sample::rules();
+        let report = sample::report(&rules);
+        assert_eq!(block(&report, &Look::PLAIN).unwrap(), Rendered::Bytes(b"pub10032\npub9\n".to_vec()));
+        assert_eq!(profit(&report, &Look::PLAIN).unwrap(), Rendered::Bytes(Vec::new()));
+    }
+
+    #[test]
+    fn a_withheld_list_is_not_an_empty_one() {
+        let mut report = sample::empty();
+        report.lists.block = List::Withheld("a gate fired".into());
+        assert_eq!(block(&report, &Look::PLAIN).unwrap(), Rendered::Withheld("a gate fired".into()));
+    }
+}

@@ -1,0 +1,294 @@
+//! The report: what was judged, turned into bytes for a reader.
+//!
+//! One file per format, each ending in its [`Format`] declaration; [`FORMATS`] is the table of them, and help,
+//! `-o` and the tests are loops over it. A renderer reads a finished [`Report`] and computes nothing but its
+//! presentation; it prints nothing, opens no file and never sees the engine. Text from the data goes through
+//! the encoder of [`Text`] that belongs to the format.
+
+mod csv;
+pub mod json;
+mod lists;
+mod output;
+mod phrase;
+mod terminal;
+
+#[cfg(test)]
+mod sample;
+
+pub use output::{Output, Target, Written, check, write};
+
+use crate::base::column::Grain;
+use crate::base::error::Result;
+use crate::base::money::Micro;
+use crate::base::text::Text;
+use crate::verdicts::{Judged, Listing};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// Everything that one audit has to say.
+pub struct Report<'r> {
+    pub run: RunInfo,
+    pub coverage: Coverage,
+    pub totals: Totals,
+    /// The judged groups, in any order; renderers go through [`Report::ordered`].
+    pub groups: Vec<Judged<'r>>,
+    pub lists: Lists,
+}
+
+impl<'r> Report<'r> {
+    /// The groups in the order of every output: verdict by severity, money at risk from large to small, key.
+    pub fn ordered(&self) -> Vec<&Judged<'r>> {
+        let mut groups: Vec<&Judged> = self.groups.iter().collect();
+        groups.sort_by_key(|g| (g.verdict, Reverse(g.money_at_risk), &g.subject.key));
+        groups
+    }
+}
+
+/// What was run on what.
+#[derive(Clone, Debug)]
+pub struct RunInfo {
+    pub version: &'static str,
+    pub inputs: Vec<InputInfo>,
+    /// Digest of the rule set and the number of its rules.
+    pub rules_digest: String,
+    pub rules_count: usize,
+    pub grain: Grain,
+    /// First and last click day, in days since 1970 in `tz`; `None` if no input has a day.
+    pub window: Option<(i32, i32)>,
+    /// The moment up to which the input is taken to be complete, in UTC microseconds.
+    pub as_of: Option<i64>,
+    /// The time zone in which days are cut.
+    pub tz: String,
+    /// Whose cost and revenue are meant: buyer, network or advertiser.
+    pub perspective: &'static str,
+    pub currency: Option<Text>,
+    /// Clicks younger than this many seconds are no evidence of missing conversions.
+    pub maturity_s: u64,
+    /// Whatever else was set for this run, by name.
+    pub parameters: BTreeMap<&'static str, String>,
+}
+
+/// One input file.
+#[derive(Clone, Debug)]
+pub struct InputInfo {
+    pub path: Text,
+    /// What it was read as: clicks, conversions, combined, report, costs.
+    pub side: &'static str,
+    pub digest: String,
+    /// The preset or mapping that read it.
+    pub preset: String,
+    pub rows: RowCount,
+}
+
+/// Rows read = used + rejected + duplicate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RowCount {
+    pub read: u64,
+    pub used: u64,
+    /// Rows that could not be used, by reason.
+    pub rejected: BTreeMap<String, u64>,
+    /// Rows that say what another row already said, by reason.
+    pub duplicate: BTreeMap<String, u64>,
+}
+
+impl RowCount {
+    /// True if no row was lost silently.
+    pub fn balances(&self) -> bool {
+        let lost: u64 = self.rejected.values().chain(self.duplicate.values()).sum();
+        self.read == self.used + lost
+    }
+}
+
+/// How much of the input the verdicts rest on.
+#[derive(Clone, Debug, Default)]
+pub struct Coverage {
+    /// `None` where no such input was given.
+    pub clicks: Option<RowCount>,
+    pub conversions: Option<RowCount>,
+    pub classes: Classes,
+    /// Click IDs that stand under two sources.
+    pub conflicts: u64,
+    pub absent: Vec<AbsentSignal>,
+    /// Reasons why the whole input cannot be judged; with any of them no list is written.
+    pub gates: Vec<Gate>,
+    /// Whatever else a reader has to know, one sentence each.
+    pub notes: Vec<Text>,
+}
+
+/// How the conversions relate to the clicks; each conversion is in exactly one class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Classes {
+    pub matched: u64,
+    pub orphan: u64,
+    pub outside_span: u64,
+    pub before_click: u64,
+    pub retry: u64,
+    pub update: u64,
+    pub replay: u64,
+    pub without_id: u64,
+}
+
+impl Classes {
+    /// The classes as (name, words for people, count), in the order of reports.
+    pub fn table(&self) -> [(&'static str, &'static str, u64); 8] {
+        [
+            ("matched", "matched", self.matched),
+            ("orphan", "orphans", self.orphan),
+            ("outside_span", "outside the span", self.outside_span),
+            ("before_click", "before their click", self.before_click),
+            ("retry", "retries", self.retry),
+            ("update", "updates", self.update),
+            ("replay", "replays", self.replay),
+            ("without_id", "without a click ID", self.without_id),
+        ]
+    }
+}
+
+/// A signal that some groups do not have.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AbsentSignal {
+    pub signal: &'static str,
+    pub reason: String,
+    pub groups: u64,
+}
+
+/// A check on the whole input that fired.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gate {
+    pub name: &'static str,
+    pub sentence: Text,
+}
+
+/// The whole input in numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    pub clicks: u64,
+    pub conversions: u64,
+    pub cost: Option<Micro>,
+    pub revenue: Option<Micro>,
+    pub profit: Option<Micro>,
+    pub payout: Option<Micro>,
+}
+
+/// The lists that this run allows.
+pub struct Lists {
+    pub block: List,
+    pub profit: List,
+}
+
+/// One list, or why there is none.
+pub enum List {
+    Ready(Listing),
+    /// A gate or the brake: the file that stands is left as it was.
+    Withheld(String),
+}
+
+/// One kind of output.
+pub struct Format {
+    /// As written in `-o NAME=PATH`.
+    pub name: &'static str,
+    pub summary: &'static str,
+    /// True if the output acts on the world by itself, so that gates and the brake withhold it.
+    pub list: bool,
+    pub render: fn(&Report, &Look) -> Result<Rendered>,
+}
+
+/// What a renderer made.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Rendered {
+    Bytes(Vec<u8>),
+    /// Nothing is to be written, for this reason.
+    Withheld(String),
+}
+
+/// How the reader sees it; only the table cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Cells of the terminal; `None` if it is not one, and nothing is wrapped or cut to fit.
+    pub width: Option<usize>,
+    pub colour: bool,
+}
+
+impl Look {
+    /// For files and pipes.
+    pub const PLAIN: Look = Look { width: None, colour: false };
+}
+
+/// Every output format.
+pub const FORMATS: &[Format] =
+    &[terminal::FORMAT, json::FORMAT, csv::FORMAT, lists::BLOCK_FORMAT, lists::PROFIT_FORMAT];
+
+impl Format {
+    /// The format of this name.
+    pub fn find(name: &str) -> Option<&'static Format> {
+        FORMATS.iter().find(|f| f.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::text::HOSTILE;
+
+    fn bytes(format: &Format, report: &Report) -> Vec<u8> {
+        match (format.render)(report, &Look::PLAIN).unwrap() {
+            Rendered::Bytes(bytes) => bytes,
+            Rendered::Withheld(why) => panic!("{} withheld: {why}", format.name),
+        }
+    }
+
+    #[test]
+    fn formats_are_unique_and_described() {
+        for (i, format) in FORMATS.iter().enumerate() {
+            assert!(!format.summary.is_empty() && !format.name.contains(['=', ' ']), "{}", format.name);
+            assert!(FORMATS[..i].iter().all(|f| f.name != format.name), "{}", format.name);
+        }
+    }
+
+    #[test]
+    fn the_order_of_groups_changes_no_byte() {
+        let rules = sample::rules();
+        for format in FORMATS {
+            let mut report = sample::report(&rules);
+            let straight = bytes(format, &report);
+            report.groups.reverse();
+            report.run.inputs.reverse();
+            report.coverage.absent.reverse();
+            assert_eq!(bytes(format, &report), straight, "{}", format.name);
+        }
+    }
+
+    #[test]
+    fn an_input_without_anything_can_be_reported() {
+        for format in FORMATS {
+            bytes(format, &sample::empty());
+        }
+    }
+
+    #[test]
+    fn hostile_text_is_harmless_in_every_format() {
+        let rules = sample::rules();
+        for text in HOSTILE {
+            let report = sample::hostile(&rules, text);
+            for format in FORMATS {
+                let out = String::from_utf8(bytes(format, &report)).unwrap();
+                let active = |c: char| c.is_control() && !matches!(c, '\n' | '\r');
+                assert!(!out.contains(active), "{} {text:?}: {out:?}", format.name);
+                assert!(
+                    !out.contains(['\u{202e}', '\u{2066}', '\u{200b}', '\u{2028}', '\u{feff}']),
+                    "{text:?}"
+                );
+                assert!(format.name == "csv" || format.name == "table" || !out.contains('<'), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_balance() {
+        let mut rows = RowCount { read: 10, used: 7, ..RowCount::default() };
+        rows.rejected.insert("bad click_time".into(), 2);
+        assert!(!rows.balances());
+        rows.duplicate.insert("same click ID".into(), 1);
+        assert!(rows.balances());
+    }
+}

@@ -1,0 +1,382 @@
+//! Outputs that appear whole or not at all.
+//!
+//! Everything is rendered before anything is written; every file is written beside its target, flushed to the
+//! disk, and only when all of them are there they are renamed into place. A failure leaves what stood before.
+//! A symlink is replaced, never followed; devices, pipes and the run's own inputs are refused. Nothing is
+//! printed: the bytes for stdout go back to the caller.
+
+use super::{FORMATS, Format, Look, Rendered, Report};
+use crate::base::error::{Error, Result};
+use crate::base::near::nearest;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use tempfile::{Builder, NamedTempFile, TempPath};
+
+/// One `-o FORMAT=PATH`.
+#[derive(Clone)]
+pub struct Output {
+    pub format: &'static Format,
+    pub target: Target,
+}
+
+/// Where an output goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    Stdout,
+    File(PathBuf),
+}
+
+/// What was done.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// The bytes for stdout, if an output asked for it; printing them is the caller's.
+    pub stdout: Option<Vec<u8>>,
+    /// The files now in place.
+    pub files: Vec<PathBuf>,
+    /// Lists that were not written, with the reason; their files stand as they were.
+    pub withheld: Vec<(&'static str, String)>,
+}
+
+impl Output {
+    /// Parses `FORMAT=PATH`; `-` is stdout.
+    ///
+    /// # Errors
+    /// An unknown format, with the nearest names, or a missing path.
+    pub fn parse(text: &str) -> Result<Output> {
+        let (name, path) = text.split_once('=').unwrap_or((text, ""));
+        let format = Format::find(name).ok_or_else(|| unknown(name))?;
+        let target = match path {
+            "" => return Err(without_path(text, name)),
+            "-" => Target::Stdout,
+            path => Target::File(PathBuf::from(path)),
+        };
+        Ok(Output { format, target })
+    }
+}
+
+fn unknown(name: &str) -> Error {
+    let near = nearest(name, FORMATS.iter().map(|f| f.name));
+    let all: Vec<&str> = FORMATS.iter().map(|f| f.name).collect();
+    let help = match near.first() {
+        Some(near) => format!("did you mean `{near}`? The formats are {}", all.join(", ")),
+        None => format!("the formats are {}", all.join(", ")),
+    };
+    Error::usage(format!("there is no output format `{name}`")).help(help)
+}
+
+fn without_path(text: &str, name: &str) -> Error {
+    Error::usage(format!("the output `{text}` has no path"))
+        .help(format!("write `-o {name}=PATH`, or `-o {name}=-` for stdout"))
+}
+
+/// Checks the outputs of one run together, before any work is done.
+///
+/// # Errors
+/// Two outputs to stdout or to one file, a target that is no regular file, a folder that does not exist.
+pub fn check(outputs: &[Output]) -> Result<()> {
+    if outputs.iter().filter(|o| o.target == Target::Stdout).count() > 1 {
+        return Err(Error::usage("two outputs go to stdout").help("give all but one of them a path"));
+    }
+    let mut places: Vec<PathBuf> = Vec::new();
+    for path in files(outputs) {
+        let place = place(path)?;
+        if places.contains(&place) {
+            return Err(Error::usage(format!("two outputs go to {}", path.display()))
+                .help("give each output a file of its own"));
+        }
+        places.push(place);
+    }
+    Ok(())
+}
+
+fn files(outputs: &[Output]) -> impl Iterator<Item = &PathBuf> {
+    outputs.iter().filter_map(|o| match &o.target {
+        Target::File(path) => Some(path),
+        Target::Stdout => None,
+    })
+}
+
+/// Where the file will really stand: its folder without links, and its own name.
+fn place(path: &Path) -> Result<PathBuf> {
+    let name = path.file_name().ok_or_else(|| not_a_file(path))?;
+    let folder = fs::canonicalize(folder(path)).map_err(|e| {
+        Error::writing(path, e).help(format!("make the folder {} first", folder(path).display()))
+    })?;
+    let special = ["/dev", "/proc"].iter().any(|s| folder.starts_with(s)) && !folder.starts_with("/dev/shm");
+    if special || fs::metadata(path).is_ok_and(|m| !m.is_file()) {
+        return Err(not_a_file(path));
+    }
+    Ok(folder.join(name))
+}
+
+fn not_a_file(path: &Path) -> Error {
+    Error::output(format!("cannot write {}: it is a folder, a device or a pipe", path.display()))
+        .help("name a file, or write `-` for stdout")
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Renders all outputs, then writes all of them, or none.
+///
+/// `look` is that of stdout; files are always plain.
+///
+/// # Errors
+/// [`check`]'s, an output that is an input of the run, or a file that cannot be written.
+pub fn write(report: &Report, outputs: &[Output], look: &Look) -> Result<Written> {
+    check(outputs)?;
+    spare_inputs(report, outputs)?;
+    let mut written = Written::default();
+    let mut staged = Vec::new();
+    for output in outputs {
+        match (render(report, output, look)?, &output.target) {
+            (Rendered::Withheld(why), _) => written.withheld.push((output.format.name, why)),
+            (Rendered::Bytes(bytes), Target::Stdout) => written.stdout = Some(bytes),
+            (Rendered::Bytes(bytes), Target::File(path)) => staged.push((stage(path, &bytes)?, path.clone())),
+        }
+    }
+    written.files = commit(staged)?;
+    Ok(written)
+}
+
+fn render(report: &Report, output: &Output, look: &Look) -> Result<Rendered> {
+    let look = if output.target == Target::Stdout { look } else { &Look::PLAIN };
+    (output.format.render)(report, look)
+}
+
+fn spare_inputs(report: &Report, outputs: &[Output]) -> Result<()> {
+    let inputs: Vec<PathBuf> =
+        report.run.inputs.iter().filter_map(|i| fs::canonicalize(i.path.raw()).ok()).collect();
+    match files(outputs).find(|path| fs::canonicalize(path).is_ok_and(|p| inputs.contains(&p))) {
+        Some(path) => Err(Error::usage(format!("the output {} is an input of this run", path.display()))
+            .help("give the output another name")),
+        None => Ok(()),
+    }
+}
+
+/// Writes the bytes to a file beside `path`; it vanishes unless it is renamed.
+fn stage(path: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
+    let stage = || -> io::Result<NamedTempFile> {
+        let mut file = hidden().tempfile_in(folder(path))?;
+        file.write_all(bytes)?;
+        file.flush()?;
+        file.as_file().sync_all()?;
+        Ok(file)
+    };
+    stage().map_err(|e| Error::writing(path, e))
+}
+
+/// Names and permissions of the files that stand only for a moment; those of a renamed file stay.
+fn hidden() -> Builder<'static, 'static> {
+    let mut builder = Builder::new();
+    builder.prefix(".clickaudit-").suffix(".tmp");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    builder
+}
+
+/// A file that was put into place, and what stood there before.
+struct Placed {
+    path: PathBuf,
+    before: Option<TempPath>,
+}
+
+/// Renames all files into place; if one fails, those already placed are taken back.
+fn commit(staged: Vec<(NamedTempFile, PathBuf)>) -> Result<Vec<PathBuf>> {
+    let mut placed: Vec<Placed> = Vec::new();
+    for (file, path) in staged {
+        match put(file, &path) {
+            Ok(before) => placed.push(Placed { path, before }),
+            Err(e) => {
+                placed.into_iter().rev().for_each(take_back);
+                return Err(Error::writing(&path, e));
+            }
+        }
+    }
+    Ok(placed.into_iter().map(settle).collect())
+}
+
+/// Renames one file into place and hands back what stood there.
+fn put(file: NamedTempFile, path: &Path) -> io::Result<Option<TempPath>> {
+    let before = keep(path)?;
+    file.persist(path).map_err(|e| e.error)?;
+    Ok(before)
+}
+
+/// A second name for the file or link at `path`; a copy where the file system has no second names.
+fn keep(path: &Path) -> io::Result<Option<TempPath>> {
+    if fs::symlink_metadata(path).is_err() {
+        return Ok(None);
+    }
+    let second = |name: &Path| match fs::hard_link(path, name) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => fs::copy(path, name).map(drop),
+        linked => linked,
+    };
+    hidden().make_in(folder(path), second).map(|file| Some(file.into_temp_path()))
+}
+
+fn take_back(placed: Placed) {
+    // The run already fails with the first error; a second one could only hide it.
+    let _ = match placed.before {
+        Some(before) => before.persist(&placed.path).map_err(|e| e.error),
+        None => fs::remove_file(&placed.path),
+    };
+}
+
+/// Makes the rename last through a power cut where folders can be flushed.
+fn settle(placed: Placed) -> PathBuf {
+    if let Ok(folder) = fs::File::open(folder(&placed.path)) {
+        let _ = folder.sync_all();
+    }
+    placed.path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::error::Fault;
+    use crate::base::text::Text;
+    use crate::report::{List, sample};
+    use tempfile::TempDir;
+
+    fn parse_error(text: &str) -> String {
+        let error = Output::parse(text).err().expect("an error");
+        assert_eq!(error.fault, Fault::Usage);
+        format!("{error}; {}", error.help.as_deref().unwrap_or_default())
+    }
+
+    fn output(format: &str, path: &Path) -> Output {
+        Output::parse(&format!("{format}={}", path.display())).unwrap()
+    }
+
+    fn names(dir: &TempDir) -> Vec<String> {
+        let entry = |e: io::Result<fs::DirEntry>| e.unwrap().file_name().into_string().unwrap();
+        let mut names: Vec<String> = fs::read_dir(dir.path()).unwrap().map(entry).collect();
+        names.sort();
+        names
+    }
+
+    fn run(outputs: &[Output]) -> Result<Written> {
+        write(&sample::report(&sample::rules()), outputs, &Look::PLAIN)
+    }
+
+    #[test]
+    fn an_output_is_a_format_and_a_path() {
+        let output = Output::parse("blocklist:lines=a=b.txt").unwrap();
+        assert_eq!((output.format.name, output.target), ("blocklist:lines", Target::File("a=b.txt".into())));
+        assert_eq!(Output::parse("json=-").unwrap().target, Target::Stdout);
+        let formats = "he formats are table, json, csv, blocklist:lines, profit-list:lines";
+        let expected = format!("there is no output format `jsn`; did you mean `json`? T{formats}");
+        assert_eq!(parse_error("jsn=x"), expected);
+        assert_eq!(
+            parse_error("spreadsheet=x"),
+            format!("there is no output format `spreadsheet`; t{formats}")
+        );
+        let expected = "the output `csv` has no path; write `-o csv=PATH`, or `-o csv=-` for stdout";
+        assert_eq!(parse_error("csv"), expected);
+        assert!(parse_error("csv=").contains("has no path"));
+    }
+
+    #[test]
+    fn all_outputs_appear_and_nothing_else() {
+        let dir = TempDir::new().unwrap();
+        fs::write(dir.path().join("b.txt"), "old").unwrap();
+        let outputs = [
+            output("json", &dir.path().join("r.json")),
+            output("blocklist:lines", &dir.path().join("b.txt")),
+            Output::parse("table=-").unwrap(),
+        ];
+        let written = run(&outputs).unwrap();
+        assert_eq!(names(&dir), ["b.txt", "r.json"]);
+        assert_eq!(fs::read_to_string(dir.path().join("b.txt")).unwrap(), "pub10032\npub9\n");
+        assert!(written.stdout.unwrap().starts_with(b"clickaudit"));
+        assert_eq!(written.files.len(), 2);
+    }
+
+    #[test]
+    fn a_failed_output_leaves_all_files_as_they_were() {
+        let dir = TempDir::new().unwrap();
+        let old = dir.path().join("r.json");
+        fs::write(&old, "old").unwrap();
+        let missing = dir.path().join("no-such-folder").join("b.txt");
+        let error = run(&[output("json", &old), output("csv", &missing)]).unwrap_err();
+        assert_eq!(error.fault, Fault::Output);
+        assert!(error.to_string().contains("no-such-folder"), "{error}");
+        assert_eq!((names(&dir), fs::read_to_string(&old).unwrap()), (vec!["r.json".into()], "old".into()));
+    }
+
+    #[test]
+    fn a_rename_that_fails_takes_the_others_back() {
+        let dir = TempDir::new().unwrap();
+        let (old, new, folder) = (dir.path().join("old"), dir.path().join("new"), dir.path().join("folder"));
+        fs::write(&old, "old").unwrap();
+        fs::create_dir(&folder).unwrap();
+        let staged = [&old, &new, &folder].map(|path| (stage(path, b"changed").unwrap(), path.clone()));
+        assert!(commit(staged.into()).is_err());
+        assert_eq!(
+            (names(&dir), fs::read_to_string(&old).unwrap()),
+            (vec!["folder".into(), "old".into()], "old".into())
+        );
+    }
+
+    #[test]
+    fn targets_that_are_no_files_are_refused() {
+        let dir = TempDir::new().unwrap();
+        let error = run(&[output("json", dir.path())]).unwrap_err();
+        assert!(error.to_string().ends_with("it is a folder, a device or a pipe"), "{error}");
+        assert!(run(&[output("json", Path::new(".."))]).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn devices_are_never_replaced() {
+        for device in ["/dev/null", "/dev/stdout", "/proc/self/fd/1"] {
+            assert!(check(&[output("json", Path::new(device))]).is_err(), "{device}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_symlink_is_replaced_and_never_followed() {
+        let dir = TempDir::new().unwrap();
+        let (precious, link) = (dir.path().join("precious"), dir.path().join("b.txt"));
+        fs::write(&precious, "old").unwrap();
+        std::os::unix::fs::symlink(&precious, &link).unwrap();
+        run(&[output("blocklist:lines", &link)]).unwrap();
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "old");
+        assert!(!fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(names(&dir), ["b.txt", "precious"]);
+    }
+
+    #[test]
+    fn outputs_do_not_overwrite_each_other_or_an_input() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("x");
+        let twice = [output("json", &path), output("csv", &dir.path().join(".").join("x"))];
+        assert_eq!(check(&twice).unwrap_err().fault, Fault::Usage);
+        let stdout = [Output::parse("json=-").unwrap(), Output::parse("csv=-").unwrap()];
+        assert_eq!(check(&stdout).unwrap_err().to_string(), "two outputs go to stdout");
+        fs::write(&path, "clicks").unwrap();
+        let rules = sample::rules();
+        let mut report = sample::report(&rules);
+        report.run.inputs[0].path = Text::new(path.to_str().unwrap());
+        assert_eq!(write(&report, &[output("csv", &path)], &Look::PLAIN).unwrap_err().fault, Fault::Usage);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "clicks");
+    }
+
+    #[test]
+    fn a_withheld_list_leaves_the_old_one() {
+        let dir = TempDir::new().unwrap();
+        let (list, json) = (dir.path().join("b.txt"), dir.path().join("r.json"));
+        fs::write(&list, "old").unwrap();
+        let rules = sample::rules();
+        let mut report = sample::report(&rules);
+        report.lists.block = List::Withheld("the brake".into());
+        let outputs = [output("blocklist:lines", &list), output("json", &json)];
+        let written = write(&report, &outputs, &Look::PLAIN).unwrap();
+        assert_eq!(written.withheld, [("blocklist:lines", "the brake".to_owned())]);
+        assert_eq!((fs::read_to_string(&list).unwrap(), written.files), ("old".into(), vec![json]));
+    }
+}

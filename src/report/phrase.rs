@@ -1,0 +1,83 @@
+//! Findings in words, the same in the terminal and in the CSV: rule, signal, value, sample, interval, limit.
+//!
+//! Only the program's own words and numbers stand here; no text from data.
+
+use crate::base::money::Micro;
+use crate::base::unit::Unit;
+use crate::rules::{Evidence, Limit, Why};
+use crate::signals::Interval;
+use crate::verdicts::Finding;
+
+/// Tests of one rule that are spelled out; the JSON report has all of them.
+const EVIDENCE_SHOWN: usize = 3;
+
+/// `conversions-too-fast (fraud): ctit_short_share 61.2% of 240 (55.0–67.1%, limit 30%)`.
+pub fn finding(finding: &Finding) -> String {
+    let evidence: Vec<String> = finding.evidence.iter().take(EVIDENCE_SHOWN).map(evidence).collect();
+    let mut text = format!("{} ({})", finding.rule.id, finding.rule.class.word());
+    if !evidence.is_empty() {
+        text.push_str(": ");
+        text.push_str(&evidence.join(" and "));
+    }
+    if let Some(reduced) = finding.reduced.filter(|_| finding.action != finding.rule.action) {
+        text.push_str(&format!(
+            "; {} rather than {}: {reduced}",
+            finding.action.word(),
+            finding.rule.action.word()
+        ));
+    }
+    text
+}
+
+/// `ctit_short_share 61.2% of 240 (55.0–67.1%, limit 30%)`; limits of a counted fact are left out.
+pub fn evidence(evidence: &Evidence) -> String {
+    let (unit, estimate) = (evidence.signal.unit, &evidence.estimate);
+    let limit = limit(evidence);
+    let value = unit.format(estimate.value());
+    let name = evidence.signal.name;
+    if let Interval::Exact(_) = estimate.interval {
+        return format!("{name} {value} ({limit})");
+    }
+    let (low, high) = estimate.at(evidence.confidence);
+    let n = count(estimate.n);
+    format!("{name} {value} of {n} ({}, {limit})", range(unit, low, high))
+}
+
+/// `limit 30%`; a test for presence has no threshold.
+fn limit(evidence: &Evidence) -> String {
+    let text = evidence.limit.text(evidence.signal.unit);
+    match evidence.limit {
+        Limit::Present(_) => text,
+        Limit::Above(_) | Limit::Below(_) | Limit::Between(..) => format!("limit {text}"),
+    }
+}
+
+/// `55.0–67.1%`: the unit's sign stands once where both ends have it.
+fn range(unit: Unit, low: f64, high: f64) -> String {
+    let (low, high) = (unit.format(low), unit.format(high));
+    let low = if high.ends_with('%') { low.trim_end_matches('%') } else { &low };
+    format!("{low}–{high}")
+}
+
+/// Why a rule could not be decided, without the numbers of the single group, so that reasons can be counted.
+pub fn why(why: &Why) -> String {
+    match why {
+        Why::Absent { signal, absence } => format!("{}: {absence}", signal.name),
+        Why::Sample { signal, needed, .. } => format!("{}: a sample below {}", signal.name, count(*needed)),
+    }
+}
+
+/// `12,345`.
+pub fn count(n: u64) -> String {
+    Unit::Count.format(n as f64)
+}
+
+/// `1,204.50`, or a dash where it cannot be said.
+pub fn money(amount: Option<Micro>) -> String {
+    amount.map_or("–".to_owned(), |m| Unit::Money.format(m.units()))
+}
+
+/// `1 click`, `12 clicks`.
+pub fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { many })
+}

@@ -1,0 +1,563 @@
+//! One small report for the tests of every format, made by hand, and what each format shows of it.
+
+use super::{AbsentSignal, Classes, Coverage, InputInfo, List, Lists, Report, RowCount, RunInfo, Totals};
+use crate::base::column::Grain;
+use crate::base::money::{Micro, SCALE};
+use crate::base::text::Text;
+use crate::rules::{Action, Class, Evidence, Limit, Rule, Why};
+use crate::signals::{self, Absence, Estimate, Reading, Row};
+use crate::verdicts::{Finding, Judged, Listing, Subject, Verdict};
+use std::collections::BTreeMap;
+
+/// The rules whose findings the sample shows.
+pub fn rules() -> Vec<Rule> {
+    let rule = |id: &str, title: &str, class: Class| Rule {
+        title: title.to_owned(),
+        class,
+        action: Action::Block,
+        ..Rule::sample(id)
+    };
+    vec![
+        rule("conversions-too-fast", "Too fast", Class::Fraud),
+        rule("replayed-conversions", "Paid twice", Class::Fraud),
+        rule("one-address", "One address", Class::Quality),
+    ]
+}
+
+/// Seven groups: two to block, one to hold, one to watch, one clean, two undecided.
+pub fn report(rules: &[Rule]) -> Report<'_> {
+    let mut report = empty();
+    report.groups = groups(rules);
+    report.run.inputs = inputs();
+    report.run.rules_count = rules.len();
+    report.coverage = coverage();
+    report.totals = Totals {
+        clicks: 41_203,
+        conversions: 884,
+        cost: Some(Micro(8_240_600_000)),
+        revenue: Some(Micro(9_000 * SCALE)),
+        profit: Some(Micro(759_400_000)),
+        payout: None,
+    };
+    report.lists.block = List::Ready(Listing {
+        ids: vec!["pub9".into(), "pub10032".into()],
+        rejected: vec![(Text::new("*\u{1b}"), "it is no ID")],
+    });
+    report
+}
+
+/// A report about nothing.
+pub fn empty() -> Report<'static> {
+    let none = || List::Ready(Listing { ids: vec![], rejected: vec![] });
+    Report {
+        run: RunInfo {
+            version: "0.1.0",
+            inputs: vec![],
+            rules_digest: "a94f00d15ea5e0123".into(),
+            rules_count: 0,
+            grain: Grain::source(),
+            window: Some((20_513, 20_526)),
+            as_of: Some(1_773_532_799_000_000),
+            tz: "UTC".into(),
+            perspective: "buyer",
+            currency: Some(Text::new("USD")),
+            maturity_s: 172_800,
+            parameters: BTreeMap::new(),
+        },
+        coverage: Coverage::default(),
+        totals: Totals::default(),
+        groups: vec![],
+        lists: Lists { block: none(), profit: none() },
+    }
+}
+
+/// One blocked group, every text of which is `text`.
+pub fn hostile<'r>(rules: &'r [Rule], text: &str) -> Report<'r> {
+    let mut report = report(rules);
+    report.groups.truncate(1);
+    report.groups[0].subject.key = vec![Some(Text::new(text)), Some(Text::new(text))];
+    report.run.inputs.truncate(1);
+    report.run.inputs[0].path = Text::new(text);
+    report.run.currency = Some(Text::new(text));
+    report.coverage.notes = vec![Text::new(text)];
+    report.coverage.absent[0].reason = text.to_owned();
+    report.coverage.clicks.as_mut().unwrap().rejected.insert(text.to_owned(), 1);
+    report.lists.block =
+        List::Ready(Listing { ids: vec![], rejected: vec![(Text::new(text), "it is no ID")] });
+    report
+}
+
+/// So many groups at watch.
+pub fn watched(rules: &[Rule], n: usize) -> Report<'_> {
+    let mut report = empty();
+    report.groups =
+        (0..n).map(|i| group(&format!("pub{i}"), Verdict::Watch, vec![finding(&rules[2])])).collect();
+    report
+}
+
+fn groups(rules: &[Rule]) -> Vec<Judged<'_>> {
+    let short = |x, n| Evidence {
+        signal: signals::find("ctit_short_share").unwrap(),
+        estimate: Estimate::share(x, n),
+        limit: Limit::Above(0.3),
+        confidence: 0.95,
+    };
+    let replays = Evidence {
+        signal: signals::find("replayed_count").unwrap(),
+        estimate: Estimate::exact(12.0, 240),
+        limit: Limit::Above(2.0),
+        confidence: 0.95,
+    };
+    let fast = |x, n, money: Option<i64>| Finding {
+        evidence: vec![short(x, n)],
+        money: money.map(|m| Micro(m * SCALE)),
+        ..finding(&rules[0])
+    };
+    let replayed = Finding { evidence: vec![replays], money: Some(Micro(96_500_000)), ..finding(&rules[1]) };
+    let held = Finding { action: Action::Hold, reduced: Some("click side only"), ..finding(&rules[2]) };
+    let watch = Finding { action: Action::Watch, reduced: None, ..finding(&rules[2]) };
+    let mut groups = vec![
+        group("pub10032", Verdict::Block, vec![fast(149, 240, Some(1_204)), replayed, finding(&rules[2])]),
+        group("pub9", Verdict::Block, vec![fast(80, 96, None)]),
+        group("pub77", Verdict::Hold, vec![held]),
+        group("pub31", Verdict::Watch, vec![watch]),
+        group("pub1", Verdict::Clean, vec![]),
+        group("new1", Verdict::Undecided, vec![]),
+        group("new2", Verdict::Undecided, vec![]),
+    ];
+    groups[2].protected = true;
+    groups[6].subject.key = vec![None, None];
+    for (n, group) in groups[5..].iter_mut().enumerate() {
+        group.unknown = unknown(rules, n as u64);
+    }
+    groups
+}
+
+fn unknown(rules: &[Rule], n: u64) -> Vec<(&Rule, Vec<Why>)> {
+    let signal = |name| signals::find(name).unwrap();
+    let sample = Why::Sample { signal: signal("ctit_short_share"), n: 4 + n, needed: 30 };
+    let absent = Why::Absent { signal: signal("replayed_count"), absence: Absence::NoConversions };
+    let mut unknown = vec![(&rules[0], vec![sample.clone()]), (&rules[1], vec![sample])];
+    if n == 1 {
+        unknown[1].1.push(absent);
+    }
+    unknown
+}
+
+fn finding(rule: &Rule) -> Finding<'_> {
+    let evidence = Evidence {
+        signal: signals::find("top_ip_share").unwrap(),
+        estimate: Estimate::share(700, 2_401),
+        limit: Limit::Above(0.2),
+        confidence: 0.95,
+    };
+    Finding { rule, action: rule.action, reduced: None, evidence: vec![evidence], money: None }
+}
+
+fn group<'r>(id: &str, verdict: Verdict, findings: Vec<Finding<'r>>) -> Judged<'r> {
+    let money_at_risk = findings.iter().filter_map(|f| f.money).max();
+    Judged {
+        subject: Subject {
+            grain: Grain::source(),
+            key: vec![None, Some(Text::new(id))],
+            row: row(),
+            outcomes: vec![],
+            clicks: 2_401,
+            spend: Some(Micro(480_200_000)),
+            at_stake: money_at_risk,
+        },
+        verdict,
+        class: findings.first().map(|f| f.rule.class),
+        findings,
+        unknown: vec![],
+        not_possible: 2,
+        money_at_risk,
+        protected: false,
+    }
+}
+
+/// A few signals present, all others absent.
+fn row() -> Row {
+    let reading = |name: &str| match name {
+        "click_count" => Reading::Present(Estimate::exact(2_401.0, 2_401)),
+        "conversion_count" => Reading::Present(Estimate::exact(240.0, 240)),
+        "ctit_short_share" => Reading::Present(Estimate::share(149, 240)),
+        "profit" => Reading::Present(Estimate::limits(-12.5, -20.0, -5.0, 240)),
+        _ => Reading::Absent(Absence::NoConversions),
+    };
+    Row { readings: signals::all().iter().map(|s| reading(s.name)).collect() }
+}
+
+fn inputs() -> Vec<InputInfo> {
+    let input = |path: &str, side| InputInfo {
+        path: Text::new(path),
+        side,
+        digest: "d1".into(),
+        preset: "generic".into(),
+        rows: RowCount { read: 10, used: 10, ..RowCount::default() },
+    };
+    vec![input("clicks.csv", "clicks"), input("conversions.csv", "conversions")]
+}
+
+fn coverage() -> Coverage {
+    let reasons = |of: &[(&str, u64)]| of.iter().map(|(why, n)| (why.to_string(), *n)).collect();
+    let absent = |signal, reason: &str, groups| AbsentSignal { signal, reason: reason.to_owned(), groups };
+    Coverage {
+        clicks: Some(RowCount {
+            read: 41_215,
+            used: 41_203,
+            rejected: reasons(&[("no source", 1), ("click_time is no time", 7)]),
+            duplicate: reasons(&[("the same click ID again", 4)]),
+        }),
+        conversions: Some(RowCount { read: 884, used: 884, ..RowCount::default() }),
+        classes: Classes { matched: 870, orphan: 12, replay: 2, ..Classes::default() },
+        conflicts: 1,
+        absent: vec![
+            absent("lander_click_share", "no column is mapped to lander_click_time", 7),
+            absent("hour_spread", "no column is mapped to lander_click_time", 7),
+            absent("approval_share", "the group has no decided conversions", 2),
+        ],
+        gates: vec![],
+        notes: vec![Text::new("without history a verdict rests on this one run")],
+    }
+}
+
+/// The CSV with the signals of [`CSV`] only, since every other signal is another four columns.
+pub fn without_other_signals(csv: &str) -> String {
+    let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(csv.as_bytes());
+    let records: Vec<::csv::StringRecord> = reader.records().map(|r| r.unwrap()).collect();
+    let wanted = |name: &str| !signals::all().iter().any(|s| name.starts_with(s.name)) || kept(name);
+    let kept: Vec<usize> = (0..records[0].len()).filter(|i| wanted(&records[0][*i])).collect();
+    let line = |r: &::csv::StringRecord| kept.iter().map(|i| &r[*i]).collect::<Vec<&str>>().join(";") + "\n";
+    records.iter().map(line).collect()
+}
+
+fn kept(name: &str) -> bool {
+    name.starts_with("ctit_short_share") || name.starts_with("profit")
+}
+
+pub const CSV: &str = r#"traffic_source;source;verdict;class;protected;clicks;money_at_risk;currency;ctit_short_share;ctit_short_share_n;ctit_short_share_low;ctit_short_share_high;profit;profit_n;profit_low;profit_high;reasons
+;pub10032;block;fraud;false;2401;1204.00;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;conversions-too-fast (fraud): ctit_short_share 62.1% of 240 (55.8–68.0%, limit 30%) | replayed-conversions (fraud): replayed_count 12 (limit 2) | one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit 20%)
+;pub9;block;fraud;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;conversions-too-fast (fraud): ctit_short_share 83.3% of 96 (74.6–89.5%, limit 30%)
+;pub77;hold;quality;true;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit 20%); hold rather than block: click side only
+;pub31;watch;quality;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit 20%)
+;pub1;clean;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;
+;;undecided;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;
+;new1;undecided;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;
+"#;
+pub const JSON: &str = r#"{
+  "coverage": {
+    "absent_signals": [
+      {
+        "groups": 2,
+        "reason": "the group has no decided conversions",
+        "signal": "approval_share"
+      },
+      {
+        "groups": 7,
+        "reason": "no column is mapped to lander_click_time",
+        "signal": "hour_spread"
+      },
+      {
+        "groups": 7,
+        "reason": "no column is mapped to lander_click_time",
+        "signal": "lander_click_share"
+      }
+    ],
+    "clicks": {
+      "duplicate": {
+        "the same click ID again": 4
+      },
+      "read": 41215,
+      "rejected": {
+        "click_time is no time": 7,
+        "no source": 1
+      },
+      "used": 41203
+    },
+    "conflicts": 1,
+    "conversion_classes": {
+      "before_click": 0,
+      "matched": 870,
+      "orphan": 12,
+      "outside_span": 0,
+      "replay": 2,
+      "retry": 0,
+      "update": 0,
+      "without_id": 0
+    },
+    "conversions": {
+      "duplicate": {},
+      "read": 884,
+      "rejected": {},
+      "used": 884
+    },
+    "gates": [],
+    "notes": [
+      "without history a verdict rests on this one run"
+    ]
+  },
+  "lists": {
+    "block": {
+      "ids": [
+        "pub10032",
+        "pub9"
+      ],
+      "rejected": [
+        {
+          "id": "*\u001b",
+          "reason": "it is no ID"
+        }
+      ],
+      "withheld": null
+    },
+    "profit": {
+      "ids": [],
+      "rejected": [],
+      "withheld": null
+    }
+  },
+  "run": {
+    "as_of": "2026-03-14T23:59:59Z",
+    "currency": "USD",
+    "grain": [
+      "traffic_source",
+      "source"
+    ],
+    "inputs": [
+      {
+        "digest": "d1",
+        "path": "clicks.csv",
+        "preset": "generic",
+        "rows": {
+          "duplicate": {},
+          "read": 10,
+          "rejected": {},
+          "used": 10
+        },
+        "side": "clicks"
+      },
+      {
+        "digest": "d1",
+        "path": "conversions.csv",
+        "preset": "generic",
+        "rows": {
+          "duplicate": {},
+          "read": 10,
+          "rejected": {},
+          "used": 10
+        },
+        "side": "conversions"
+      }
+    ],
+    "maturity_s": 172800,
+    "parameters": {},
+    "perspective": "buyer",
+    "rules_count": 3,
+    "rules_digest": "a94f00d15ea5e0123",
+    "tz": "UTC",
+    "version": "0.1.0",
+    "window": {
+      "first_day": "2026-03-01",
+      "last_day": "2026-03-14"
+    }
+  },
+  "schema_version": 1,
+  "sources": [
+    {
+      "checks_not_possible": 2,
+      "class": "fraud",
+      "clicks": 2401,
+      "cost": "480.20",
+      "currency": "USD",
+      "findings": [
+        {
+          "action": "block",
+          "class": "fraud",
+          "evidence": [
+            {
+              "confidence": 0.95,
+              "high": 0.6798566212,
+              "limit": 0.3,
+              "limit_high": null,
+              "low": 0.5580028481,
+              "n": 240,
+              "op": "above",
+              "signal": "ctit_short_share",
+              "value": 0.6208333333
+            }
+          ],
+          "money": "1204.00",
+          "reduced": null,
+          "rule": "conversions-too-fast",
+          "title": "Too fast"
+        },
+        {
+          "action": "block",
+          "class": "fraud",
+          "evidence": [
+            {
+              "confidence": 0.95,
+              "high": 12,
+              "limit": 2,
+              "limit_high": null,
+              "low": 12,
+              "n": 240,
+              "op": "above",
+              "signal": "replayed_count",
+              "value": 12
+            }
+          ],
+          "money": "96.50",
+          "reduced": null,
+          "rule": "replayed-conversions",
+          "title": "Paid twice"
+        },
+        {
+          "action": "block",
+          "class": "quality",
+          "evidence": [
+            {
+              "confidence": 0.95,
+              "high": 0.310045324,
+              "limit": 0.2,
+              "limit_high": null,
+              "low": 0.2737110204,
+              "n": 2401,
+              "op": "above",
+              "signal": "top_ip_share",
+              "value": 0.2915451895
+            }
+          ],
+          "money": null,
+          "reduced": null,
+          "rule": "one-address",
+          "title": "One address"
+        }
+      ],
+      "key": {
+        "source": "pub10032",
+        "traffic_source": null
+      },
+      "money_at_risk": "1204.00",
+      "protected": false,
+      "signals": {
+        "click_count": {
+          "high": 2401,
+          "low": 2401,
+          "n": 2401,
+          "value": 2401
+        },
+        "ctit_short_share": {
+          "high": 0.6798566212,
+          "low": 0.5580028481,
+          "n": 240,
+          "value": 0.6208333333
+        },
+        "lander_click_share": {
+          "absent": "no conversions were given"
+        }
+      },
+      "undecided_because": [],
+      "verdict": "block"
+    }
+  ],
+  "totals": {
+    "clicks": 41203,
+    "conversions": 884,
+    "cost": "8240.60",
+    "payout": null,
+    "profit": "759.40",
+    "revenue": "9000.00"
+  }
+}
+"#;
+pub const TABLE: &str = r#"clickaudit 0.1.0 · 41,203 clicks, 884 conversions · 2026-03-01 to 2026-03-14 (UTC) · by traffic_source,source · buyer's view · USD
+cost 8,240.60 · revenue 9,000.00 · profit 759.40
+2 block (1,204.00 USD at risk) · 1 hold · 1 watch · 1 clean · 2 undecided
+
+verdict  source    clicks  conversions    cost   at risk
+block    pub10032   2,401          240  480.20  1,204.00
+           conversions-too-fast (fraud): ctit_short_share 62.1% of 240 (55.8–68.0%, limit 30%)
+           replayed-conversions (fraud): replayed_count 12 (limit 2)
+           and 1 more finding
+block    pub9       2,401          240  480.20         –
+           conversions-too-fast (fraud): ctit_short_share 83.3% of 96 (74.6–89.5%, limit 30%)
+hold     pub77      2,401          240  480.20         –
+           protected: it is never put on a list
+           one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit 20%); hold rather than block: click side only
+watch    pub31      2,401          240  480.20         –
+           one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit 20%)
+
+2 groups are undecided: too little is known to call them clean.
+           ctit_short_share: a sample below 30 (2 groups)
+           replayed_count: no conversions were given (1 group)
+
+The blocklist leaves out:
+           `*\u{1b}`: it is no ID
+
+clicks       41,215 rows read = 41,203 used + 8 rejected + 4 duplicate
+             rejected: click_time is no time (7), no source (1)
+             duplicate: the same click ID again (4)
+conversions  884 rows read = 884 used + 0 rejected + 0 duplicate
+matching     870 matched · 12 orphans · 0 outside the span · 0 before their click · 0 retries · 0 updates · 2 replays · 0 without a click ID
+conflicts    1 click ID stands under more than one source
+absent       hour_spread, lander_click_share: no column is mapped to lander_click_time (all groups)
+absent       approval_share: the group has no decided conversions (2 groups)
+rules        3 rules (a94f00d15ea5) · as of 2026-03-14T23:59:59Z
+note         without history a verdict rests on this one run
+"#;
+pub const TABLE_80: &str = r#"clickaudit 0.1.0 · 41,203 clicks, 884 conversions · 2026-03-01 to 2026-03-14
+(UTC) · by traffic_source,source · buyer's view · USD
+cost 8,240.60 · revenue 9,000.00 · profit 759.40
+2 block (1,204.00 USD at risk) · 1 hold · 1 watch · 1 clean · 2 undecided
+
+verdict  source    clicks  conversions    cost   at risk
+block    pub10032   2,401          240  480.20  1,204.00
+           conversions-too-fast (fraud): ctit_short_share 62.1% of 240
+           (55.8–68.0%, limit 30%)
+           replayed-conversions (fraud): replayed_count 12 (limit 2)
+           and 1 more finding
+block    pub9       2,401          240  480.20         –
+           conversions-too-fast (fraud): ctit_short_share 83.3% of 96
+           (74.6–89.5%, limit 30%)
+hold     pub77      2,401          240  480.20         –
+           protected: it is never put on a list
+           one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit
+           20%); hold rather than block: click side only
+watch    pub31      2,401          240  480.20         –
+           one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit
+           20%)
+
+2 groups are undecided: too little is known to call them clean.
+           ctit_short_share: a sample below 30 (2 groups)
+           replayed_count: no conversions were given (1 group)
+
+The blocklist leaves out:
+           `*\u{1b}`: it is no ID
+
+clicks       41,215 rows read = 41,203 used + 8 rejected + 4 duplicate
+             rejected: click_time is no time (7), no source (1)
+             duplicate: the same click ID again (4)
+conversions  884 rows read = 884 used + 0 rejected + 0 duplicate
+matching     870 matched · 12 orphans · 0 outside the span · 0 before their
+             click · 0 retries · 0 updates · 2 replays · 0 without a click ID
+conflicts    1 click ID stands under more than one source
+absent       hour_spread, lander_click_share: no column is mapped to
+             lander_click_time (all groups)
+absent       approval_share: the group has no decided conversions (2 groups)
+rules        3 rules (a94f00d15ea5) · as of 2026-03-14T23:59:59Z
+note         without history a verdict rests on this one run
+"#;
+pub const GATED: &str = r#"clickaudit 0.1.0 · 0 clicks, 0 conversions · 2026-03-01 to 2026-03-14 (UTC) · by traffic_source,source · buyer's view · USD
+0 block · 0 hold · 0 watch · 0 clean · 0 undecided
+
+This input cannot be judged as a whole; no list is written:
+    match-rate: 2 of 884 conversions match a click; is the time zone right?
+
+No blocklist: a gate fired
+
+clicks       not given
+conversions  not given
+rules        0 rules (a94f00d15ea5) · as of 2026-03-14T23:59:59Z
+"#;

@@ -1,0 +1,470 @@
+//! The report for people: what was audited, what to do, why, and how much of the input that rests on.
+//!
+//! Every group is one line with its reasons below it, so that it reads the same at 80 and at 200 columns. The
+//! width of a terminal decides where lines are wrapped and how much of a long ID is shown, never what is
+//! said; without a terminal nothing is wrapped or cut.
+
+use super::{AbsentSignal, Format, List, Look, Rendered, Report, RowCount, phrase};
+use crate::base::column::Col;
+use crate::base::error::Result;
+use crate::base::money::Micro;
+use crate::base::text::Text;
+use crate::base::time;
+use crate::signals;
+use crate::verdicts::{Judged, Verdict};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use phrase::{count, counted, money};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Findings spelled out per group; the JSON and CSV reports have all.
+const FINDINGS_SHOWN: usize = 2;
+/// Groups at watch that are listed.
+const WATCHED_SHOWN: usize = 20;
+/// Reasons for undecided groups, and IDs that no list can hold, that are listed.
+const REASONS_SHOWN: usize = 5;
+/// Cells of an ID without a terminal: only hostile IDs are longer.
+const LONGEST_ID: usize = 200;
+/// Cells of a sentence or a path.
+const LONGEST_TEXT: usize = 1_000;
+/// Cells that the columns beside the key take.
+const BESIDE_KEY: usize = 58;
+/// Indent of what stands below a group, and of what belongs to a label.
+const BELOW: usize = 11;
+const LABEL: usize = 13;
+
+fn render(report: &Report, look: &Look) -> Result<Rendered> {
+    let mut page = Page { look: *look, text: String::new() };
+    headline(&mut page, report);
+    gates(&mut page, report);
+    flagged(&mut page, report);
+    undecided(&mut page, report);
+    lists(&mut page, report);
+    quality(&mut page, report);
+    Ok(Rendered::Bytes(page.text.into_bytes()))
+}
+
+/// The text so far, and how it is to look.
+struct Page {
+    look: Look,
+    text: String,
+}
+
+impl Page {
+    /// A line, wrapped at words where there is a terminal; what follows the first line is indented.
+    fn line(&mut self, first: &str, indent: usize, words: &str) {
+        let width = self.look.width.unwrap_or(usize::MAX);
+        let mut line = format!("{first:indent$}");
+        let mut bare = true;
+        for word in words.split(' ') {
+            if !bare && line.chars().count() + 1 + word.chars().count() > width {
+                self.end(&line);
+                line = " ".repeat(indent);
+                bare = true;
+            }
+            if !bare {
+                line.push(' ');
+            }
+            line.push_str(word);
+            bare = false;
+        }
+        self.end(&line);
+    }
+
+    fn end(&mut self, line: &str) {
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+
+    /// An empty line before the next part.
+    fn part(&mut self) {
+        self.text.push('\n');
+    }
+}
+
+/// The colour of a verdict: SGR codes, the only escapes that ever leave this program.
+fn colour(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Block => "\u{1b}[1;31m",
+        Verdict::Hold => "\u{1b}[33m",
+        Verdict::Watch => "\u{1b}[36m",
+        Verdict::Clean => "\u{1b}[32m",
+        Verdict::Undecided => "\u{1b}[2m",
+    }
+}
+
+const PLAIN: &str = "\u{1b}[0m";
+
+fn painted(look: &Look, verdict: Verdict, text: &str) -> String {
+    if look.colour { format!("{}{text}{PLAIN}", colour(verdict)) } else { text.to_owned() }
+}
+
+fn headline(page: &mut Page, report: &Report) {
+    let (run, totals) = (&report.run, &report.totals);
+    let mut parts = vec![
+        format!("clickaudit {}", run.version),
+        format!("{}, {}", clicks(totals.clicks), counted(totals.conversions, "conversion", "conversions")),
+    ];
+    if let Some((first, last)) = run.window {
+        parts.push(format!("{} to {} ({})", time::show_day(first), time::show_day(last), run.tz));
+    }
+    parts.push(format!("by {}", run.grain));
+    parts.push(format!("{}'s view", run.perspective));
+    parts.extend(run.currency.as_ref().map(|c| c.term(LONGEST_ID)));
+    page.line("", 0, &parts.join(" · "));
+    let amounts = [("cost", totals.cost), ("revenue", totals.revenue), ("profit", totals.profit)];
+    let known = amounts.into_iter().filter(|(_, amount)| amount.is_some());
+    let known: Vec<String> = known.map(|(name, amount)| format!("{name} {}", money(amount))).collect();
+    if !known.is_empty() {
+        page.line("", 0, &known.join(" · "));
+    }
+    page.line("", 0, &summary(report));
+}
+
+fn clicks(n: u64) -> String {
+    counted(n, "click", "clicks")
+}
+
+const VERDICTS: [Verdict; 5] =
+    [Verdict::Block, Verdict::Hold, Verdict::Watch, Verdict::Clean, Verdict::Undecided];
+
+/// `2 block (1,204.50 USD at risk) · 1 hold · 0 watch · …`.
+fn summary(report: &Report) -> String {
+    let verdict = |verdict: Verdict| {
+        let groups: Vec<&Judged> = report.groups.iter().filter(|g| g.verdict == verdict).collect();
+        let mut text = format!("{} {}", count(groups.len() as u64), verdict.word());
+        if let Some(risk) = at_risk(&groups).filter(|_| verdict <= Verdict::Hold) {
+            text.push_str(&format!(" ({} at risk)", with_currency(report, risk)));
+        }
+        text
+    };
+    VERDICTS.map(verdict).join(" · ")
+}
+
+fn at_risk(groups: &[&Judged]) -> Option<Micro> {
+    let amounts = groups.iter().filter_map(|g| g.money_at_risk);
+    amounts.reduce(|a, b| Micro(a.0.saturating_add(b.0)))
+}
+
+fn with_currency(report: &Report, amount: Micro) -> String {
+    let currency = report.run.currency.as_ref().map_or(String::new(), |c| format!(" {}", c.term(LONGEST_ID)));
+    money(Some(amount)) + &currency
+}
+
+fn gates(page: &mut Page, report: &Report) {
+    let gates = &report.coverage.gates;
+    if gates.is_empty() {
+        return;
+    }
+    page.part();
+    page.line("", 0, "This input cannot be judged as a whole; no list is written:");
+    for gate in gates {
+        page.line("  ", 4, &format!("{}: {}", gate.name, gate.sentence.term(LONGEST_TEXT)));
+    }
+}
+
+/// One line for each group at block, hold and watch, with its strongest reasons below it.
+fn flagged(page: &mut Page, report: &Report) {
+    let (listed, left_out) = listed(report);
+    if listed.is_empty() {
+        return;
+    }
+    page.part();
+    let table = table(&page.look, report, &listed);
+    let mut lines = table.lines();
+    page.end(&lines.next().unwrap_or_default());
+    for (group, line) in listed.iter().zip(lines) {
+        let rest = line.strip_prefix(group.verdict.word()).unwrap_or(&line);
+        let verdict = painted(&page.look, group.verdict, group.verdict.word());
+        page.end(&format!("{verdict}{rest}"));
+        reasons(page, group);
+    }
+    if left_out > 0 {
+        let more = counted(left_out as u64, "more group", "more groups");
+        page.line("", BELOW, &format!("and {more} at watch; `-o csv=PATH` has all of them"));
+    }
+}
+
+/// The groups of the table, and how many at watch are left out of it.
+fn listed<'a, 'r>(report: &'a Report<'r>) -> (Vec<&'a Judged<'r>>, usize) {
+    let (mut listed, mut watched) = (Vec::new(), 0);
+    for group in report.ordered().into_iter().filter(|g| g.verdict <= Verdict::Watch) {
+        watched += usize::from(group.verdict == Verdict::Watch);
+        if watched <= WATCHED_SHOWN {
+            listed.push(group);
+        }
+    }
+    (listed, watched.saturating_sub(WATCHED_SHOWN))
+}
+
+fn table(look: &Look, report: &Report, groups: &[&Judged]) -> Table {
+    let columns = shown_columns(report, groups);
+    let room = key_room(look, columns.len());
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    let names = columns.iter().map(|(_, col)| col.name());
+    let numbers = ["clicks", "conversions", "cost", "at risk"];
+    table.set_header(std::iter::once("verdict").chain(names).chain(numbers));
+    for group in groups {
+        table.add_row(row(group, &columns, room));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    for column in table.column_iter_mut().skip(1 + columns.len()) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// The columns of the key that say anything, with their place in it.
+fn shown_columns(report: &Report, groups: &[&Judged]) -> Vec<(usize, Col)> {
+    let all = report.run.grain.columns().iter().copied().enumerate();
+    let says = |at: usize| groups.iter().any(|g| g.subject.key.get(at).is_some_and(Option::is_some));
+    let shown: Vec<(usize, Col)> = all.clone().filter(|(at, _)| says(*at)).collect();
+    if shown.is_empty() { all.collect() } else { shown }
+}
+
+/// Cells for each column of the key.
+fn key_room(look: &Look, columns: usize) -> usize {
+    let Some(width) = look.width else { return LONGEST_ID };
+    (width.saturating_sub(BESIDE_KEY) / columns.max(1)).saturating_sub(2).clamp(8, LONGEST_ID)
+}
+
+fn row(group: &Judged, columns: &[(usize, Col)], room: usize) -> Vec<String> {
+    let mut cells = vec![group.verdict.word().to_owned()];
+    for (at, _) in columns {
+        let part = group.subject.key.get(*at).and_then(Option::as_ref);
+        cells.push(part.map_or("(none)".to_owned(), |text| text.term(room)));
+    }
+    let conversions = signals::find("conversion_count")
+        .and_then(|s| group.subject.row.reading(s).estimate())
+        .map_or("–".to_owned(), |e| count(e.value() as u64));
+    cells.extend([
+        count(group.subject.clicks),
+        conversions,
+        money(group.subject.spend),
+        money(group.money_at_risk),
+    ]);
+    cells
+}
+
+fn reasons(page: &mut Page, group: &Judged) {
+    if group.protected {
+        page.line("", BELOW, "protected: it is never put on a list");
+    }
+    for finding in group.findings.iter().take(FINDINGS_SHOWN) {
+        page.line("", BELOW, &phrase::finding(finding));
+    }
+    let more = group.findings.len().saturating_sub(FINDINGS_SHOWN) as u64;
+    if more > 0 {
+        page.line("", BELOW, &format!("and {}", counted(more, "more finding", "more findings")));
+    }
+}
+
+/// How many groups cannot be decided, and what most of them lack.
+fn undecided(page: &mut Page, report: &Report) {
+    let groups: Vec<&Judged> = report.groups.iter().filter(|g| g.verdict == Verdict::Undecided).collect();
+    if groups.is_empty() {
+        return;
+    }
+    page.part();
+    let total = counted(groups.len() as u64, "group is", "groups are");
+    page.line("", 0, &format!("{total} undecided: too little is known to call them clean."));
+    let lacks = lacks(&groups);
+    for (why, n) in lacks.iter().take(REASONS_SHOWN) {
+        page.line("", BELOW, &format!("{why} ({})", counted(*n, "group", "groups")));
+    }
+    let more = lacks.len().saturating_sub(REASONS_SHOWN) as u64;
+    if more > 0 {
+        page.line("", BELOW, &format!("and {}", counted(more, "more reason", "more reasons")));
+    }
+}
+
+/// What groups lack and how many of them, the commonest first.
+fn lacks(groups: &[&Judged]) -> Vec<(String, u64)> {
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for group in groups {
+        let whys: BTreeSet<String> =
+            group.unknown.iter().flat_map(|(_, why)| why.iter().map(phrase::why)).collect();
+        for why in whys {
+            *counts.entry(why).or_default() += 1;
+        }
+    }
+    let mut counts: Vec<(String, u64)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, n)| Reverse(*n));
+    counts
+}
+
+/// Says why a list could not be written, or which blocked IDs it cannot hold.
+fn lists(page: &mut Page, report: &Report) {
+    for (name, list) in [("blocklist", &report.lists.block), ("profit list", &report.lists.profit)] {
+        match list {
+            List::Withheld(why) => {
+                page.part();
+                page.line("", 0, &format!("No {name}: {}", Text::new(why).term(LONGEST_TEXT)));
+            }
+            List::Ready(listing) if !listing.rejected.is_empty() => {
+                page.part();
+                page.line("", 0, &format!("The {name} leaves out:"));
+                rejected(page, &listing.rejected);
+            }
+            List::Ready(_) => {}
+        }
+    }
+}
+
+fn rejected(page: &mut Page, rejected: &[(Text, &'static str)]) {
+    let mut rejected: Vec<_> = rejected.iter().collect();
+    rejected.sort_unstable();
+    for (id, why) in rejected.iter().take(REASONS_SHOWN) {
+        page.line("", BELOW, &format!("`{}`: {why}", id.term(40)));
+    }
+    let more = rejected.len().saturating_sub(REASONS_SHOWN) as u64;
+    if more > 0 {
+        page.line("", BELOW, &format!("and {}", counted(more, "more ID", "more IDs")));
+    }
+}
+
+/// How much of the input the verdicts rest on.
+fn quality(page: &mut Page, report: &Report) {
+    let (coverage, run) = (&report.coverage, &report.run);
+    page.part();
+    rows(page, "clicks", coverage.clicks.as_ref());
+    rows(page, "conversions", coverage.conversions.as_ref());
+    if coverage.conversions.is_some() {
+        let classes = coverage.classes.table().map(|(_, words, n)| format!("{} {words}", count(n)));
+        page.line("matching", LABEL, &classes.join(" · "));
+    }
+    if coverage.conflicts > 0 {
+        let ids = counted(coverage.conflicts, "click ID stands", "click IDs stand");
+        page.line("conflicts", LABEL, &format!("{ids} under more than one source"));
+    }
+    absent(page, &coverage.absent, report.groups.len() as u64);
+    let as_of = run.as_of.map_or(String::new(), |t| format!(" · as of {}", time::show(t)));
+    let rules = counted(run.rules_count as u64, "rule", "rules");
+    let digest: String = run.rules_digest.chars().take(12).collect();
+    page.line("rules", LABEL, &format!("{rules} ({digest}){as_of}"));
+    for note in &coverage.notes {
+        page.line("note", LABEL, &note.term(LONGEST_TEXT));
+    }
+}
+
+/// `41,215 read = 41,203 used + 8 rejected + 4 duplicate`, and the reasons below.
+fn rows(page: &mut Page, side: &str, rows: Option<&RowCount>) {
+    let Some(rows) = rows else { return page.line(side, LABEL, "not given") };
+    let sum = |reasons: &BTreeMap<String, u64>| count(reasons.values().sum());
+    let (rejected, duplicate) = (sum(&rows.rejected), sum(&rows.duplicate));
+    let (read, used) = (count(rows.read), count(rows.used));
+    let sentence = format!("{read} rows read = {used} used + {rejected} rejected + {duplicate} duplicate");
+    page.line(side, LABEL, &sentence);
+    for (what, reasons) in [("rejected", &rows.rejected), ("duplicate", &rows.duplicate)] {
+        if !reasons.is_empty() {
+            page.line("", LABEL, &format!("{what}: {}", by_reason(reasons)));
+        }
+    }
+}
+
+/// `click_time is no time (8), no source (2)`, the commonest first.
+fn by_reason(reasons: &BTreeMap<String, u64>) -> String {
+    let mut reasons: Vec<(&String, &u64)> = reasons.iter().collect();
+    reasons.sort_by_key(|(_, n)| Reverse(**n));
+    let part = |(why, n): (&String, &u64)| format!("{} ({})", Text::new(why).term(LONGEST_TEXT), count(*n));
+    let parts = reasons.into_iter().map(part);
+    parts.collect::<Vec<String>>().join(", ")
+}
+
+/// Absent signals, those with one reason together.
+fn absent(page: &mut Page, absent: &[AbsentSignal], groups: u64) {
+    let mut together: BTreeMap<(&str, u64), BTreeSet<&str>> = BTreeMap::new();
+    for a in absent {
+        together.entry((&a.reason, a.groups)).or_default().insert(a.signal);
+    }
+    for ((reason, n), names) in together {
+        let names = names.into_iter().collect::<Vec<&str>>().join(", ");
+        let whom = if n == groups { "all groups".to_owned() } else { counted(n, "group", "groups") };
+        page.line("absent", LABEL, &format!("{names}: {} ({whom})", Text::new(reason).term(LONGEST_TEXT)));
+    }
+}
+
+pub const FORMAT: Format =
+    Format { name: "table", summary: "verdicts with their reasons, for people", list: false, render };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::text::HOSTILE;
+    use crate::report::{Gate, sample};
+
+    fn shown(report: &Report, look: Look) -> String {
+        let Rendered::Bytes(bytes) = render(report, &look).unwrap() else { panic!("withheld") };
+        String::from_utf8(bytes).unwrap()
+    }
+
+    fn at(width: usize) -> Look {
+        Look { width: Some(width), colour: false }
+    }
+
+    #[test]
+    fn the_sample_as_a_table() {
+        let rules = sample::rules();
+        assert_eq!(shown(&sample::report(&rules), Look::PLAIN), sample::TABLE);
+    }
+
+    #[test]
+    fn the_sample_at_80_columns() {
+        let rules = sample::rules();
+        assert_eq!(shown(&sample::report(&rules), at(80)), sample::TABLE_80);
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        let rules = sample::rules();
+        let long = "x".repeat(300);
+        for text in HOSTILE.iter().chain([&long.as_str()]) {
+            for width in [80, 100, 120, 160, 200] {
+                let out = shown(&sample::hostile(&rules, text), at(width));
+                let table = out.lines().filter(|l| l.starts_with("block") || l.starts_with("verdict"));
+                for line in table {
+                    assert!(line.chars().count() <= width, "{width}: {line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn colour_adds_codes_and_nothing_else() {
+        let rules = sample::rules();
+        let mut out = shown(&sample::report(&rules), Look { width: None, colour: true });
+        assert!(out.contains("\u{1b}[1;31mblock\u{1b}[0m"));
+        for verdict in VERDICTS {
+            out = out.replace(colour(verdict), "");
+        }
+        assert_eq!(out.replace(PLAIN, ""), sample::TABLE);
+    }
+
+    #[test]
+    fn the_width_changes_no_word() {
+        let rules = sample::rules();
+        let words = |out: String| out.split_whitespace().map(str::to_owned).collect::<Vec<String>>();
+        let report = sample::report(&rules);
+        assert_eq!(words(shown(&report, at(80))), words(shown(&report, Look::PLAIN)));
+    }
+
+    #[test]
+    fn a_gate_and_a_withheld_list_are_said() {
+        let mut report = sample::empty();
+        let sentence = Text::new("2 of 884 conversions match a click; is the time zone right?");
+        report.coverage.gates.push(Gate { name: "match-rate", sentence });
+        report.lists.block = List::Withheld("a gate fired".into());
+        assert_eq!(shown(&report, Look::PLAIN), sample::GATED);
+    }
+
+    #[test]
+    fn watched_groups_beyond_the_limit_are_counted() {
+        let rules = sample::rules();
+        let out = shown(&sample::watched(&rules, WATCHED_SHOWN + 2), Look::PLAIN);
+        assert_eq!(out.matches("\nwatch ").count(), WATCHED_SHOWN);
+        assert!(out.contains("and 2 more groups at watch; `-o csv=PATH` has all of them"), "{out}");
+    }
+}

@@ -1,0 +1,434 @@
+//! From the loose type to the strict one, with every fault on the way.
+//!
+//! A fault never stops the search for the next one. What a rule must have beside a well-formed condition is
+//! the table [`POLICIES`].
+
+use super::condition;
+use super::format::{NOT_YET, REQUIRED, RawExample, RawRule, RawValue};
+use super::model::{Action, Example, Expect, Limit, Node, Rule, RuleFile, Status};
+use crate::base::column::Grain;
+use crate::base::diag::{self, Code, Diag};
+use crate::base::unit::Unit;
+use crate::base::yaml::{self, Entries, Spanned, Unknown};
+use crate::signals::{self, Estimate, Family, IntervalKind, Reading, Signal, Suspicious};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+/// The sample behind an example's bare value: large enough for any test.
+const ENOUGH: u64 = u32::MAX as u64;
+
+/// All faults of all files, sorted by file and place.
+pub fn check(files: &[RuleFile]) -> Vec<Diag> {
+    checked(files).1
+}
+
+/// The rules that are without fault, sorted by id, and all faults.
+pub(super) fn checked(files: &[RuleFile]) -> (Vec<Rule>, Vec<Diag>) {
+    let mut faults = Vec::new();
+    let mut rules = Vec::new();
+    for file in files {
+        let mut checker = Checker { file, faults: Vec::new() };
+        rules.extend(checker.read());
+        faults.append(&mut checker.faults);
+    }
+    rules.sort_by(|a, b| a.id.cmp(&b.id).then_with(|| a.file.name.cmp(&b.file.name)));
+    faults.extend(duplicates(&rules));
+    diag::sort(&mut faults);
+    (rules, faults)
+}
+
+/// Rules whose id an earlier file has taken.
+fn duplicates(rules: &[Rule]) -> Vec<Diag> {
+    let pairs = rules.windows(2).filter(|w| w[0].id == w[1].id);
+    let fault = |w: &[Rule]| {
+        let message = format!("the id `{}` is already taken by {}", w[1].id, w[0].file.name);
+        let start = w[1].file.text.find(&w[1].id).unwrap_or(0);
+        let diag = Diag::new(&diag::DUPLICATE_ID, &w[1].file.name, message);
+        diag.at(&w[1].file.text, start..start + w[1].id.len())
+            .help("give one of the two another id and file name")
+    };
+    pairs.map(fault).collect()
+}
+
+/// Checks one file and collects its faults.
+pub(super) struct Checker<'f> {
+    file: &'f RuleFile,
+    faults: Vec<Diag>,
+}
+
+impl Checker<'_> {
+    /// Notes a fault.
+    pub(super) fn fault(&mut self, code: &'static Code, span: &Range<usize>, message: impl Into<String>) {
+        self.fault_help(code, span, message, None);
+    }
+
+    /// Notes a fault with what to do next.
+    pub(super) fn fault_help(
+        &mut self,
+        code: &'static Code,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        let mut diag = Diag::new(code, &self.file.name, message).at(&self.file.text, span.clone());
+        diag.help = help;
+        self.faults.push(diag);
+    }
+
+    /// The signal of this name.
+    pub(super) fn signal(&mut self, name: &Spanned<String>) -> Option<&'static Signal> {
+        let found = signals::find(name);
+        if found.is_none() {
+            let near = diag::did_you_mean(name, signals::all().iter().map(|s| s.name));
+            let help = near.or_else(|| Some("`clickaudit signals` lists all signals".to_owned()));
+            let message = format!("there is no signal `{}`", name.value);
+            self.fault_help(&diag::UNKNOWN_SIGNAL, &name.span, message, help);
+        }
+        found
+    }
+
+    /// An amount in this unit.
+    pub(super) fn amount(&mut self, unit: Unit, text: &str, span: &Range<usize>) -> Option<f64> {
+        unit.parse(text)
+            .map_err(|fault| {
+                let help = fault.guess.map(|g| format!("did you mean {g}?"));
+                self.fault_help(&diag::WRONG_UNIT, span, fault.message, help);
+            })
+            .ok()
+    }
+
+    fn read(&mut self) -> Option<Rule> {
+        let document = yaml::read::<RawRule>(&self.file.text, &self.file.name);
+        document.unknown.iter().for_each(|u| self.unknown_key(u));
+        self.faults.extend(document.fault);
+        self.rule(document.value?)
+    }
+
+    fn unknown_key(&mut self, unknown: &Unknown) {
+        let key = unknown.key.as_str();
+        if !NOT_YET.contains(&key) {
+            self.faults.push(unknown.diag(&self.file.text, &self.file.name));
+            return;
+        }
+        let message = format!("this version cannot evaluate `{key}` yet");
+        let help = "remove the key; until then use absolute limits".to_owned();
+        self.fault_help(&diag::NOT_YET, &unknown.key.span, message, Some(help));
+    }
+
+    fn rule(&mut self, raw: RawRule) -> Option<Rule> {
+        let faults = self.faults.len();
+        let id = self.id(raw.id.as_ref());
+        let title = self.need("title", raw.title.as_ref());
+        let status = self.need("status", raw.status.as_ref());
+        let class = self.need("class", raw.class.as_ref());
+        let action = self.need("action", raw.action.as_ref());
+        let why = self.need("why", raw.why.as_ref());
+        let condition = self.need("when", raw.when.as_ref());
+        let when = condition.and_then(|c| condition::node(self, &c.value));
+        let family = when.as_ref().and_then(|w| self.family(raw.family.as_ref(), w));
+        let by = raw.by.as_ref().and_then(|b| self.grain(b));
+        let tests: Vec<Option<Example>> = raw.tests.iter().map(|t| self.example(t)).collect();
+        let rule = Rule {
+            id: id?,
+            title: title?.value.clone(),
+            status: status?.value,
+            class: class?.value,
+            action: action?.value,
+            alone: flag(raw.alone.as_ref()),
+            decides: raw.decides.unwrap_or(true),
+            deterministic: flag(raw.deterministic.as_ref()),
+            family: family?,
+            by,
+            why: why?.value.trim().to_owned(),
+            innocent: raw.innocent.clone(),
+            references: raw.references.clone(),
+            tags: raw.tags.clone(),
+            owner: raw.owner.clone(),
+            message: raw.message.clone(),
+            replaced_by: raw.replaced_by.as_ref().map(|r| r.value.clone()),
+            when: when?,
+            tests: tests.into_iter().flatten().collect(),
+            file: self.file.clone(),
+        };
+        self.policies(&rule, &raw);
+        (self.faults.len() == faults).then_some(rule)
+    }
+
+    /// A key that every rule has.
+    fn need<'r, T>(&mut self, key: &str, value: Option<&'r Spanned<T>>) -> Option<&'r Spanned<T>> {
+        if value.is_none() {
+            let help = format!("every rule has the keys `{}`", REQUIRED.join("`, `"));
+            self.fault_help(&diag::MISSING_KEY, &(0..0), format!("the key `{key}` is missing"), Some(help));
+        }
+        value
+    }
+
+    fn id(&mut self, raw: Option<&Spanned<String>>) -> Option<String> {
+        let id = self.need("id", raw)?;
+        let stem = Path::new(&self.file.name).file_stem().map(|s| s.to_string_lossy().into_owned());
+        if !is_id(id) {
+            let message = format!("`{}` is no id", id.value);
+            let help = "3 to 64 small letters, digits and single hyphens, starting with a letter".to_owned();
+            self.fault_help(&diag::BAD_ID, &id.span, message, Some(help));
+        } else if stem.as_deref() != Some(id.as_str()) {
+            let message = format!("the id is `{}`, but the file is {}", id.value, self.file.name);
+            let help = format!("name the file {}.yml", id.value);
+            self.fault_help(&diag::ID_NOT_FILE_NAME, &id.span, message, Some(help));
+        }
+        Some(id.value.clone())
+    }
+
+    /// The family that is given, or that of the first tested signal that can be suspicious.
+    fn family(&mut self, raw: Option<&Spanned<String>>, when: &Node) -> Option<Family> {
+        let tested: Vec<&Signal> = when.tests().into_iter().map(|t| t.signal).collect();
+        let Some(raw) = raw else {
+            let telling = tested.iter().find(|s| s.suspicious != Suspicious::Neither);
+            return telling.or(tested.first()).map(|s| s.family);
+        };
+        let found = tested.iter().map(|s| s.family).find(|f| f.word() == raw.as_str());
+        if found.is_none() {
+            let mut words: Vec<&str> = tested.iter().map(|s| s.family.word()).collect();
+            words.sort_unstable();
+            words.dedup();
+            let message = format!("no signal of this rule is of the family `{}`", raw.value);
+            let help = format!("leave `family` out, or write `{}`", words.join("` or `"));
+            self.fault_help(&diag::WRONG_FAMILY, &raw.span, message, Some(help));
+        }
+        found
+    }
+
+    fn grain(&mut self, by: &Spanned<Vec<Spanned<String>>>) -> Option<Grain> {
+        let names: Vec<&str> = by.iter().map(|n| n.as_str()).collect();
+        Grain::parse(&names.join(","))
+            .map_err(|wrong| {
+                let span = by.iter().rfind(|n| n.value == wrong).map_or(&by.span, |n| &n.span);
+                let message = match names.iter().filter(|n| **n == wrong).count() {
+                    _ if names.is_empty() => "`by` names no column".to_owned(),
+                    0 | 1 => format!("`{wrong}` is no column that can make a group"),
+                    _ => format!("`{wrong}` stands here twice"),
+                };
+                self.fault_help(
+                    &diag::BAD_GRAIN,
+                    span,
+                    message,
+                    diag::did_you_mean(&wrong, Grain::choices()),
+                );
+            })
+            .ok()
+    }
+
+    fn policies(&mut self, rule: &Rule, raw: &RawRule) {
+        for policy in POLICIES {
+            let Some(message) = (policy.broken)(rule) else { continue };
+            let span = (policy.place)(raw).unwrap_or(0..0);
+            self.fault_help(policy.code, &span, message, Some(policy.help.to_owned()));
+        }
+    }
+
+    fn example(&mut self, raw: &Spanned<RawExample>) -> Option<Example> {
+        let given: Vec<_> = raw.given.0.iter().map(|(name, value)| self.given(name, value)).collect();
+        Some(Example {
+            name: raw.name.clone(),
+            given: given.into_iter().collect::<Option<_>>()?,
+            expect: raw.expect,
+            span: raw.span.clone(),
+        })
+    }
+
+    fn given(
+        &mut self,
+        name: &Spanned<String>,
+        raw: &Spanned<RawValue>,
+    ) -> Option<(&'static Signal, Reading)> {
+        let signal = self.signal(name)?;
+        let estimate = match &raw.value {
+            RawValue::Text(text) => Estimate::exact(self.value(signal, text, &raw.span)?, ENOUGH),
+            RawValue::Parts(parts) => self.parts(signal, parts, &raw.span)?,
+        };
+        Some((signal, Reading::Present(estimate)))
+    }
+
+    fn value(&mut self, signal: &Signal, text: &str, span: &Range<usize>) -> Option<f64> {
+        let value = self.amount(signal.unit, text, span)?;
+        let (low, high) = signal.range;
+        let inside = (low..=high).contains(&value);
+        if !inside {
+            let message = format!("{} cannot be {}", signal.name, signal.unit.format(value));
+            self.fault_help(&diag::BAD_EXAMPLE, span, message, Some(condition::range(signal)));
+        }
+        inside.then_some(value)
+    }
+
+    fn parts(
+        &mut self,
+        signal: &Signal,
+        parts: &Entries<Spanned<String>>,
+        span: &Range<usize>,
+    ) -> Option<Estimate> {
+        let mut keys: Vec<&str> = parts.0.iter().map(|(k, _)| k.as_str()).collect();
+        keys.sort_unstable();
+        let estimate = match keys[..] {
+            ["n", "x"] if signal.kind == IntervalKind::Share => {
+                let (x, n) = (self.whole(parts, "x")?, self.whole(parts, "n")?);
+                (n > 0 && x <= n).then(|| Estimate::share(x, n))
+            }
+            ["n", "value"] => {
+                let (value, n) = (self.part(signal, parts, "value")?, self.whole(parts, "n")?);
+                (n > 0).then(|| Estimate::exact(value, n))
+            }
+            ["high", "low", "n", "value"] => {
+                let (value, n) = (self.part(signal, parts, "value")?, self.whole(parts, "n")?);
+                let (low, high) = (self.part(signal, parts, "low")?, self.part(signal, parts, "high")?);
+                (n > 0 && low <= value && value <= high).then(|| Estimate::limits(value, low, high, n))
+            }
+            _ => None,
+        };
+        if estimate.is_none() {
+            let share = if signal.kind == IntervalKind::Share { "`{x, n}` with x at most n, " } else { "" };
+            let help = format!("write {share}`{{value, n}}` or `{{value, n, low, high}}`, n at least 1");
+            let message = format!("this is no possible value of {}", signal.name);
+            self.fault_help(&diag::BAD_EXAMPLE, span, message, Some(help));
+        }
+        estimate
+    }
+
+    fn part(&mut self, signal: &Signal, parts: &Entries<Spanned<String>>, key: &str) -> Option<f64> {
+        let (_, text) = parts.0.iter().find(|(k, _)| k.as_str() == key)?;
+        self.value(signal, text, &text.span)
+    }
+
+    fn whole(&mut self, parts: &Entries<Spanned<String>>, key: &str) -> Option<u64> {
+        let (_, text) = parts.0.iter().find(|(k, _)| k.as_str() == key)?;
+        self.count(text)
+    }
+
+    /// A whole number that is not negative.
+    pub(super) fn count(&mut self, text: &Spanned<String>) -> Option<u64> {
+        let value = self.amount(Unit::Count, text, &text.span)?;
+        if value < 0.0 {
+            self.fault(
+                &diag::WRONG_UNIT,
+                &text.span,
+                format!("`{}` is negative, expected a count", text.value),
+            );
+        }
+        (value >= 0.0).then_some(value as u64)
+    }
+}
+
+fn flag(raw: Option<&Spanned<bool>>) -> bool {
+    raw.is_some_and(|f| f.value)
+}
+
+/// `[a-z][a-z0-9]*(-[a-z0-9]+)*`, 3 to 64 bytes.
+fn is_id(text: &str) -> bool {
+    let word = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    (3..=64).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.split('-').all(word)
+}
+
+/// What a rule must fulfil as a whole.
+struct Policy {
+    code: &'static Code,
+    place: fn(&RawRule) -> Option<Range<usize>>,
+    /// What is wrong, if it is.
+    broken: fn(&Rule) -> Option<String>,
+    help: &'static str,
+}
+
+const POLICIES: &[Policy] = &[
+    Policy {
+        code: &diag::NOT_STABLE,
+        place: |raw| span(&raw.action),
+        broken: |r| {
+            (r.action == Action::Block && r.status == Status::Experimental)
+                .then(|| "an experimental rule cannot block".to_owned())
+        },
+        help: "let it `hold` or `watch` until it has proved itself",
+    },
+    Policy {
+        code: &diag::NOT_BLOCKING,
+        place: strength,
+        broken: |r| {
+            (strong(r) && r.action != Action::Block).then(|| {
+                format!("the rule's action is `{}`, so there is nothing to do alone", r.action.word())
+            })
+        },
+        help: "`alone` and `deterministic` belong to `action: block`",
+    },
+    Policy {
+        code: &diag::CLICK_SIDE,
+        place: strength,
+        broken: |r| {
+            (strong(r) && r.action == Action::Block && !condition::needs_conversions(&r.when))
+                .then(|| "the rule can fire on click-side evidence only".to_owned())
+        },
+        help: "anyone can send clicks with a rival's ID: require a conversion-side signal, or drop the key",
+    },
+    Policy {
+        code: &diag::NO_SAMPLE_GUARD,
+        place: |raw| span(&raw.when),
+        broken: |r| (r.action == Action::Block && !r.deterministic).then(|| unguarded(r)).flatten(),
+        help: "add `min_sample` to the test",
+    },
+    Policy {
+        code: &diag::NO_FIRING_TEST,
+        place: |raw| span(&raw.title),
+        broken: |r| {
+            (r.status == Status::Stable && r.tests.iter().all(|t| t.expect != Expect::Fires))
+                .then(|| "no test of this stable rule fires".to_owned())
+        },
+        help: "add an example with `expect: fires` under `tests`",
+    },
+    Policy {
+        code: &diag::NO_QUIET_TEST,
+        place: |raw| span(&raw.title),
+        broken: |r| {
+            (r.action == Action::Block && r.tests.iter().all(|t| t.expect == Expect::Fires))
+                .then(|| "no test shows when this blocking rule does not fire".to_owned())
+        },
+        help: "add an example with `expect: silent` or `expect: unknown` under `tests`",
+    },
+    Policy {
+        code: &diag::NO_INNOCENT,
+        place: |raw| span(&raw.title),
+        broken: |r| {
+            (r.status == Status::Stable && r.innocent.is_empty())
+                .then(|| "this stable rule names no innocent cause".to_owned())
+        },
+        help: "list under `innocent` what else could explain what the rule sees",
+    },
+    Policy {
+        code: &diag::REPLACED_BY,
+        place: |raw| span(&raw.replaced_by),
+        broken: |r| match &r.replaced_by {
+            Some(_) if r.status != Status::Retired => Some("the rule is not retired".to_owned()),
+            Some(id) if !is_id(id) || *id == r.id => Some(format!("`{id}` is not the id of another rule")),
+            _ => None,
+        },
+        help: "`replaced_by` goes with `status: retired` and names the successor",
+    },
+];
+
+fn span<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
+    value.as_ref().map(|v| v.span.clone())
+}
+
+fn strong(rule: &Rule) -> bool {
+    rule.alone || rule.deterministic
+}
+
+fn strength(raw: &RawRule) -> Option<Range<usize>> {
+    [&raw.alone, &raw.deterministic].into_iter().find(|f| flag(f.as_ref())).and_then(span)
+}
+
+/// Names the signals that are tested on any sample, however small.
+fn unguarded(rule: &Rule) -> Option<String> {
+    let open = rule.when.tests().into_iter();
+    let open = open.filter(|t| t.min_sample == 0 && !matches!(t.limit, Limit::Present(_)));
+    let names: BTreeMap<&str, ()> = open.map(|t| (t.signal.name, ())).collect();
+    let names: Vec<String> = names.keys().map(|n| format!("`{n}`")).collect();
+    (!names.is_empty()).then(|| format!("{} is tested without a minimum sample", names.join(" and ")))
+}

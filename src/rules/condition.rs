@@ -1,0 +1,308 @@
+//! Conditions: units, ranges, and whether they can hold at all.
+
+use super::check::Checker;
+use super::format::{RawNode, RawTest};
+use super::model::{Limit, Node, Test};
+use crate::base::diag;
+use crate::base::unit::Unit;
+use crate::base::yaml::Spanned;
+use crate::signals::{CONFIDENCE, IntervalKind, Side, Signal, Suspicious};
+use std::collections::BTreeMap;
+
+/// The confidences that can be asked for.
+const CONFIDENCES: (f64, f64) = (0.5, 0.9999);
+
+/// Checks a condition.
+pub(super) fn node(checker: &mut Checker, raw: &RawNode) -> Option<Node> {
+    match raw {
+        RawNode::All(nodes) => {
+            let children = list(checker, "all", nodes)?;
+            if let Some(why) = contradiction(&children) {
+                checker.fault(&diag::CONSTANT, &nodes.span, format!("this can never hold: {why}"));
+            }
+            Some(Node::All(children))
+        }
+        RawNode::Any(nodes) => {
+            let children = list(checker, "any", nodes)?;
+            if let Some(why) = opposites(&children) {
+                checker.fault(&diag::CONSTANT, &nodes.span, format!("this always holds: {why}"));
+            }
+            Some(Node::Any(children))
+        }
+        RawNode::Not(inner) => Some(Node::Not(Box::new(node(checker, inner)?))),
+        RawNode::Test(raw) => test(checker, raw).map(Node::Test),
+    }
+}
+
+/// Whether every way to fire needs a conversion-side signal that can accuse and has a value.
+pub(super) fn needs_conversions(node: &Node) -> bool {
+    match node {
+        Node::All(nodes) => nodes.iter().any(needs_conversions),
+        Node::Any(nodes) => nodes.iter().all(needs_conversions),
+        Node::Not(_) => false,
+        Node::Test(Test { signal, limit, .. }) => {
+            signal.side == Side::Conversion
+                && signal.suspicious != Suspicious::Neither
+                && *limit != Limit::Present(false)
+        }
+    }
+}
+
+/// The values a signal can take, for messages.
+pub(super) fn range(signal: &Signal) -> String {
+    let text = |v: f64| Limit::Above(v).text(signal.unit);
+    match signal.range {
+        (low, high) if low.is_finite() && high.is_finite() => {
+            format!("`{}` lies between {} and {}", signal.name, text(low), text(high))
+        }
+        (low, _) if low.is_finite() => format!("`{}` is at least {}", signal.name, text(low)),
+        (_, high) if high.is_finite() => format!("`{}` is at most {}", signal.name, text(high)),
+        _ => format!("`{}` can take any value", signal.name),
+    }
+}
+
+/// Checks every child before it gives up on any.
+fn list(checker: &mut Checker, key: &str, nodes: &Spanned<Vec<RawNode>>) -> Option<Vec<Node>> {
+    if nodes.is_empty() {
+        checker.fault(&diag::CONSTANT, &nodes.span, format!("`{key}` lists no condition"));
+        return None;
+    }
+    let children: Vec<Option<Node>> = nodes.iter().map(|n| node(checker, n)).collect();
+    children.into_iter().collect()
+}
+
+fn test(checker: &mut Checker, raw: &Spanned<RawTest>) -> Option<Test> {
+    let signal = checker.signal(&raw.signal);
+    let single = one_limit(checker, raw);
+    let min_sample = raw.min_sample.as_ref().map(|n| checker.count(n));
+    let signal = signal?;
+    let confidence = confidence(checker, signal, raw.confidence.as_ref());
+    let limit = limit(checker, signal, raw);
+    if !single {
+        return None;
+    }
+    Some(Test {
+        signal,
+        limit: limit?,
+        confidence: confidence?,
+        min_sample: min_sample.unwrap_or(Some(default_sample(signal, raw)))?,
+    })
+}
+
+/// Whether a signal is there does not depend on its sample.
+fn default_sample(signal: &Signal, raw: &RawTest) -> u64 {
+    if raw.present.is_some() { 0 } else { signal.min_sample }
+}
+
+/// A test has exactly one limit, and `present` nothing beside it.
+fn one_limit(checker: &mut Checker, raw: &Spanned<RawTest>) -> bool {
+    let given = [raw.above.is_some(), raw.below.is_some(), raw.between.is_some(), raw.present.is_some()];
+    let message = match given.iter().filter(|g| **g).count() {
+        1 if raw.present.is_none() => return true,
+        1 if raw.confidence.is_none() && raw.min_sample.is_none() => return true,
+        1 => "`present` takes neither `confidence` nor `min_sample`",
+        0 => "this test has no limit",
+        _ => "this test has more than one limit",
+    };
+    let help = "write exactly one of `above`, `below`, `between` and `present`; two limits are two tests";
+    checker.fault_help(&diag::ONE_LIMIT, &raw.span, message, Some(help.to_owned()));
+    false
+}
+
+fn confidence(checker: &mut Checker, signal: &Signal, raw: Option<&Spanned<String>>) -> Option<f64> {
+    let Some(raw) = raw else { return Some(CONFIDENCE) };
+    let value = checker.amount(Unit::Share, raw, &raw.span)?;
+    let (low, high) = CONFIDENCES;
+    if !(low..=high).contains(&value) {
+        let message = format!("a confidence lies between {low} and {high}, not at {}", raw.value);
+        checker.fault(&diag::CONFIDENCE, &raw.span, message);
+        return None;
+    }
+    if signal.kind == IntervalKind::Limits95 && value != CONFIDENCE {
+        let message = format!("the limits of `{}` are known at {CONFIDENCE} only", signal.name);
+        checker.fault_help(&diag::CONFIDENCE, &raw.span, message, Some("leave `confidence` out".to_owned()));
+        return None;
+    }
+    Some(value)
+}
+
+fn limit(checker: &mut Checker, signal: &Signal, raw: &RawTest) -> Option<Limit> {
+    if let Some(above) = &raw.above {
+        let value = threshold(checker, signal, above)?;
+        let never = (value >= signal.range.1).then_some("is never above");
+        return possible(checker, signal, above, never, Limit::Above(value));
+    }
+    if let Some(below) = &raw.below {
+        let value = threshold(checker, signal, below)?;
+        let never = (value <= signal.range.0).then_some("is never below");
+        return possible(checker, signal, below, never, Limit::Below(value));
+    }
+    if let Some((from, to)) = &raw.between {
+        let (low, high) = (threshold(checker, signal, from), threshold(checker, signal, to));
+        let (low, high) = (low?, high?);
+        let constant = match () {
+            () if low > high => Some("is never between these: the first is the larger one, at"),
+            () if (low, high) == signal.range => Some("is always between these, from"),
+            () => None,
+        };
+        return possible(checker, signal, from, constant, Limit::Between(low, high));
+    }
+    raw.present.as_ref().map(|p| Limit::Present(p.value))
+}
+
+/// A limit in the signal's unit and range.
+fn threshold(checker: &mut Checker, signal: &Signal, raw: &Spanned<String>) -> Option<f64> {
+    let value = checker.amount(signal.unit, raw, &raw.span)?;
+    let (low, high) = signal.range;
+    let inside = (low..=high).contains(&value);
+    if !inside {
+        let message = format!("`{}` can never reach {}", signal.name, raw.value);
+        checker.fault_help(&diag::OUT_OF_RANGE, &raw.span, message, Some(range(signal)));
+    }
+    inside.then_some(value)
+}
+
+/// The limit, unless it makes the test constant.
+fn possible(
+    checker: &mut Checker,
+    signal: &Signal,
+    raw: &Spanned<String>,
+    constant: Option<&str>,
+    limit: Limit,
+) -> Option<Limit> {
+    let Some(why) = constant else { return Some(limit) };
+    let message = format!("`{}` {why} {}", signal.name, raw.value);
+    checker.fault_help(&diag::CONSTANT, &raw.span, message, Some(range(signal)));
+    None
+}
+
+/// Why these conditions cannot hold together, if so.
+fn contradiction(children: &[Node]) -> Option<String> {
+    let mut tests: BTreeMap<&str, Vec<&Test>> = BTreeMap::new();
+    together(children).into_iter().for_each(|t| tests.entry(t.signal.name).or_default().push(t));
+    opposites(children).or_else(|| {
+        let clash = |tests: &Vec<&Test>| {
+            let pairs =
+                tests.iter().enumerate().flat_map(|(i, a)| tests[i + 1..].iter().map(move |b| (*a, *b)));
+            pairs.into_iter().find(|(a, b)| excludes(a.limit, b.limit)).map(|(a, b)| both(a, b))
+        };
+        tests.values().find_map(clash)
+    })
+}
+
+/// The tests that must hold at once.
+fn together(children: &[Node]) -> Vec<&Test> {
+    let tests = |child| match child {
+        &Node::Test(ref test) => vec![test],
+        Node::All(nodes) => together(nodes),
+        Node::Any(_) | Node::Not(_) => Vec::new(),
+    };
+    children.iter().flat_map(tests).collect()
+}
+
+/// Whether no interval can meet both limits.
+fn excludes(a: Limit, b: Limit) -> bool {
+    match (a, b) {
+        (Limit::Above(low), Limit::Below(high)) | (Limit::Below(high), Limit::Above(low)) => low >= high,
+        (Limit::Above(low), Limit::Between(_, high)) | (Limit::Between(_, high), Limit::Above(low)) => {
+            low >= high
+        }
+        (Limit::Below(high), Limit::Between(low, _)) | (Limit::Between(low, _), Limit::Below(high)) => {
+            low >= high
+        }
+        (Limit::Between(a, b), Limit::Between(c, d)) => a > d || c > b,
+        (Limit::Present(false), other) | (other, Limit::Present(false)) => other != Limit::Present(false),
+        _ => false,
+    }
+}
+
+/// Two children of which one denies the other.
+fn opposites(children: &[Node]) -> Option<String> {
+    let denied = |node: &Node| match node {
+        Node::Not(inner) if children.contains(inner) => {
+            Some("a condition and its `not` stand side by side".to_owned())
+        }
+        Node::Test(Test { signal, limit: Limit::Present(true), .. }) => {
+            children.iter().find_map(|other| match other {
+                Node::Test(t) if t.signal.name == signal.name && t.limit == Limit::Present(false) => {
+                    Some(format!("`{}` is either present or absent", signal.name))
+                }
+                _ => None,
+            })
+        }
+        _ => None,
+    };
+    children.iter().find_map(denied)
+}
+
+fn both(a: &Test, b: &Test) -> String {
+    let text = |t: &Test| match t.limit {
+        Limit::Present(_) => t.limit.text(t.signal.unit),
+        _ => format!("{} {}", t.limit.word(), t.limit.text(t.signal.unit)),
+    };
+    format!("`{}` cannot be {} and {} at once", a.signal.name, text(a), text(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signals;
+
+    fn limits(text: &str) -> Vec<Limit> {
+        let value = |v: Option<&str>| v.and_then(|v| v.parse().ok()).expect("a number");
+        let limit = |t: &str| {
+            let mut words = t.split_whitespace();
+            match words.next() {
+                Some("above") => Limit::Above(value(words.next())),
+                Some("below") => Limit::Below(value(words.next())),
+                Some("between") => Limit::Between(value(words.next()), value(words.next())),
+                Some("present") => Limit::Present(true),
+                _ => Limit::Present(false),
+            }
+        };
+        text.split(" and ").map(limit).collect()
+    }
+
+    /// Whether the limits on one signal under one `all` contradict each other.
+    #[track_caller]
+    fn check(text: &str, expected: bool) {
+        let signal = signals::find("cr").expect("declared");
+        let test = |limit| Node::Test(Test { signal, limit, confidence: 0.95, min_sample: 0 });
+        let mut nodes: Vec<Node> = limits(text).into_iter().map(test).collect();
+        assert_eq!(contradiction(&nodes).is_some(), expected, "{text}");
+        let last = nodes.pop().expect("a limit");
+        nodes.push(Node::All(vec![Node::All(vec![last])]));
+        assert_eq!(contradiction(&nodes).is_some(), expected, "nested {text}");
+    }
+
+    #[test]
+    fn contradictions_are_seen() {
+        check("above 0.6 and below 0.4", true);
+        check("below 0.4 and above 0.4", true);
+        check("above 0.4 and below 0.6", false);
+        check("above 0.4 and above 0.6", false);
+        check("above 0.4 and between 0.1 0.4", true);
+        check("above 0.4 and between 0.1 0.5", false);
+        check("below 0.4 and between 0.4 0.5", true);
+        check("between 0.1 0.2 and between 0.3 0.4", true);
+        check("between 0.1 0.3 and between 0.3 0.4", false);
+        check("absent and above 0.1", true);
+        check("present and above 0.1", false);
+        check("absent and present", true);
+        check("absent and absent", false);
+    }
+
+    #[test]
+    fn evidence_of_clicks_alone_is_seen() {
+        let test = |name: &str| {
+            let signal = signals::find(name).expect(name);
+            Node::Test(Test { signal, limit: Limit::Above(0.1), confidence: 0.95, min_sample: 0 })
+        };
+        let (click, conversion, context) = (test("top_ip_share"), test("cr"), test("conversion_count"));
+        let needs = |n: Node| needs_conversions(&n);
+        assert!(!needs(click.clone()) && needs(conversion.clone()) && !needs(context));
+        assert!(needs(Node::All(vec![click.clone(), conversion.clone()])));
+        assert!(!needs(Node::Any(vec![click, conversion.clone()])));
+        assert!(!needs(Node::Not(Box::new(conversion))));
+    }
+}

@@ -1,0 +1,208 @@
+//! Rule files from the program itself or from disk.
+//!
+//! A file that cannot be read is a fault of the world; a rule that is wrong is a diagnostic. One wrong rule
+//! refuses the whole set: an audit with half of the rules would call groups clean that are not.
+
+use super::check::checked;
+use super::model::{Rule, RuleFile, RuleSet, Status};
+use crate::base::diag::Diag;
+use crate::base::error::{self, Error};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+include!(concat!(env!("OUT_DIR"), "/rules.rs"));
+
+/// Endings of rule files in a folder; a file that is named itself may have any.
+const ENDINGS: [&str; 2] = ["yml", "yaml"];
+/// Folders below the one that is named; deeper ones are refused.
+const MAX_DEPTH: usize = 8;
+
+/// Why there is no rule set.
+#[derive(Debug)]
+pub enum Refusal {
+    /// A file or folder cannot be read.
+    World(Error),
+    /// Rules are wrong; all their faults.
+    Rules(Vec<Diag>),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Refusal {
+        Refusal::World(error)
+    }
+}
+
+impl From<Vec<Diag>> for Refusal {
+    fn from(faults: Vec<Diag>) -> Refusal {
+        Refusal::Rules(faults)
+    }
+}
+
+impl RuleSet {
+    /// The built-in rules.
+    ///
+    /// # Errors
+    /// Their faults; the test suite keeps them without any.
+    pub fn builtin() -> Result<RuleSet, Vec<Diag>> {
+        RuleSet::of(&builtin_files())
+    }
+
+    /// The rules of these files and folders.
+    ///
+    /// # Errors
+    /// A path that cannot be read or holds no rules, or every fault of every rule.
+    pub fn load(paths: &[PathBuf]) -> Result<RuleSet, Refusal> {
+        Ok(RuleSet::of(&read(paths)?)?)
+    }
+
+    /// The rules of files that have been read.
+    ///
+    /// # Errors
+    /// Every fault of every rule.
+    pub fn of(files: &[RuleFile]) -> Result<RuleSet, Vec<Diag>> {
+        let (rules, faults) = checked(files);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let digest = digest(&rules);
+        let (retired, rules) = rules.into_iter().partition(|r| r.status == Status::Retired);
+        Ok(RuleSet { rules, retired, digest })
+    }
+}
+
+/// The files that are built into the program.
+pub fn builtin_files() -> Vec<RuleFile> {
+    FILES.iter().map(|(name, text)| RuleFile::new(*name, text)).collect()
+}
+
+/// Reads rule files, folders with everything below them, sorted by path, each once.
+///
+/// # Errors
+/// A path that does not exist or cannot be read, a file that is no text, or no rule file at all.
+pub fn read(paths: &[PathBuf]) -> error::Result<Vec<RuleFile>> {
+    let mut found = BTreeSet::new();
+    for path in paths {
+        collect(path, 0, &mut found)?;
+    }
+    if found.is_empty() {
+        let named: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
+        return Err(Error::usage(format!("there is no rule file in {}", named.join(", ")))
+            .help("a rule file ends in .yml or .yaml"));
+    }
+    found.iter().map(|path| file(path)).collect()
+}
+
+fn collect(path: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) -> error::Result<()> {
+    let failed = |e| usage(path, e);
+    if !fs::metadata(path).map_err(failed)?.is_dir() {
+        found.insert(path.to_owned());
+        return Ok(());
+    }
+    if depth > MAX_DEPTH {
+        let message = format!("{} lies more than {MAX_DEPTH} folders deep", path.display());
+        return Err(Error::usage(message).help("name the folder of the rules itself"));
+    }
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let entry = entry.map_err(failed)?.path();
+        let is_rule = entry.extension().is_some_and(|e| ENDINGS.iter().any(|r| e == *r));
+        if is_rule || entry.is_dir() {
+            collect(&entry, depth + 1, found)?;
+        }
+    }
+    Ok(())
+}
+
+fn file(path: &Path) -> error::Result<RuleFile> {
+    let text = fs::read_to_string(path).map_err(|e| usage(path, e))?;
+    Ok(RuleFile::new(path.display().to_string(), &text))
+}
+
+/// Rules are configuration: a missing one is wrong usage, not wrong input.
+fn usage(path: &Path, source: std::io::Error) -> Error {
+    Error::usage(format!("cannot read the rules in {}", path.display())).because(source)
+}
+
+/// Depends on ids and contents, not on where the files lie; `rules` are sorted by id.
+fn digest(rules: &[Rule]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for rule in rules {
+        for part in [&rule.id, rule.file.text.as_ref()] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::diag;
+    use crate::rules::run_tests;
+
+    fn rule(folder: &str, id: &str, more: &str) -> RuleFile {
+        let text = format!(
+            "id: {id}\ntitle: T\nstatus: stable\nclass: fraud\naction: hold\nwhy: W\ninnocent: [none]\n\
+             when: {{test: {{signal: cr, above: 30%}}}}\n\
+             tests: [{{name: f, given: {{cr: {{x: 90, n: 100}}}}, expect: fires}}]\n{more}"
+        );
+        RuleFile::new(format!("{folder}/{id}.yml"), &text)
+    }
+
+    fn set(files: &[RuleFile]) -> RuleSet {
+        RuleSet::of(files).unwrap_or_else(|d| panic!("{}", diag::plain(&d)))
+    }
+
+    #[test]
+    fn the_built_in_rules_are_without_fault() {
+        let set = RuleSet::builtin().unwrap_or_else(|d| panic!("{}", diag::plain(&d)));
+        let faults: Vec<_> = run_tests(&set).into_iter().filter_map(|r| r.fault).collect();
+        assert!(faults.is_empty(), "{}", diag::plain(&faults));
+    }
+
+    #[test]
+    fn the_digest_knows_contents_and_not_paths() {
+        let (a, b) = (rule("x", "aaa", ""), rule("x", "bbb", ""));
+        let digest = set(&[a.clone(), b.clone()]).digest;
+        assert_eq!(digest.len(), 16);
+        assert_eq!(digest, set(&[b.clone(), rule("y/z", "aaa", "")]).digest);
+        assert_ne!(digest, set(&[rule("x", "aaa", "# more\n"), b]).digest);
+        assert_ne!(digest, set(&[a]).digest);
+    }
+
+    #[test]
+    fn retired_rules_are_set_apart_and_grains_are_sorted() {
+        let mut retired = rule("x", "old", "replaced_by: aaa\n");
+        retired.text = retired.text.replace("stable", "retired").into();
+        let by = |id, by| rule("x", id, &format!("by: [{by}]\n"));
+        let set =
+            set(&[by("bbb", "source, campaign"), by("aaa", "campaign"), by("ccc", "campaign"), retired]);
+        let ids = |rules: &[Rule]| rules.iter().map(|r| r.id.clone()).collect::<Vec<_>>();
+        assert_eq!(
+            (ids(&set.rules), ids(&set.retired)),
+            (vec!["aaa".into(), "bbb".into(), "ccc".into()], vec!["old".into()])
+        );
+        let grains: Vec<String> = set.grains().into_iter().map(ToString::to_string).collect();
+        assert_eq!(grains, ["traffic_source,source,campaign", "campaign"]);
+    }
+
+    #[test]
+    fn folders_are_read_whole_and_sorted() {
+        let dir = tempfile::tempdir().expect("a folder");
+        for path in ["b/two.yml", "a/one.yaml", "a/README.md", "three.yml"] {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            fs::write(path, "x").expect("a file");
+        }
+        let twice = [dir.path().to_owned(), dir.path().join("three.yml")];
+        let names = |files: Vec<RuleFile>| -> Vec<String> {
+            let name = |f: RuleFile| Path::new(&f.name).file_name().map(|n| n.to_string_lossy().into_owned());
+            files.into_iter().filter_map(name).collect()
+        };
+        assert_eq!(names(read(&twice).expect("readable")), ["one.yaml", "two.yml", "three.yml"]);
+        assert!(read(&[dir.path().join("none")]).is_err());
+        fs::create_dir(dir.path().join("empty")).expect("a folder");
+        assert!(read(&[dir.path().join("empty")]).is_err());
+    }
+}

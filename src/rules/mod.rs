@@ -1,0 +1,22 @@
+//! Rules: YAML files that say which signals accuse a group, how strongly, and what else could explain it.
+//!
+//! A file is read into a loose type ([`format`]), checked into the strict [`Rule`] ([`check`]) and only then
+//! evaluated ([`evaluate`]), with three answers: fires, silent, unknown. All faults of all files are found at
+//! once. Nothing here decides a verdict, and nothing compares point values: limits act on intervals.
+
+mod check;
+mod condition;
+mod evaluate;
+mod format;
+mod load;
+mod model;
+mod selftest;
+
+pub use check::check;
+pub use evaluate::evaluate;
+pub use format::schema;
+pub use load::{Refusal, builtin_files, read};
+pub use model::{
+    Action, Class, Evidence, Example, Expect, Limit, Node, Outcome, Rule, RuleFile, RuleSet, Status, Test, Truth, Why,
+};
+pub use selftest::{TestResult, run_tests};

@@ -1,0 +1,279 @@
+//! The strict types: whatever holds one of these has been checked.
+
+use crate::base::column::Grain;
+use crate::base::unit::Unit;
+use crate::signals::{Absence, Estimate, Family, Reading, Signal};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The rules of one run.
+#[derive(Clone, Debug)]
+pub struct RuleSet {
+    /// The rules that are evaluated, sorted by id.
+    pub rules: Vec<Rule>,
+    /// Rules that are only kept to be explained, sorted by id.
+    pub retired: Vec<Rule>,
+    /// Names the content of all rule files, wherever they lie: 16 hexadecimal digits.
+    pub digest: String,
+}
+
+impl RuleSet {
+    /// The grains that rules ask for beside the audited one, sorted, each once.
+    pub fn grains(&self) -> Vec<&Grain> {
+        self.rules.iter().filter_map(|r| r.by.as_ref()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+}
+
+/// Enumerations of words that stand in rule files and reports alike.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)* }
+        impl $name {
+            /// The word in rule files and reports.
+            pub fn word(self) -> &'static str {
+                match self { $($name::$variant => $word,)* }
+            }
+        }
+    };
+}
+
+words! {
+    /// What may be done about a group on which a rule fires; strongest first.
+    Action { Block "block", Hold "hold", Watch "watch", Note "note", }
+}
+words! {
+    /// What kind of trouble a rule finds.
+    Class { Fraud "fraud", Quality "quality", Profit "profit", Data "data", }
+}
+words! {
+    /// How far a rule can be trusted; only stable rules block, retired ones are not evaluated.
+    Status { Experimental "experimental", Stable "stable", Retired "retired", }
+}
+words! {
+    /// The answer that an inline test expects.
+    Expect { Fires "fires", Silent "silent", Unknown "unknown", }
+}
+
+/// One checked rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub id: String,
+    pub title: String,
+    pub status: Status,
+    pub class: Class,
+    pub action: Action,
+    /// May block without a second family of evidence.
+    pub alone: bool,
+    /// A group is clean only if every deciding rule could be decided.
+    pub decides: bool,
+    /// Evidence on the conversion side that proves itself and blocks at once.
+    pub deterministic: bool,
+    pub family: Family,
+    /// The grain the rule runs on; none = the audited grain.
+    pub by: Option<Grain>,
+    pub why: String,
+    /// What else could explain it.
+    pub innocent: Vec<String>,
+    pub references: Vec<String>,
+    pub tags: Vec<String>,
+    pub owner: Option<String>,
+    /// A sentence for the report in place of the title.
+    pub message: Option<String>,
+    pub replaced_by: Option<String>,
+    pub when: Node,
+    pub tests: Vec<Example>,
+    pub file: RuleFile,
+}
+
+/// A rule file: its name as the user gave it, and its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleFile {
+    pub name: String,
+    pub text: Arc<str>,
+}
+
+impl RuleFile {
+    /// A file that has been read.
+    pub fn new(name: impl Into<String>, text: &str) -> RuleFile {
+        RuleFile { name: name.into(), text: text.into() }
+    }
+}
+
+/// A condition.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Node {
+    All(Vec<Node>),
+    Any(Vec<Node>),
+    Not(Box<Node>),
+    Test(Test),
+}
+
+impl Node {
+    /// Every test in the condition, in the order of the file.
+    pub fn tests(&self) -> Vec<&Test> {
+        match self {
+            Node::All(nodes) | Node::Any(nodes) => nodes.iter().flat_map(Node::tests).collect(),
+            Node::Not(node) => node.tests(),
+            Node::Test(test) => vec![test],
+        }
+    }
+}
+
+/// One signal against one limit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Test {
+    pub signal: &'static Signal,
+    pub limit: Limit,
+    pub confidence: f64,
+    pub min_sample: u64,
+}
+
+/// What an interval is held against.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Limit {
+    /// The lower limit of the interval lies above.
+    Above(f64),
+    /// The upper limit of the interval lies below.
+    Below(f64),
+    /// Both limits of the interval lie inside, ends included.
+    Between(f64, f64),
+    /// The signal has a value, or has none.
+    Present(bool),
+}
+
+impl Limit {
+    /// The key in the rule file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Limit::Above(_) => "above",
+            Limit::Below(_) => "below",
+            Limit::Between(..) => "between",
+            Limit::Present(_) => "present",
+        }
+    }
+
+    /// The thresholds: one, two for `between`, none for `present`.
+    pub fn values(self) -> Vec<f64> {
+        match self {
+            Limit::Above(v) | Limit::Below(v) => vec![v],
+            Limit::Between(low, high) => vec![low, high],
+            Limit::Present(_) => Vec::new(),
+        }
+    }
+
+    /// The threshold for people: `30%`, `10s to 30s`, `present`.
+    pub fn text(self, unit: Unit) -> String {
+        let short = |v: f64| unit.format(v).replace(".0%", "%");
+        match self {
+            Limit::Present(true) => "present".to_owned(),
+            Limit::Present(false) => "absent".to_owned(),
+            _ => self.values().into_iter().map(short).collect::<Vec<_>>().join(" to "),
+        }
+    }
+}
+
+/// An inline test: what is given and what the rule must answer.
+#[derive(Clone, Debug)]
+pub struct Example {
+    pub name: String,
+    /// Signals that are not listed are absent.
+    pub given: Vec<(&'static Signal, Reading)>,
+    pub expect: Expect,
+    /// Where it stands in the rule's file.
+    pub span: Range<usize>,
+}
+
+/// The answer of a condition.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Truth {
+    Fires,
+    Silent,
+    /// Cannot be told, with every reason that stood in the way.
+    Unknown(Vec<Why>),
+}
+
+impl Truth {
+    /// The word that an inline test expects for this answer.
+    pub fn as_expected(&self) -> Expect {
+        match self {
+            Truth::Fires => Expect::Fires,
+            Truth::Silent => Expect::Silent,
+            Truth::Unknown(_) => Expect::Unknown,
+        }
+    }
+}
+
+/// Why a test could not be decided.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Why {
+    /// The signal has no value for the group.
+    Absent { signal: &'static Signal, absence: Absence },
+    /// The sample is smaller than the test asks for.
+    Sample { signal: &'static Signal, n: u64, needed: u64 },
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::Absent { signal, absence } => write!(f, "{}: {absence}", signal.name),
+            Why::Sample { signal, n, needed } => {
+                write!(f, "{}: a sample of {n}, at least {needed} needed", signal.name)
+            }
+        }
+    }
+}
+
+/// A test that held on the way to [`Truth::Fires`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    pub signal: &'static Signal,
+    pub estimate: Estimate,
+    pub limit: Limit,
+    pub confidence: f64,
+}
+
+/// What one rule says of one group.
+#[derive(Clone, Debug)]
+pub struct Outcome<'a> {
+    pub rule: &'a Rule,
+    pub truth: Truth,
+    /// Empty unless the rule fires.
+    pub evidence: Vec<Evidence>,
+}
+
+#[cfg(test)]
+impl Rule {
+    /// A holding rule that fires on any short CTIT share; tests change what they are about.
+    pub fn sample(id: &str) -> Rule {
+        let signal = crate::signals::find("ctit_short_share").expect("the signal is declared");
+        let test = Test { signal, limit: Limit::Above(0.3), confidence: 0.95, min_sample: 10 };
+        Rule {
+            id: id.to_owned(),
+            title: "A sample".to_owned(),
+            status: Status::Stable,
+            class: Class::Fraud,
+            action: Action::Hold,
+            alone: false,
+            decides: true,
+            deterministic: false,
+            family: signal.family,
+            by: None,
+            why: "For tests.".to_owned(),
+            innocent: Vec::new(),
+            references: Vec::new(),
+            tags: Vec::new(),
+            owner: None,
+            message: None,
+            replaced_by: None,
+            when: Node::Test(test),
+            tests: Vec::new(),
+            file: RuleFile::new(format!("{id}.yml"), ""),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A value with its sample size and interval, or the reason why there is none.
+
+use crate::base::column::Col;
+use crate::base::stats;
+use std::fmt;
+
+/// The confidence of every printed interval.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// How the limits of a value are found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Interval {
+    /// A counted or summed fact about the rows that were read: no uncertainty of its own.
+    Exact(f64),
+    /// `x` of the sample: Wilson score limits, at any confidence.
+    Share { x: u64 },
+    /// Limits computed with the value, at 95 %.
+    Limits { value: f64, low: f64, high: f64 },
+}
+
+/// A present signal: finite, with its sample size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    pub n: u64,
+    pub interval: Interval,
+    /// Part of the value is an allocated cost: true at the cost's grain, an assumption below it.
+    pub allocated: bool,
+}
+
+impl Estimate {
+    /// A fact about the rows.
+    pub fn exact(value: f64, n: u64) -> Estimate {
+        Estimate { n, interval: Interval::Exact(value), allocated: false }
+    }
+
+    /// `x` of `n`; `n` is at least 1 and `x` at most `n`.
+    pub fn share(x: u64, n: u64) -> Estimate {
+        debug_assert!(n > 0 && x <= n);
+        Estimate { n, interval: Interval::Share { x }, allocated: false }
+    }
+
+    /// A value whose 95 % limits are known.
+    pub fn limits(value: f64, low: f64, high: f64, n: u64) -> Estimate {
+        Estimate { n, interval: Interval::Limits { value, low, high }, allocated: false }
+    }
+
+    /// The point value.
+    pub fn value(&self) -> f64 {
+        match self.interval {
+            Interval::Exact(v) | Interval::Limits { value: v, .. } => v,
+            Interval::Share { x } => x as f64 / self.n as f64,
+        }
+    }
+
+    /// Lower and upper limit at `confidence` (two-sided). [`Interval::Limits`] is known at 95 % only and
+    /// gives these for any confidence; `rules check` refuses another one on such a signal.
+    pub fn at(&self, confidence: f64) -> (f64, f64) {
+        match self.interval {
+            Interval::Exact(v) => (v, v),
+            Interval::Share { x } => stats::wilson(x, self.n, confidence),
+            Interval::Limits { low, high, .. } => (low, high),
+        }
+    }
+
+    /// The limits that reports print.
+    pub fn printed(&self) -> (f64, f64) {
+        self.at(CONFIDENCE)
+    }
+}
+
+/// Why a signal has no value for a group.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Absence {
+    /// No input of the needed side was given at all.
+    NoClicks,
+    NoConversions,
+    /// These columns are mapped in no input.
+    Columns(Vec<Col>),
+    /// The denominator is zero for this group.
+    Nothing(&'static str),
+    /// The loaded clicks do not reach back far enough to tell.
+    SpanTooShort,
+    /// The report is aggregated: single rows are not there.
+    Aggregated,
+    /// The input cannot answer, for the reason given (a preset fact).
+    Fact(&'static str),
+}
+
+impl fmt::Display for Absence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Absence::NoClicks => f.write_str("no clicks were given"),
+            Absence::NoConversions => f.write_str("no conversions were given"),
+            Absence::Columns(cols) => {
+                let names: Vec<&str> = cols.iter().map(|c| c.name()).collect();
+                write!(f, "no column is mapped to {}", names.join(" or "))
+            }
+            Absence::Nothing(what) => write!(f, "the group has no {what}"),
+            Absence::SpanTooShort => f.write_str("the loaded clicks do not reach back far enough to tell"),
+            Absence::Aggregated => f.write_str("the report is aggregated: single rows are not there"),
+            Absence::Fact(why) => f.write_str(why),
+        }
+    }
+}
+
+/// What a signal says of one group.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reading {
+    Present(Estimate),
+    Absent(Absence),
+}
+
+impl Reading {
+    /// The estimate, if there is one.
+    pub fn estimate(&self) -> Option<&Estimate> {
+        match self {
+            Reading::Present(e) => Some(e),
+            Reading::Absent(_) => None,
+        }
+    }
+}

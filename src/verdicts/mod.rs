@@ -1,0 +1,131 @@
+//! What to do about each audited group: block, hold, watch, leave alone, or say that nobody can tell.
+//!
+//! Rules say what they saw; this stage says what may be done about it. It weakens what a rule asks for
+//! where the evidence does not carry it, and never strengthens it. It refuses to call a group clean about
+//! which a deciding rule could not be answered, and to list an ID that is protected, that a list cannot
+//! hold, or that a brake stops.
+
+mod list;
+mod money;
+mod policy;
+mod protect;
+#[cfg(test)]
+mod samples;
+
+pub use list::{Brake, Braked, ListKind, Listing, listing};
+pub use protect::Protect;
+
+use crate::base::column::Grain;
+use crate::base::money::Micro;
+use crate::base::text::Text;
+use crate::rules::{Action, Class, Evidence, Outcome, Rule, Truth, Why};
+use crate::signals::Row;
+
+/// What to do about a group; the most severe comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// Stop the traffic, do not pay: goes on the list.
+    Block,
+    /// Do not pay yet: a person looks at the evidence.
+    Hold,
+    /// Look again after the next run.
+    Watch,
+    /// Every deciding rule was answered and none fired.
+    Clean,
+    /// Too little was there to tell; never shown as clean.
+    Undecided,
+}
+
+impl Verdict {
+    /// The word used in reports and on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::Block => "block",
+            Verdict::Hold => "hold",
+            Verdict::Watch => "watch",
+            Verdict::Clean => "clean",
+            Verdict::Undecided => "undecided",
+        }
+    }
+}
+
+/// One group before judgement.
+#[derive(Debug)]
+pub struct Subject<'r> {
+    pub grain: Grain,
+    /// One value per column of the grain; `None` where the column is empty or not mapped.
+    pub key: Vec<Option<Text>>,
+    pub row: Row,
+    /// What each rule that runs on this grain says of the group.
+    pub outcomes: Vec<Outcome<'r>>,
+    pub clicks: u64,
+    pub spend: Option<Micro>,
+    /// The payouts (or the revenue) whose conversions could be invalid.
+    pub at_stake: Option<Micro>,
+}
+
+/// One rule that fired on one group.
+#[derive(Debug)]
+pub struct Finding<'r> {
+    pub rule: &'r Rule,
+    /// What may be done about it: the rule's own action or a weaker one.
+    pub action: Action,
+    /// Why the action is weaker than the rule's own.
+    pub reduced: Option<&'static str>,
+    pub evidence: Vec<Evidence>,
+    /// The least that is at risk according to this evidence; `None` where the amounts are not known.
+    pub money: Option<Micro>,
+}
+
+/// One group with its verdict.
+#[derive(Debug)]
+pub struct Judged<'r> {
+    pub subject: Subject<'r>,
+    pub verdict: Verdict,
+    /// The class of the strongest finding.
+    pub class: Option<Class>,
+    /// Strongest first: by action, then class (profit last), then rule ID.
+    pub findings: Vec<Finding<'r>>,
+    /// The deciding rules that could not be answered, by rule ID.
+    pub unknown: Vec<(&'r Rule, Vec<Why>)>,
+    /// How many other rules could not be answered.
+    pub not_possible: usize,
+    /// The largest amount of any finding that has an effect.
+    pub money_at_risk: Option<Micro>,
+    /// On the protect list: judged and shown like any other, never listed.
+    pub protected: bool,
+}
+
+/// Judges one group; the table from evidence to verdict is in `policy`.
+pub fn judge<'r>(subject: Subject<'r>, protect: &Protect) -> Judged<'r> {
+    let findings = policy::findings(&subject);
+    let unknown = unknown_deciding(&subject.outcomes);
+    Judged {
+        verdict: policy::verdict(&findings, &subject.outcomes),
+        class: findings.first().map(|f| f.rule.class),
+        money_at_risk: findings.iter().filter(|f| f.action != Action::Note).filter_map(|f| f.money).max(),
+        not_possible: count_unknown(&subject.outcomes) - unknown.len(),
+        protected: protect.covers(&subject.grain, &subject.key),
+        findings,
+        unknown,
+        subject,
+    }
+}
+
+/// The deciding rules without an answer and what each of them lacks.
+fn unknown_deciding<'r>(outcomes: &[Outcome<'r>]) -> Vec<(&'r Rule, Vec<Why>)> {
+    let mut unknown: Vec<(&Rule, Vec<Why>)> = outcomes
+        .iter()
+        .filter(|o| o.rule.decides)
+        .filter_map(|o| match &o.truth {
+            Truth::Unknown(why) => Some((o.rule, why.clone())),
+            Truth::Fires | Truth::Silent => None,
+        })
+        .collect();
+    unknown.sort_by(|a, b| a.0.id.cmp(&b.0.id));
+    unknown
+}
+
+fn count_unknown(outcomes: &[Outcome]) -> usize {
+    outcomes.iter().filter(|o| matches!(o.truth, Truth::Unknown(_))).count()
+}

@@ -1,0 +1,96 @@
+//! Every diagnostic of rule files has a broken example, and every example has exactly its fault.
+
+use clickaudit::base::diag::{CODES, Code, Diag, plain};
+use clickaudit::rules::{self, RuleFile, RuleSet};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// The codes of rule files (`R…`) and of all YAML files (`Y…`).
+fn codes() -> impl Iterator<Item = &'static Code> {
+    CODES.iter().copied().filter(|c| c.code.starts_with(['R', 'Y']))
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad-rules")
+}
+
+/// `<slug>.yml`, or the folder `<slug>` where it takes two files.
+fn example(code: &Code) -> Vec<RuleFile> {
+    let file = folder().join(format!("{}.yml", code.slug));
+    let path = if file.exists() { file } else { folder().join(code.slug) };
+    rules::read(&[path]).unwrap_or_else(|e| panic!("{} has no broken example: {e}", code.slug))
+}
+
+/// What `rules check` says, and `rules test` if there was nothing to say.
+fn faults(files: &[RuleFile]) -> Vec<Diag> {
+    match RuleSet::of(files) {
+        Err(faults) => faults,
+        Ok(set) => rules::run_tests(&set).into_iter().filter_map(|t| t.fault).collect(),
+    }
+}
+
+#[test]
+fn every_code_has_a_broken_file_with_exactly_its_fault() {
+    for code in codes() {
+        let faults = faults(&example(code));
+        let found: BTreeSet<&str> = faults.iter().map(|f| f.code.slug).collect();
+        assert_eq!(found, BTreeSet::from([code.slug]), "{}", plain(&faults));
+        assert!(faults.iter().all(|f| f.position().is_some()), "{} has no place", code.slug);
+    }
+}
+
+#[test]
+fn every_broken_file_belongs_to_a_code() {
+    let slugs: BTreeSet<&str> = codes().map(|c| c.slug).collect();
+    for entry in std::fs::read_dir(folder()).expect("the folder of broken files") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        assert!(slugs.contains(name.as_str()), "{} is no code", path.display());
+    }
+}
+
+#[test]
+fn all_faults_of_all_files_are_found_at_once() {
+    let files: Vec<RuleFile> = codes().flat_map(example).collect();
+    let together: BTreeSet<&str> = rules::check(&files).iter().map(|f| f.code.slug).collect();
+    let expected: BTreeSet<&str> = codes().map(|c| c.slug).filter(|s| *s != "failed-test").collect();
+    assert_eq!(together, expected);
+}
+
+#[test]
+fn one_file_tells_all_its_faults_with_the_way_out() {
+    let text = "\
+id: Bad
+titel: Too fast
+status: stable
+class: fraud
+action: block
+when:
+  all:
+    - test: {signal: cr, above: 5}
+    - test: {signal: ctit_shrt_share, above: 30%, for: 2}
+";
+    let faults = rules::check(&[RuleFile::new("rules/bad.yml", text)]);
+    let told: Vec<String> = faults
+        .iter()
+        .map(|f| {
+            let (line, column) = f.position().expect("a place");
+            format!("{line}:{column} {}: {}", f.code.slug, f.message)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "1:1 missing-key: the key `title` is missing",
+            "1:1 missing-key: the key `why` is missing",
+            "1:5 bad-id: `Bad` is no id",
+            "2:1 unknown-key: there is no key `titel` here",
+            "8:33 wrong-unit: `5` is above 1, but a share lies between 0 and 1",
+            "9:22 unknown-signal: there is no signal `ctit_shrt_share`",
+            "9:51 not-yet: this version cannot evaluate `for` yet",
+        ]
+    );
+    assert!(faults.iter().all(|f| f.help.is_some()), "{}", plain(&faults));
+    assert_eq!(faults[4].help.as_deref(), Some("did you mean 5%?"));
+    assert!(faults[5].help.as_deref().is_some_and(|h| h.contains("`ctit_short_share`")));
+}
