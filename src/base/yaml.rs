@@ -826,6 +826,19 @@ mod tests {
     }
 
     #[test]
+    fn untagged_values_are_taken_as_text() {
+        #[derive(Debug, Deserialize, PartialEq)]
+        #[serde(untagged)]
+        enum Names {
+            One(String),
+            Many(Vec<String>),
+        }
+        let read = |text: &str| load::<BTreeMap<String, Names>>(text, "f.yml").expect(text);
+        assert_eq!(read("a: 2024")["a"], Names::One("2024".to_owned()));
+        assert_eq!(read("x-a: [b, 1]")["x-a"], Names::Many(vec!["b".to_owned(), "1".to_owned()]));
+    }
+
+    #[test]
     fn all_unknown_keys_are_found_and_private_ones_ignored() {
         check_loads("x-mine: [1]\nname: a\nnode: {test: {signal: cr, x-why: y}, x-z: 1}\n");
         check_faults(

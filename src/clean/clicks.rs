@@ -12,7 +12,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::Xxh3;
 
 /// What is known of repeated click rows.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct ClickDuplicates {
     /// Keys of click IDs that stand in more than one row.
     pub repeated: Arc<HashSet<u64>>,

@@ -43,17 +43,12 @@ pub struct Conversion {
     /// An earlier state of this conversion was approved: it was paid before it was taken back.
     pub was_approved: bool,
     /// Newest conversion in the row's file.
-    as_of: i64,
+    pub as_of: i64,
     /// Hash of the whole row.
-    content: u64,
+    pub content: u64,
 }
 
 impl Conversion {
-    /// The row's content, to break ties.
-    pub fn content(&self) -> u64 {
-        self.content
-    }
-
     /// Which of two states of one conversion is the later: status time, then the file's newest row, then
     /// the status rank, then content.
     pub fn recency(&self) -> (i64, i64, Status, u64) {

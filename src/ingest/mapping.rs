@@ -231,7 +231,7 @@ impl Mapping {
 pub fn load(path: &Path) -> Result<MappingFile> {
     let text = std::fs::read_to_string(path).map_err(|e| Error::reading(path, e))?;
     yaml::load(&text, &path.display().to_string()).map_err(|faults| {
-        Error::usage(format!("{} is no valid mapping\n{}", path.display(), crate::base::diag::render(&faults, false)))
+        Error::usage(format!("{} is no valid mapping\n{}", path.display(), crate::base::diag::plain(&faults)))
     })
 }
 
@@ -240,7 +240,7 @@ fn preset_file(name: &str) -> Result<MappingFile> {
         let names: Vec<&str> = PRESETS.iter().map(|(n, _)| *n).collect();
         Error::usage(format!("there is no preset `{name}`; there are {}", names.join(", ")))
     })?;
-    yaml::load(text, name).map_err(|faults| Error::usage(crate::base::diag::render(&faults, false)))
+    yaml::load(text, name).map_err(|faults| Error::usage(crate::base::diag::plain(&faults)))
 }
 
 fn strict(name: &str, base: &MappingFile, user: &MappingFile) -> Result<Mapping> {

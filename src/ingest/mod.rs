@@ -236,7 +236,7 @@ impl FileLedger {
 
     /// Widens the spans by the times of a frame.
     fn see(&mut self, frame: &DataFrame) {
-        for col in [Col::ClickTime, Col::ConversionTime] {
+        for col in [Col::ClickTime, Col::ConversionTime, Col::Day] {
             let Ok(column) = frame.column(&Field::Value(col).name()) else { continue };
             let physical = column.as_materialized_series().to_physical_repr().into_owned();
             let Ok(values) = physical.i64() else { continue };

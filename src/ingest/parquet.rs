@@ -116,7 +116,7 @@ fn wanted(kind: Kind) -> &'static str {
 pub fn validate(path: &Path, layout: &Layout, seen: &mut dyn FnMut(&DataFrame)) -> Result<ParquetSummary> {
     let mut summary = ParquetSummary::default();
     let mut plan = open(path)?;
-    let fields: Vec<Field> = layout.time_column().map(Field::Value).into_iter().collect();
+    let fields = [Col::ClickTime, Col::ConversionTime, Col::Day].map(Field::Value);
     let names = needed(&mut plan, layout, &fields)?;
     stream(plan.select(names.into_iter().map(col).collect::<Vec<_>>()), path, &mut |raw| {
         let (frame, faults) = canonical(&raw, layout, &fields)?;

@@ -359,17 +359,29 @@ impl Parser<'_> {
             let raw = physical(bytes, from..to);
             line += newlines(&bytes[from..raw.start]);
             let text = &bytes[raw.clone()];
-            let several = memchr::memchr(b'\n', text);
-            if let Some(first_end) = several.filter(|_| !self.layout.multiline) {
-                summary.rows += 1;
-                summary.rejects.add(line, Reason::UnclosedQuote, &text[..first_end]);
-                return (raw.start + first_end + 1, line + 1);
+            if memchr::memchr(b'\n', text).is_some() && !self.layout.multiline {
+                let length = self.refuse_lines(&record, text, line, summary);
+                return (raw.start + length, line + newlines(&text[..length]));
             }
             self.record(&record, text, line, rows, summary);
             line += newlines(&bytes[raw.start..to]);
             from = to;
         }
         (bytes.len(), line)
+    }
+
+    /// Rejects a record that spans lines and says how many bytes of it to pass over. A field that closes
+    /// properly was meant to span them, and its lines are no rows: all are rejected, since who writes a user
+    /// agent with line ends could forge rows. A quote that never closes costs its own line only.
+    fn refuse_lines(&self, record: &csv::ByteRecord, text: &[u8], line: u64, summary: &mut TextSummary) -> usize {
+        let closed = record.len() == self.layout.width && !ends_inside_quotes(record, text);
+        let first = memchr::memchr(b'\n', text).map_or(text.len(), |end| end + 1);
+        let length = if closed { text.len() } else { first };
+        for (at, physical) in text[..length].split_inclusive(|&b| b == b'\n').enumerate() {
+            summary.rows += 1;
+            summary.rejects.add(line + at as u64, Reason::UnclosedQuote, physical.trim_ascii_end());
+        }
+        length
     }
 
     fn record(&self, record: &csv::ByteRecord, raw: &[u8], line: u64, rows: &mut RowBuilder, summary: &mut TextSummary) {

@@ -4,6 +4,7 @@
 //! is a signal, not a dropped row; where the loaded clicks do not reach back far enough, it is neither.
 
 mod clicks;
+pub mod gates;
 mod transactions;
 
 use crate::base::column::{Col, Grain};

@@ -7,7 +7,7 @@ use super::{Class, MatchedConversion};
 use crate::base::column::Col;
 use crate::base::symbol::Symbol;
 use crate::base::time::DAY;
-use crate::clean::Status;
+use crate::clean::{Conversion, Status};
 use crate::ingest::TransactionScope;
 use hashbrown::{HashMap, HashSet};
 use std::collections::BTreeMap;
@@ -30,23 +30,20 @@ pub fn settle(
     let mut keyed: Vec<(Option<Identity>, MatchedConversion)> =
         rows.drain(..).map(|m| (identity(&m, scope), m)).collect();
     keyed.sort_by(|(a, m), (b, n)| (a, order(m)).cmp(&(b, order(n))));
+    let mut transaction = Transaction::default();
+    let mut current: Option<Identity> = None;
     for (identity, row) in keyed {
-        let group_start = match (&identity, rows.last()) {
-            (Some(_), Some(_)) => rows.len() - same_transaction(rows, &identity, scope),
-            _ => rows.len(),
-        };
-        place(rows, group_start, row, sources, duplicates);
+        if identity.is_none() || identity != current {
+            transaction = Transaction::default();
+        }
+        current = identity;
+        transaction.place(rows, row, sources, duplicates);
     }
     mark_first(rows);
 }
 
 fn order(m: &MatchedConversion) -> (i64, (i64, i64, Status, u64)) {
     (m.conversion.time, m.conversion.recency())
-}
-
-/// How many of the last rows are of this transaction.
-fn same_transaction(rows: &[MatchedConversion], id: &Option<Identity>, scope: Option<TransactionScope>) -> usize {
-    rows.iter().rev().take_while(|m| identity(m, scope) == *id).count()
 }
 
 /// A true transaction ID in its scope, or for a once-only event without one its click.
@@ -63,50 +60,73 @@ fn identity(m: &MatchedConversion, scope: Option<TransactionScope>) -> Option<Id
     }
 }
 
-/// Puts a row behind the earlier rows of its transaction, or into one of them.
-fn place(
-    rows: &mut Vec<MatchedConversion>,
-    group_start: usize,
-    mut row: MatchedConversion,
-    sources: &[usize],
-    duplicates: &mut BTreeMap<&'static str, u64>,
-) {
-    let earlier = &mut rows[group_start..];
-    if earlier.iter().any(|e| is_retry(e, &row)) {
-        *duplicates.entry("retry").or_default() += 1;
-        return;
-    }
-    if let Some(updated) = earlier.iter_mut().find(|e| is_update(e, &row)) {
-        *duplicates.entry("status_update").or_default() += 1;
-        let was = &updated.conversion;
-        row.conversion.was_approved = was.was_approved || was.status == Status::Approved;
-        row.conversion.time = was.time;
-        row.ctit_s = updated.ctit_s;
-        *updated = row;
-        return;
-    }
-    row.replay = !earlier.is_empty();
-    let source = |m: &MatchedConversion| sources.iter().map(|&i| m.columns[i]).collect::<Vec<_>>();
-    row.shared = row.conversion.transaction_id.is_some() && earlier.iter().any(|e| source(e) != source(&row));
-    rows.push(row);
+/// The rows of one transaction so far, found by what a retry or an update shares with them: a transaction
+/// repeated a million times costs a million look-ups.
+#[derive(Default)]
+struct Transaction {
+    /// When a row of this click, amounts and status was last seen.
+    seen: HashMap<Postback, i64>,
+    /// The last row that counts, by click.
+    last: HashMap<Option<Box<str>>, usize>,
+    sources: HashSet<Vec<Symbol>>,
 }
 
-/// The same click, amounts and status within a day.
-fn is_retry(earlier: &MatchedConversion, row: &MatchedConversion) -> bool {
-    let (a, b) = (&earlier.conversion, &row.conversion);
-    same_click(earlier, row)
-        && (a.payout, a.revenue, a.status) == (b.payout, b.revenue, b.status)
-        && (b.time - a.time).abs() <= DAY
+/// What is the same in a retry.
+type Postback = (Option<Box<str>>, Option<i64>, Option<i64>, Status);
+
+impl Transaction {
+    /// Puts a row behind the earlier rows of its transaction, or into one of them.
+    fn place(
+        &mut self,
+        rows: &mut Vec<MatchedConversion>,
+        row: MatchedConversion,
+        sources: &[usize],
+        duplicates: &mut BTreeMap<&'static str, u64>,
+    ) {
+        let c = &row.conversion;
+        let click = c.click_id.as_ref().map(|id| id.text.clone());
+        let time = c.time;
+        let seen = self.seen.insert((click.clone(), c.payout, c.revenue, c.status), time);
+        if seen.is_some_and(|earlier| time - earlier <= DAY) {
+            *duplicates.entry("retry").or_default() += 1;
+        } else if let Some(&earlier) = self.last.get(&click).filter(|&&e| is_update(&rows[e], &row)) {
+            *duplicates.entry("status_update").or_default() += 1;
+            rows[earlier].update(row);
+        } else {
+            self.append(rows, row, click, sources);
+        }
+    }
+
+    fn append(
+        &mut self,
+        rows: &mut Vec<MatchedConversion>,
+        mut row: MatchedConversion,
+        click: Option<Box<str>>,
+        sources: &[usize],
+    ) {
+        let source: Vec<Symbol> = sources.iter().map(|&i| row.columns[i]).collect();
+        row.replay = !self.last.is_empty();
+        let others = self.sources.len() - usize::from(self.sources.contains(&source));
+        row.shared = others > 0 && row.conversion.transaction_id.is_some();
+        self.sources.insert(source);
+        self.last.insert(click, rows.len());
+        rows.push(row);
+    }
 }
 
-/// The same click in an allowed later status.
+/// An allowed later status of the same click's conversion.
 fn is_update(earlier: &MatchedConversion, row: &MatchedConversion) -> bool {
-    let (a, b) = (&earlier.conversion, &row.conversion);
-    same_click(earlier, row) && a.status != b.status && a.status.may_become(b.status)
+    let (a, b) = (earlier.conversion.status, row.conversion.status);
+    a != b && a.may_become(b)
 }
 
-fn same_click(a: &MatchedConversion, b: &MatchedConversion) -> bool {
-    a.conversion.click_id == b.conversion.click_id && a.columns == b.columns
+impl MatchedConversion {
+    /// Takes the later state of the same conversion; when it happened stays.
+    fn update(&mut self, later: MatchedConversion) {
+        let was = &self.conversion;
+        let was_approved = was.was_approved || was.status == Status::Approved;
+        self.conversion = Conversion { was_approved, time: was.time, ..later.conversion };
+    }
 }
 
 /// Marks the first conversion of each event on each click, and on it whether a once-only event came again.

@@ -98,7 +98,7 @@ impl Accumulator {
             }
             let sums = &mut self.data[cell * width..(cell + 1) * width];
             for (sum, column) in sums.iter_mut().zip(&columns) {
-                *sum += column.get(row).copied().unwrap_or(0);
+                *sum = sum.saturating_add(column.get(row).copied().unwrap_or(0));
             }
             for (measure, values) in &rows.values {
                 if let Some(value) = values[row] {

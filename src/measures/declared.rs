@@ -81,12 +81,18 @@ pub enum Filter {
     Matched,
     WithoutId,
     Priced,
+    /// Worth money: approved, pending or in an unknown status, with a positive amount.
+    Earning,
     Approved,
     Pending,
     Rejected,
     /// Refunded or charged back.
     TakenBack,
     UnknownStatus,
+    /// Approved or rejected.
+    Decided,
+    /// Approved, or taken back after it.
+    EverApproved,
     MainEvent,
     FirstOfEvent,
     OnceOnly,
@@ -181,6 +187,8 @@ measures! {
     UnknownStatus "unknown_status" Conversions Count, [UnknownStatus] [Status] "conversions in a status no vocabulary knows";
     DueApproved "due_approved" Conversions Count, [DecisionDue Approved] [Status] "approved conversions old enough to be decided";
     DueRejected "due_rejected" Conversions Count, [DecisionDue Rejected] [Status] "rejected conversions old enough to be decided";
+    DueDecided "due_decided" Conversions Count, [DecisionDue Decided] [Status] "approved or rejected conversions old enough to be decided";
+    EverApproved "ever_approved" Conversions Count, [EverApproved] [Status] "conversions that are approved, or were before they were taken back";
     Priced "priced" Conversions Count, [Priced] [] "conversions that carry an amount";
     PayoutConfirmed "payout_confirmed" Conversions Sum(Number::PayoutConfirmed), [] [Payout] "payout of approved conversions, less what was taken back";
     PayoutPending "payout_pending" Conversions Sum(Number::PayoutPending), [] [Payout] "payout of pending conversions";
@@ -188,7 +196,7 @@ measures! {
     RevenuePending "revenue_pending" Conversions Sum(Number::RevenuePending), [] [Revenue] "revenue of pending conversions";
     MaturePayout "mature_payout" Conversions Sum(Number::PayoutConfirmed), [InTime] [Payout] "confirmed payout of mature clicks in time";
     MatureRevenue "mature_revenue" Conversions Sum(Number::RevenueConfirmed), [InTime] [Revenue] "confirmed revenue of mature clicks in time";
-    EarningConversions "earning_conversions" Conversions Count, [InTime Approved] [] "approved conversions of mature clicks in time";
+    EarningConversions "earning_conversions" Conversions Count, [InTime Earning] [] "conversions worth money, of mature clicks in time";
     CtitCount "ctit_count" Conversions Count, [HasCtit] [] "conversions with a CTIT";
     Ctit "ctit" Conversions Values(Number::Ctit), [HasCtit] [] "seconds from click to conversion";
     CtitShort "ctit_short" Conversions Count, [HasCtit Short] [] "conversions faster than a person can act";

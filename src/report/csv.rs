@@ -7,6 +7,7 @@ use super::{Format, Look, Rendered, Report, json, phrase};
 use crate::base::error::{Error, Result};
 use crate::base::money::Micro;
 use crate::base::text::Text;
+use crate::ingest::FileLedger;
 use crate::signals::{self, Signal};
 use crate::verdicts::Judged;
 
@@ -15,15 +16,37 @@ const FIXED: &[&str] = &["verdict", "class", "protected", "clicks", "money_at_ri
 
 fn render(report: &Report, _: &Look) -> Result<Rendered> {
     let mut writer = ::csv::WriterBuilder::new().terminator(::csv::Terminator::CRLF).from_writer(Vec::new());
-    let failed = |e: ::csv::Error| Error::output("cannot put the report into CSV").because(e);
     writer.write_record(header(report)).map_err(failed)?;
-    for group in report.ordered() {
+    // Groups of a rule's own grain have other key columns; they are in the JSON report.
+    for group in report.ordered().into_iter().filter(|g| g.subject.grain == report.run.grain) {
         writer.write_record(record(report, group)).map_err(failed)?;
     }
-    let bytes = writer
-        .into_inner()
-        .map_err(|e| Error::output("cannot put the report into CSV").because(e.into_error()))?;
-    Ok(Rendered::Bytes(bytes))
+    finished(writer).map(Rendered::Bytes)
+}
+
+fn failed(cause: ::csv::Error) -> Error {
+    Error::output("cannot write CSV").because(cause)
+}
+
+fn finished(writer: ::csv::Writer<Vec<u8>>) -> Result<Vec<u8>> {
+    writer.into_inner().map_err(|e| Error::output("cannot write CSV").because(e.into_error()))
+}
+
+/// The rejected rows of all files: file, line, reason, and what was found there.
+///
+/// # Errors
+/// None that a buffer in memory can have.
+pub fn rejects(files: &[FileLedger]) -> Result<Vec<u8>> {
+    let mut writer = ::csv::WriterBuilder::new().terminator(::csv::Terminator::CRLF).from_writer(Vec::new());
+    writer.write_record(["file", "line", "reason", "found"]).map_err(failed)?;
+    for file in files {
+        let path = Text::new(file.path.display().to_string()).csv();
+        for reject in &file.rejects.kept {
+            let line = reject.line.to_string();
+            writer.write_record([&*path, &line, reject.reason.slug(), &reject.found.csv()]).map_err(failed)?;
+        }
+    }
+    finished(writer)
 }
 
 fn header(report: &Report) -> Vec<String> {

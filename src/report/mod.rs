@@ -15,7 +15,8 @@ mod terminal;
 #[cfg(test)]
 mod sample;
 
-pub use output::{Output, Target, Written, check, write};
+pub use csv::rejects;
+pub use output::{Output, Target, Written, check, write, write_file};
 
 use crate::base::column::Grain;
 use crate::base::error::Result;

@@ -141,6 +141,15 @@ pub fn write(report: &Report, outputs: &[Output], look: &Look) -> Result<Written
     Ok(written)
 }
 
+/// Writes one file, whole or not at all.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    place(path)?;
+    commit(vec![(stage(path, bytes)?, path.to_owned())]).map(|_| ())
+}
+
 fn render(report: &Report, output: &Output, look: &Look) -> Result<Rendered> {
     let look = if output.target == Target::Stdout { look } else { &Look::PLAIN };
     (output.format.render)(report, look)

@@ -23,32 +23,30 @@ pub fn check(files: &[RuleFile]) -> Vec<Diag> {
     checked(files).1
 }
 
-/// The rules that are without fault, sorted by id, and all faults.
+/// The rules as far as they could be read, sorted by id, and all faults; there is a fault for whatever could
+/// not be read.
 pub(super) fn checked(files: &[RuleFile]) -> (Vec<Rule>, Vec<Diag>) {
     let mut faults = Vec::new();
-    let mut rules = Vec::new();
+    let mut read = Vec::new();
     for file in files {
         let mut checker = Checker { file, faults: Vec::new() };
-        rules.extend(checker.read());
+        read.extend(checker.read());
         faults.append(&mut checker.faults);
     }
-    rules.sort_by(|a, b| a.id.cmp(&b.id).then_with(|| a.file.name.cmp(&b.file.name)));
-    faults.extend(duplicates(&rules));
+    read.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id).then_with(|| a.file.name.cmp(&b.file.name)));
+    faults.extend(read.windows(2).filter(|w| w[0].0.id == w[1].0.id).map(|w| taken(&w[0].0, &w[1])));
     diag::sort(&mut faults);
-    (rules, faults)
+    (read.into_iter().map(|(rule, _)| rule).collect(), faults)
 }
 
-/// Rules whose id an earlier file has taken.
-fn duplicates(rules: &[Rule]) -> Vec<Diag> {
-    let pairs = rules.windows(2).filter(|w| w[0].id == w[1].id);
-    let fault = |w: &[Rule]| {
-        let message = format!("the id `{}` is already taken by {}", w[1].id, w[0].file.name);
-        let start = w[1].file.text.find(&w[1].id).unwrap_or(0);
-        let diag = Diag::new(&diag::DUPLICATE_ID, &w[1].file.name, message);
-        diag.at(&w[1].file.text, start..start + w[1].id.len())
-            .help("give one of the two another id and file name")
-    };
-    pairs.map(fault).collect()
+/// A rule and where its id stands.
+type Placed = (Rule, Range<usize>);
+
+fn taken(first: &Rule, (second, place): &Placed) -> Diag {
+    let message = format!("the id `{}` is already taken by {}", second.id, first.file.name);
+    Diag::new(&diag::DUPLICATE_ID, &second.file.name, message)
+        .at(&second.file.text, place.clone())
+        .help("give one of the two another id and file name")
 }
 
 /// Checks one file and collects its faults.
@@ -98,11 +96,13 @@ impl Checker<'_> {
             .ok()
     }
 
-    fn read(&mut self) -> Option<Rule> {
+    fn read(&mut self) -> Option<Placed> {
         let document = yaml::read::<RawRule>(&self.file.text, &self.file.name);
         document.unknown.iter().for_each(|u| self.unknown_key(u));
         self.faults.extend(document.fault);
-        self.rule(document.value?)
+        let raw = document.value?;
+        let rule = self.rule(&raw);
+        rule.zip(span(&raw.id))
     }
 
     fn unknown_key(&mut self, unknown: &Unknown) {
@@ -116,19 +116,18 @@ impl Checker<'_> {
         self.fault_help(&diag::NOT_YET, &unknown.key.span, message, Some(help));
     }
 
-    fn rule(&mut self, raw: RawRule) -> Option<Rule> {
-        let faults = self.faults.len();
+    fn rule(&mut self, raw: &RawRule) -> Option<Rule> {
         let id = self.id(raw.id.as_ref());
-        let title = self.need("title", raw.title.as_ref());
+        let title = self.need("title", written(raw.title.as_ref()));
         let status = self.need("status", raw.status.as_ref());
         let class = self.need("class", raw.class.as_ref());
         let action = self.need("action", raw.action.as_ref());
-        let why = self.need("why", raw.why.as_ref());
+        let why = self.need("why", written(raw.why.as_ref()));
         let condition = self.need("when", raw.when.as_ref());
         let when = condition.and_then(|c| condition::node(self, &c.value));
         let family = when.as_ref().and_then(|w| self.family(raw.family.as_ref(), w));
         let by = raw.by.as_ref().and_then(|b| self.grain(b));
-        let tests: Vec<Option<Example>> = raw.tests.iter().map(|t| self.example(t)).collect();
+        let tests = raw.tests.iter().map(|t| self.example(t)).collect();
         let rule = Rule {
             id: id?,
             title: title?.value.clone(),
@@ -148,11 +147,11 @@ impl Checker<'_> {
             message: raw.message.clone(),
             replaced_by: raw.replaced_by.as_ref().map(|r| r.value.clone()),
             when: when?,
-            tests: tests.into_iter().flatten().collect(),
+            tests,
             file: self.file.clone(),
         };
-        self.policies(&rule, &raw);
-        (self.faults.len() == faults).then_some(rule)
+        self.policies(&rule, raw);
+        Some(rule)
     }
 
     /// A key that every rule has.
@@ -226,14 +225,15 @@ impl Checker<'_> {
         }
     }
 
-    fn example(&mut self, raw: &Spanned<RawExample>) -> Option<Example> {
+    /// An example, without the values that are impossible.
+    fn example(&mut self, raw: &Spanned<RawExample>) -> Example {
         let given: Vec<_> = raw.given.0.iter().map(|(name, value)| self.given(name, value)).collect();
-        Some(Example {
+        Example {
             name: raw.name.clone(),
-            given: given.into_iter().collect::<Option<_>>()?,
+            given: given.into_iter().flatten().collect(),
             expect: raw.expect,
             span: raw.span.clone(),
-        })
+        }
     }
 
     fn given(
@@ -315,6 +315,11 @@ impl Checker<'_> {
         }
         (value >= 0.0).then_some(value as u64)
     }
+}
+
+/// A blank text says nothing.
+fn written(text: Option<&Spanned<String>>) -> Option<&Spanned<String>> {
+    text.filter(|t| !t.trim().is_empty())
 }
 
 fn flag(raw: Option<&Spanned<bool>>) -> bool {
@@ -431,4 +436,155 @@ fn unguarded(rule: &Rule) -> Option<String> {
     let names: BTreeMap<&str, ()> = open.map(|t| (t.signal.name, ())).collect();
     let names: Vec<String> = names.keys().map(|n| format!("`{n}`")).collect();
     (!names.is_empty()).then(|| format!("{} is tested without a minimum sample", names.join(" and ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "\
+id: too-fast
+title: Too fast
+status: stable
+class: fraud
+action: block
+why: Because.
+innocent: [one-tap offers]
+when:
+  test: {signal: ctit_short_share, above: 30%}
+tests:
+  - {name: fires, given: {ctit_short_share: {x: 149, n: 240}}, expect: fires}
+  - {name: silent, given: {ctit_short_share: {x: 1, n: 240}}, expect: silent}
+";
+    const TEST: &str = "test: {signal: ctit_short_share, above: 30%}";
+    const GIVEN: &str = "{x: 1, n: 240}";
+
+    fn file(old: &str, new: &str) -> RuleFile {
+        assert!(GOOD.contains(old), "{old}");
+        RuleFile::new("a/too-fast.yml", &GOOD.replace(old, new))
+    }
+
+    /// The good rule with `old` replaced by `new` has exactly these faults.
+    #[track_caller]
+    fn check_faults(old: &str, new: &str, expected: &[&str]) {
+        let found: Vec<&str> = check(&[file(old, new)]).iter().map(|d| d.code.slug).collect();
+        assert_eq!(found, expected, "{new}");
+    }
+
+    fn rule(old: &str, new: &str) -> Rule {
+        let (mut rules, faults) = checked(&[file(old, new)]);
+        assert!(faults.is_empty(), "{}", diag::plain(&faults));
+        rules.pop().expect("a rule")
+    }
+
+    #[test]
+    fn a_good_rule_has_its_defaults() {
+        let rule = rule("why: Because.", "why: >\n  Because\n  of it.\n");
+        assert_eq!((rule.alone, rule.decides, rule.deterministic), (false, true, false));
+        assert_eq!((rule.why.as_str(), rule.by, rule.family), ("Because of it.", None, Family::Ctit));
+        let test = rule.when.tests()[0].clone();
+        assert_eq!((test.limit, test.confidence, test.min_sample), (Limit::Above(0.3), 0.95, 10));
+    }
+
+    #[test]
+    fn a_family_follows_from_the_first_signal_that_can_accuse() {
+        let both = |more: &str| {
+            format!(
+                "all:\n    - test: {{signal: conversion_count, above: 5, min_sample: 1}}\n    - {TEST}{more}"
+            )
+        };
+        assert_eq!(rule(TEST, &both("")).family, Family::Ctit);
+        assert_eq!(rule(TEST, &both("\nfamily: volume")).family, Family::Volume);
+        check_faults(TEST, &both("\nfamily: identity"), &["wrong-family"]);
+    }
+
+    #[test]
+    fn limits_are_checked_against_the_signal() {
+        let test = |limits: &str| format!("test: {{signal: ctit_short_share, {limits}}}");
+        check_faults(TEST, &test("between: [10%, 30%], confidence: 99%, min_sample: 1.5k"), &[]);
+        check_faults(TEST, &test("present: true"), &[]);
+        check_faults(TEST, &test("above: 30"), &["wrong-unit"]);
+        check_faults(TEST, &test("above: 30%, min_sample: 2.5"), &["wrong-unit"]);
+        check_faults(TEST, &test("above: 30%, min_sample: -1"), &["wrong-unit"]);
+        check_faults(TEST, &test("above: -1%"), &["out-of-range"]);
+        check_faults(TEST, &test("between: [-1%, 101%]"), &["out-of-range", "out-of-range"]);
+        check_faults(TEST, &test("above: 100%"), &["constant-condition"]);
+        check_faults(TEST, &test("below: 0%"), &["constant-condition"]);
+        check_faults(TEST, &test("between: [30%, 10%]"), &["constant-condition"]);
+        check_faults(TEST, &test("between: [0%, 100%]"), &["constant-condition"]);
+        check_faults(TEST, &test("min_sample: 5"), &["one-limit"]);
+        check_faults(TEST, &test("present: true, min_sample: 5"), &["one-limit"]);
+        check_faults(TEST, &test("above: 30%, confidence: 1"), &["confidence"]);
+        check_faults(TEST, &test("above: 30%, min_sample: 0"), &["no-sample-guard"]);
+    }
+
+    #[test]
+    fn constant_conditions_are_seen_at_any_depth() {
+        check_faults(TEST, "all: []", &["constant-condition"]);
+        check_faults(TEST, "not: {any: []}", &["constant-condition"]);
+        check_faults(TEST, &format!("all: [{{{TEST}}}, {{not: {{{TEST}}}}}]"), &["constant-condition"]);
+        check_faults(TEST, &format!("any: [{{{TEST}}}, {{not: {{{TEST}}}}}]"), &["constant-condition"]);
+        check_faults(
+            TEST,
+            &format!("all: [{{{TEST}}}, {{all: [{{test: {{signal: ctit_short_share, below: 30%}}}}]}}]"),
+            &["constant-condition"],
+        );
+        check_faults(
+            TEST,
+            &format!("any: [{{{TEST}}}, {{test: {{signal: ctit_short_share, below: 30%}}}}]"),
+            &[],
+        );
+    }
+
+    #[test]
+    fn examples_must_be_possible() {
+        check_faults(GIVEN, "{value: 1%, n: 240, low: 0%, high: 2%}", &[]);
+        check_faults(GIVEN, "1%", &[]);
+        check_faults(GIVEN, "1", &[]);
+        check_faults(GIVEN, "2", &["wrong-unit"]);
+        check_faults(GIVEN, "101%", &["bad-example"]);
+        check_faults(GIVEN, "{x: 0, n: 0}", &["bad-example"]);
+        check_faults(GIVEN, "{x: 1}", &["bad-example"]);
+        check_faults(GIVEN, "{x: 1, n: 2, q: 0.1}", &["bad-example"]);
+        check_faults(GIVEN, "{value: 1%, n: 240, low: 2%, high: 3%}", &["bad-example"]);
+        check_faults("{ctit_short_share: {x: 1, n: 240}}", "{ctit_p50_s: {x: 1, n: 240}}", &["bad-example"]);
+        check_faults("{ctit_short_share: {x: 1, n: 240}}", "{ctit_p50: 5s}", &["unknown-signal"]);
+    }
+
+    #[test]
+    fn ids_and_grains_follow_their_grammar() {
+        for id in ["ab", "9ab", "a--b", "a-b-", "A-b", "a_b", "é-b", &"a".repeat(65)] {
+            check_faults("id: too-fast", &format!("id: {id}"), &["bad-id"]);
+        }
+        check_faults("id: too-fast", "id: too-slow", &["id-not-file-name"]);
+        let by = |by: &str| format!("class: fraud\nby: {by}");
+        check_faults("class: fraud", &by("[source, campaign]"), &[]);
+        check_faults("class: fraud", &by("[]"), &["bad-grain"]);
+        check_faults("class: fraud", &by("[campaign, campaign]"), &["bad-grain"]);
+        check_faults("class: fraud", &by("[cost]"), &["bad-grain"]);
+        check_faults("class: fraud", &by("source"), &["wrong-shape"]);
+    }
+
+    #[test]
+    fn blank_texts_and_several_missing_keys_are_told_together() {
+        check_faults("title: Too fast", "title: ' '", &["missing-key"]);
+        check_faults("class: fraud\naction: block\nwhy: Because.\n", "", &["missing-key"; 3]);
+    }
+
+    #[test]
+    fn strength_needs_a_block_on_the_conversion_side() {
+        check_faults("action: block", "action: block\nalone: true", &[]);
+        check_faults("action: block", "action: hold\ndeterministic: true", &["alone-without-block"]);
+        check_faults(TEST, "not: {test: {signal: cr, above: 3%}}\nalone: true", &["click-side-alone"]);
+        check_faults("status: stable", "status: retired\nreplaced_by: too-quick", &[]);
+        check_faults("status: stable", "status: retired\nreplaced_by: too-fast", &["replaced-by"]);
+    }
+
+    #[test]
+    fn a_second_rule_of_one_id_is_found_even_if_it_is_wrong() {
+        let second = RuleFile::new("b/too-fast.yml", &GOOD.replace("stable", "experimental"));
+        let faults = check(&[second, file("id", "id")]);
+        let found: Vec<_> = faults.iter().map(|d| (d.file.as_str(), d.code.slug)).collect();
+        assert_eq!(found, [("b/too-fast.yml", "duplicate-id"), ("b/too-fast.yml", "not-stable")]);
+    }
 }

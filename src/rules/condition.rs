@@ -71,7 +71,7 @@ fn list(checker: &mut Checker, key: &str, nodes: &Spanned<Vec<RawNode>>) -> Opti
     children.into_iter().collect()
 }
 
-fn test(checker: &mut Checker, raw: &Spanned<RawTest>) -> Option<Test> {
+fn test(checker: &mut Checker, raw: &Spanned<Box<RawTest>>) -> Option<Test> {
     let signal = checker.signal(&raw.signal);
     let single = one_limit(checker, raw);
     let min_sample = raw.min_sample.as_ref().map(|n| checker.count(n));
@@ -95,7 +95,7 @@ fn default_sample(signal: &Signal, raw: &RawTest) -> u64 {
 }
 
 /// A test has exactly one limit, and `present` nothing beside it.
-fn one_limit(checker: &mut Checker, raw: &Spanned<RawTest>) -> bool {
+fn one_limit(checker: &mut Checker, raw: &Spanned<Box<RawTest>>) -> bool {
     let given = [raw.above.is_some(), raw.below.is_some(), raw.between.is_some(), raw.present.is_some()];
     let message = match given.iter().filter(|g| **g).count() {
         1 if raw.present.is_none() => return true,
@@ -192,12 +192,15 @@ fn contradiction(children: &[Node]) -> Option<String> {
 
 /// The tests that must hold at once.
 fn together(children: &[Node]) -> Vec<&Test> {
-    let tests = |child| match child {
-        &Node::Test(ref test) => vec![test],
-        Node::All(nodes) => together(nodes),
-        Node::Any(_) | Node::Not(_) => Vec::new(),
-    };
-    children.iter().flat_map(tests).collect()
+    let mut tests = Vec::new();
+    for child in children {
+        match child {
+            Node::Test(test) => tests.push(test),
+            Node::All(nodes) => tests.extend(together(nodes)),
+            Node::Any(_) | Node::Not(_) => {}
+        }
+    }
+    tests
 }
 
 /// Whether no interval can meet both limits.

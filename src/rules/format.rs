@@ -89,7 +89,7 @@ pub(super) enum RawNode {
     /// This does not hold.
     Not(Box<RawNode>),
     /// One signal against one limit.
-    Test(Spanned<RawTest>),
+    Test(Spanned<Box<RawTest>>),
 }
 
 /// One signal against one limit: exactly one of `above`, `below`, `between` and `present`.

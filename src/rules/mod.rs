@@ -17,6 +17,7 @@ pub use evaluate::evaluate;
 pub use format::schema;
 pub use load::{Refusal, builtin_files, read};
 pub use model::{
-    Action, Class, Evidence, Example, Expect, Limit, Node, Outcome, Rule, RuleFile, RuleSet, Status, Test, Truth, Why,
+    Action, Class, Evidence, Example, Expect, Limit, Node, Outcome, Rule, RuleFile, RuleSet, Status, Test,
+    Truth, Why,
 };
 pub use selftest::{TestResult, run_tests};

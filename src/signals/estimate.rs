@@ -52,6 +52,17 @@ impl Estimate {
         }
     }
 
+    /// Whether value and limits are numbers that can be compared.
+    pub fn is_finite(&self) -> bool {
+        let (low, high) = self.printed();
+        self.value().is_finite() && low.is_finite() && high.is_finite()
+    }
+
+    /// The same, marked as resting on an allocated cost.
+    pub fn allocated(self, allocated: bool) -> Estimate {
+        Estimate { allocated, ..self }
+    }
+
     /// Lower and upper limit at `confidence` (two-sided). [`Interval::Limits`] is known at 95 % only and
     /// gives these for any confidence; `rules check` refuses another one on such a signal.
     pub fn at(&self, confidence: f64) -> (f64, f64) {

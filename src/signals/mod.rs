@@ -4,11 +4,22 @@
 //! computation are loops over [`all`]. What cannot be said is [`Reading::Absent`] with the reason;
 //! NaN and infinity end here.
 
+mod ctit;
+mod data;
+mod duplicates;
 mod estimate;
+mod group;
+mod identity;
+mod performance;
+mod quality;
+mod volume;
 
-pub use estimate::{Absence, Estimate, Interval, Reading};
+pub use estimate::{Absence, CONFIDENCE, Estimate, Interval, Reading};
+pub use group::{Context, Group};
 
 use crate::base::unit::Unit;
+use crate::measures::M;
+use std::sync::LazyLock;
 
 /// Which of the two exports a signal's evidence comes from. Anyone can send clicks with a rival's ID, so
 /// evidence on the click side alone never blocks.
@@ -31,6 +42,25 @@ pub enum Family {
     Data,
 }
 
+/// Every family and its word in rules and reports.
+pub const FAMILIES: &[(Family, &str)] = &[
+    (Family::Volume, "volume"),
+    (Family::Performance, "performance"),
+    (Family::Ctit, "ctit"),
+    (Family::Identity, "identity"),
+    (Family::Rhythm, "rhythm"),
+    (Family::Duplicates, "duplicates"),
+    (Family::Quality, "quality"),
+    (Family::Data, "data"),
+];
+
+impl Family {
+    /// The word of rules and reports.
+    pub fn word(self) -> &'static str {
+        FAMILIES[self as usize].1
+    }
+}
+
 /// In which direction a value is suspicious.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suspicious {
@@ -39,4 +69,140 @@ pub enum Suspicious {
     Either,
     /// Context only: shown, never evidence by itself.
     Neither,
+}
+
+/// What kind of interval a signal has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntervalKind {
+    /// A counted fact: no interval.
+    Exact,
+    /// A share: Wilson limits at any confidence.
+    Share,
+    /// Limits known at 95 % only.
+    Limits95,
+}
+
+/// One signal.
+pub struct Signal {
+    pub name: &'static str,
+    pub unit: Unit,
+    pub family: Family,
+    pub side: Side,
+    pub suspicious: Suspicious,
+    pub kind: IntervalKind,
+    /// Below this sample a rule cannot be decided, unless it says otherwise.
+    pub min_sample: u64,
+    /// What the sample counts.
+    pub sample: &'static str,
+    /// Possible values.
+    pub range: (f64, f64),
+    pub summary: &'static str,
+    pub innocent: &'static [&'static str],
+    /// The measures the formula reads.
+    pub measures: &'static [M],
+    pub formula: fn(&Group) -> Result<Estimate, Absence>,
+}
+
+/// Signals are told apart by name.
+impl PartialEq for Signal {
+    fn eq(&self, other: &Signal) -> bool {
+        self.name == other.name
+    }
+}
+
+impl std::fmt::Debug for Signal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+static ALL: LazyLock<Vec<&'static Signal>> = LazyLock::new(|| {
+    let tables: [&'static [Signal]; 7] = [
+        ctit::SIGNALS,
+        data::SIGNALS,
+        duplicates::SIGNALS,
+        identity::SIGNALS,
+        performance::SIGNALS,
+        quality::SIGNALS,
+        volume::SIGNALS,
+    ];
+    let mut all: Vec<&'static Signal> = tables.into_iter().flatten().collect();
+    all.sort_by_key(|s| s.name);
+    all
+});
+
+/// All signals, sorted by name.
+pub fn all() -> &'static [&'static Signal] {
+    &ALL
+}
+
+/// The signal of this name.
+pub fn find(name: &str) -> Option<&'static Signal> {
+    ALL.binary_search_by_key(&name, |s| s.name).ok().map(|at| ALL[at])
+}
+
+/// What all signals say of one group, in the order of [`all`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    pub(crate) readings: Vec<Reading>,
+}
+
+impl Row {
+    /// Computes every signal of a group.
+    pub fn compute(group: &Group) -> Row {
+        let read = |s: &&Signal| match (s.formula)(group) {
+            Ok(estimate) if estimate.is_finite() => Reading::Present(estimate),
+            Ok(_) => Reading::Absent(Absence::Nothing("finite value")),
+            Err(absence) => Reading::Absent(absence),
+        };
+        Row { readings: ALL.iter().map(read).collect() }
+    }
+
+    /// What one signal says.
+    pub fn reading(&self, signal: &'static Signal) -> &Reading {
+        let at = ALL.binary_search_by_key(&signal.name, |s| s.name).expect("every signal is in the table");
+        &self.readings[at]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Field terms that carry their unit in the word itself.
+    const TERMS: &[&str] =
+        &["cost", "revenue", "expected_revenue", "payout", "profit", "epc", "cpa", "cr", "roi", "hour_spread"];
+
+    #[test]
+    fn the_table_is_in_order() {
+        assert!(all().windows(2).all(|w| w[0].name < w[1].name));
+        for signal in all() {
+            assert!(std::ptr::eq(find(signal.name).expect("it is there"), *signal));
+        }
+    }
+
+    #[test]
+    fn names_state_their_unit() {
+        for signal in all().iter().filter(|s| !TERMS.contains(&s.name)) {
+            let suffix: &[&str] = match signal.unit {
+                Unit::Count => &["_count"],
+                Unit::Share => &["_share", "_p"],
+                Unit::Seconds => &["_s"],
+                Unit::Ratio => &["_in_payouts"],
+                Unit::Money => &[],
+            };
+            assert!(suffix.iter().any(|s| signal.name.ends_with(s)), "{}", signal.name);
+        }
+    }
+
+    #[test]
+    fn every_signal_explains_itself() {
+        for s in all() {
+            assert!(s.summary.len() > 20 && !s.sample.is_empty() && !s.measures.is_empty(), "{}", s.name);
+            let context = s.suspicious == Suspicious::Neither;
+            assert!(context || !s.innocent.is_empty(), "{} has no innocent causes", s.name);
+            assert!(s.range.0 < s.range.1, "{}", s.name);
+            assert!(s.kind != IntervalKind::Share || s.range == (0.0, 1.0), "{}", s.name);
+        }
+    }
 }

@@ -94,17 +94,22 @@ impl<'a> Clicks<'a> {
     /// Seconds until the click through the landing page: always for converting visitors, else for some.
     fn lander_delay(&mut self, source: u32, ctit: Option<i64>) -> Option<i64> {
         let rng = &mut self.rngs[source as usize];
-        let delay = 2 + rng.lognormal(14.0, 0.9).min(1_800);
+        let (delay, curious) = (2 + rng.lognormal(14.0, 0.9).min(1_800), rng.chance(LANDER_PPM));
         match ctit {
             Some(ctit) => Some(delay.min(ctit / 2)),
-            None => rng.chance(LANDER_PPM).then_some(delay),
+            None => curious.then_some(delay),
         }
     }
 
     /// Writes the row of `click`; `ctit` is the time to its first conversion, if there is one. The user agent
     /// makes up half of a row and is left empty unless `agents`.
     pub fn write(
-        &mut self, click: &Click, ctit: Option<i64>, calendar: &Calendar, agents: bool, out: &mut impl Write,
+        &mut self,
+        click: &Click,
+        ctit: Option<i64>,
+        calendar: &Calendar,
+        agents: bool,
+        out: &mut impl Write,
     ) -> io::Result<()> {
         let source = &self.sources[click.source as usize];
         write!(out, "{},{},{},", click.id, calendar.show(click.time), source.traffic_source)?;

@@ -1,9 +1,9 @@
 //! A crowd of drawn sources, as large as asked for: volumes by Zipf, rates spread as between real sources.
 
+use super::Traffic;
 use super::random::{Rng, exp, mix};
 use super::source::{Kind, Plant, Source};
 use super::world::{CASINO, LOAN, Offer, PLACES};
-use super::Traffic;
 
 const TRAFFIC_SOURCES: [&str; 5] = ["popmax", "pushly", "nativo", "clickbay", "adstream"];
 
@@ -71,7 +71,8 @@ fn spread(ppm: u64, rng: &mut Rng) -> u64 {
 /// What one converting click earns on average, micro-units.
 fn per_converter(offer: &Offer, approval_ppm: i64) -> i64 {
     let approved = |amount: i64| amount / 1_000 * approval_ppm / 1_000;
-    let deposits = approved(approved(offer.first_deposit_payout)) / 1_000 * offer.first_deposit_ppm as i64 / 1_000;
+    let deposits =
+        approved(approved(offer.first_deposit_payout)) / 1_000 * offer.first_deposit_ppm as i64 / 1_000;
     approved(offer.registration_payout) + deposits
 }
 
@@ -95,7 +96,8 @@ impl Shares {
 
     fn of(&self, rank: u64) -> u64 {
         let all = self.before[self.before.len() - 1].max(1);
-        let upto = |rank: u64| u128::from(self.clicks) * u128::from(self.before[rank as usize]) / u128::from(all);
+        let upto =
+            |rank: u64| u128::from(self.clicks) * u128::from(self.before[rank as usize]) / u128::from(all);
         (upto(rank + 1) - upto(rank)) as u64
     }
 }

@@ -78,7 +78,7 @@ impl Traffic {
         let sources = sample::sources();
         Traffic {
             cast: Cast::Sample,
-            seed: 20_260_302,
+            seed: 137,
             clicks: sources.iter().map(|s| s.clicks).sum(),
             conversions: 4_000,
             sources: sources.len() as u32,
@@ -110,7 +110,10 @@ impl Traffic {
     /// # Errors
     /// Whatever the writers say.
     pub fn write(
-        &self, clicks: &mut dyn Write, conversions: &mut dyn Write, planted: &mut dyn Write,
+        &self,
+        clicks: &mut dyn Write,
+        conversions: &mut dyn Write,
+        planted: &mut dyn Write,
     ) -> io::Result<Summary> {
         let sources = match self.cast {
             Cast::Sample => sample::sources(),
@@ -155,15 +158,9 @@ impl<'a> Run<'a> {
         let (mut clicks, mut conversions) = (BufWriter::new(clicks), BufWriter::new(conversions));
         writeln!(clicks, "{}", click::HEADER)?;
         writeln!(conversions, "{}", postback::HEADER)?;
-        let hours = self.traffic.hours();
-        for hour in hours.start - DAYS_BEFORE * HOURS..hours.start {
-            for tick in self.schedule.earlier_hour(hour) {
-                let click = self.clicks.click(&tick);
-                self.ledger.visit(&click);
-            }
-        }
+        self.days_before();
         let mut count = 0;
-        for hour in hours {
+        for hour in self.traffic.hours() {
             let ticks = self.schedule.hour(hour);
             self.write_hour(&ticks, &mut clicks)?;
             self.ledger.write_due((hour + 1) * HOUR_S, &self.calendar, &mut conversions)?;
@@ -172,6 +169,16 @@ impl<'a> Run<'a> {
         clicks.flush()?;
         conversions.flush()?;
         Ok((count, self.ledger.rows()))
+    }
+
+    fn days_before(&mut self) {
+        let first = self.traffic.hours().start;
+        for hour in first - DAYS_BEFORE * HOURS..first {
+            for tick in self.schedule.earlier_hour(hour) {
+                let click = self.clicks.click(&tick);
+                self.ledger.visit(&click);
+            }
+        }
     }
 
     fn write_hour(&mut self, ticks: &[Tick], out: &mut impl Write) -> io::Result<()> {

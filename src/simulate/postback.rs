@@ -185,7 +185,8 @@ impl<'a> Ledger<'a> {
     fn claim(&mut self, click: &Click, source: &Source) -> Claim {
         let moved = source.plant.is_none_or(|p| p.kind != Kind::Bots) && self.rng.chance(MOVED_PPM);
         let ip = if moved { source.address(click.place, &mut self.rng) } else { click.ip };
-        let told = Claim { click: click.id, click_time: click.time, source: click.source, ip, place: click.place };
+        let told =
+            Claim { click: click.id, click_time: click.time, source: click.source, ip, place: click.place };
         if !source.touched(Kind::Orphans, &mut self.rng) {
             return told;
         }
@@ -301,7 +302,16 @@ impl<'a> Ledger<'a> {
 
     fn row(&mut self, claim: Claim, event: Event, time: i64, payout: i64, transaction: u64) -> Row {
         let conversion = self.conversion();
-        Row { conversion, transaction, claim, event, time, status: Status::Pending, status_time: time, payout }
+        Row {
+            conversion,
+            transaction,
+            claim,
+            event,
+            time,
+            status: Status::Pending,
+            status_time: time,
+            payout,
+        }
     }
 
     /// Keeps a row until it is due, unless it lies outside the export.

@@ -156,7 +156,10 @@ mod tests {
             let mean = draws.iter().sum::<f64>() / draws.len() as f64;
             let variance = draws.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / draws.len() as f64;
             let (m, v) = (n as f64 * p, n as f64 * p * (1.0 - p));
-            assert!((mean - m).abs() < 0.05 * m && (variance - v).abs() < 0.06 * v, "{n} {p}: {mean} {variance}");
+            assert!(
+                (mean - m).abs() < 0.05 * m && (variance - v).abs() < 0.06 * v,
+                "{n} {p}: {mean} {variance}"
+            );
         }
         let mut delays: Vec<i64> = (0..20_001).map(|_| rng.lognormal(180.0, 1.5)).collect();
         delays.sort_unstable();

@@ -24,61 +24,69 @@ pub fn sources() -> Vec<Source> {
 
 fn ordinary() -> Vec<Source> {
     vec![
-        honest(POP, 2841977, &LOAN, [De, At], 1_900, [36_000, 78, 180, 258]),
-        honest(POP, 2841302, &LOAN, [De, Pl], 2_500, [42_000, 72, 150, 291]),
-        honest(POP, 2790115, &LOAN, [At, De], 1_300, [55_000, 84, 210, 382]),
-        honest(POP, 3017744, &LOAN, [Pl, De], 2_000, [34_000, 66, 240, 204]),
-        honest(POP, 2655038, &LOAN, [Pl, De], 1_500, [47_000, 81, 130, 381]),
-        honest(PUSH, 51873, &LOAN, [De, At], 1_600, [31_000, 88, 195, 251]),
-        honest(PUSH, 51904, &LOAN, [At, De], 1_200, [49_000, 71, 165, 323]),
+        zone(POP, 2841977, &LOAN, [De, At], 1_900, [36_000, 78, 180, 258]),
+        zone(POP, 2841302, &LOAN, [De, Pl], 2_500, [42_000, 72, 150, 291]),
+        zone(POP, 2790115, &LOAN, [At, De], 1_300, [55_000, 84, 210, 382]),
+        zone(POP, 3017744, &LOAN, [Pl, De], 2_000, [34_000, 66, 240, 204]),
+        zone(POP, 2655038, &LOAN, [Pl, De], 1_500, [47_000, 81, 130, 381]),
+        zone(PUSH, 51873, &LOAN, [De, At], 1_600, [31_000, 88, 195, 251]),
+        zone(PUSH, 51904, &LOAN, [At, De], 1_200, [49_000, 71, 165, 323]),
         // The zone ID of another traffic source's zone: only together with the traffic source it names a source.
-        honest(PUSH, 2841977, &LOAN, [Pl, De], 1_400, [40_000, 75, 220, 281]),
-        honest(POP, 2903481, &CASINO, [Br, Mx], 2_400, [41_000, 82, 170, 268]),
-        honest(POP, 2903977, &CASINO, [Br, Mx], 1_700, [52_000, 77, 145, 300]),
-        honest(POP, 3055810, &CASINO, [Mx, Br], 1_800, [38_000, 85, 230, 276]),
-        honest(POP, 2718846, &CASINO, [In, In], 2_600, [29_000, 74, 200, 160]),
-        honest(PUSH, 60935, &CASINO, [Br, Mx], 1_500, [57_000, 80, 125, 352]),
-        honest(PUSH, 61140, &CASINO, [Mx, Br], 1_700, [44_000, 79, 185, 262]),
-        honest(PUSH, 58672, &CASINO, [In, Mx], 1_800, [37_000, 83, 260, 258]),
+        zone(PUSH, 2841977, &LOAN, [Pl, De], 1_400, [40_000, 75, 220, 281]),
+        zone(POP, 2903481, &CASINO, [Br, Mx], 2_400, [41_000, 82, 170, 268]),
+        zone(POP, 2903977, &CASINO, [Br, Mx], 1_700, [52_000, 77, 145, 300]),
+        zone(POP, 3055810, &CASINO, [Mx, Br], 1_800, [38_000, 85, 230, 276]),
+        zone(POP, 2718846, &CASINO, [In, In], 2_600, [29_000, 74, 200, 160]),
+        zone(PUSH, 60935, &CASINO, [Br, Mx], 1_500, [57_000, 80, 125, 352]),
+        zone(PUSH, 61140, &CASINO, [Mx, Br], 1_700, [44_000, 79, 185, 262]),
+        zone(PUSH, 58672, &CASINO, [In, Mx], 1_800, [37_000, 83, 260, 258]),
     ]
 }
 
 /// Honest sources that look odd, or too small to be judged.
 fn peculiar() -> Vec<Source> {
-    let carrier = honest(PUSH, 60217, &LOAN, [Pl, De], 1_900, [36_000, 70, 170, 241]);
+    let carrier = zone(PUSH, 60217, &LOAN, [Pl, De], 1_900, [36_000, 70, 170, 241]);
     vec![
         Source { shared_addresses: CARRIER_ADDRESSES, ..carrier },
-        honest(POP, 3102266, &LOAN, [De, Pl], 1_600, [42_000, 79, 2_700, 311]),
-        honest(POP, 3110042, &LOAN, [De, At], 80, [40_000, 75, 180, 290]),
-        honest(POP, 3110951, &CASINO, [Mx, Br], 55, [42_000, 78, 180, 300]),
-        honest(PUSH, 61877, &LOAN, [Pl, De], 120, [38_000, 76, 180, 270]),
-        honest(PUSH, 62003, &CASINO, [In, Br], 40, [40_000, 80, 180, 290]),
+        zone(POP, 3102266, &LOAN, [De, Pl], 1_600, [42_000, 79, 2_700, 311]),
+        zone(POP, 3110042, &LOAN, [De, At], 80, [40_000, 75, 180, 290]),
+        zone(POP, 3110951, &CASINO, [Mx, Br], 55, [42_000, 78, 180, 300]),
+        zone(PUSH, 61877, &LOAN, [Pl, De], 120, [38_000, 76, 180, 270]),
+        zone(PUSH, 62003, &CASINO, [In, Br], 40, [40_000, 80, 180, 290]),
         // A mailing to a few loyal customers: expensive and good.
-        honest(PUSH, 61999, &LOAN, [De, At], 14, [260_000, 95, 240, 2_100]),
+        zone(PUSH, 61999, &LOAN, [De, At], 14, [260_000, 95, 240, 2_100]),
     ]
 }
 
 fn planted() -> Vec<Source> {
     vec![
-        fraud(POP, 3098120, &LOAN, [De, At], 500, [150_000, 74, 260], Kind::Injection, 80),
-        fraud(POP, 3098377, &LOAN, [Pl, De], 2_300, [38_000, 72, 215], Kind::Flooding, 95),
-        fraud(POP, 3100518, &CASINO, [Br, Mx], 500, [150_000, 76, 310], Kind::Scripted, 95),
-        fraud(POP, 3087264, &LOAN, [De, Pl], 350, [210_000, 73, 255], Kind::Orphans, 80),
-        fraud(POP, 2977431, &LOAN, [At, De], 450, [170_000, 80, 265], Kind::Replay, 90),
-        fraud(POP, 3099006, &LOAN, [De, At], 450, [160_000, 82, 270], Kind::Stolen, 60),
-        fraud(POP, 3064129, &LOAN, [Pl, De], 450, [150_000, 70, 258], Kind::Repeated, 50),
-        fraud(POP, 3101733, &CASINO, [In, Mx], 550, [140_000, 75, 300], Kind::Bots, 90),
-        fraud(POP, 3079915, &LOAN, [De, Pl], 550, [140_000, 72, 270], Kind::Rejected, 92),
-        fraud(PUSH, 61552, &CASINO, [Mx, Br], 700, [40_000, 78, 310], Kind::Spend, 100),
-        fraud(PUSH, 59418, &CASINO, [Br, Mx], 450, [45_000, 80, 305], Kind::ReusedIds, 45),
+        plant(Kind::Injection, 80, zone(POP, 3098120, &LOAN, [De, At], 500, [150_000, 74, 180, 260])),
+        plant(Kind::Flooding, 95, zone(POP, 3098561, &LOAN, [Pl, De], 2_300, [33_000, 72, 180, 215])),
+        plant(Kind::Scripted, 95, zone(POP, 3100518, &CASINO, [Br, Mx], 500, [150_000, 76, 180, 310])),
+        plant(Kind::Orphans, 80, zone(POP, 3087264, &LOAN, [De, Pl], 350, [210_000, 73, 180, 255])),
+        plant(Kind::Replay, 90, zone(POP, 2977431, &LOAN, [At, De], 450, [170_000, 80, 180, 265])),
+        plant(Kind::Stolen, 60, zone(POP, 3099006, &LOAN, [De, At], 450, [160_000, 82, 180, 270])),
+        plant(Kind::Repeated, 50, zone(POP, 3064129, &LOAN, [Pl, De], 450, [150_000, 70, 180, 258])),
+        plant(Kind::Bots, 90, zone(POP, 3101733, &CASINO, [In, Mx], 550, [140_000, 75, 180, 300])),
+        plant(Kind::Rejected, 95, zone(POP, 3079915, &LOAN, [De, Pl], 550, [140_000, 72, 180, 270])),
+        plant(Kind::Spend, 100, zone(PUSH, 61552, &CASINO, [Mx, Br], 700, [40_000, 78, 180, 310])),
+        plant(Kind::ReusedIds, 45, zone(PUSH, 59418, &CASINO, [Br, Mx], 450, [45_000, 80, 180, 305])),
     ]
 }
 
-/// `rates`: conversions in a million clicks, approved percent, median delay in seconds, thousandths per click.
-fn honest(ts: &'static str, zone: u32, offer: &'static Offer, places: [Place; 2], clicks: u64, rates: [u32; 4]) -> Source {
+/// An honest zone. `rates`: conversions in a million clicks, percent approved, median delay of conversions in seconds,
+/// cost of a click in thousandths.
+fn zone(
+    traffic_source: &'static str,
+    zone: u32,
+    offer: &'static Offer,
+    places: [Place; 2],
+    clicks: u64,
+    rates: [u32; 4],
+) -> Source {
     let [cr_ppm, approved, ctit_median_s, cpc] = rates;
     Source {
-        traffic_source: ts,
+        traffic_source,
         zone,
         offer,
         places,
@@ -92,13 +100,6 @@ fn honest(ts: &'static str, zone: u32, offer: &'static Offer, places: [Place; 2]
     }
 }
 
-/// `rates`: conversions in a million clicks, approved percent, thousandths per click.
-#[expect(clippy::too_many_arguments, reason = "a row of a table; every column differs from row to row")]
-fn fraud(
-    ts: &'static str, zone: u32, offer: &'static Offer, places: [Place; 2], clicks: u64, rates: [u32; 3], kind: Kind,
-    strength: u8,
-) -> Source {
-    let [cr_ppm, approved, cpc] = rates;
-    let plain = honest(ts, zone, offer, places, clicks, [cr_ppm, approved, 180, cpc]);
-    Source { plant: Some(Plant { kind, strength }), ..plain }
+fn plant(kind: Kind, strength: u8, source: Source) -> Source {
+    Source { plant: Some(Plant { kind, strength }), ..source }
 }

@@ -51,7 +51,8 @@ impl<'a> Schedule<'a> {
         let mut ticks = Vec::new();
         for (index, source) in self.sources.iter().enumerate().filter(|(_, s)| s.plant.is_none()) {
             let (clicks, presence) = self.left[index];
-            let count = self.rngs[index].binomial(clicks, source.presence(hour, self.seed) as f64 / presence as f64);
+            let count =
+                self.rngs[index].binomial(clicks, source.presence(hour, self.seed) as f64 / presence as f64);
             self.place(hour, index, count, &mut ticks);
         }
         ticks.sort_unstable();

@@ -87,7 +87,8 @@ impl Source {
     /// How busy the source is in this hour, an hour number since 1970. The noise makes its days differ.
     pub fn presence(&self, hour: i64, seed: u64) -> u64 {
         let of_place = |p: Place| p.country().presence(hour.rem_euclid(24));
-        let people = (4 * of_place(self.places[0]) + of_place(self.places[1])) * self.offer.presence(hour.div_euclid(24));
+        let people = (4 * of_place(self.places[0]) + of_place(self.places[1]))
+            * self.offer.presence(hour.div_euclid(24));
         let bots = self.plant.filter(|p| p.kind == Kind::Bots).map_or(0, |p| u64::from(p.strength));
         let noise = |x: u64, low: u64, width: u64| low + mix(mix(seed) ^ self.key() ^ x) % width;
         let of_day = noise(hour.div_euclid(24) as u64, 850, 300);

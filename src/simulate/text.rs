@@ -26,7 +26,9 @@ impl Calendar {
     pub fn show(&self, at: i64) -> impl fmt::Display {
         let (day, second) = (at.div_euclid(DAY_S), at.rem_euclid(DAY_S));
         let day = &self.days[(day - self.first) as usize];
-        fmt::from_fn(move |f| write!(f, "{day} {:02}:{:02}:{:02}", second / 3_600, second / 60 % 60, second % 60))
+        fmt::from_fn(move |f| {
+            write!(f, "{day} {:02}:{:02}:{:02}", second / 3_600, second / 60 % 60, second % 60)
+        })
     }
 }
 

@@ -39,7 +39,7 @@ macro_rules! countries {
 }
 
 countries! {
-    At "AT" 1 OFFICE_DAY &[[62, 46], [77, 116], [178, 112]];
+    At "AT" 1 OFFICE_DAY &[[62, 44], [77, 116], [178, 112]];
     Br "BR" -3 PHONE_DAY &[[177, 32], [179, 180], [187, 56], [191, 184]];
     De "DE" 1 OFFICE_DAY &[[79, 192], [84, 128], [91, 0], [217, 224]];
     In "IN" 5 PHONE_DAY &[[49, 36], [106, 192], [117, 192], [157, 32]];
@@ -171,10 +171,18 @@ mod tests {
         for place in PLACES {
             let country = place.country();
             for [_, low] in country.networks {
-                assert_eq!(low % 4, 0, "{}: a network of 2^18 addresses starts at a multiple of four", country.code);
+                assert_eq!(
+                    low % 4,
+                    0,
+                    "{}: a network of 2^18 addresses starts at a multiple of four",
+                    country.code
+                );
             }
-            let IpAddr::V4(address) = std::iter::repeat_with(|| country.address(&mut rng)).find(IpAddr::is_ipv4).unwrap()
-            else { unreachable!("it was asked for") };
+            let IpAddr::V4(address) =
+                std::iter::repeat_with(|| country.address(&mut rng)).find(IpAddr::is_ipv4).unwrap()
+            else {
+                unreachable!("it was asked for")
+            };
             let [a, b, ..] = address.octets();
             assert!(country.networks.contains(&[a, b & !3]), "{} {address}", country.code);
         }

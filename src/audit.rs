@@ -1,0 +1,176 @@
+//! The whole pipeline on one screen: files in, a report out. Prints nothing, reads no clock.
+
+use crate::base::column::{Col, Grain};
+use crate::base::error::{Error, Result};
+use crate::base::symbol::{Symbol, Symbols};
+use crate::base::time::{DAY, SECOND, Zone};
+use crate::clean::{self, Cleaned};
+use crate::ingest::{self, FileLedger, Field, Inputs, Intake, Mapping, Shape};
+use crate::matching::{self, Matched, gates};
+use crate::measures::{self, Clock, PEER_COLUMNS};
+use crate::report::Report;
+use crate::rules::RuleSet;
+use crate::verdicts::{Brake, Protect};
+use std::collections::BTreeSet;
+
+mod context;
+mod coverage;
+mod judging;
+
+/// Everything an audit can be told.
+pub struct Settings {
+    pub inputs: Inputs,
+    pub mapping: Mapping,
+    pub grain: Grain,
+    pub protect: Protect,
+    pub brake: Brake,
+    /// The traffic source whose IDs go on the lists.
+    pub list_for: Option<String>,
+    /// Days are cut here.
+    pub zone: Zone,
+    /// The moment the input reaches up to, UTC microseconds; the newest row unless said.
+    pub as_of: Option<i64>,
+    /// How old the newest row may be before [`Settings::as_of`], in seconds.
+    pub max_age_s: f64,
+    /// Clicks younger than this many seconds are no evidence of missing conversions.
+    pub maturity_s: f64,
+    pub threads: usize,
+}
+
+/// What an audit came to.
+pub struct Audited<'r> {
+    pub report: Report<'r>,
+    /// What became of every file, with its rejected rows.
+    pub files: Vec<FileLedger>,
+}
+
+/// Runs an audit with a rule set.
+///
+/// # Errors
+/// Inputs that cannot be read, lack a needed column, or have no usable row.
+pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>> {
+    let intake = ingest::ingest(&settings.inputs, settings.mapping.clone(), settings.threads)?;
+    refuse_nothing(&intake)?;
+    let grains = grains(settings, rules);
+    let columns = columns(&intake, &grains)?;
+    let fields = click_fields(&columns);
+    let mut symbols = Symbols::default();
+
+    let cleaned = clean::clean(&intake, &columns, &fields, &mut symbols)?;
+    let main_event = main_event(&intake, &cleaned, &mut symbols);
+    let (clicks, seen) = (cleaned.clicks.clone(), coverage::Seen::of(&cleaned));
+    let options = matching::Options { columns: &columns, span: intake.span(Col::ClickTime) };
+    let matched = matching::matching(&intake, cleaned, &options, &mut symbols)?;
+    let gates = gates::gates(&gate_input(settings, &intake, &matched));
+
+    let clock = clock(settings, &intake);
+    let options = measures::Options { grains: &grains, columns: &columns, fields: &fields, clock, main_event };
+    let measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
+    let context = context::of(&intake, &matched, clock);
+    let groups = judging::judged(&measures, &context, rules, settings);
+
+    let facts = coverage::Facts { intake: &intake, matched: &matched, measures: &measures, seen: &seen, gates: &gates };
+    let main_event = symbols.text(main_event).unwrap_or("none").to_owned();
+    let run = coverage::run(&facts, settings, rules, clock, main_event);
+    let coverage = coverage::coverage(&facts, &groups, &settings.grain);
+    let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
+    let lists = judging::lists(&groups, settings, &gates, &totals);
+    Ok(Audited { report: Report { run, coverage, totals, groups, lists }, files: intake.files })
+}
+
+/// Refuses an input without a single usable row.
+fn refuse_nothing(intake: &Intake) -> Result<()> {
+    let main = || intake.files.iter().filter(|f| f.shape != Shape::Costs);
+    let read: u64 = main().map(|f| f.rows).sum();
+    let clicks_empty = intake.has(Shape::Clicks) && main().filter(|f| f.shape == Shape::Clicks).all(|f| f.rows == 0);
+    if read == 0 || clicks_empty {
+        let side = if clicks_empty { "the click export has" } else { "the input has" };
+        return Err(Error::input(format!("{side} no rows, only a header"))
+            .help("was the export run for the right dates?"));
+    }
+    let used = read - main().map(|f| f.rejects.total()).sum::<u64>().min(read);
+    if used == 0 {
+        let reasons: BTreeSet<&str> = main().flat_map(|f| f.rejects.counts.keys()).map(|r| r.summary()).collect();
+        let first = main().flat_map(|f| f.rejects.kept.first().map(|r| (f, r))).next();
+        let example = first.map_or(String::new(), |(file, reject)| {
+            format!("; first: {} line {}: {}", file.path.display(), reject.line, reject.found.term(80))
+        });
+        let reasons: Vec<&str> = reasons.into_iter().collect();
+        return Err(Error::input(format!("there is no usable row: all {read} were rejected ({}){example}", reasons.join("; ")))
+            .help("check separator, time format and decimal mark in the mapping; --rejects FILE lists every row"));
+    }
+    Ok(())
+}
+
+/// The audited grain and those that rules ask for.
+fn grains(settings: &Settings, rules: &RuleSet) -> Vec<Grain> {
+    let mut grains = vec![settings.grain.clone()];
+    for grain in rules.grains() {
+        if !grains.contains(grain) {
+            grains.push(grain.clone());
+        }
+    }
+    grains
+}
+
+/// The text columns that rows are placed by: the grains', the source's, the peer key's and the cost files'.
+fn columns(intake: &Intake, grains: &[Grain]) -> Result<Vec<Col>> {
+    let mut columns = BTreeSet::from(PEER_COLUMNS);
+    columns.extend(Grain::source().columns());
+    columns.extend(intake.costs.columns().into_iter().filter(|c| Grain::parse(c.name()).is_ok()));
+    let mapped: BTreeSet<Col> =
+        [&intake.clicks, &intake.conversions, &intake.report].iter().flat_map(|t| t.columns()).collect();
+    for grain in grains {
+        refuse_unmapped(grain, &mapped)?;
+        columns.extend(grain.columns());
+    }
+    Ok(columns.into_iter().collect())
+}
+
+fn refuse_unmapped(grain: &Grain, mapped: &BTreeSet<Col>) -> Result<()> {
+    let missing = grain.columns().iter().find(|c| **c != Col::TrafficSource && !mapped.contains(c));
+    missing.map_or(Ok(()), |col| {
+        let names: Vec<&str> = mapped.iter().filter(|c| Grain::parse(c.name()).is_ok()).map(|c| c.name()).collect();
+        Err(Error::input(format!("no input has a column for {col}, which `{grain}` groups by; mapped are: {}", names.join(", ")))
+            .help(format!("name the column in a mapping file (`columns: {{{col}: YOUR_HEADER}}`), or group by another with --by")))
+    })
+}
+
+/// The fields of a click that measures can tell apart.
+fn click_fields(columns: &[Col]) -> Vec<Field> {
+    let mut fields: Vec<Field> = columns.iter().map(|c| Field::Value(*c)).collect();
+    let values = [Col::ClickTime, Col::Cost, Col::LanderClickTime, Col::HitType, Col::ClickId];
+    fields.extend(values.into_iter().filter(|c| !columns.contains(c)).map(Field::Value));
+    fields.extend([Field::Key(Col::ClickId), Field::Key(Col::Ip), Field::Row]);
+    fields
+}
+
+/// The event that conversion rates are on: the declared one, or the most frequent, the first by name.
+fn main_event(intake: &Intake, cleaned: &Cleaned, symbols: &mut Symbols) -> Symbol {
+    if let Some(name) = &intake.mapping.main_event {
+        return symbols.of(&clean::vocabulary::event(name).0);
+    }
+    let mut counts: std::collections::BTreeMap<&str, (u64, Symbol)> = std::collections::BTreeMap::new();
+    for conversion in &cleaned.conversions {
+        let name = symbols.text(conversion.event).unwrap_or_default();
+        counts.entry(name).or_insert((0, conversion.event)).0 += 1;
+    }
+    let best = counts.values().rev().max_by_key(|(count, _)| *count);
+    best.map_or(Symbol::NONE, |(_, event)| *event)
+}
+
+fn gate_input<'a>(settings: &Settings, intake: &'a Intake, matched: &'a Matched) -> gates::Input<'a> {
+    let max_age = (settings.max_age_s * SECOND as f64) as i64;
+    gates::Input { intake, matched, said_as_of: settings.as_of, max_age }
+}
+
+fn clock(settings: &Settings, intake: &Intake) -> Clock {
+    let days = intake.span(Col::Day).map(|s| s.1 + DAY);
+    let rows = [Col::ClickTime, Col::ConversionTime].iter().filter_map(|c| intake.span(*c)).map(|s| s.1).max();
+    let newest = rows.max(days).unwrap_or(0);
+    Clock {
+        zone: settings.zone,
+        as_of: settings.as_of.unwrap_or(newest),
+        maturity: (settings.maturity_s * SECOND as f64) as i64,
+    }
+}

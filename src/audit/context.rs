@@ -1,0 +1,59 @@
+//! What holds for every group: facts of the mapping, the typical payout, the usual approval.
+
+use crate::base::column::Col;
+use crate::clean::Status;
+use crate::ingest::{Intake, Shape, TransactionScope};
+use crate::matching::{Matched, MatchedConversion};
+use crate::measures::Clock;
+use crate::signals::Context;
+
+/// The context of an audit's signals.
+pub fn of(intake: &Intake, matched: &Matched, clock: Clock) -> Context {
+    let mapping = &intake.mapping;
+    let amounts = amounts(&matched.conversions);
+    let true_scope = matches!(mapping.transaction_scope, Some(TransactionScope::Network | TransactionScope::Global));
+    Context {
+        perspective: mapping.perspective,
+        clicks_given: intake.has(Shape::Clicks) || intake.combined,
+        conversions_given: intake.has(Shape::Conversions) || intake.combined,
+        aggregated: intake.has(Shape::Report),
+        combined: intake.combined,
+        drops_orphans: mapping.drops_orphans,
+        drops_duplicates: mapping.drops_duplicates,
+        true_transactions: true_scope && intake.conversions.columns().contains(&Col::TransactionId),
+        typical_payout: median(&amounts),
+        payout_cv2: squared_variation(&amounts),
+        usual_approval: usual_approval(&matched.conversions, clock),
+    }
+}
+
+/// Positive amounts of conversions that are approved or may become so, sorted, in micro-units.
+fn amounts(conversions: &[MatchedConversion]) -> Vec<i64> {
+    let worth = |m: &&MatchedConversion| matches!(m.conversion.status, Status::Approved | Status::Pending);
+    let amount = |m: &MatchedConversion| m.conversion.payout.or(m.conversion.revenue).filter(|a| *a > 0);
+    let mut amounts: Vec<i64> = conversions.iter().filter(worth).filter_map(amount).collect();
+    amounts.sort_unstable();
+    amounts
+}
+
+fn median(sorted: &[i64]) -> Option<f64> {
+    let middle = sorted.len().checked_sub(1)? / 2;
+    Some((sorted[middle] as f64 + sorted[sorted.len() / 2] as f64) / 2.0)
+}
+
+/// Variance over squared mean. Sums of sorted whole numbers: the same for any order of rows.
+fn squared_variation(sorted: &[i64]) -> f64 {
+    let n = sorted.len() as f64;
+    let sum: i128 = sorted.iter().map(|&a| i128::from(a)).sum();
+    let squares: i128 = sorted.iter().map(|&a| i128::from(a) * i128::from(a)).sum();
+    let mean = sum as f64 / n;
+    if sum == 0 { 0.0 } else { ((squares as f64 / n) / (mean * mean) - 1.0).max(0.0) }
+}
+
+/// Approved share of all decisions that are due.
+fn usual_approval(conversions: &[MatchedConversion], clock: Clock) -> Option<f64> {
+    let due = |m: &&MatchedConversion| m.click_time.unwrap_or(m.conversion.time) <= clock.mature_until();
+    let count = |status| conversions.iter().filter(due).filter(|m| m.conversion.status == status).count();
+    let (approved, rejected) = (count(Status::Approved), count(Status::Rejected));
+    (approved + rejected > 0).then(|| approved as f64 / (approved + rejected) as f64)
+}

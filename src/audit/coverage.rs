@@ -1,0 +1,185 @@
+//! What the verdicts rest on: every row accounted for, by file and by side.
+
+use super::Settings;
+use crate::base::column::Grain;
+use crate::base::text::Text;
+use crate::clean::Cleaned;
+use crate::ingest::{FileLedger, Intake, Shape};
+use crate::matching::gates::Gate;
+use crate::matching::{Class, Matched};
+use crate::measures::{Clock, Measures};
+use crate::report::{self, AbsentSignal, Classes, Coverage, InputInfo, RowCount, RunInfo};
+use crate::rules::RuleSet;
+use crate::signals::{self, Reading};
+use crate::verdicts::Judged;
+use std::collections::BTreeMap;
+
+/// What cleaning saw and matching takes away.
+pub struct Seen {
+    clicks_dropped: u64,
+    conflicts: u64,
+    conversion_rows: u64,
+    unknown_statuses: BTreeMap<String, u64>,
+}
+
+impl Seen {
+    /// Kept from the cleaned rows before they are matched.
+    pub fn of(cleaned: &Cleaned) -> Seen {
+        Seen {
+            clicks_dropped: cleaned.clicks.dropped,
+            conflicts: cleaned.clicks.conflicts,
+            conversion_rows: cleaned.conversion_rows,
+            unknown_statuses: cleaned.unknown_statuses.clone(),
+        }
+    }
+}
+
+/// Everything the coverage is told from.
+pub struct Facts<'a> {
+    pub intake: &'a Intake,
+    pub matched: &'a Matched,
+    pub measures: &'a Measures,
+    pub seen: &'a Seen,
+    pub gates: &'a [Gate],
+}
+
+/// What was run on what.
+pub fn run(facts: &Facts, settings: &Settings, rules: &RuleSet, clock: Clock, main_event: String) -> RunInfo {
+    let mapping = &facts.intake.mapping;
+    let parameters = BTreeMap::from([
+        ("attribution_window_s", format!("{}", mapping.attribution_window_s)),
+        ("main_event", Text::new(main_event).json()),
+        ("max_click_share", format!("{}", settings.brake.max_click_share)),
+        ("max_spend_share", format!("{}", settings.brake.max_spend_share)),
+    ]);
+    RunInfo {
+        version: env!("CARGO_PKG_VERSION"),
+        inputs: facts.intake.files.iter().map(|f| input(f, facts.intake)).collect(),
+        rules_digest: rules.digest.clone(),
+        rules_count: rules.rules.len(),
+        grain: settings.grain.clone(),
+        window: facts.measures.days,
+        as_of: (clock.as_of > 0).then_some(clock.as_of),
+        tz: clock.zone.name().to_owned(),
+        perspective: mapping.perspective.map_or("unsaid", |p| p.word()),
+        currency: facts.intake.currency.as_deref().map(Text::new),
+        maturity_s: settings.maturity_s as u64,
+        parameters,
+    }
+}
+
+fn input(file: &FileLedger, intake: &Intake) -> InputInfo {
+    InputInfo {
+        path: Text::new(file.path.display().to_string()),
+        side: file.shape.word(),
+        digest: file.digest.clone(),
+        preset: intake.mapping.name.clone(),
+        rows: rows([file].into_iter(), &BTreeMap::new()),
+    }
+}
+
+/// Adds up files; `duplicates` are those found between rows of all of them.
+fn rows<'a>(files: impl Iterator<Item = &'a FileLedger>, duplicates: &BTreeMap<&str, u64>) -> RowCount {
+    let mut count = RowCount::default();
+    for file in files {
+        count.read += file.rows;
+        for (reason, n) in &file.rejects.counts {
+            *count.rejected.entry(reason.slug().to_owned()).or_default() += n;
+        }
+        if file.duplicate_of.is_some() {
+            *count.duplicate.entry("same_file".to_owned()).or_default() += file.rows;
+        }
+    }
+    for (reason, n) in duplicates.iter().filter(|(_, n)| **n > 0) {
+        *count.duplicate.entry((*reason).to_owned()).or_default() += n;
+    }
+    let lost: u64 = count.rejected.values().chain(count.duplicate.values()).sum();
+    count.used = count.read.saturating_sub(lost);
+    count
+}
+
+/// How much of the input the verdicts rest on.
+pub fn coverage(facts: &Facts, groups: &[Judged], grain: &Grain) -> Coverage {
+    let files = |shapes: &'static [Shape]| facts.intake.files.iter().filter(|f| shapes.contains(&f.shape));
+    let click_shapes: &[Shape] = &[Shape::Clicks, Shape::Combined, Shape::Report];
+    let dropped = BTreeMap::from([("same_click", facts.seen.clicks_dropped)]);
+    let given = |shapes| files(shapes).next().is_some();
+    Coverage {
+        clicks: given(click_shapes).then(|| rows(files(click_shapes), &dropped)),
+        conversions: conversions(facts),
+        classes: classes(facts.matched),
+        conflicts: facts.seen.conflicts + facts.matched.source_conflicts,
+        absent: absent(groups, grain),
+        gates: facts.gates.iter().map(gate).collect(),
+        notes: notes(facts).into_iter().map(Text::new).collect(),
+    }
+}
+
+/// In a combined export every row with a conversion time is a conversion row.
+fn conversions(facts: &Facts) -> Option<RowCount> {
+    if facts.intake.combined {
+        let mut count = rows(std::iter::empty(), &facts.matched.duplicates);
+        count.read = facts.seen.conversion_rows;
+        count.used = count.read - count.duplicate.values().sum::<u64>();
+        return Some(count);
+    }
+    let files = || facts.intake.files.iter().filter(|f| f.shape == Shape::Conversions);
+    files().next().is_some().then(|| rows(files(), &facts.matched.duplicates))
+}
+
+fn classes(matched: &Matched) -> Classes {
+    let class = |class| matched.classes.get(&class).copied().unwrap_or(0);
+    let duplicate = |reason| matched.duplicates.get(reason).copied().unwrap_or(0);
+    Classes {
+        matched: class(Class::Matched),
+        orphan: class(Class::Orphan),
+        outside_span: class(Class::OutsideSpan),
+        before_click: class(Class::BeforeClick),
+        without_id: class(Class::WithoutId),
+        retry: duplicate("retry"),
+        update: duplicate("status_update"),
+        replay: matched.replays,
+    }
+}
+
+/// The signals that groups of the audited grain lack, by reason.
+fn absent(groups: &[Judged], grain: &Grain) -> Vec<AbsentSignal> {
+    let mut counts: BTreeMap<(&'static str, String), u64> = BTreeMap::new();
+    for group in groups.iter().filter(|g| g.subject.grain == *grain) {
+        for signal in signals::all() {
+            if let Reading::Absent(why) = group.subject.row.reading(signal) {
+                *counts.entry((signal.name, why.to_string())).or_default() += 1;
+            }
+        }
+    }
+    counts.into_iter().map(|((signal, reason), groups)| AbsentSignal { signal, reason, groups }).collect()
+}
+
+fn gate(gate: &Gate) -> report::Gate {
+    report::Gate { name: gate.name, sentence: Text::new(gate.sentence.as_str()) }
+}
+
+fn notes(facts: &Facts) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut note = |count: u64, sentence: &str| {
+        if count > 0 {
+            notes.push(sentence.replace("{}", &count.to_string()));
+        }
+    };
+    note(facts.measures.other_hits, "{} click rows are of another hit type and not counted as clicks");
+    note(facts.matched.batched, "{} conversions came in batch uploads of many sources at one second: they have no CTIT");
+    let headers = facts.intake.files.iter().map(|f| f.repeated_headers).sum();
+    note(headers, "{} lines repeat the header and are not rows");
+    if let Some(left) = facts.measures.unallocated_cost.filter(|c| *c != 0) {
+        let left = crate::base::money::Micro(left);
+        notes.push(format!("{left} of the cost file lies on days or keys without clicks and is in no group"));
+    }
+    for (word, count) in facts.seen.unknown_statuses.iter().take(10) {
+        let word = Text::new(word.as_str()).term(40);
+        notes.push(format!("status `{word}` ({count} rows) is in no vocabulary: name it in the mapping under `statuses`"));
+    }
+    for file in facts.intake.files.iter().filter(|f| f.duplicate_of.is_some()) {
+        notes.push(format!("{} has the same bytes as another input and is counted once", file.path.display()));
+    }
+    notes
+}

@@ -1,0 +1,92 @@
+//! From measures to judged groups, and from these to totals and lists.
+
+use super::Settings;
+use crate::base::column::Grain;
+use crate::base::money::{Micro, SCALE};
+use crate::base::text::Text;
+use crate::matching::{Matched, gates::Gate};
+use crate::measures::{self, M, Measures};
+use crate::report::{List, Lists, Totals};
+use crate::rules::{Outcome, Rule, RuleSet, Truth, evaluate};
+use crate::signals::{self, Context, Row};
+use crate::verdicts::{self, Judged, ListKind, Subject};
+
+/// Judges every group of the audited grain, and those of the rules' own grains on which one of them fired.
+pub fn judged<'r>(measures: &Measures, context: &Context, rules: &'r RuleSet, settings: &Settings) -> Vec<Judged<'r>> {
+    let mut groups = Vec::new();
+    for of_grain in &measures.grains {
+        let audited = of_grain.grain == settings.grain;
+        let runs = |rule: &&Rule| match &rule.by {
+            Some(grain) => *grain == of_grain.grain,
+            None => audited,
+        };
+        let rules: Vec<&'r Rule> = rules.rules.iter().filter(runs).collect();
+        for group in &of_grain.groups {
+            let subject = subject(&of_grain.grain, group, context, &rules);
+            let fired = subject.outcomes.iter().any(|o| matches!(o.truth, Truth::Fires));
+            if audited || fired {
+                groups.push(verdicts::judge(subject, &settings.protect));
+            }
+        }
+    }
+    groups
+}
+
+fn subject<'r>(grain: &Grain, group: &measures::Group, context: &Context, rules: &[&'r Rule]) -> Subject<'r> {
+    let row = Row::compute(&signals::Group { totals: &group.totals, context });
+    let outcomes: Vec<Outcome<'r>> = rules.iter().map(|rule| evaluate(rule, &|s| row.reading(s).clone())).collect();
+    let sum = |parts: &[M]| {
+        let known: Vec<i64> = parts.iter().filter_map(|m| group.totals.get(*m)).collect();
+        (!known.is_empty()).then(|| Micro(known.iter().sum()))
+    };
+    let priced = group.totals.get(M::Priced).is_some_and(|n| n > 0);
+    let payouts = sum(&[M::PayoutConfirmed, M::PayoutPending]);
+    let at_stake = payouts.or_else(|| sum(&[M::RevenueConfirmed, M::RevenuePending])).filter(|_| priced);
+    Subject {
+        grain: grain.clone(),
+        key: group.key.iter().map(|text| text.as_deref().map(Text::new)).collect(),
+        outcomes,
+        clicks: group.totals.get(M::Clicks).unwrap_or(0).max(0) as u64,
+        spend: money(&row, "cost"),
+        at_stake,
+        row,
+    }
+}
+
+/// A money signal of a group in micro-units.
+fn money(row: &Row, name: &str) -> Option<Micro> {
+    let signal = signals::find(name).expect("the signal is declared");
+    row.reading(signal).estimate().map(|e| Micro((e.value() * SCALE as f64).round() as i64))
+}
+
+/// The whole input in numbers: sums over the groups of the audited grain.
+pub fn totals(groups: &[Judged], grain: &Grain, measures: &Measures, matched: &Matched) -> Totals {
+    let sum = |name: &str| {
+        let of_grain = groups.iter().filter(|g| g.subject.grain == *grain);
+        let known: Vec<i64> = of_grain.filter_map(|g| money(&g.subject.row, name)).map(|m| m.0).collect();
+        (!known.is_empty()).then(|| Micro(known.iter().sum()))
+    };
+    Totals {
+        clicks: measures.clicks,
+        conversions: matched.conversions.len() as u64,
+        cost: sum("cost"),
+        revenue: sum("revenue"),
+        profit: sum("profit"),
+        payout: sum("payout"),
+    }
+}
+
+/// Both lists, or why there is none.
+pub fn lists(groups: &[Judged], settings: &Settings, gates: &[Gate], totals: &Totals) -> Lists {
+    let list = |kind| {
+        if let Some(gate) = gates.first() {
+            return List::Withheld(format!("gate {}: {}", gate.name, gate.sentence));
+        }
+        let list_for = settings.list_for.as_deref();
+        match verdicts::listing(groups, kind, list_for, &settings.brake, totals.clicks, totals.cost) {
+            Ok(listing) => List::Ready(listing),
+            Err(braked) => List::Withheld(braked.0),
+        }
+    };
+    Lists { block: list(ListKind::Block), profit: list(ListKind::Profit) }
+}

@@ -1,0 +1,234 @@
+//! `clickaudit audit`: flags and project file to settings, the audit, outputs, exit code.
+
+use super::args::{AuditArgs, Colour, FailOn};
+use super::exit::Exit;
+use super::project::{self, Project};
+use super::{complain, print};
+use crate::audit::{Audited, Settings, audit};
+use crate::base::column::Grain;
+use crate::base::diag;
+use crate::base::error::{Error, Result};
+use crate::base::near::nearest;
+use crate::base::time::{TimeFormat, TimeReader, Zone};
+use crate::base::unit::Unit;
+use crate::ingest::mapping::{self, seconds};
+use crate::ingest::{Inputs, Mapping, Perspective, Shape};
+use crate::report::{self, List, Look, Output, Report, Written};
+use crate::rules::{RuleFile, RuleSet, builtin_files, read};
+use crate::verdicts::{Brake, Protect, Verdict};
+use anstream::ColorChoice;
+
+/// Runs the command.
+///
+/// # Errors
+/// Anything that keeps it from completing.
+pub fn run(mut args: AuditArgs) -> Result<Exit> {
+    let project = project::merge(&mut args)?;
+    let outputs = outputs(&args)?;
+    report::check(&outputs)?;
+    let rules = match rules(&args)? {
+        Ok(rules) => rules,
+        Err(faults) => {
+            complain(&diag::plain(&faults));
+            return Err(Error::usage("the rules have faults").help("nothing was read"));
+        }
+    };
+    limit_threads(args.threads);
+    let settings = settings(&args, project)?;
+    let audited = audit(&settings, &rules)?;
+    finish(&args, &audited, &outputs)
+}
+
+fn outputs(args: &AuditArgs) -> Result<Vec<Output>> {
+    if args.output.is_empty() && !args.quiet {
+        return Ok(vec![Output::parse("table=-")?]);
+    }
+    args.output.iter().map(|text| Output::parse(text)).collect()
+}
+
+fn rules(args: &AuditArgs) -> Result<std::result::Result<RuleSet, Vec<diag::Diag>>> {
+    let mut files: Vec<RuleFile> = if args.rules.is_empty() { builtin_files() } else { read(&args.rules)? };
+    if !args.add_rules.is_empty() {
+        files.extend(read(&args.add_rules)?);
+    }
+    Ok(RuleSet::of(&files))
+}
+
+/// The engine reads its number of threads from the environment, once.
+fn limit_threads(threads: Option<usize>) {
+    if let Some(threads) = threads {
+        // SAFETY: no other thread runs yet: the engine has not been touched.
+        unsafe { std::env::set_var("POLARS_MAX_THREADS", threads.max(1).to_string()) };
+    }
+}
+
+fn settings(args: &AuditArgs, project: Project) -> Result<Settings> {
+    let zone: Zone = args.tz.as_deref().unwrap_or("UTC").parse().map_err(Error::usage)?;
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(Settings {
+        inputs: inputs(args)?,
+        grain: grain(args.by.as_deref().unwrap_or("source"))?,
+        protect: protect(args, &project)?,
+        mapping: mapping(args, project)?,
+        brake: brake(args)?,
+        list_for: args.list_for.clone(),
+        zone,
+        as_of: args.as_of.as_deref().map(|text| moment(text, zone)).transpose()?,
+        max_age_s: seconds(args.max_age.as_deref().unwrap_or("48h"))?,
+        maturity_s: seconds(args.maturity.as_deref().unwrap_or("24h"))?,
+        threads: args.threads.unwrap_or_else(cores).max(1),
+    })
+}
+
+/// The files by shape.
+fn inputs(args: &AuditArgs) -> Result<Inputs> {
+    let mut files = std::collections::BTreeMap::new();
+    let mut pair = args.pair.iter().cloned();
+    let first: Vec<String> = args.clicks.iter().cloned().chain(pair.next()).collect();
+    let second: Vec<String> = args.conversions.iter().cloned().chain(pair.next()).collect();
+    let all = [
+        (Shape::Clicks, first),
+        (Shape::Conversions, second),
+        (Shape::Combined, args.combined.clone()),
+        (Shape::Report, args.report.clone()),
+        (Shape::Costs, args.costs.clone()),
+    ];
+    for (shape, paths) in all.into_iter().filter(|(_, paths)| !paths.is_empty()) {
+        files.insert(shape, paths);
+    }
+    let has = |shape: Shape| files.contains_key(&shape);
+    let rows = has(Shape::Clicks) || has(Shape::Conversions);
+    let kinds = [rows, has(Shape::Combined), has(Shape::Report)];
+    match kinds.iter().filter(|k| **k).count() {
+        0 => Err(Error::usage("no input is named").help("name the files: clickaudit audit CLICKS CONVERSIONS")),
+        1 => Ok(Inputs { files }),
+        _ => Err(Error::usage("clicks and conversions, --combined and --report cannot be mixed")
+            .help("audit one kind at a time")),
+    }
+}
+
+fn grain(text: &str) -> Result<Grain> {
+    Grain::parse(text).map_err(|name| {
+        let near = nearest(&name, Grain::choices());
+        let all: Vec<&str> = Grain::choices().collect();
+        let help = if near.is_empty() { all.join(", ") } else { near.join(" or ") };
+        Error::usage(format!("`{name}` is no column to group by")).help(format!("use {help}"))
+    })
+}
+
+fn protect(args: &AuditArgs, project: &Project) -> Result<Protect> {
+    let mut protect = Protect::nobody();
+    for path in &args.protect {
+        let text = std::fs::read_to_string(path).map_err(|e| {
+            Error::usage(format!("cannot read the protect list {}", path.display())).because(e)
+        })?;
+        protect = protect.and(Protect::parse(&text, &path.display().to_string())?);
+    }
+    if !project.protect_ids.is_empty() {
+        protect = protect.and(Protect::parse(&project.protect_ids.join("\n"), "protect_ids")?);
+    }
+    Ok(protect)
+}
+
+fn mapping(args: &AuditArgs, project: Project) -> Result<Mapping> {
+    let file = args.map.as_deref().map(mapping::load).transpose()?.or(project.mapping);
+    let mut mapping = Mapping::build(args.preset.as_deref(), file)?;
+    if let Some(who) = &args.perspective {
+        let found = Perspective::ALL.into_iter().find(|p| p.word() == who);
+        let unknown = || Error::usage(format!("`{who}` is no perspective")).help("use buyer, network or advertiser");
+        mapping.perspective = Some(found.ok_or_else(unknown)?);
+    }
+    mapping.currency = args.currency.as_ref().map(|c| c.to_uppercase()).or(mapping.currency);
+    mapping.main_event = args.main_event.clone().or(mapping.main_event);
+    Ok(mapping)
+}
+
+fn brake(args: &AuditArgs) -> Result<Brake> {
+    let share = |text: &Option<String>, default: f64| {
+        let parsed = text.as_deref().map(|t| Unit::Share.parse(t)).transpose();
+        parsed.map(|p| p.unwrap_or(default)).map_err(|fault| Error::usage(fault.to_string()))
+    };
+    let default = Brake::default();
+    Ok(Brake {
+        max_click_share: share(&args.max_click_share, default.max_click_share)?,
+        max_spend_share: share(&args.max_spend_share, default.max_spend_share)?,
+    })
+}
+
+fn moment(text: &str, zone: Zone) -> Result<i64> {
+    TimeReader { format: TimeFormat::Iso, zone }.read(text.as_bytes()).map_err(|_| {
+        Error::usage(format!("`{text}` is no time")).help("write it as 2026-03-09 or 2026-03-09T06:00")
+    })
+}
+
+/// Writes everything and finds the exit code.
+fn finish(args: &AuditArgs, audited: &Audited, outputs: &[Output]) -> Result<Exit> {
+    if let Some(path) = &args.rejects {
+        report::write_file(path, &report::rejects(&audited.files)?)?;
+    }
+    let written = report::write(&audited.report, outputs, &look(args.color))?;
+    if let Some(bytes) = &written.stdout {
+        print(bytes)?;
+    }
+    if !args.quiet {
+        tell(&audited.report, &written);
+    }
+    Ok(exit(args, &audited.report, &written))
+}
+
+fn look(colour: Colour) -> Look {
+    let stdout = std::io::stdout();
+    let terminal = std::io::IsTerminal::is_terminal(&stdout);
+    let choice = match colour {
+        Colour::Auto => anstream::AutoStream::choice(&stdout),
+        Colour::Always => ColorChoice::Always,
+        Colour::Never => ColorChoice::Never,
+    };
+    choice.write_global();
+    let width = terminal_size::terminal_size().map_or(100, |(w, _)| usize::from(w.0));
+    Look { width: terminal.then_some(width), colour: choice != ColorChoice::Never }
+}
+
+/// What happened besides the outputs themselves, on stderr.
+fn tell(report: &Report, written: &Written) {
+    for path in &written.files {
+        complain(&format!("wrote {}", path.display()));
+    }
+    let listed = [("block list", &report.lists.block), ("profit list", &report.lists.profit)];
+    for (name, list) in listed {
+        let List::Ready(listing) = list else { continue };
+        for (id, why) in &listing.rejected {
+            complain(&format!("{name}: {} is not listed: {why}", id.term(80)));
+        }
+    }
+}
+
+fn exit(args: &AuditArgs, report: &Report, written: &Written) -> Exit {
+    let (exit, reason) = reason(args, report, written);
+    if exit != Exit::Completed && (!args.quiet || exit != Exit::Findings) {
+        complain(&format!("exit {}: {reason}", exit as u8));
+    }
+    exit
+}
+
+fn reason(args: &AuditArgs, report: &Report, written: &Written) -> (Exit, String) {
+    if let Some(gate) = report.coverage.gates.first() {
+        return (Exit::Refused, format!("gate {}: {}", gate.name, gate.sentence.term(500)));
+    }
+    if let Some((name, why)) = written.withheld.first() {
+        return (Exit::Braked, format!("{name}: {why}"));
+    }
+    let worst = report.groups.iter().filter(|g| !g.protected).map(|g| g.verdict).min();
+    let limit = args.fail_on.map(|verdict| match verdict {
+        FailOn::Block => Verdict::Block,
+        FailOn::Hold => Verdict::Hold,
+        FailOn::Watch => Verdict::Watch,
+    });
+    match (worst, limit) {
+        (Some(worst), Some(limit)) if worst <= limit => {
+            (Exit::Findings, format!("there are verdicts of {} or graver", limit.word()))
+        }
+        _ => (Exit::Completed, String::new()),
+    }
+}
+

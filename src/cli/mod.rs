@@ -1,0 +1,69 @@
+//! The command line: the only code that prints, exits, or reads the clock or the environment.
+
+mod args;
+mod audit;
+mod exit;
+mod project;
+mod rules;
+mod simulate;
+
+use crate::base::error::{Error, Fault};
+use args::{Cli, Command};
+use clap::Parser;
+use exit::Exit;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Runs the program and returns its exit code; codes are in [`exit`].
+pub fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|info| {
+        complain(&format!("internal error: {info}"));
+        complain("this is a fault of clickaudit itself; nothing was written. Please report it with the command you ran");
+    }));
+    let cli = Cli::parse();
+    let outcome = std::panic::catch_unwind(|| match cli.command {
+        Command::Audit(args) => audit::run(*args),
+        Command::Rules(args) => rules::run(args),
+        Command::Simulate(args) => simulate::run(args),
+        Command::Reference(args) => simulate::reference(args),
+    });
+    outcome.unwrap_or(Ok(Exit::Internal)).unwrap_or_else(|error| failed(&error)).into()
+}
+
+/// Prints an error chain with its help and the reason for the exit code as the last line.
+fn failed(error: &Error) -> Exit {
+    let mut text = format!("error: {error}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text.push_str(&format!("\n  because: {inner}"));
+        cause = inner.source();
+    }
+    if let Some(help) = &error.help {
+        text.push_str(&format!("\n  help: {help}"));
+    }
+    complain(&text);
+    let exit = match error.fault {
+        Fault::Usage => Exit::Usage,
+        Fault::Input => Exit::Refused,
+        Fault::Output => Exit::OutputFailed,
+    };
+    complain(&format!("exit {}: {}", exit as u8, exit.summary()));
+    exit
+}
+
+/// A line on stderr; what cannot be said there cannot be said at all.
+fn complain(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// Writes the asked-for bytes to stdout. A reader that went away has seen enough.
+///
+/// # Errors
+/// Stdout cannot take the bytes.
+fn print(bytes: &[u8]) -> crate::base::error::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Error::output("cannot write to stdout").because(e)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,115 @@
+//! The project file `clickaudit.yaml`: everything that the command line can say, loaded in one place.
+//!
+//! It is looked for in the current folder only: who starts a run in /tmp must not pick up a stranger's.
+
+use super::args::{AuditArgs, FailOn};
+use crate::base::diag;
+use crate::base::error::{Error, Result};
+use crate::base::yaml;
+use crate::ingest::mapping::MappingFile;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// The name that is looked for.
+pub const NAME: &str = "clickaudit.yaml";
+
+/// What a project file may say; every key is a flag of the same name, `mapping` is a mapping file's content.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Project {
+    clicks: Vec<String>,
+    conversions: Vec<String>,
+    combined: Vec<String>,
+    report: Vec<String>,
+    costs: Vec<String>,
+    by: Option<String>,
+    map: Option<PathBuf>,
+    pub mapping: Option<MappingFile>,
+    preset: Option<String>,
+    rules: Vec<PathBuf>,
+    add_rules: Vec<PathBuf>,
+    protect: Vec<PathBuf>,
+    /// IDs that are never listed, written here.
+    pub protect_ids: Vec<String>,
+    output: Vec<String>,
+    rejects: Option<PathBuf>,
+    fail_on: Option<FailOn>,
+    list_for: Option<String>,
+    max_click_share: Option<String>,
+    max_spend_share: Option<String>,
+    perspective: Option<String>,
+    currency: Option<String>,
+    main_event: Option<String>,
+    maturity: Option<String>,
+    tz: Option<String>,
+    as_of: Option<String>,
+    max_age: Option<String>,
+    threads: Option<usize>,
+    quiet: bool,
+}
+
+/// Fills what the command line left open from the project file, if there is one.
+///
+/// # Errors
+/// A named file that cannot be read, or every fault in it.
+pub fn merge(args: &mut AuditArgs) -> Result<Project> {
+    let Some(path) = place(args) else { return Ok(Project::default()) };
+    let text = std::fs::read_to_string(&path)
+        .map_err(|e| Error::usage(format!("cannot read the project file {}", path.display())).because(e))?;
+    let mut project: Project = yaml::load(&text, &path.display().to_string()).map_err(|faults| {
+        Error::usage(format!("{} is no valid project file\n{}", path.display(), diag::plain(&faults)))
+    })?;
+    project.fill(args);
+    Ok(project)
+}
+
+fn place(args: &AuditArgs) -> Option<PathBuf> {
+    let found = || Path::new(NAME).is_file().then(|| PathBuf::from(NAME));
+    if args.no_config { None } else { args.config.clone().or_else(found) }
+}
+
+impl Project {
+    fn fill(&mut self, args: &mut AuditArgs) {
+        let inputs = [&args.pair, &args.clicks, &args.conversions, &args.combined, &args.report];
+        if inputs.iter().all(|i| i.is_empty()) {
+            args.clicks = std::mem::take(&mut self.clicks);
+            args.conversions = std::mem::take(&mut self.conversions);
+            args.combined = std::mem::take(&mut self.combined);
+            args.report = std::mem::take(&mut self.report);
+        }
+        lists(&mut args.costs, &mut self.costs);
+        lists(&mut args.rules, &mut self.rules);
+        lists(&mut args.add_rules, &mut self.add_rules);
+        lists(&mut args.output, &mut self.output);
+        args.protect.append(&mut self.protect);
+        open(&mut args.by, &mut self.by);
+        open(&mut args.map, &mut self.map);
+        open(&mut args.preset, &mut self.preset);
+        open(&mut args.rejects, &mut self.rejects);
+        open(&mut args.fail_on, &mut self.fail_on);
+        open(&mut args.list_for, &mut self.list_for);
+        open(&mut args.max_click_share, &mut self.max_click_share);
+        open(&mut args.max_spend_share, &mut self.max_spend_share);
+        open(&mut args.perspective, &mut self.perspective);
+        open(&mut args.currency, &mut self.currency);
+        open(&mut args.main_event, &mut self.main_event);
+        open(&mut args.maturity, &mut self.maturity);
+        open(&mut args.tz, &mut self.tz);
+        open(&mut args.as_of, &mut self.as_of);
+        open(&mut args.max_age, &mut self.max_age);
+        open(&mut args.threads, &mut self.threads);
+        args.quiet |= self.quiet;
+    }
+}
+
+fn open<T>(said: &mut Option<T>, project: &mut Option<T>) {
+    if said.is_none() {
+        *said = project.take();
+    }
+}
+
+fn lists<T>(said: &mut Vec<T>, project: &mut Vec<T>) {
+    if said.is_empty() {
+        *said = std::mem::take(project);
+    }
+}

@@ -1,0 +1,80 @@
+//! `clickaudit rules`: what authors of rules need.
+
+use super::args::{FaultFormat, RulePaths, RulesArgs, RulesCommand};
+use super::exit::Exit;
+use super::{complain, print};
+use crate::base::diag::{self, Diag};
+use crate::base::error::Result;
+use crate::rules::{RuleFile, RuleSet, builtin_files, check, read, run_tests, schema};
+
+/// Runs the command.
+///
+/// # Errors
+/// Files that cannot be read.
+pub fn run(args: RulesArgs) -> Result<Exit> {
+    match args.command {
+        RulesCommand::Check(paths) => checked(&paths),
+        RulesCommand::Test(paths) => tested(&paths),
+        RulesCommand::List(paths) => listed(&paths),
+        RulesCommand::Schema => {
+            print(format!("{:#}\n", schema()).as_bytes())?;
+            Ok(Exit::Completed)
+        }
+    }
+}
+
+fn files(paths: &RulePaths) -> Result<Vec<RuleFile>> {
+    if paths.paths.is_empty() { Ok(builtin_files()) } else { read(&paths.paths) }
+}
+
+fn checked(paths: &RulePaths) -> Result<Exit> {
+    let files = files(paths)?;
+    let faults = check(&files);
+    if faults.is_empty() {
+        complain(&format!("{} rule files, no faults", files.len()));
+        return Ok(Exit::Completed);
+    }
+    show(&faults, paths.format)
+}
+
+fn show(faults: &[Diag], format: FaultFormat) -> Result<Exit> {
+    match format {
+        FaultFormat::Json => print(diag::json_lines(faults).as_bytes())?,
+        FaultFormat::Text => complain(&diag::coloured(faults)),
+    }
+    Ok(Exit::Usage)
+}
+
+/// The rules of valid files, or the exit after their faults were shown.
+fn set(paths: &RulePaths) -> Result<std::result::Result<RuleSet, Exit>> {
+    match RuleSet::of(&files(paths)?) {
+        Ok(set) => Ok(Ok(set)),
+        Err(faults) => show(&faults, paths.format).map(Err),
+    }
+}
+
+fn tested(paths: &RulePaths) -> Result<Exit> {
+    let set = match set(paths)? {
+        Ok(set) => set,
+        Err(exit) => return Ok(exit),
+    };
+    let results = run_tests(&set);
+    let faults: Vec<Diag> = results.iter().filter_map(|r| r.fault.clone()).collect();
+    if faults.is_empty() {
+        complain(&format!("{} tests of {} rules passed", results.len(), set.rules.len() + set.retired.len()));
+        return Ok(Exit::Completed);
+    }
+    show(&faults, paths.format)
+}
+
+fn listed(paths: &RulePaths) -> Result<Exit> {
+    let set = match set(paths)? {
+        Ok(set) => set,
+        Err(exit) => return Ok(exit),
+    };
+    let line = |r: &crate::rules::Rule| {
+        format!("{:<5}  {:<7}  {:<11}  {:<40}  {}\n", r.action.word(), r.class.word(), r.family.word(), r.id, r.title)
+    };
+    print(set.rules.iter().map(line).collect::<String>().as_bytes())?;
+    Ok(Exit::Completed)
+}

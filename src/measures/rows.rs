@@ -1,0 +1,337 @@
+//! What the declared filters, numbers and keys mean on rows of either side.
+
+use super::declared::{Filter, Kind, M, MEASURES, Number, Rows};
+use super::accumulate::{Contributions, Placement};
+use super::{Clock, Key};
+use crate::base::column::Col;
+use crate::base::symbol::{Symbol, Symbols};
+use crate::base::time::SECOND;
+use crate::clean::vocabulary::{LONG_S, is_unexpanded_macro};
+use crate::clean::{ClickDuplicates, Status, click_content};
+use crate::ingest::{Batch, Field};
+use crate::matching::{Class, MatchedConversion};
+use hashbrown::HashMap;
+use polars::prelude::{BooleanChunked, Int64Chunked, UInt64Chunked};
+
+/// A set of rows that filters and numbers can be asked of.
+trait RowSet {
+    fn len(&self) -> usize;
+    fn passes(&mut self, filter: Filter) -> Vec<bool>;
+    fn number(&self, number: Number) -> Vec<Option<i64>>;
+    fn key(&self, key: Key) -> Vec<Option<u64>>;
+}
+
+/// What each of these rows adds to every measure of its side.
+fn contributions(set: &mut dyn RowSet, side: Rows) -> Contributions {
+    let mut masks: Vec<(Filter, Vec<bool>)> = Vec::new();
+    let mut out = Contributions { sums: Vec::new(), values: Vec::new(), keys: Vec::new() };
+    for measure in MEASURES.iter().filter(|m| m.rows == side) {
+        for &filter in measure.filters {
+            if !masks.iter().any(|(f, _)| *f == filter) {
+                masks.push((filter, set.passes(filter)));
+            }
+        }
+        let wanted: Vec<&Vec<bool>> =
+            masks.iter().filter(|(f, _)| measure.filters.contains(f)).map(|(_, mask)| mask).collect();
+        let passes = |row: usize| wanted.iter().all(|mask| mask[row]);
+        let only = |mut values: Vec<Option<i64>>| {
+            values.iter_mut().enumerate().filter(|(row, _)| !passes(*row)).for_each(|(_, v)| *v = None);
+            values
+        };
+        match measure.kind {
+            Kind::Count => out.sums.push((measure.id, (0..set.len()).map(|row| i64::from(passes(row))).collect())),
+            Kind::Sum(number) => {
+                let values = only(set.number(number));
+                out.sums.push((measure.id, values.into_iter().map(Option::unwrap_or_default).collect()));
+            }
+            Kind::Values(number) => out.values.push((measure.id, only(set.number(number)))),
+            Kind::Distinct(key) | Kind::Top(key) => add_key(&mut out, measure.id, || set.key(key)),
+        }
+    }
+    out
+}
+
+/// Measures of one key share its column.
+fn add_key(out: &mut Contributions, measure: M, column: impl Fn() -> Vec<Option<u64>>) {
+    match out.keys.first_mut() {
+        Some((measures, _)) => measures.push(measure),
+        None => out.keys.push((vec![measure], column())),
+    }
+}
+
+/// Turns batches of clicks into contributions.
+pub struct ClickRows<'a> {
+    pub fields: &'a [Field],
+    pub duplicates: &'a ClickDuplicates,
+    pub clock: Clock,
+    pub hit_type: Option<&'a str>,
+    /// Rows with a repeated ID that still count, by content.
+    keep: HashMap<u64, u32>,
+    /// Identical rows met so far, by row key.
+    met: HashMap<u64, u32>,
+}
+
+impl<'a> ClickRows<'a> {
+    /// For one pass over all clicks.
+    pub fn new(
+        fields: &'a [Field],
+        duplicates: &'a ClickDuplicates,
+        clock: Clock,
+        hit_type: Option<&'a str>,
+    ) -> ClickRows<'a> {
+        let keep = duplicates.keep.clone();
+        ClickRows { fields, duplicates, clock, hit_type, keep, met: HashMap::new() }
+    }
+
+    /// The rows of a batch that count: of one click exported twice the kept one, of the declared hit type.
+    pub fn counted<'b>(&mut self, batch: &Batch<'b>) -> Batch<'b> {
+        let mut mask = self.not_dropped(batch);
+        if let (Some(wanted), Some(types)) = (self.hit_type, batch.texts(Col::HitType)) {
+            let mask = mask.get_or_insert_with(|| vec![true; batch.len()]);
+            mask.iter_mut().zip(types.iter()).for_each(|(keep, t)| *keep &= t == Some(wanted));
+        }
+        let frame = match mask {
+            None => batch.frame.clone(),
+            Some(mask) => {
+                let mask: BooleanChunked = mask.into_iter().map(Some).collect();
+                batch.frame.filter(&mask).expect("the mask is as long as the frame")
+            }
+        };
+        Batch { frame, part: batch.part }
+    }
+
+    fn not_dropped(&mut self, batch: &Batch) -> Option<Vec<bool>> {
+        let keys = batch.keys(Field::Key(Col::ClickId)).filter(|_| !self.duplicates.repeated.is_empty())?;
+        let repeated = |k: Option<u64>| k.is_some_and(|k| self.duplicates.repeated.contains(&k));
+        let suspects: Vec<usize> = keys.iter().enumerate().filter(|(_, k)| repeated(*k)).map(|(row, _)| row).collect();
+        if suspects.is_empty() {
+            return None;
+        }
+        let contents = click_content(batch, self.fields);
+        let mut mask = vec![true; batch.len()];
+        for row in suspects {
+            let left = self.keep.get_mut(&contents.of(row)).filter(|left| **left > 0);
+            mask[row] = left.is_some();
+            left.into_iter().for_each(|left| *left -= 1);
+        }
+        Some(mask)
+    }
+
+    /// What the rows of a batch add to the click measures.
+    pub fn contributions(&mut self, batch: &Batch) -> Contributions {
+        let times = batch.integers(Col::ClickTime).unwrap_or_default();
+        let mut set = ClickSet { batch, times, rows: self };
+        contributions(&mut set, Rows::Clicks)
+    }
+}
+
+struct ClickSet<'a, 'b> {
+    batch: &'a Batch<'a>,
+    times: Int64Chunked,
+    rows: &'a mut ClickRows<'b>,
+}
+
+impl ClickSet<'_, '_> {
+    fn present(&self, col: Col) -> Vec<bool> {
+        let integers = self.batch.integers(col);
+        integers.map_or_else(|| vec![false; self.len()], |c| c.iter().map(|v| v.is_some()).collect())
+    }
+
+    fn keys(&self, field: Field) -> Option<&UInt64Chunked> {
+        self.batch.keys(field)
+    }
+
+    fn surplus(&mut self) -> Vec<bool> {
+        let Some(keys) = self.batch.keys(Field::Row) else { return vec![false; self.len()] };
+        let ClickRows { duplicates, met, .. } = &mut *self.rows;
+        let again = |k: u64| {
+            duplicates.identical.contains_key(&k) && {
+                let times = met.entry(k).or_default();
+                *times += 1;
+                *times > 1
+            }
+        };
+        keys.iter().map(|k| k.is_some()).zip(keys.iter().flatten().map(again)).map(|(some, again)| some && again).collect()
+    }
+
+    fn macros(&self) -> Vec<bool> {
+        let columns: Vec<_> = [Col::ClickId, Col::Source].iter().filter_map(|c| self.batch.texts(*c)).collect();
+        let marked = |t: &str| matches!(t.as_bytes().first(), Some(b'{' | b'$' | b'[' | b'%' | b'<' | b'#')) && is_unexpanded_macro(t);
+        (0..self.len()).map(|row| columns.iter().any(|c| c.get(row).is_some_and(marked))).collect()
+    }
+}
+
+impl RowSet for ClickSet<'_, '_> {
+    fn len(&self) -> usize {
+        self.batch.len()
+    }
+
+    fn passes(&mut self, filter: Filter) -> Vec<bool> {
+        let mature_until = self.rows.clock.mature_until();
+        match filter {
+            Filter::Mature => self.times.iter().map(|t| t.is_some_and(|t| t <= mature_until)).collect(),
+            Filter::Costed => self.present(Col::Cost),
+            Filter::LanderClicked => self.present(Col::LanderClickTime),
+            Filter::ReusedId => {
+                let reused = &self.rows.duplicates.reused;
+                let Some(keys) = self.keys(Field::Key(Col::ClickId)).filter(|_| !reused.is_empty()) else {
+                    return vec![false; self.len()];
+                };
+                keys.iter().map(|k| k.is_some_and(|k| reused.contains(&k))).collect()
+            }
+            Filter::Surplus => self.surplus(),
+            Filter::UnexpandedMacro => self.macros(),
+            Filter::HasIp => self.key(Key::Ip).iter().map(Option::is_some).collect(),
+            _ => unreachable!("a filter of conversions"),
+        }
+    }
+
+    fn number(&self, number: Number) -> Vec<Option<i64>> {
+        let column = |col| self.batch.integers(col).map(|c| c.iter().collect::<Vec<_>>());
+        let none = || vec![None; self.len()];
+        match number {
+            Number::Cost => column(Col::Cost).unwrap_or_else(none),
+            Number::Hour => {
+                let hour = |t: i64| i64::from(self.rows.clock.zone.day_and_hour(t).1);
+                self.times.iter().map(|t| t.map(hour)).collect()
+            }
+            Number::LanderDelay => {
+                let Some(later) = column(Col::LanderClickTime) else { return none() };
+                let delay = |(from, to): (Option<i64>, Option<i64>)| Some((to? - from?).div_euclid(SECOND).max(0));
+                self.times.iter().zip(later).map(delay).collect()
+            }
+            _ => unreachable!("a number of conversions"),
+        }
+    }
+
+    fn key(&self, key: Key) -> Vec<Option<u64>> {
+        let Key::Ip = key;
+        let keys = self.keys(Field::Key(Col::Ip));
+        keys.map_or_else(|| vec![None; self.len()], |k| k.iter().collect())
+    }
+}
+
+/// Conversions as a set of rows.
+pub struct ConversionSet<'a> {
+    pub rows: &'a [MatchedConversion],
+    pub clock: Clock,
+    pub main_event: Symbol,
+}
+
+impl ConversionSet<'_> {
+    /// What the rows add to the conversion measures.
+    pub fn contributions(&mut self) -> Contributions {
+        contributions(self, Rows::Conversions)
+    }
+
+    fn passes_row(&self, filter: Filter, m: &MatchedConversion) -> bool {
+        let c = &m.conversion;
+        match filter {
+            Filter::Told => matches!(m.class, Class::Matched | Class::BeforeClick | Class::Orphan),
+            Filter::WithClick => matches!(m.class, Class::Matched | Class::BeforeClick),
+            Filter::Matched => m.class == Class::Matched,
+            Filter::Orphan => m.class == Class::Orphan,
+            Filter::BeforeClick => m.class == Class::BeforeClick,
+            Filter::WithoutId => m.class == Class::WithoutId,
+            Filter::Priced => c.payout.is_some() || c.revenue.is_some(),
+            Filter::Earning => {
+                let worth = c.payout.or(c.revenue).is_some_and(|amount| amount > 0);
+                worth && matches!(c.status, Status::Approved | Status::Pending | Status::Unknown)
+            }
+            Filter::Approved => c.status == Status::Approved,
+            Filter::Pending => c.status == Status::Pending,
+            Filter::Rejected => c.status == Status::Rejected,
+            Filter::TakenBack => matches!(c.status, Status::Refund | Status::Chargeback),
+            Filter::UnknownStatus => c.status == Status::Unknown,
+            Filter::Decided => matches!(c.status, Status::Approved | Status::Rejected),
+            Filter::EverApproved => matches!(c.status, Status::Approved | Status::Refund | Status::Chargeback),
+            Filter::MainEvent => c.event == self.main_event,
+            Filter::FirstOfEvent => m.first_of_event,
+            Filter::OnceOnly => c.once,
+            Filter::RepeatedEvent => m.repeated_event,
+            Filter::InTime => self.in_time(m),
+            Filter::DecisionDue => m.click_time.unwrap_or(c.time) <= self.clock.mature_until(),
+            Filter::HasCtit => m.ctit_s.is_some() && c.facts.short_s.is_some(),
+            Filter::Short => m.ctit_s.zip(c.facts.short_s).is_some_and(|(ctit, short)| ctit < short),
+            Filter::Long => m.ctit_s.is_some_and(|ctit| ctit > LONG_S),
+            Filter::Replay => m.replay,
+            Filter::PaidReplay => m.replay && matches!(c.status, Status::Approved | Status::Pending),
+            Filter::Shared => m.shared,
+            Filter::HasIp => c.ip.is_some(),
+            _ => unreachable!("a filter of clicks"),
+        }
+    }
+
+    fn in_time(&self, m: &MatchedConversion) -> bool {
+        let in_time = |click: i64| click <= self.clock.mature_until() && m.conversion.time - click <= self.clock.maturity;
+        m.class == Class::Matched && m.click_time.is_some_and(in_time)
+    }
+}
+
+impl RowSet for ConversionSet<'_> {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn passes(&mut self, filter: Filter) -> Vec<bool> {
+        self.rows.iter().map(|m| self.passes_row(filter, m)).collect()
+    }
+
+    fn number(&self, number: Number) -> Vec<Option<i64>> {
+        let of = |m: &MatchedConversion| {
+            let c = &m.conversion;
+            match number {
+                Number::Ctit => m.ctit_s,
+                Number::PayoutConfirmed => confirmed(m, c.payout),
+                Number::RevenueConfirmed => confirmed(m, c.revenue),
+                Number::PayoutPending => pending(c.status, c.payout),
+                Number::RevenuePending => pending(c.status, c.revenue),
+                _ => unreachable!("a number of clicks"),
+            }
+        };
+        self.rows.iter().map(of).collect()
+    }
+
+    fn key(&self, key: Key) -> Vec<Option<u64>> {
+        let Key::Ip = key;
+        self.rows.iter().map(|m| m.conversion.ip).collect()
+    }
+}
+
+/// What a conversion adds to confirmed money. Taken back after it had been approved in the same report it
+/// is worth nothing; taken back on a row of its own it takes away what another row added.
+fn confirmed(m: &MatchedConversion, amount: Option<i64>) -> Option<i64> {
+    let amount = amount?;
+    Some(match m.conversion.status {
+        Status::Approved => amount,
+        Status::Refund | Status::Chargeback if m.conversion.was_approved => 0,
+        Status::Refund | Status::Chargeback => -amount.abs(),
+        _ => 0,
+    })
+}
+
+fn pending(status: Status, amount: Option<i64>) -> Option<i64> {
+    amount.filter(|_| matches!(status, Status::Pending | Status::Unknown))
+}
+
+/// Symbols of the columns of a batch, one vector per column; missing columns are all absent.
+pub fn symbols_of(batch: &Batch, columns: &[Col], symbols: &mut Symbols) -> Vec<Vec<Symbol>> {
+    let column = |col: &Col| {
+        let Some(texts) = batch.texts(*col) else { return vec![Symbol::NONE; batch.len()] };
+        let mut last: (Option<&str>, Symbol) = (None, Symbol::NONE);
+        let mut of = |text| {
+            if text != last.0 {
+                last = (text, symbols.of_option(text));
+            }
+            last.1
+        };
+        texts.iter().map(&mut of).collect()
+    };
+    columns.iter().map(column).collect()
+}
+
+/// Where rows belong, from the symbols of all columns and the places of grain and peer columns among them.
+pub fn placement(columns: &[Vec<Symbol>], grain: &[usize], peer: &[usize], day: Vec<i32>) -> Placement {
+    let pick = |places: &[usize]| places.iter().map(|&i| columns[i].clone()).collect();
+    Placement { group: pick(grain), peer: pick(peer), day }
+}

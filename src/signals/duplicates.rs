@@ -1,0 +1,147 @@
+//! The same click, conversion or transaction again, and conversions that have no click.
+
+use super::{Absence, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
+use crate::base::unit::Unit;
+use crate::measures::M;
+
+/// The signals of this table.
+pub const SIGNALS: &[Signal] = &[
+    Signal {
+        name: "orphan_share",
+        unit: Unit::Share,
+        family: Family::Duplicates,
+        side: Side::Conversion,
+        suspicious: Suspicious::High,
+        kind: IntervalKind::Share,
+        min_sample: 20,
+        sample: "conversions that could be told",
+        range: (0.0, 1.0),
+        summary: "conversions without a click although their click must lie in the loaded span",
+        innocent: &["clicks that were filtered before export", "a tracking domain that was down"],
+        measures: &[M::Orphans, M::Told],
+        formula: orphan,
+    },
+    Signal {
+        name: "before_click_share",
+        unit: Unit::Share,
+        family: Family::Duplicates,
+        side: Side::Conversion,
+        suspicious: Suspicious::High,
+        kind: IntervalKind::Share,
+        min_sample: 20,
+        sample: "conversions with a click",
+        range: (0.0, 1.0),
+        summary: "conversions before their click",
+        innocent: &["clocks that differ by seconds", "a click ID that is used again"],
+        measures: &[M::BeforeClick, M::WithClick],
+        formula: |g| g.share(M::BeforeClick, M::WithClick, "conversions with a click"),
+    },
+    Signal {
+        name: "repeated_transaction_share",
+        unit: Unit::Share,
+        family: Family::Duplicates,
+        side: Side::Conversion,
+        suspicious: Suspicious::High,
+        kind: IntervalKind::Share,
+        min_sample: 20,
+        sample: "conversions",
+        range: (0.0, 1.0),
+        summary: "conversions that repeat a transaction and are neither a retry within a day nor an allowed change of status",
+        innocent: &["transaction IDs that are not unique: say so in the mapping"],
+        measures: &[M::Replays, M::Conversions],
+        formula: |g| repeated(g, g.share(M::Replays, M::Conversions, "conversions")),
+    },
+    Signal {
+        name: "replayed_count",
+        unit: Unit::Count,
+        family: Family::Duplicates,
+        side: Side::Conversion,
+        suspicious: Suspicious::High,
+        kind: IntervalKind::Exact,
+        min_sample: 0,
+        sample: "conversions",
+        range: (0.0, f64::MAX),
+        summary: "repeated transactions that are approved or pending, so that they are paid again",
+        innocent: &["transaction IDs that are not unique: say so in the mapping"],
+        measures: &[M::PaidReplays, M::Conversions],
+        formula: |g| repeated(g, g.exact_count(M::PaidReplays, M::Conversions)),
+    },
+    Signal {
+        name: "shared_transaction_count",
+        unit: Unit::Count,
+        family: Family::Duplicates,
+        side: Side::Conversion,
+        suspicious: Suspicious::High,
+        kind: IntervalKind::Exact,
+        min_sample: 0,
+        sample: "conversions",
+        range: (0.0, f64::MAX),
+        summary: "transactions of this group that another source had claimed before",
+        innocent: &["transaction IDs that are not unique: say so in the mapping"],
+        measures: &[M::SharedTransactions, M::Conversions],
+        formula: shared,
+    },
+    Signal {
+        name: "multi_conversion_click_share",
+        unit: Unit::Share,
+        family: Family::Duplicates,
+        side: Side::Conversion,
+        suspicious: Suspicious::High,
+        kind: IntervalKind::Share,
+        min_sample: 20,
+        sample: "clicks with a once-only event",
+        range: (0.0, 1.0),
+        summary: "clicks with several conversions of an event that a person can do only once",
+        innocent: &["an event that is not once-only for this advertiser: say so in the mapping"],
+        measures: &[M::RepeatedClicks, M::OnceClicks],
+        formula: |g| repeated(g, g.share(M::RepeatedClicks, M::OnceClicks, "clicks with a once-only event")),
+    },
+    Signal {
+        name: "reused_click_id_share",
+        unit: Unit::Share,
+        family: Family::Duplicates,
+        side: Side::Click,
+        suspicious: Suspicious::High,
+        kind: IntervalKind::Share,
+        min_sample: 100,
+        sample: "clicks",
+        range: (0.0, 1.0),
+        summary: "clicks whose ID another click uses too, at another time or from another source",
+        innocent: &["a tracker that gives a visitor one ID", "links that were copied with their ID"],
+        measures: &[M::ReusedIds, M::Clicks],
+        formula: |g| g.share(M::ReusedIds, M::Clicks, "clicks"),
+    },
+];
+
+fn orphan(group: &Group) -> Result<Estimate, Absence> {
+    if group.context.drops_orphans {
+        return Err(Absence::Fact("the tracker drops conversions without a click before export"));
+    }
+    if !group.context.clicks_given {
+        return Err(Absence::NoClicks);
+    }
+    if group.context.combined {
+        return Err(Absence::Fact("click and conversion stand in one row"));
+    }
+    let conversions = group.count(M::Conversions)?;
+    match group.count(M::Told)? {
+        0 if conversions > 0 => Err(Absence::SpanTooShort),
+        0 => Err(Absence::Nothing("conversions")),
+        n => Ok(Estimate::share(group.count(M::Orphans)?.min(n), n)),
+    }
+}
+
+/// Repetitions are absent where the tracker takes them out before export.
+fn repeated(group: &Group, estimate: Result<Estimate, Absence>) -> Result<Estimate, Absence> {
+    if group.context.drops_duplicates {
+        return Err(Absence::Fact("the tracker drops repeated conversions before export"));
+    }
+    estimate
+}
+
+fn shared(group: &Group) -> Result<Estimate, Absence> {
+    if !group.context.true_transactions {
+        return Err(Absence::Fact("transaction IDs are unique within one click only"));
+    }
+    repeated(group, group.exact_count(M::SharedTransactions, M::Conversions))
+}

@@ -1,0 +1,76 @@
+//! One group's measures and what holds for the whole input, as formulas read them.
+
+use super::estimate::{Absence, Estimate};
+use crate::ingest::Perspective;
+use crate::measures::{M, Rows, Totals};
+
+/// What holds for every group of an audit.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// Whose money it is; without it no money signal.
+    pub perspective: Option<Perspective>,
+    pub clicks_given: bool,
+    pub conversions_given: bool,
+    /// Rows were aggregated before they came here.
+    pub aggregated: bool,
+    /// Click and conversion stand in one row.
+    pub combined: bool,
+    /// The tracker drops conversions without a click before export.
+    pub drops_orphans: bool,
+    /// The tracker drops repeated conversions before export.
+    pub drops_duplicates: bool,
+    /// Transaction IDs are unique beyond one click.
+    pub true_transactions: bool,
+    /// Median positive amount of a conversion, in micro-units.
+    pub typical_payout: Option<f64>,
+    /// Squared coefficient of variation of these amounts.
+    pub payout_cv2: f64,
+    /// Approved share of all due decisions.
+    pub usual_approval: Option<f64>,
+}
+
+/// One group, ready for formulas.
+pub struct Group<'a> {
+    pub totals: &'a Totals,
+    pub context: &'a Context,
+}
+
+impl Group<'_> {
+    /// A count or sum.
+    pub(super) fn get(&self, measure: M) -> Result<i64, Absence> {
+        self.totals.get(measure).ok_or_else(|| self.why_missing(measure))
+    }
+
+    /// A count.
+    pub(super) fn count(&self, measure: M) -> Result<u64, Absence> {
+        self.get(measure).map(|v| v.max(0) as u64)
+    }
+
+    fn why_missing(&self, measure: M) -> Absence {
+        let declared = measure.decl();
+        match declared.rows {
+            _ if self.context.aggregated => Absence::Aggregated,
+            Rows::Clicks if !self.context.clicks_given => Absence::NoClicks,
+            Rows::Conversions if !self.context.conversions_given => Absence::NoConversions,
+            _ if declared.needs.is_empty() => Absence::Fact("the input cannot tell"),
+            _ => Absence::Columns(declared.needs.to_vec()),
+        }
+    }
+
+    /// A fact with its sample size.
+    pub(super) fn exact_count(&self, measure: M, sample: M) -> Result<Estimate, Absence> {
+        Ok(Estimate::exact(self.get(measure)? as f64, self.count(sample)?))
+    }
+
+    /// `part` of `whole`, with the word for what is missing when there is nothing to divide by.
+    pub(super) fn share(&self, part: M, whole: M, what: &'static str) -> Result<Estimate, Absence> {
+        let (x, n) = (self.count(part)?, self.count(whole)?);
+        if n == 0 { Err(Absence::Nothing(what)) } else { Ok(Estimate::share(x.min(n), n)) }
+    }
+
+    /// Whose money it is.
+    pub(super) fn perspective(&self) -> Result<Perspective, Absence> {
+        let unsaid = Absence::Fact("nobody said whose money it is (--perspective)");
+        self.context.perspective.ok_or(unsaid)
+    }
+}

@@ -1,0 +1,336 @@
+//! What the traffic cost and earned.
+
+use super::{Absence, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
+use crate::base::money::SCALE;
+use crate::base::stats;
+use crate::base::unit::Unit;
+use crate::ingest::Perspective;
+use crate::measures::M;
+
+/// The signals of this table.
+pub const SIGNALS: &[Signal] = &[
+    Signal {
+        name: "cost",
+        unit: Unit::Money,
+        family: Family::Performance,
+        side: Side::Click,
+        suspicious: Suspicious::Neither,
+        kind: IntervalKind::Exact,
+        min_sample: 0,
+        sample: "clicks",
+        range: (0.0, f64::MAX),
+        summary: "what the traffic cost: the clicks for a buyer, the payouts for a network or advertiser",
+        innocent: &[],
+        measures: &[M::Cost],
+        formula: |g| g.money(g.cost(Span::Whole)?, M::Clicks),
+    },
+    Signal {
+        name: "revenue",
+        unit: Unit::Money,
+        family: Family::Performance,
+        side: Side::Conversion,
+        suspicious: Suspicious::Neither,
+        kind: IntervalKind::Exact,
+        min_sample: 0,
+        sample: "conversions",
+        range: (f64::MIN, f64::MAX),
+        summary: "what the approved conversions earned, less what was taken back",
+        innocent: &[],
+        measures: &[M::PayoutConfirmed, M::RevenueConfirmed],
+        formula: |g| g.money(g.revenue(Span::Whole)?, M::Conversions),
+    },
+    Signal {
+        name: "expected_revenue",
+        unit: Unit::Money,
+        family: Family::Performance,
+        side: Side::Conversion,
+        suspicious: Suspicious::Neither,
+        kind: IntervalKind::Exact,
+        min_sample: 0,
+        sample: "conversions",
+        range: (f64::MIN, f64::MAX),
+        summary: "revenue, and pending amounts at the input's usual approval",
+        innocent: &[],
+        measures: &[M::PayoutConfirmed, M::PayoutPending],
+        formula: expected_revenue,
+    },
+    Signal {
+        name: "payout",
+        unit: Unit::Money,
+        family: Family::Performance,
+        side: Side::Conversion,
+        suspicious: Suspicious::Neither,
+        kind: IntervalKind::Exact,
+        min_sample: 0,
+        sample: "conversions",
+        range: (f64::MIN, f64::MAX),
+        summary: "payout of approved conversions, less what was taken back",
+        innocent: &[],
+        measures: &[M::PayoutConfirmed],
+        formula: |g| g.money(g.get(M::PayoutConfirmed)?, M::Conversions),
+    },
+    Signal {
+        name: "profit",
+        unit: Unit::Money,
+        family: Family::Performance,
+        side: Side::Conversion,
+        suspicious: Suspicious::Low,
+        kind: IntervalKind::Exact,
+        min_sample: 0,
+        sample: "conversions",
+        range: (f64::MIN, f64::MAX),
+        summary: "revenue less cost over the whole window, pending amounts not counted",
+        innocent: &["conversions that are still pending", "tests of a new source"],
+        measures: &[M::Cost, M::PayoutConfirmed],
+        formula: profit,
+    },
+    Signal {
+        name: "epc",
+        unit: Unit::Money,
+        family: Family::Performance,
+        side: Side::Conversion,
+        suspicious: Suspicious::Either,
+        kind: IntervalKind::Limits95,
+        min_sample: 100,
+        sample: "mature clicks",
+        range: (f64::MIN, f64::MAX),
+        summary: "revenue per mature click, from conversions within the maturity",
+        innocent: &["a better or worse paid offer"],
+        measures: &[M::MaturePayout, M::MatureClicks, M::EarningConversions],
+        formula: epc,
+    },
+    Signal {
+        name: "cpa",
+        unit: Unit::Money,
+        family: Family::Performance,
+        side: Side::Conversion,
+        suspicious: Suspicious::Neither,
+        kind: IntervalKind::Limits95,
+        min_sample: 1,
+        sample: "converted clicks",
+        range: (0.0, f64::MAX),
+        summary: "cost of mature clicks per converted click",
+        innocent: &[],
+        measures: &[M::MatureCost, M::ConvertedClicks],
+        formula: cpa,
+    },
+    Signal {
+        name: "cr",
+        unit: Unit::Share,
+        family: Family::Performance,
+        side: Side::Conversion,
+        suspicious: Suspicious::Either,
+        kind: IntervalKind::Share,
+        min_sample: 100,
+        sample: "mature clicks",
+        range: (0.0, 1.0),
+        summary: "mature clicks with at least one main event within the maturity",
+        innocent: &["another offer or country", "clicks bought on another hit type"],
+        measures: &[M::ConvertedClicks, M::MatureClicks],
+        formula: |g| g.share(M::ConvertedClicks, M::MatureClicks, "mature clicks"),
+    },
+    Signal {
+        name: "roi",
+        unit: Unit::Ratio,
+        family: Family::Performance,
+        side: Side::Conversion,
+        suspicious: Suspicious::Low,
+        kind: IntervalKind::Limits95,
+        min_sample: 5,
+        sample: "conversions worth money",
+        range: (-1000.0, f64::MAX),
+        summary: "(revenue - cost) / cost of mature clicks, from conversions within the maturity",
+        innocent: &["conversions that are still pending", "tests of a new source"],
+        measures: &[M::MatureCost, M::MaturePayout, M::EarningConversions],
+        formula: roi,
+    },
+    Signal {
+        name: "spend_in_payouts",
+        unit: Unit::Ratio,
+        family: Family::Performance,
+        side: Side::Conversion,
+        suspicious: Suspicious::Neither,
+        kind: IntervalKind::Exact,
+        min_sample: 0,
+        sample: "mature clicks",
+        range: (0.0, f64::MAX),
+        summary: "cost of mature clicks in units of the input's typical payout: how many conversions would pay for them",
+        innocent: &[],
+        measures: &[M::MatureCost, M::MatureClicks],
+        formula: spend_in_payouts,
+    },
+    Signal {
+        name: "break_even_p",
+        unit: Unit::Share,
+        family: Family::Performance,
+        side: Side::Conversion,
+        suspicious: Suspicious::Low,
+        kind: IntervalKind::Exact,
+        min_sample: 100,
+        sample: "mature clicks",
+        range: (0.0, 1.0),
+        summary: "probability of so few conversions if the source just paid for itself (Poisson)",
+        innocent: &["an offer that pays much more than is typical here", "conversions later than the maturity"],
+        measures: &[M::MatureCost, M::EarningConversions, M::MatureClicks],
+        formula: break_even,
+    },
+    Signal {
+        name: "lander_click_share",
+        unit: Unit::Share,
+        family: Family::Performance,
+        side: Side::Click,
+        suspicious: Suspicious::Low,
+        kind: IntervalKind::Share,
+        min_sample: 100,
+        sample: "clicks",
+        range: (0.0, 1.0),
+        summary: "clicks that went through the landing page",
+        innocent: &["campaigns without a landing page"],
+        measures: &[M::LanderClicks, M::Clicks],
+        formula: |g| g.share(M::LanderClicks, M::Clicks, "clicks"),
+    },
+];
+
+/// Over which clicks money is added up.
+#[derive(Clone, Copy)]
+enum Span {
+    Whole,
+    Mature,
+}
+
+impl Group<'_> {
+    /// Micro-units as a fact; resting on an allocated cost where cost is in it is marked by the caller.
+    fn money(&self, micro: i64, sample: M) -> Result<Estimate, Absence> {
+        let n = self.count(sample).or_else(|_| self.count(M::Clicks)).unwrap_or(0);
+        let of_clicks = sample == M::Clicks && self.context.perspective == Some(Perspective::Buyer);
+        Ok(Estimate::exact(micro as f64 / SCALE as f64, n).allocated(of_clicks && self.totals.cost_allocated))
+    }
+
+    fn click_cost(&self, span: Span) -> Result<i64, Absence> {
+        let cost = self.get(if matches!(span, Span::Whole) { M::Cost } else { M::MatureCost })?;
+        if self.get(M::CostedClicks)? == 0 { Err(Absence::Nothing("clicks with a cost")) } else { Ok(cost) }
+    }
+
+    fn confirmed_payout(&self, span: Span) -> Result<i64, Absence> {
+        self.get(if matches!(span, Span::Whole) { M::PayoutConfirmed } else { M::MaturePayout })
+    }
+
+    fn confirmed_revenue(&self, span: Span) -> Result<i64, Absence> {
+        self.get(if matches!(span, Span::Whole) { M::RevenueConfirmed } else { M::MatureRevenue })
+    }
+
+    /// Cost from the audit's perspective, micro-units.
+    fn cost(&self, span: Span) -> Result<i64, Absence> {
+        match self.perspective()? {
+            Perspective::Buyer => self.click_cost(span),
+            Perspective::Network => Ok(self.confirmed_payout(span)? + self.click_cost(span).unwrap_or(0)),
+            Perspective::Advertiser => self.confirmed_payout(span),
+        }
+    }
+
+    /// Revenue from the audit's perspective, micro-units. A buyer's is the payout; exports that call it
+    /// revenue are read as such.
+    fn revenue(&self, span: Span) -> Result<i64, Absence> {
+        match self.perspective()? {
+            Perspective::Buyer => self.confirmed_payout(span).or_else(|_| self.confirmed_revenue(span)),
+            Perspective::Network | Perspective::Advertiser => self.confirmed_revenue(span),
+        }
+    }
+
+    /// Factor by which revenue may be larger or smaller: the number of conversions is Poisson, their amounts
+    /// vary as they do over the whole input (delta method on the logarithm).
+    fn revenue_factor(&self, conversions: u64) -> f64 {
+        (stats::z(0.95) * ((1.0 + self.context.payout_cv2) / conversions.max(1) as f64).sqrt()).exp()
+    }
+
+    /// 95 % limits of mature revenue in units. Without a conversion the upper limit is that of a Poisson
+    /// zero, -ln 0.025 = 3.69 typical payouts.
+    fn revenue_limits(&self, revenue: f64, conversions: u64) -> Result<(f64, f64), Absence> {
+        if conversions == 0 {
+            let typical = self.context.typical_payout.ok_or(Absence::Nothing("conversions worth money"))?;
+            return Ok((0f64.min(revenue), revenue.max(-(0.025f64).ln() * typical / SCALE as f64)));
+        }
+        let factor = self.revenue_factor(conversions);
+        let (a, b) = (revenue / factor, revenue * factor);
+        Ok((a.min(b), a.max(b)))
+    }
+}
+
+fn units(micro: i64) -> f64 {
+    micro as f64 / SCALE as f64
+}
+
+fn expected_revenue(group: &Group) -> Result<Estimate, Absence> {
+    let buyer = group.perspective()? == Perspective::Buyer;
+    let confirmed = group.revenue(Span::Whole)?;
+    let of_payout = buyer && group.get(M::PayoutPending).is_ok();
+    let pending = group.get(if of_payout { M::PayoutPending } else { M::RevenuePending })?;
+    let usual = match (pending, group.context.usual_approval) {
+        (0, _) => 1.0,
+        (_, usual) => usual.ok_or(Absence::Fact("no conversion is decided yet, so pending ones cannot be valued"))?,
+    };
+    Ok(Estimate::exact(units(confirmed) + units(pending) * usual, group.count(M::Conversions)?))
+}
+
+fn profit(group: &Group) -> Result<Estimate, Absence> {
+    let profit = group.revenue(Span::Whole)?.saturating_sub(group.cost(Span::Whole)?);
+    Ok(Estimate::exact(units(profit), group.count(M::Conversions)?).allocated(group.totals.cost_allocated))
+}
+
+fn epc(group: &Group) -> Result<Estimate, Absence> {
+    let (clicks, conversions) = (group.count(M::MatureClicks)?, group.count(M::EarningConversions)?);
+    if clicks == 0 {
+        return Err(Absence::Nothing("mature clicks"));
+    }
+    let revenue = units(group.revenue(Span::Mature)?);
+    let (low, high) = group.revenue_limits(revenue, conversions)?;
+    let per_click = |v: f64| v / clicks as f64;
+    Ok(Estimate::limits(per_click(revenue), per_click(low), per_click(high), clicks))
+}
+
+fn cpa(group: &Group) -> Result<Estimate, Absence> {
+    let converted = group.count(M::ConvertedClicks)?;
+    if converted == 0 {
+        return Err(Absence::Nothing("converted clicks"));
+    }
+    let value = units(group.cost(Span::Mature)?) / converted as f64;
+    let factor = (stats::z(0.95) / (converted as f64).sqrt()).exp();
+    let (a, b) = (value / factor, value * factor);
+    Ok(Estimate::limits(value, a.min(b), a.max(b), converted).allocated(group.totals.cost_allocated))
+}
+
+fn roi(group: &Group) -> Result<Estimate, Absence> {
+    let (cost, conversions) = (units(group.cost(Span::Mature)?), group.count(M::EarningConversions)?);
+    if cost <= 0.0 {
+        return Err(Absence::Nothing("cost of mature clicks"));
+    }
+    let revenue = units(group.revenue(Span::Mature)?);
+    let (low, high) = group.revenue_limits(revenue, conversions)?;
+    let over_cost = |revenue: f64| ((revenue - cost) / cost).max(-1000.0);
+    let estimate = Estimate::limits(over_cost(revenue), over_cost(low), over_cost(high), conversions);
+    Ok(estimate.allocated(group.totals.cost_allocated))
+}
+
+/// How many conversions would pay for the mature clicks. Only a buyer pays for clicks.
+fn conversions_to_break_even(group: &Group) -> Result<f64, Absence> {
+    if group.perspective()? != Perspective::Buyer {
+        return Err(Absence::Fact("only a buyer pays for clicks"));
+    }
+    let typical = group.context.typical_payout.ok_or(Absence::Nothing("conversions worth money"))?;
+    Ok(group.click_cost(Span::Mature)? as f64 / typical)
+}
+
+fn spend_in_payouts(group: &Group) -> Result<Estimate, Absence> {
+    let value = conversions_to_break_even(group)?.max(0.0);
+    Ok(Estimate::exact(value, group.count(M::MatureClicks)?).allocated(group.totals.cost_allocated))
+}
+
+fn break_even(group: &Group) -> Result<Estimate, Absence> {
+    let expected = conversions_to_break_even(group)?;
+    let p = stats::poisson_at_most(group.count(M::EarningConversions)?, expected);
+    let n = group.count(M::MatureClicks)?;
+    if n == 0 {
+        return Err(Absence::Nothing("mature clicks"));
+    }
+    Ok(Estimate::exact(p, n).allocated(group.totals.cost_allocated))
+}
