@@ -5,7 +5,7 @@ use crate::base::error::{Error, Result};
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{DAY, SECOND, Zone};
 use crate::clean::{self, Cleaned};
-use crate::ingest::{self, FileLedger, Field, Inputs, Intake, Mapping, Shape};
+use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Shape};
 use crate::matching::{self, Matched, gates};
 use crate::measures::{self, Clock, PEER_COLUMNS};
 use crate::report::Report;
@@ -64,12 +64,19 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     let gates = gates::gates(&gate_input(settings, &intake, &matched));
 
     let clock = clock(settings, &intake);
-    let options = measures::Options { grains: &grains, columns: &columns, fields: &fields, clock, main_event };
+    let options =
+        measures::Options { grains: &grains, columns: &columns, fields: &fields, clock, main_event };
     let measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
     let context = context::of(&intake, &matched, clock);
     let groups = judging::judged(&measures, &context, rules, settings);
 
-    let facts = coverage::Facts { intake: &intake, matched: &matched, measures: &measures, seen: &seen, gates: &gates };
+    let facts = coverage::Facts {
+        intake: &intake,
+        matched: &matched,
+        measures: &measures,
+        seen: &seen,
+        gates: &gates,
+    };
     let main_event = symbols.text(main_event).unwrap_or("none").to_owned();
     let run = coverage::run(&facts, settings, rules, clock, main_event);
     let coverage = coverage::coverage(&facts, &groups, &settings.grain);
@@ -82,7 +89,8 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
 fn refuse_nothing(intake: &Intake) -> Result<()> {
     let main = || intake.files.iter().filter(|f| f.shape != Shape::Costs);
     let read: u64 = main().map(|f| f.rows).sum();
-    let clicks_empty = intake.has(Shape::Clicks) && main().filter(|f| f.shape == Shape::Clicks).all(|f| f.rows == 0);
+    let clicks_empty =
+        intake.has(Shape::Clicks) && main().filter(|f| f.shape == Shape::Clicks).all(|f| f.rows == 0);
     if read == 0 || clicks_empty {
         let side = if clicks_empty { "the click export has" } else { "the input has" };
         return Err(Error::input(format!("{side} no rows, only a header"))
@@ -90,14 +98,20 @@ fn refuse_nothing(intake: &Intake) -> Result<()> {
     }
     let used = read - main().map(|f| f.rejects.total()).sum::<u64>().min(read);
     if used == 0 {
-        let reasons: BTreeSet<&str> = main().flat_map(|f| f.rejects.counts.keys()).map(|r| r.summary()).collect();
+        let reasons: BTreeSet<&str> =
+            main().flat_map(|f| f.rejects.counts.keys()).map(|r| r.summary()).collect();
         let first = main().flat_map(|f| f.rejects.kept.first().map(|r| (f, r))).next();
         let example = first.map_or(String::new(), |(file, reject)| {
             format!("; first: {} line {}: {}", file.path.display(), reject.line, reject.found.term(80))
         });
         let reasons: Vec<&str> = reasons.into_iter().collect();
-        return Err(Error::input(format!("there is no usable row: all {read} were rejected ({}){example}", reasons.join("; ")))
-            .help("check separator, time format and decimal mark in the mapping; --rejects FILE lists every row"));
+        return Err(Error::input(format!(
+            "there is no usable row: all {read} were rejected ({}){example}",
+            reasons.join("; ")
+        ))
+        .help(
+            "check separator, time format and decimal mark in the mapping; --rejects FILE lists every row",
+        ));
     }
     Ok(())
 }
@@ -166,7 +180,8 @@ fn gate_input<'a>(settings: &Settings, intake: &'a Intake, matched: &'a Matched)
 
 fn clock(settings: &Settings, intake: &Intake) -> Clock {
     let days = intake.span(Col::Day).map(|s| s.1 + DAY);
-    let rows = [Col::ClickTime, Col::ConversionTime].iter().filter_map(|c| intake.span(*c)).map(|s| s.1).max();
+    let rows =
+        [Col::ClickTime, Col::ConversionTime].iter().filter_map(|c| intake.span(*c)).map(|s| s.1).max();
     let newest = rows.max(days).unwrap_or(0);
     Clock {
         zone: settings.zone,

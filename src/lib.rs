@@ -2,16 +2,16 @@
 //!
 //! The stages, in the order the data takes; each imports only what stands above it.
 
+pub mod audit;
 pub mod base;
-pub mod ingest;
 pub mod clean;
+pub mod cli;
+pub mod ingest;
 pub mod matching;
 pub mod measures;
-pub mod signals;
-pub mod rules;
-pub mod verdicts;
-pub mod report;
-pub mod audit;
-pub mod simulate;
 pub mod reference;
-pub mod cli;
+pub mod report;
+pub mod rules;
+pub mod signals;
+pub mod simulate;
+pub mod verdicts;

@@ -11,7 +11,8 @@ use crate::signals::Context;
 pub fn of(intake: &Intake, matched: &Matched, clock: Clock) -> Context {
     let mapping = &intake.mapping;
     let amounts = amounts(&matched.conversions);
-    let true_scope = matches!(mapping.transaction_scope, Some(TransactionScope::Network | TransactionScope::Global));
+    let true_scope =
+        matches!(mapping.transaction_scope, Some(TransactionScope::Network | TransactionScope::Global));
     Context {
         perspective: mapping.perspective,
         clicks_given: intake.has(Shape::Clicks) || intake.combined,

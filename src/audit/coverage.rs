@@ -167,7 +167,10 @@ fn notes(facts: &Facts) -> Vec<String> {
         }
     };
     note(facts.measures.other_hits, "{} click rows are of another hit type and not counted as clicks");
-    note(facts.matched.batched, "{} conversions came in batch uploads of many sources at one second: they have no CTIT");
+    note(
+        facts.matched.batched,
+        "{} conversions came in batch uploads of many sources at one second: they have no CTIT",
+    );
     let headers = facts.intake.files.iter().map(|f| f.repeated_headers).sum();
     note(headers, "{} lines repeat the header and are not rows");
     if let Some(left) = facts.measures.unallocated_cost.filter(|c| *c != 0) {
@@ -176,10 +179,13 @@ fn notes(facts: &Facts) -> Vec<String> {
     }
     for (word, count) in facts.seen.unknown_statuses.iter().take(10) {
         let word = Text::new(word.as_str()).term(40);
-        notes.push(format!("status `{word}` ({count} rows) is in no vocabulary: name it in the mapping under `statuses`"));
+        notes.push(format!(
+            "status `{word}` ({count} rows) is in no vocabulary: name it in the mapping under `statuses`"
+        ));
     }
     for file in facts.intake.files.iter().filter(|f| f.duplicate_of.is_some()) {
-        notes.push(format!("{} has the same bytes as another input and is counted once", file.path.display()));
+        notes
+            .push(format!("{} has the same bytes as another input and is counted once", file.path.display()));
     }
     notes
 }

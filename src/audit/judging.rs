@@ -12,7 +12,12 @@ use crate::signals::{self, Context, Row};
 use crate::verdicts::{self, Judged, ListKind, Subject};
 
 /// Judges every group of the audited grain, and those of the rules' own grains on which one of them fired.
-pub fn judged<'r>(measures: &Measures, context: &Context, rules: &'r RuleSet, settings: &Settings) -> Vec<Judged<'r>> {
+pub fn judged<'r>(
+    measures: &Measures,
+    context: &Context,
+    rules: &'r RuleSet,
+    settings: &Settings,
+) -> Vec<Judged<'r>> {
     let mut groups = Vec::new();
     for of_grain in &measures.grains {
         let audited = of_grain.grain == settings.grain;
@@ -34,7 +39,8 @@ pub fn judged<'r>(measures: &Measures, context: &Context, rules: &'r RuleSet, se
 
 fn subject<'r>(grain: &Grain, group: &measures::Group, context: &Context, rules: &[&'r Rule]) -> Subject<'r> {
     let row = Row::compute(&signals::Group { totals: &group.totals, context });
-    let outcomes: Vec<Outcome<'r>> = rules.iter().map(|rule| evaluate(rule, &|s| row.reading(s).clone())).collect();
+    let outcomes: Vec<Outcome<'r>> =
+        rules.iter().map(|rule| evaluate(rule, &|s| row.reading(s).clone())).collect();
     let sum = |parts: &[M]| {
         let known: Vec<i64> = parts.iter().filter_map(|m| group.totals.get(*m)).collect();
         (!known.is_empty()).then(|| Micro(known.iter().sum()))

@@ -28,7 +28,8 @@ impl Symbols {
     pub fn of(&mut self, text: &str) -> Symbol {
         let Symbols { hasher, numbers, texts } = self;
         let hash = hasher.hash_one(text);
-        let entry = numbers.entry(hash, |&i| &*texts[i as usize] == text, |&i| hasher.hash_one(&*texts[i as usize]));
+        let entry =
+            numbers.entry(hash, |&i| &*texts[i as usize] == text, |&i| hasher.hash_one(&*texts[i as usize]));
         let number = *entry
             .or_insert_with(|| {
                 texts.push(text.into());

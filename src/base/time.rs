@@ -260,7 +260,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_time() {
-        for text in ["", "yesterday", "2026-13-02 00:00:00", "2026-02-29", "2026-03-02 24:00:00", "2026-03-02 10"] {
+        for text in
+            ["", "yesterday", "2026-13-02 00:00:00", "2026-02-29", "2026-03-02 24:00:00", "2026-03-02 10"]
+        {
             check("iso", "UTC", text, Err(TimeFault::Unreadable));
         }
         check("iso", "UTC", "1999-12-31 23:59:59", Err(TimeFault::OutOfRange));
@@ -279,7 +281,8 @@ mod tests {
 
     #[test]
     fn days_are_cut_in_the_zone() {
-        let micros = TimeReader { format: TimeFormat::Iso, zone: Zone::UTC }.read(b"2026-03-02 23:30:00").unwrap();
+        let micros =
+            TimeReader { format: TimeFormat::Iso, zone: Zone::UTC }.read(b"2026-03-02 23:30:00").unwrap();
         assert_eq!(show_day(Zone::UTC.day_and_hour(micros).0), "2026-03-02");
         let berlin: Zone = "Europe/Berlin".parse().unwrap();
         assert_eq!(berlin.day_and_hour(micros).1, 0);

@@ -132,10 +132,12 @@ pub fn click_content<'a>(batch: &'a Batch, fields: &[Field]) -> Contents<'a> {
 
 impl<'a> Contents<'a> {
     fn new(batch: &'a Batch, fields: &[Field]) -> Contents<'a> {
-        let values = || fields.iter().filter_map(|f| match f {
-            Field::Value(col) => Some(*col),
-            _ => None,
-        });
+        let values = || {
+            fields.iter().filter_map(|f| match f {
+                Field::Value(col) => Some(*col),
+                _ => None,
+            })
+        };
         Contents {
             texts: values().filter_map(|c| batch.texts(c)).collect(),
             integers: values().filter_map(|c| batch.integers(c)).collect(),

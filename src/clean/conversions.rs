@@ -68,7 +68,8 @@ pub struct Read {
 /// The intake cannot be read.
 pub fn read(intake: &Intake, carried: &[Col], symbols: &mut Symbols) -> Result<Read> {
     let table = if intake.combined { &intake.clicks } else { &intake.conversions };
-    let fields: Vec<Field> = COLUMNS.iter().map(|c| Field::Value(c.id)).chain([Field::Key(Col::Ip)]).collect();
+    let fields: Vec<Field> =
+        COLUMNS.iter().map(|c| Field::Value(c.id)).chain([Field::Key(Col::Ip)]).collect();
     let mut read = Read { rows: Vec::new(), unknown_statuses: BTreeMap::new() };
     table.scan(&fields, None, &mut |batch| {
         let columns = Columns::of(batch, carried);
@@ -128,7 +129,11 @@ impl<'a> Columns<'a> {
             payout: self.integer(Col::Payout, row),
             revenue: self.integer(Col::Revenue, row),
             ip: self.ips.and_then(|k| k.get(row)),
-            carried: self.carried.iter().map(|c| words.symbols.of_option(c.and_then(|c| c.get(row)))).collect(),
+            carried: self
+                .carried
+                .iter()
+                .map(|c| words.symbols.of_option(c.and_then(|c| c.get(row))))
+                .collect(),
             was_approved: false,
             as_of,
             content: self.content(row),
@@ -199,9 +204,7 @@ impl Words<'_> {
 
 /// Keeps the latest row of each conversion ID; rows without one are all kept.
 pub fn latest(mut rows: Vec<Conversion>, duplicates: &mut BTreeMap<&'static str, u64>) -> Vec<Conversion> {
-    rows.sort_unstable_by(|a, b| {
-        (&a.conversion_id, a.recency()).cmp(&(&b.conversion_id, b.recency()))
-    });
+    rows.sort_unstable_by(|a, b| (&a.conversion_id, a.recency()).cmp(&(&b.conversion_id, b.recency())));
     let mut kept: Vec<Conversion> = Vec::with_capacity(rows.len());
     for row in rows {
         match kept.last_mut() {

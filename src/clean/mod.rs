@@ -34,7 +34,12 @@ pub struct Cleaned {
 ///
 /// # Errors
 /// The intake cannot be read.
-pub fn clean(intake: &Intake, carried: &[Col], click_fields: &[Field], symbols: &mut Symbols) -> Result<Cleaned> {
+pub fn clean(
+    intake: &Intake,
+    carried: &[Col],
+    click_fields: &[Field],
+    symbols: &mut Symbols,
+) -> Result<Cleaned> {
     let clicks = clicks::duplicates(&intake.clicks, click_fields)?;
     let read = conversions::read(intake, carried, symbols)?;
     let conversion_rows = read.rows.len() as u64;

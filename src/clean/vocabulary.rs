@@ -17,16 +17,41 @@ pub enum Status {
 
 /// Every status, its canonical word, and the words exports use for it (lower case).
 pub const STATUSES: &[(Status, &str, &[&str])] = &[
-    (Status::Pending, "pending", &["hold", "on_hold", "on hold", "new", "waiting", "processing", "open", "lead"]),
+    (
+        Status::Pending,
+        "pending",
+        &["hold", "on_hold", "on hold", "new", "waiting", "processing", "open", "lead"],
+    ),
     (
         Status::Approved,
         "approved",
-        &["approve", "confirmed", "accepted", "valid", "paid", "sale", "success", "complete", "completed", "locked"],
+        &[
+            "approve",
+            "confirmed",
+            "accepted",
+            "valid",
+            "paid",
+            "sale",
+            "success",
+            "complete",
+            "completed",
+            "locked",
+        ],
     ),
     (
         Status::Rejected,
         "rejected",
-        &["reject", "declined", "trash", "invalid", "cancelled", "canceled", "fraud", "not_allowed", "disapproved"],
+        &[
+            "reject",
+            "declined",
+            "trash",
+            "invalid",
+            "cancelled",
+            "canceled",
+            "fraud",
+            "not_allowed",
+            "disapproved",
+        ],
     ),
     (Status::Refund, "refund", &["refunded", "returned"]),
     (Status::Chargeback, "chargeback", &["charge_back", "chargedback", "reversed"]),
@@ -75,9 +100,19 @@ pub const LONG_S: i64 = 24 * 3_600;
 /// Known events. Short limits: 10 s install (AppsFlyer, Branch), 15 s lead (Everflow), 30 s purchase.
 pub const EVENTS: &[EventFacts] = &[
     EventFacts { name: "install", aliases: &["installs"], once: true, short_s: Some(10) },
-    EventFacts { name: "registration", aliases: &["reg", "signup", "sign_up", "register"], once: true, short_s: Some(15) },
+    EventFacts {
+        name: "registration",
+        aliases: &["reg", "signup", "sign_up", "register"],
+        once: true,
+        short_s: Some(15),
+    },
     EventFacts { name: "lead", aliases: &["leads"], once: true, short_s: Some(15) },
-    EventFacts { name: "first_deposit", aliases: &["ftd", "first_time_deposit"], once: true, short_s: Some(30) },
+    EventFacts {
+        name: "first_deposit",
+        aliases: &["ftd", "first_time_deposit"],
+        once: true,
+        short_s: Some(30),
+    },
     EventFacts { name: "sale", aliases: &["purchase", "order"], once: false, short_s: Some(30) },
     EventFacts { name: "conversion", aliases: &[], once: false, short_s: Some(10) },
     EventFacts { name: "deposit", aliases: &["dep", "second_deposit", "rdep"], once: false, short_s: None },
@@ -98,9 +133,16 @@ pub fn event(word: &str) -> (String, EventFacts) {
 
 /// A macro of a tracker that was never replaced: `{clickid}`, `${SUBID}`, `[CID]`, `%7Bsub%7D`.
 pub fn is_unexpanded_macro(text: &str) -> bool {
-    let wrapped = |open: &str, close: &str| text.len() > open.len() + close.len() && text.starts_with(open) && text.ends_with(close);
-    wrapped("{", "}") || wrapped("${", "}") || wrapped("[", "]") || wrapped("%7B", "%7D") || wrapped("%7b", "%7d")
-        || wrapped("<", ">") || wrapped("#", "#")
+    let wrapped = |open: &str, close: &str| {
+        text.len() > open.len() + close.len() && text.starts_with(open) && text.ends_with(close)
+    };
+    wrapped("{", "}")
+        || wrapped("${", "}")
+        || wrapped("[", "]")
+        || wrapped("%7B", "%7D")
+        || wrapped("%7b", "%7d")
+        || wrapped("<", ">")
+        || wrapped("#", "#")
 }
 
 #[cfg(test)]
@@ -109,7 +151,8 @@ mod tests {
 
     #[test]
     fn words_are_read_once_and_belong_to_one_status() {
-        let mut words: Vec<&str> = STATUSES.iter().flat_map(|(_, name, words)| words.iter().chain([name])).copied().collect();
+        let mut words: Vec<&str> =
+            STATUSES.iter().flat_map(|(_, name, words)| words.iter().chain([name])).copied().collect();
         let count = words.len();
         words.sort_unstable();
         words.dedup();
@@ -122,7 +165,8 @@ mod tests {
     fn events_have_one_name() {
         assert_eq!(event("FTD").0, "first_deposit");
         assert_eq!(event("Level 5").0, "level 5");
-        let mut names: Vec<&str> = EVENTS.iter().flat_map(|e| e.aliases.iter().chain([&e.name])).copied().collect();
+        let mut names: Vec<&str> =
+            EVENTS.iter().flat_map(|e| e.aliases.iter().chain([&e.name])).copied().collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();

@@ -28,7 +28,8 @@ pub enum Command {
 }
 
 fn exit_codes() -> String {
-    let lines: Vec<String> = EXITS.iter().map(|(exit, what)| format!("  {:>2}  {what}", *exit as u8)).collect();
+    let lines: Vec<String> =
+        EXITS.iter().map(|(exit, what)| format!("  {:>2}  {what}", *exit as u8)).collect();
     format!("Exit codes:\n{}", lines.join("\n"))
 }
 

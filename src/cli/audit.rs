@@ -100,7 +100,9 @@ fn inputs(args: &AuditArgs) -> Result<Inputs> {
     let rows = has(Shape::Clicks) || has(Shape::Conversions);
     let kinds = [rows, has(Shape::Combined), has(Shape::Report)];
     match kinds.iter().filter(|k| **k).count() {
-        0 => Err(Error::usage("no input is named").help("name the files: clickaudit audit CLICKS CONVERSIONS")),
+        0 => {
+            Err(Error::usage("no input is named").help("name the files: clickaudit audit CLICKS CONVERSIONS"))
+        }
         1 => Ok(Inputs { files }),
         _ => Err(Error::usage("clicks and conversions, --combined and --report cannot be mixed")
             .help("audit one kind at a time")),
@@ -135,7 +137,8 @@ fn mapping(args: &AuditArgs, project: Project) -> Result<Mapping> {
     let mut mapping = Mapping::build(args.preset.as_deref(), file)?;
     if let Some(who) = &args.perspective {
         let found = Perspective::ALL.into_iter().find(|p| p.word() == who);
-        let unknown = || Error::usage(format!("`{who}` is no perspective")).help("use buyer, network or advertiser");
+        let unknown =
+            || Error::usage(format!("`{who}` is no perspective")).help("use buyer, network or advertiser");
         mapping.perspective = Some(found.ok_or_else(unknown)?);
     }
     mapping.currency = args.currency.as_ref().map(|c| c.to_uppercase()).or(mapping.currency);
@@ -231,4 +234,3 @@ fn reason(args: &AuditArgs, report: &Report, written: &Written) -> (Exit, String
         _ => (Exit::Completed, String::new()),
     }
 }
-

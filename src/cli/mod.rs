@@ -18,7 +18,9 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|info| {
         complain(&format!("internal error: {info}"));
-        complain("this is a fault of clickaudit itself; nothing was written. Please report it with the command you ran");
+        complain(
+            "this is a fault of clickaudit itself; nothing was written. Please report it with the command you ran",
+        );
     }));
     let cli = Cli::parse();
     let outcome = std::panic::catch_unwind(|| match cli.command {
@@ -63,7 +65,9 @@ fn complain(line: &str) {
 fn print(bytes: &[u8]) -> crate::base::error::Result<()> {
     let mut stdout = anstream::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Error::output("cannot write to stdout").because(e)),
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::output("cannot write to stdout").because(e))
+        }
         _ => Ok(()),
     }
 }

@@ -73,7 +73,14 @@ fn listed(paths: &RulePaths) -> Result<Exit> {
         Err(exit) => return Ok(exit),
     };
     let line = |r: &crate::rules::Rule| {
-        format!("{:<5}  {:<7}  {:<11}  {:<40}  {}\n", r.action.word(), r.class.word(), r.family.word(), r.id, r.title)
+        format!(
+            "{:<5}  {:<7}  {:<11}  {:<40}  {}\n",
+            r.action.word(),
+            r.class.word(),
+            r.family.word(),
+            r.id,
+            r.title
+        )
     };
     print(set.rules.iter().map(line).collect::<String>().as_bytes())?;
     Ok(Exit::Completed)

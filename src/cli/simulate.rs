@@ -13,10 +13,14 @@ use std::path::Path;
 /// # Errors
 /// The folder cannot be written.
 pub fn run(args: SimulateArgs) -> Result<Exit> {
-    let traffic =
-        if args.sample { Traffic::sample() } else { Traffic::bench(args.clicks, args.conversions, args.seed) };
+    let traffic = if args.sample {
+        Traffic::sample()
+    } else {
+        Traffic::bench(args.clicks, args.conversions, args.seed)
+    };
     std::fs::create_dir_all(&args.folder).map_err(|e| Error::writing(&args.folder, e))?;
-    let mut files = ["clicks.csv", "conversions.csv", "planted.csv"].into_iter().map(|n| create(&args.folder, n));
+    let mut files =
+        ["clicks.csv", "conversions.csv", "planted.csv"].into_iter().map(|n| create(&args.folder, n));
     let mut next = || files.next().expect("there are three");
     let (mut clicks, mut conversions, mut planted) = (next()?, next()?, next()?);
     let written = traffic.write(&mut clicks, &mut conversions, &mut planted);

@@ -60,10 +60,19 @@ impl Layout {
     ///
     /// # Errors
     /// None today; a mapping that contradicts itself would be one.
-    pub fn new(shape: Shape, mapping: &Mapping, places: BTreeMap<Col, usize>, width: usize) -> Result<Layout> {
+    pub fn new(
+        shape: Shape,
+        mapping: &Mapping,
+        places: BTreeMap<Col, usize>,
+        width: usize,
+    ) -> Result<Layout> {
         let side = mapping.side(shape).clone();
-        let constants: BTreeMap<Col, String> =
-            side.constants.iter().filter(|(c, _)| !places.contains_key(c)).map(|(c, v)| (*c, v.clone())).collect();
+        let constants: BTreeMap<Col, String> = side
+            .constants
+            .iter()
+            .filter(|(c, _)| !places.contains_key(c))
+            .map(|(c, v)| (*c, v.clone()))
+            .collect();
         let row_key = matches!(shape, Shape::Clicks | Shape::Combined) && !places.contains_key(&Col::ClickId);
         Ok(Layout {
             shape,
@@ -221,7 +230,11 @@ impl<'a> RowBuilder<'a> {
         let rows = self.rows;
         let mut columns: Vec<Column> = self.cells.into_iter().flat_map(Cell::finish).collect();
         for (col, text) in self.layout.constants.iter().filter(|(c, _)| **c != Col::Currency) {
-            columns.push(Column::new_scalar(PlSmallStr::from_static(col.name()), Scalar::from(PlSmallStr::from(text.as_str())), rows));
+            columns.push(Column::new_scalar(
+                PlSmallStr::from_static(col.name()),
+                Scalar::from(PlSmallStr::from(text.as_str())),
+                rows,
+            ));
         }
         if self.layout.row_key {
             columns.push(Series::new(Field::Row.name(), self.row_keys).into());

@@ -6,8 +6,8 @@
 use crate::base::column::{Col, Kind};
 use crate::base::error::{Error, Result};
 use crate::base::money::SCALE;
-use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::base::near::nearest;
+use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::base::unit::Unit;
 use crate::base::yaml;
 use serde::Deserialize;
@@ -308,7 +308,9 @@ fn side_of(file: &MappingFile, shape: Shape) -> &SideFile {
 fn side_mapping(shape: Shape, base: &MappingFile, user: &MappingFile) -> Result<SideMapping> {
     let (b, u) = (side_of(base, shape), side_of(user, shape));
     let mut columns = BTreeMap::new();
-    for (names, by_user) in [(&base.columns, false), (&b.columns, false), (&user.columns, true), (&u.columns, true)] {
+    for (names, by_user) in
+        [(&base.columns, false), (&b.columns, false), (&user.columns, true), (&u.columns, true)]
+    {
         for (canonical, headers) in names {
             columns.insert(column(canonical)?, (headers.list(), by_user));
         }
@@ -329,7 +331,8 @@ fn side_mapping(shape: Shape, base: &MappingFile, user: &MappingFile) -> Result<
             zone: zone.as_deref().unwrap_or("UTC").parse::<Zone>().map_err(Error::usage)?,
         },
         delimiter: mark("delimiter", pick([&u.delimiter, &user.delimiter, &b.delimiter, &base.delimiter]))?,
-        decimal: mark("decimal", pick([&u.decimal, &user.decimal, &b.decimal, &base.decimal]))?.unwrap_or(b'.'),
+        decimal: mark("decimal", pick([&u.decimal, &user.decimal, &b.decimal, &base.decimal]))?
+            .unwrap_or(b'.'),
         thousands: mark("thousands", pick([&u.thousands, &user.thousands, &b.thousands, &base.thousands]))?,
         multiline: u.multiline.or(b.multiline).unwrap_or(false),
         nulls: nulls.map_or_else(default_nulls, |n| n.into_iter().collect()),
@@ -353,22 +356,23 @@ fn mark(what: &str, text: Option<String>) -> Result<Option<u8>> {
 fn column(name: &str) -> Result<Col> {
     Col::of(name).ok_or_else(|| {
         let near = nearest(name, crate::base::column::COLUMNS.iter().map(|c| c.name));
-        let hint = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) };
+        let hint =
+            if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) };
         Error::usage(format!("`{name}` is no canonical column{hint}"))
     })
 }
 
 /// `conversions.sub1 = clicks.click_id`: the header that holds the click's ID on each side.
 fn apply_join(mapping: &mut Mapping, join: &str) -> Result<()> {
-    let bad = || {
-        Error::usage(format!("`{join}` is no join; expected `conversions.HEADER = clicks.HEADER`"))
-    };
+    let bad = || Error::usage(format!("`{join}` is no join; expected `conversions.HEADER = clicks.HEADER`"));
     let (left, right) = join.split_once('=').ok_or_else(bad)?;
     for end in [left.trim(), right.trim()] {
         let (side, header) = end.split_once('.').ok_or_else(bad)?;
-        let shape = [Shape::Clicks, Shape::Conversions].into_iter().find(|s| s.word() == side).ok_or_else(bad)?;
+        let shape =
+            [Shape::Clicks, Shape::Conversions].into_iter().find(|s| s.word() == side).ok_or_else(bad)?;
         let side = mapping.sides.get_mut(&shape).expect("every shape has a side");
-        let headers = Col::of(header).filter(|c| c.kind() == Kind::Key).and_then(|c| side.columns.get(&c).cloned());
+        let headers =
+            Col::of(header).filter(|c| c.kind() == Kind::Key).and_then(|c| side.columns.get(&c).cloned());
         let headers = headers.unwrap_or_else(|| (vec![header.to_owned()], true));
         side.columns.insert(Col::ClickId, headers);
     }
@@ -434,7 +438,8 @@ fn missing(path: &Path, wanted: &str, headers: &[String]) -> Error {
 }
 
 fn missing_column(shape: Shape, path: &Path, col: Col, side: &SideMapping, headers: &[String]) -> Error {
-    let expected = side.columns.get(&col).map_or_else(|| col.name().to_owned(), |(names, _)| names.join(", "));
+    let expected =
+        side.columns.get(&col).map_or_else(|| col.name().to_owned(), |(names, _)| names.join(", "));
     let near = nearest(col.name(), headers.iter().map(String::as_str));
     let guess = if near.is_empty() { String::new() } else { format!(" (nearest: {})", list(&near)) };
     Error::input(format!(
@@ -445,7 +450,10 @@ fn missing_column(shape: Shape, path: &Path, col: Col, side: &SideMapping, heade
         col.decl().summary,
         list(headers)
     ))
-    .help(format!("name it in a mapping file: `{}: {{columns: {{{col}: YOUR_HEADER}}}}` with --map FILE", shape.word()))
+    .help(format!(
+        "name it in a mapping file: `{}: {{columns: {{{col}: YOUR_HEADER}}}}` with --map FILE",
+        shape.word()
+    ))
 }
 
 fn list<S: AsRef<str>>(names: &[S]) -> String {

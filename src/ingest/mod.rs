@@ -120,10 +120,12 @@ fn expand(patterns: &[String]) -> Result<BTreeSet<PathBuf>> {
             paths.insert(literal.to_owned());
             continue;
         }
-        let matches = glob::glob(pattern).map_err(|e| Error::usage(format!("`{pattern}` is no file pattern")).because(e))?;
+        let matches = glob::glob(pattern)
+            .map_err(|e| Error::usage(format!("`{pattern}` is no file pattern")).because(e))?;
         let found: Vec<PathBuf> = matches.filter_map(std::result::Result::ok).collect();
         if found.is_empty() {
-            return Err(Error::input(format!("no file fits the pattern {pattern}")).help("check the folder and the name"));
+            return Err(Error::input(format!("no file fits the pattern {pattern}"))
+                .help("check the folder and the name"));
         }
         paths.extend(found);
     }
@@ -139,7 +141,8 @@ fn one_currency(intake: &Intake) -> Result<Option<String>> {
         [] => Ok(None),
         [one] => Ok(Some((*one).clone())),
         several => {
-            let codes: Vec<String> = several.iter().take(10).map(|c| crate::base::text::Text::new(c.as_str()).term(8)).collect();
+            let codes: Vec<String> =
+                several.iter().take(10).map(|c| crate::base::text::Text::new(c.as_str()).term(8)).collect();
             Err(Error::input(format!("the amounts are in several currencies: {}", codes.join(", ")))
                 .help("say which one to report in with --currency, and give `rates:` in the mapping"))
         }
@@ -188,10 +191,11 @@ impl Intake {
         let target = self._folder.path().join(format!("{file:04}-{}.parquet", shape.word()));
         let mut writer = IntakeWriter::new(target.clone());
         let mut ledger = FileLedger::new(path, shape);
-        let (summary, layout) = text::read(path, packing, shape, &self.mapping, threads, &mut |frame: &DataFrame| {
-            ledger.see(frame);
-            writer.write(frame)
-        })?;
+        let (summary, layout) =
+            text::read(path, packing, shape, &self.mapping, threads, &mut |frame: &DataFrame| {
+                ledger.see(frame);
+                writer.write(frame)
+            })?;
         ledger.rows = summary.rows;
         ledger.rejects = summary.rejects;
         ledger.currencies = summary.currencies;
@@ -231,7 +235,12 @@ impl FileLedger {
 
     /// The ledger of a second file with the same bytes.
     fn again(&self, path: &Path, same: usize) -> FileLedger {
-        FileLedger { rows: self.rows, duplicate_of: Some(same), digest: self.digest.clone(), ..FileLedger::new(path, self.shape) }
+        FileLedger {
+            rows: self.rows,
+            duplicate_of: Some(same),
+            digest: self.digest.clone(),
+            ..FileLedger::new(path, self.shape)
+        }
     }
 
     /// Widens the spans by the times of a frame.

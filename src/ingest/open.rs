@@ -29,7 +29,8 @@ pub enum Packing {
 /// # Errors
 /// A path that is missing, a directory, empty or unreadable.
 pub fn packing(path: &Path) -> Result<Packing> {
-    let meta = std::fs::metadata(path).map_err(|e| Error::reading(path, e).help("check the path and its rights"))?;
+    let meta =
+        std::fs::metadata(path).map_err(|e| Error::reading(path, e).help("check the path and its rights"))?;
     if meta.is_dir() {
         return Err(Error::input(format!("{} is a directory; expected a file", path.display()))
             .help("name the files, or give a pattern in quotes such as 'exports/clicks-*.csv.gz'"));
@@ -38,8 +39,10 @@ pub fn packing(path: &Path) -> Result<Packing> {
     let mut file = File::open(path).map_err(|e| Error::reading(path, e))?;
     let length = fill(&mut file, &mut head).map_err(|e| Error::reading(path, e))?;
     Ok(match head[..length] {
-        [] => return Err(Error::input(format!("{} is empty; expected a header line", path.display()))
-            .help("an export that failed often leaves an empty file: export it again")),
+        [] => {
+            return Err(Error::input(format!("{} is empty; expected a header line", path.display()))
+                .help("an export that failed often leaves an empty file: export it again"));
+        }
         [0x1f, 0x8b, ..] => Packing::Gzip,
         [0x28, 0xb5, 0x2f, 0xfd] => Packing::Zstd,
         [b'P', b'A', b'R', b'1'] => Packing::Parquet,
@@ -69,12 +72,14 @@ pub fn text(path: &Path, packing: Packing) -> Result<Box<dyn Read + Send>> {
     let file = File::open(path).map_err(|e| Error::reading(path, e))?;
     let size = file.metadata().map_err(|e| Error::reading(path, e))?.len();
     let buffered = BufReader::with_capacity(1 << 20, file);
-    let capped = |inner: Box<dyn Read + Send>| Box::new(Capped { inner, read: 0, packed: size, path: path.into() });
+    let capped =
+        |inner: Box<dyn Read + Send>| Box::new(Capped { inner, read: 0, packed: size, path: path.into() });
     Ok(match packing {
         Packing::Plain | Packing::Parquet => Box::new(buffered),
         Packing::Gzip => capped(Box::new(flate2::bufread::MultiGzDecoder::new(buffered))),
         Packing::Zstd => {
-            let decoder = zstd::stream::read::Decoder::with_buffer(buffered).map_err(|e| Error::reading(path, e))?;
+            let decoder =
+                zstd::stream::read::Decoder::with_buffer(buffered).map_err(|e| Error::reading(path, e))?;
             capped(Box::new(decoder))
         }
     })

@@ -55,7 +55,9 @@ impl IntakeWriter {
     }
 
     fn failed(&self, cause: PolarsError) -> Error {
-        Error::output(format!("cannot write {}", self.path.display())).because(cause).help("is the disk full?")
+        Error::output(format!("cannot write {}", self.path.display()))
+            .because(cause)
+            .help("is the disk full?")
     }
 }
 
@@ -89,15 +91,21 @@ fn refuse_type(path: &Path, col: Col, name: &str, dtype: &DataType, layout: &Lay
     let fits = match col.kind() {
         Kind::Text | Kind::Key => dtype.is_string() || dtype.is_integer() || dtype.is_bool(),
         Kind::Time => dtype.is_temporal() || dtype.is_string() || (dtype.is_integer() && epoch),
-        Kind::Money | Kind::Count => dtype.is_numeric() || dtype.is_string() || dtype.is_decimal() || dtype.is_null(),
+        Kind::Money | Kind::Count => {
+            dtype.is_numeric() || dtype.is_string() || dtype.is_decimal() || dtype.is_null()
+        }
         Kind::Flag => dtype.is_bool() || dtype.is_integer() || dtype.is_string(),
     };
     if fits {
         return Ok(());
     }
     let name = crate::base::text::Text::new(name).term(60);
-    Err(Error::input(format!("{}: the column `{name}` is {dtype}; {col} needs {}", path.display(), wanted(col.kind())))
-        .help("write the file with another type, or declare the time format in a mapping"))
+    Err(Error::input(format!(
+        "{}: the column `{name}` is {dtype}; {col} needs {}",
+        path.display(),
+        wanted(col.kind())
+    ))
+    .help("write the file with another type, or declare the time format in a mapping"))
 }
 
 fn wanted(kind: Kind) -> &'static str {
@@ -125,7 +133,9 @@ pub fn validate(path: &Path, layout: &Layout, seen: &mut dyn FnMut(&DataFrame)) 
         }
         if let Some(texts) = text_of(&raw, layout, Col::Currency) {
             let codes = texts.unique().map_err(|e| failed(path, e))?;
-            summary.currencies.extend(codes.iter().flatten().filter(|c| !c.is_empty()).map(str::to_uppercase));
+            summary
+                .currencies
+                .extend(codes.iter().flatten().filter(|c| !c.is_empty()).map(str::to_uppercase));
         }
         summary.rows += raw.height() as u64;
         seen(&frame);
@@ -141,7 +151,10 @@ pub fn validate(path: &Path, layout: &Layout, seen: &mut dyn FnMut(&DataFrame)) 
 pub fn needed(plan: &mut LazyFrame, layout: &Layout, fields: &[Field]) -> Result<BTreeSet<PlSmallStr>> {
     let schema = plan.collect_schema().map_err(|e| Error::input("cannot read the schema").because(e))?;
     let wanted = |col: &Col| {
-        checked(*col) || fields.contains(&Field::Value(*col)) || fields.contains(&Field::Key(*col)) || fields.contains(&Field::Row)
+        checked(*col)
+            || fields.contains(&Field::Value(*col))
+            || fields.contains(&Field::Key(*col))
+            || fields.contains(&Field::Row)
     };
     let places = layout.places.iter().filter(|(c, _)| wanted(c));
     Ok(places.filter_map(|(_, &at)| schema.get_at_index(at)).map(|(name, _)| name.clone()).collect())
@@ -203,7 +216,10 @@ fn text_of(raw: &DataFrame, layout: &Layout, col: Col) -> Option<StringChunked> 
 
 fn rates(raw: &DataFrame, layout: &Layout) -> Vec<std::result::Result<Option<i64>, Reason>> {
     let Some(texts) = text_of(raw, layout, Col::Currency) else { return Vec::new() };
-    texts.iter().map(|t| t.filter(|t| !t.trim().is_empty()).map_or(Ok(None), |t| layout.rate(t.trim()))).collect()
+    texts
+        .iter()
+        .map(|t| t.filter(|t| !t.trim().is_empty()).map_or(Ok(None), |t| layout.rate(t.trim())))
+        .collect()
 }
 
 fn exchange(typed: &mut [(Col, Vec<Option<i64>>)], rates: &[std::result::Result<Option<i64>, Reason>]) {
@@ -218,7 +234,8 @@ fn exchange(typed: &mut [(Col, Vec<Option<i64>>)], rates: &[std::result::Result<
 
 /// One integer column; rows that do not fit are added to `faults`.
 fn integers(raw: &DataFrame, layout: &Layout, col: Col, faults: &mut Vec<Fault>) -> Result<Vec<Option<i64>>> {
-    let source = series(raw, layout, col).ok_or_else(|| Error::input(format!("internal: {col} was not read")))?;
+    let source =
+        series(raw, layout, col).ok_or_else(|| Error::input(format!("internal: {col} was not read")))?;
     let required = layout.time_column() == Some(col);
     let mut row = 0;
     let mut push = |parsed: value::Parsed, found: &dyn Fn() -> String| {
@@ -234,13 +251,19 @@ fn integers(raw: &DataFrame, layout: &Layout, col: Col, faults: &mut Vec<Fault>)
     let none = String::new;
     if dtype.is_string() {
         let texts = source.str().map_err(internal)?;
-        let read = |t: Option<&str>| t.map_or(Ok(None), |t| value::integer(col.kind(), t.as_bytes(), &layout.side));
+        let read =
+            |t: Option<&str>| t.map_or(Ok(None), |t| value::integer(col.kind(), t.as_bytes(), &layout.side));
         return Ok(texts.iter().map(|t| push(read(t), &|| t.unwrap_or_default().to_owned())).collect());
     }
     if dtype.is_float() || dtype.is_decimal() {
         let floats = source.cast(&DataType::Float64).map_err(internal)?;
         let read = |v: Option<f64>| v.map_or(Ok(None), |v| of_float(col.kind(), v).map(Some));
-        return Ok(floats.f64().map_err(internal)?.iter().map(|v| push(read(v), &|| v.map_or_else(none, |v| v.to_string()))).collect());
+        return Ok(floats
+            .f64()
+            .map_err(internal)?
+            .iter()
+            .map(|v| push(read(v), &|| v.map_or_else(none, |v| v.to_string())))
+            .collect());
     }
     let whole = whole_numbers(source)?;
     let read = |v: Option<i64>| v.map_or(Ok(None), |v| of_whole(col.kind(), v, dtype, layout).map(Some));
@@ -267,7 +290,9 @@ fn of_float(kind: Kind, value: f64) -> std::result::Result<i64, Reason> {
 
 fn of_whole(kind: Kind, value: i64, dtype: &DataType, layout: &Layout) -> std::result::Result<i64, Reason> {
     match kind {
-        Kind::Money => value.checked_mul(SCALE).map_or(Err(Reason::AmountTooLarge), |_| value::money_of_float(value as f64)),
+        Kind::Money => value
+            .checked_mul(SCALE)
+            .map_or(Err(Reason::AmountTooLarge), |_| value::money_of_float(value as f64)),
         Kind::Flag if !(0..=1).contains(&value) => Err(Reason::BadFlag),
         Kind::Time => {
             let micros = match (dtype, &layout.side.time.format) {
@@ -283,7 +308,12 @@ fn of_whole(kind: Kind, value: i64, dtype: &DataType, layout: &Layout) -> std::r
     }
 }
 
-fn assemble(raw: &DataFrame, layout: &Layout, fields: &[Field], typed: Vec<(Col, Vec<Option<i64>>)>) -> Result<DataFrame> {
+fn assemble(
+    raw: &DataFrame,
+    layout: &Layout,
+    fields: &[Field],
+    typed: Vec<(Col, Vec<Option<i64>>)>,
+) -> Result<DataFrame> {
     let mut columns: Vec<Column> = Vec::new();
     for (col, values) in typed {
         if fields.contains(&Field::Value(col)) {
@@ -295,7 +325,9 @@ fn assemble(raw: &DataFrame, layout: &Layout, fields: &[Field], typed: Vec<(Col,
             Field::Value(col) | Field::Key(col) if matches!(col.kind(), Kind::Text | Kind::Key) => {
                 columns.extend(text_column(raw, layout, field, col));
             }
-            Field::Row if layout.row_key => columns.push(Series::new(field.name(), row_keys(raw, layout)).into()),
+            Field::Row if layout.row_key => {
+                columns.push(Series::new(field.name(), row_keys(raw, layout)).into())
+            }
             _ => {}
         }
     }
@@ -304,13 +336,21 @@ fn assemble(raw: &DataFrame, layout: &Layout, fields: &[Field], typed: Vec<(Col,
 
 fn text_column(raw: &DataFrame, layout: &Layout, field: Field, col: Col) -> Option<Column> {
     if let Some(text) = layout.constants.get(&col).filter(|_| field == Field::Value(col)) {
-        return Some(Column::new_scalar(field.name(), Scalar::from(PlSmallStr::from(text.as_str())), raw.height()));
+        return Some(Column::new_scalar(
+            field.name(),
+            Scalar::from(PlSmallStr::from(text.as_str())),
+            raw.height(),
+        ));
     }
     let texts = text_of(raw, layout, col)?;
-    let present = |t: Option<&'_ str>| t.filter(|t| !value::is_null(t.as_bytes(), &layout.side)).map(str::to_owned);
+    let present =
+        |t: Option<&'_ str>| t.filter(|t| !value::is_null(t.as_bytes(), &layout.side)).map(str::to_owned);
     Some(match field {
         Field::Key(_) => {
-            let keys: UInt64Chunked = texts.iter().map(|t| t.filter(|t| !value::is_null(t.as_bytes(), &layout.side)).map(|t| key(t.as_bytes()))).collect();
+            let keys: UInt64Chunked = texts
+                .iter()
+                .map(|t| t.filter(|t| !value::is_null(t.as_bytes(), &layout.side)).map(|t| key(t.as_bytes())))
+                .collect();
             keys.with_name(field.name()).into_column()
         }
         _ => {

@@ -130,7 +130,9 @@ impl Part {
     fn has(&self, field: Field) -> bool {
         match field {
             Field::Value(Col::Currency) => false,
-            Field::Value(col) => self.layout.places.contains_key(&col) || self.layout.constants.contains_key(&col),
+            Field::Value(col) => {
+                self.layout.places.contains_key(&col) || self.layout.constants.contains_key(&col)
+            }
             Field::Key(col) => col.kind() == Kind::Key && self.layout.places.contains_key(&col),
             Field::Row => self.layout.row_key,
         }
@@ -178,7 +180,9 @@ pub fn open(path: &Path) -> Result<LazyFrame> {
 
 /// An error of the engine, with the path.
 pub fn failed(path: &Path, cause: PolarsError) -> Error {
-    Error::input(format!("cannot read {}", path.display())).because(cause).help("export or copy the file again")
+    Error::input(format!("cannot read {}", path.display()))
+        .because(cause)
+        .help("export or copy the file again")
 }
 
 /// Runs a plan with the streaming engine and hands its batches, in order, to `each` on this thread.
@@ -197,7 +201,9 @@ pub fn stream(plan: LazyFrame, path: &Path, each: &mut dyn FnMut(DataFrame) -> R
             }
         }
         drop(batches);
-        let ran = engine.join().map_err(|_| Error::input(format!("internal: reading {} panicked", path.display())))?;
+        let ran = engine
+            .join()
+            .map_err(|_| Error::input(format!("internal: reading {} panicked", path.display())))?;
         outcome.and(ran.map_err(|e| failed(path, e)))
     })
 }

@@ -244,7 +244,8 @@ impl Source {
         let mut record = csv::ByteRecord::new();
         let read = csv_reader(&raw, delimiter).read_byte_record(&mut record);
         read.map_err(|e| self.damaged(std::io::Error::other(e)))?;
-        let names: Vec<String> = record.iter().map(|n| String::from_utf8_lossy(n).trim().to_owned()).collect();
+        let names: Vec<String> =
+            record.iter().map(|n| String::from_utf8_lossy(n).trim().to_owned()).collect();
         if names.len() < 2 {
             return Err(Error::input(format!(
                 "{}: the header has one column only, `{}`; expected columns separated by comma, semicolon, tab or |",
@@ -312,10 +313,13 @@ impl Source {
 fn likely_delimiter(header: &[u8]) -> u8 {
     let count = |mark: u8| {
         let mut inside = false;
-        header.iter().filter(|&&b| {
-            inside ^= b == b'"';
-            b == mark && !inside
-        }).count()
+        header
+            .iter()
+            .filter(|&&b| {
+                inside ^= b == b'"';
+                b == mark && !inside
+            })
+            .count()
     };
     let best = [b',', b';', b'\t', b'|'].into_iter().rev().max_by_key(|&mark| count(mark));
     best.unwrap_or(b',')
@@ -350,7 +354,14 @@ impl Parser<'_> {
 
     /// Reads records from byte `at` until the end or until a line must be rejected and the reader set
     /// behind it; returns where to go on.
-    fn run(&self, bytes: &[u8], at: usize, line: u64, rows: &mut RowBuilder, summary: &mut TextSummary) -> (usize, u64) {
+    fn run(
+        &self,
+        bytes: &[u8],
+        at: usize,
+        line: u64,
+        rows: &mut RowBuilder,
+        summary: &mut TextSummary,
+    ) -> (usize, u64) {
         let mut reader = csv_reader(&bytes[at..], self.header.delimiter);
         let mut record = csv::ByteRecord::new();
         let (mut from, mut line) = (at, line);
@@ -373,7 +384,13 @@ impl Parser<'_> {
     /// Rejects a record that spans lines and says how many bytes of it to pass over. A field that closes
     /// properly was meant to span them, and its lines are no rows: all are rejected, since who writes a user
     /// agent with line ends could forge rows. A quote that never closes costs its own line only.
-    fn refuse_lines(&self, record: &csv::ByteRecord, text: &[u8], line: u64, summary: &mut TextSummary) -> usize {
+    fn refuse_lines(
+        &self,
+        record: &csv::ByteRecord,
+        text: &[u8],
+        line: u64,
+        summary: &mut TextSummary,
+    ) -> usize {
         let closed = record.len() == self.layout.width && !ends_inside_quotes(record, text);
         let first = memchr::memchr(b'\n', text).map_or(text.len(), |end| end + 1);
         let length = if closed { text.len() } else { first };
@@ -384,7 +401,14 @@ impl Parser<'_> {
         length
     }
 
-    fn record(&self, record: &csv::ByteRecord, raw: &[u8], line: u64, rows: &mut RowBuilder, summary: &mut TextSummary) {
+    fn record(
+        &self,
+        record: &csv::ByteRecord,
+        raw: &[u8],
+        line: u64,
+        rows: &mut RowBuilder,
+        summary: &mut TextSummary,
+    ) {
         if raw == self.header.raw {
             summary.repeated_headers += 1;
             return;

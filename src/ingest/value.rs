@@ -69,7 +69,9 @@ fn decimal(text: &[u8], side: &SideMapping) -> Result<i64, Reason> {
     let micro = whole_part(whole, side.thousands)?
         .checked_mul(SCALE)
         .and_then(|w| w.checked_add(fraction_part(fraction)?))
-        .ok_or_else(|| if fraction.iter().all(u8::is_ascii_digit) { Reason::AmountTooLarge } else { Reason::BadNumber })?;
+        .ok_or_else(|| {
+            if fraction.iter().all(u8::is_ascii_digit) { Reason::AmountTooLarge } else { Reason::BadNumber }
+        })?;
     Ok(if negative { -micro } else { micro })
 }
 
@@ -82,7 +84,10 @@ fn whole_part(digits: &[u8], thousands: Option<u8>) -> Result<i64, Reason> {
         if !byte.is_ascii_digit() {
             return Err(Reason::BadNumber);
         }
-        number = number.checked_mul(10).and_then(|n| n.checked_add(i64::from(byte - b'0'))).ok_or(Reason::AmountTooLarge)?;
+        number = number
+            .checked_mul(10)
+            .and_then(|n| n.checked_add(i64::from(byte - b'0')))
+            .ok_or(Reason::AmountTooLarge)?;
     }
     Ok(number)
 }
@@ -130,13 +135,20 @@ mod tests {
     use crate::ingest::mapping::{Mapping, Shape};
 
     fn check(kind: Kind, text: &str, expected: Parsed) {
-        let side = Mapping::build(None, None).expect("the generic preset is valid").side(Shape::Clicks).clone();
+        let side =
+            Mapping::build(None, None).expect("the generic preset is valid").side(Shape::Clicks).clone();
         assert_eq!(integer(kind, text.as_bytes(), &side), expected, "{text}");
     }
 
     #[test]
     fn money_is_read_strictly() {
-        for (text, micro) in [("1.5", 1_500_000), ("-0.000001", -1), (" 12 ", 12_000_000), (".5", 500_000), ("0.1234565", 123_457)] {
+        for (text, micro) in [
+            ("1.5", 1_500_000),
+            ("-0.000001", -1),
+            (" 12 ", 12_000_000),
+            (".5", 500_000),
+            ("0.1234565", 123_457),
+        ] {
             check(Kind::Money, text, Ok(Some(micro)));
         }
         check(Kind::Money, "", Ok(None));

@@ -38,8 +38,14 @@ impl Clicks {
 ///
 /// # Errors
 /// The clicks cannot be read.
-pub fn load(intake: &Intake, conversions: &[Conversion], columns: &[Col], symbols: &mut Symbols) -> Result<Clicks> {
-    let wanted: HashSet<u64> = conversions.iter().filter_map(|c| c.click_id.as_ref()).map(|id| id.key).collect();
+pub fn load(
+    intake: &Intake,
+    conversions: &[Conversion],
+    columns: &[Col],
+    symbols: &mut Symbols,
+) -> Result<Clicks> {
+    let wanted: HashSet<u64> =
+        conversions.iter().filter_map(|c| c.click_id.as_ref()).map(|id| id.key).collect();
     let mut fields = vec![Field::Value(Col::ClickId), Field::Value(Col::ClickTime)];
     fields.extend(columns.iter().filter(|c| **c != Col::ClickId).map(|c| Field::Value(*c)));
     let mut rows: Vec<(u64, Click)> = Vec::new();
@@ -61,7 +67,8 @@ pub fn load(intake: &Intake, conversions: &[Conversion], columns: &[Col], symbol
 /// Sorts by key, ID, time and content, so that no order of files shows.
 fn indexed(mut rows: Vec<(u64, Click)>, symbols: &Symbols) -> Clicks {
     rows.sort_by(|(k, a), (l, b)| {
-        let texts = |c: &Click| c.columns.iter().map(|s| symbols.text(*s).map(str::to_owned)).collect::<Vec<_>>();
+        let texts =
+            |c: &Click| c.columns.iter().map(|s| symbols.text(*s).map(str::to_owned)).collect::<Vec<_>>();
         (k, &a.id, a.time).cmp(&(l, &b.id, b.time)).then_with(|| texts(a).cmp(&texts(b)))
     });
     let mut by_key: HashMap<u64, (u32, u32)> = HashMap::new();

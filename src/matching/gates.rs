@@ -50,7 +50,8 @@ fn name(file: &FileLedger) -> String {
 fn too_many_rejects(input: &Input) -> Option<String> {
     let rejected: u64 = input.intake.files.iter().map(|f| f.rejects.total()).sum();
     let read: u64 = input.intake.files.iter().map(|f| f.rows).sum();
-    let commonest = input.intake.files.iter().flat_map(|f| &f.rejects.counts).max_by_key(|(_, count)| **count);
+    let commonest =
+        input.intake.files.iter().flat_map(|f| &f.rejects.counts).max_by_key(|(_, count)| **count);
     (rejected > 100 && rejected * 1_000 > read).then(|| {
         let reason = commonest.map_or("", |(reason, _)| reason.slug());
         format!(
@@ -130,7 +131,8 @@ fn join(input: &Input) -> Option<String> {
 }
 
 fn before_click(input: &Input) -> Option<String> {
-    let (before, after) = (of_class(input.matched, Class::BeforeClick), of_class(input.matched, Class::Matched));
+    let (before, after) =
+        (of_class(input.matched, Class::BeforeClick), of_class(input.matched, Class::Matched));
     (before + after >= ENOUGH && before > after).then(|| {
         format!(
             "{before} of {} conversions come before their click: the two files are in different time zones; \
@@ -163,10 +165,18 @@ fn time_zone(input: &Input) -> Option<String> {
 
 fn stale(input: &Input) -> Option<String> {
     let as_of = input.said_as_of?;
-    let newest = [Col::ClickTime, Col::ConversionTime].iter().filter_map(|c| input.intake.span(*c)).map(|s| s.1).max()?;
+    let newest = [Col::ClickTime, Col::ConversionTime]
+        .iter()
+        .filter_map(|c| input.intake.span(*c))
+        .map(|s| s.1)
+        .max()?;
     (as_of - newest > input.max_age).then(|| {
         let hours = input.max_age / HOUR;
-        format!("the newest row is of {}, more than {hours} h before {}: is the export of today?", show(newest), show(as_of))
+        format!(
+            "the newest row is of {}, more than {hours} h before {}: is the export of today?",
+            show(newest),
+            show(as_of)
+        )
     })
 }
 

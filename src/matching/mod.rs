@@ -89,11 +89,22 @@ pub struct Options<'a> {
 ///
 /// # Errors
 /// The clicks cannot be read.
-pub fn matching(intake: &Intake, cleaned: Cleaned, options: &Options, symbols: &mut Symbols) -> Result<Matched> {
+pub fn matching(
+    intake: &Intake,
+    cleaned: Cleaned,
+    options: &Options,
+    symbols: &mut Symbols,
+) -> Result<Matched> {
     let by_id = intake.has(Shape::Clicks) && intake.clicks.columns().contains(&Col::ClickId);
-    let clicks = if by_id { clicks::load(intake, &cleaned.conversions, options.columns, symbols)? } else { Clicks::default() };
-    let finder = Finder { by_id, clicks: &clicks, options, window: window(intake), combined: intake.combined };
-    let mut matched: Vec<MatchedConversion> = cleaned.conversions.into_iter().map(|c| finder.find(c)).collect();
+    let clicks = if by_id {
+        clicks::load(intake, &cleaned.conversions, options.columns, symbols)?
+    } else {
+        Clicks::default()
+    };
+    let finder =
+        Finder { by_id, clicks: &clicks, options, window: window(intake), combined: intake.combined };
+    let mut matched: Vec<MatchedConversion> =
+        cleaned.conversions.into_iter().map(|c| finder.find(c)).collect();
     let mut duplicates = cleaned.duplicates;
     let sources = source_columns(options.columns);
     let source_conflicts = finder.conflicts(&matched, &sources);

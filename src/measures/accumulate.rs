@@ -151,7 +151,9 @@ impl Accumulator {
         let mut sparse: Vec<(u32, M, i64, u64)> = self
             .values
             .iter()
-            .map(|((group_day, m, value), count)| (self.group_days.members[*group_day as usize].0, *m, *value, *count))
+            .map(|((group_day, m, value), count)| {
+                (self.group_days.members[*group_day as usize].0, *m, *value, *count)
+            })
             .collect();
         sparse.sort_unstable();
         let mut merged: HashMap<(u32, M), Vec<(i64, u64)>> = HashMap::new();

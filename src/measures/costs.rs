@@ -15,7 +15,10 @@ use std::collections::BTreeMap;
 /// The columns by which the cost files give their costs.
 pub fn key_columns(intake: &Intake) -> Vec<Col> {
     let columns = intake.costs.columns();
-    columns.into_iter().filter(|c| c.kind() == Kind::Text && c.decl().side == Side::Both && *c != Col::Currency).collect()
+    columns
+        .into_iter()
+        .filter(|c| c.kind() == Kind::Text && c.decl().side == Side::Both && *c != Col::Currency)
+        .collect()
 }
 
 /// Cost in micro-units by key and day.
@@ -33,7 +36,8 @@ impl Pass<'_> {
         let key = key_columns(intake);
         let costs = self.read_costs(intake, &key)?;
         let clicks = intake.clicks.columns();
-        let places: Vec<usize> = key.iter().filter_map(|c| self.peer_columns.iter().position(|p| p == c)).collect();
+        let places: Vec<usize> =
+            key.iter().filter_map(|c| self.peer_columns.iter().position(|p| p == c)).collect();
         self.available.extend([M::Cost, M::MatureCost, M::CostedClicks]);
         let mut left = 0;
         for grain in &mut self.grains {
@@ -53,7 +57,9 @@ impl Pass<'_> {
             let amounts = batch.integers(Col::Cost).unwrap_or_default();
             let texts: Vec<_> = key.iter().map(|c| batch.texts(*c)).collect();
             for (row, (day, amount)) in days.iter().zip(amounts.iter()).enumerate() {
-                let text = |t: &Option<&polars::prelude::StringChunked>| t.and_then(|t| t.get(row)).map(str::to_owned);
+                let text = |t: &Option<&polars::prelude::StringChunked>| {
+                    t.and_then(|t| t.get(row)).map(str::to_owned)
+                };
                 let at = (texts.iter().map(text).collect(), self.day(day.unwrap_or_default()));
                 *costs.entry(at).or_default() += amount.unwrap_or_default();
             }
@@ -67,7 +73,8 @@ impl Pass<'_> {
 fn deal(clicks: &mut Accumulator, costs: &Costs, places: &[usize], symbols: &Symbols) -> i64 {
     let text = |s: &Symbol| symbols.text(*s).map(str::to_owned);
     let slot = |m: M, clicks: &Accumulator| clicks.slots().iter().position(|s| *s == m);
-    let (count, mature, old) = (slot(M::Clicks, clicks), slot(M::MatureClicks, clicks), slot(M::Cost, clicks));
+    let (count, mature, old) =
+        (slot(M::Clicks, clicks), slot(M::MatureClicks, clicks), slot(M::Cost, clicks));
     let (Some(count), Some(mature), Some(old)) = (count, mature, old) else { return costs.values().sum() };
     let mut cells: BTreeMap<(Vec<Option<String>>, i32), Vec<(Vec<Option<String>>, usize)>> = BTreeMap::new();
     for at in 0..clicks.cell_count() {

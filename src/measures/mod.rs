@@ -217,7 +217,8 @@ impl<'a> Pass<'a> {
         let contributions = ConversionSet { rows, clock, main_event }.contributions();
         let columns: Vec<Vec<Symbol>> =
             (0..self.options.columns.len()).map(|i| rows.iter().map(|m| m.columns[i]).collect()).collect();
-        let days: Vec<i32> = rows.iter().map(|m| self.day(m.click_time.unwrap_or(m.conversion.time))).collect();
+        let days: Vec<i32> =
+            rows.iter().map(|m| self.day(m.click_time.unwrap_or(m.conversion.time))).collect();
         for grain in &mut self.grains {
             let at: Placement = rows::placement(&columns, &grain.places, &self.peer_places, days.clone());
             grain.conversions.add(&at, &contributions);
@@ -235,7 +236,8 @@ impl<'a> Pass<'a> {
 
 impl GrainPass {
     fn finish(mut self, available: &BTreeSet<M>, symbols: &Symbols) -> GrainMeasures {
-        let zero: Vec<Option<i64>> = MEASURES.iter().map(|m| available.contains(&m.id).then_some(0)).collect();
+        let zero: Vec<Option<i64>> =
+            MEASURES.iter().map(|m| available.contains(&m.id).then_some(0)).collect();
         let empty = Totals { counts: zero, values: BTreeMap::new(), cost_allocated: self.cost_allocated };
         let mut groups: HashMap<Vec<Symbol>, Totals> = HashMap::new();
         for side in [&mut self.clicks, &mut self.conversions] {
@@ -259,7 +261,8 @@ impl GrainPass {
             }
         }
         let text = |s: &Symbol| symbols.text(*s).map(str::to_owned);
-        let group = |(key, totals): (Vec<Symbol>, Totals)| Group { key: key.iter().map(text).collect(), totals };
+        let group =
+            |(key, totals): (Vec<Symbol>, Totals)| Group { key: key.iter().map(text).collect(), totals };
         let mut groups: Vec<Group> = groups.into_iter().map(group).collect();
         groups.sort_by(|a, b| a.key.cmp(&b.key));
         GrainMeasures { grain: self.grain, groups }

@@ -32,7 +32,9 @@ impl Pass<'_> {
             self.available.extend(mature);
         }
         let mut fields: Vec<Field> = self.options.columns.iter().map(|c| Field::Value(*c)).collect();
-        fields.extend([Col::Day, Col::Clicks, Col::Conversions, Col::Cost, Col::Payout, Col::Revenue].map(Field::Value));
+        fields.extend(
+            [Col::Day, Col::Clicks, Col::Conversions, Col::Cost, Col::Payout, Col::Revenue].map(Field::Value),
+        );
         intake.report.scan(&fields, None, &mut |batch| {
             self.report_batch(batch, symbols);
             Ok(())
@@ -44,13 +46,15 @@ impl Pass<'_> {
         let time = |row: usize| times.as_ref().and_then(|t| t.get(row));
         let days: Vec<i32> = (0..batch.len()).map(|row| time(row).map_or(0, |t| self.day(t))).collect();
         let until = self.options.clock.mature_until();
-        let mature: Vec<bool> = (0..batch.len()).map(|row| time(row).is_none_or(|t| t + DAY <= until)).collect();
+        let mature: Vec<bool> =
+            (0..batch.len()).map(|row| time(row).is_none_or(|t| t + DAY <= until)).collect();
         if times.is_some() {
             self.widen(&days);
         }
         let columns = rows::symbols_of(batch, self.options.columns, symbols);
         let sides = [Rows::Clicks, Rows::Conversions].map(|side| contributions(batch, side, &mature));
-        self.counted += sides[0].sums.iter().filter(|(m, _)| *m == M::Clicks).flat_map(|(_, v)| v).sum::<i64>() as u64;
+        self.counted +=
+            sides[0].sums.iter().filter(|(m, _)| *m == M::Clicks).flat_map(|(_, v)| v).sum::<i64>() as u64;
         for grain in &mut self.grains {
             let at = rows::placement(&columns, &grain.places, &self.peer_places, days.clone());
             grain.clicks.add(&at, &sides[0]);
@@ -63,7 +67,9 @@ fn contributions(batch: &Batch, side: Rows, mature: &[bool]) -> Contributions {
     let mut out = Contributions { sums: Vec::new(), values: Vec::new(), keys: Vec::new() };
     for (col, _, measure, of_mature) in SUMS.iter().filter(|s| s.1 == side) {
         let Some(column) = batch.integers(*col) else { continue };
-        let counted = |v: Option<i64>| if *measure == M::CostedClicks { i64::from(v.is_some()) } else { v.unwrap_or(0) };
+        let counted = |v: Option<i64>| {
+            if *measure == M::CostedClicks { i64::from(v.is_some()) } else { v.unwrap_or(0) }
+        };
         let values: Vec<i64> = column.iter().map(counted).collect();
         if let Some(of_mature) = of_mature {
             let only = values.iter().zip(mature).map(|(v, mature)| if *mature { *v } else { 0 }).collect();

@@ -1,7 +1,7 @@
 //! What the declared filters, numbers and keys mean on rows of either side.
 
-use super::declared::{Filter, Kind, M, MEASURES, Number, Rows};
 use super::accumulate::{Contributions, Placement};
+use super::declared::{Filter, Kind, M, MEASURES, Number, Rows};
 use super::{Clock, Key};
 use crate::base::column::Col;
 use crate::base::symbol::{Symbol, Symbols};
@@ -39,7 +39,9 @@ fn contributions(set: &mut dyn RowSet, side: Rows) -> Contributions {
             values
         };
         match measure.kind {
-            Kind::Count => out.sums.push((measure.id, (0..set.len()).map(|row| i64::from(passes(row))).collect())),
+            Kind::Count => {
+                out.sums.push((measure.id, (0..set.len()).map(|row| i64::from(passes(row))).collect()))
+            }
             Kind::Sum(number) => {
                 let values = only(set.number(number));
                 out.sums.push((measure.id, values.into_iter().map(Option::unwrap_or_default).collect()));
@@ -103,7 +105,8 @@ impl<'a> ClickRows<'a> {
     fn not_dropped(&mut self, batch: &Batch) -> Option<Vec<bool>> {
         let keys = batch.keys(Field::Key(Col::ClickId)).filter(|_| !self.duplicates.repeated.is_empty())?;
         let repeated = |k: Option<u64>| k.is_some_and(|k| self.duplicates.repeated.contains(&k));
-        let suspects: Vec<usize> = keys.iter().enumerate().filter(|(_, k)| repeated(*k)).map(|(row, _)| row).collect();
+        let suspects: Vec<usize> =
+            keys.iter().enumerate().filter(|(_, k)| repeated(*k)).map(|(row, _)| row).collect();
         if suspects.is_empty() {
             return None;
         }
@@ -151,12 +154,20 @@ impl ClickSet<'_, '_> {
                 *times > 1
             }
         };
-        keys.iter().map(|k| k.is_some()).zip(keys.iter().flatten().map(again)).map(|(some, again)| some && again).collect()
+        keys.iter()
+            .map(|k| k.is_some())
+            .zip(keys.iter().flatten().map(again))
+            .map(|(some, again)| some && again)
+            .collect()
     }
 
     fn macros(&self) -> Vec<bool> {
-        let columns: Vec<_> = [Col::ClickId, Col::Source].iter().filter_map(|c| self.batch.texts(*c)).collect();
-        let marked = |t: &str| matches!(t.as_bytes().first(), Some(b'{' | b'$' | b'[' | b'%' | b'<' | b'#')) && is_unexpanded_macro(t);
+        let columns: Vec<_> =
+            [Col::ClickId, Col::Source].iter().filter_map(|c| self.batch.texts(*c)).collect();
+        let marked = |t: &str| {
+            matches!(t.as_bytes().first(), Some(b'{' | b'$' | b'[' | b'%' | b'<' | b'#'))
+                && is_unexpanded_macro(t)
+        };
         (0..self.len()).map(|row| columns.iter().any(|c| c.get(row).is_some_and(marked))).collect()
     }
 }
@@ -197,7 +208,8 @@ impl RowSet for ClickSet<'_, '_> {
             }
             Number::LanderDelay => {
                 let Some(later) = column(Col::LanderClickTime) else { return none() };
-                let delay = |(from, to): (Option<i64>, Option<i64>)| Some((to? - from?).div_euclid(SECOND).max(0));
+                let delay =
+                    |(from, to): (Option<i64>, Option<i64>)| Some((to? - from?).div_euclid(SECOND).max(0));
                 self.times.iter().zip(later).map(delay).collect()
             }
             _ => unreachable!("a number of conversions"),
@@ -244,7 +256,9 @@ impl ConversionSet<'_> {
             Filter::TakenBack => matches!(c.status, Status::Refund | Status::Chargeback),
             Filter::UnknownStatus => c.status == Status::Unknown,
             Filter::Decided => matches!(c.status, Status::Approved | Status::Rejected),
-            Filter::EverApproved => matches!(c.status, Status::Approved | Status::Refund | Status::Chargeback),
+            Filter::EverApproved => {
+                matches!(c.status, Status::Approved | Status::Refund | Status::Chargeback)
+            }
             Filter::MainEvent => c.event == self.main_event,
             Filter::FirstOfEvent => m.first_of_event,
             Filter::OnceOnly => c.once,
@@ -263,7 +277,9 @@ impl ConversionSet<'_> {
     }
 
     fn in_time(&self, m: &MatchedConversion) -> bool {
-        let in_time = |click: i64| click <= self.clock.mature_until() && m.conversion.time - click <= self.clock.maturity;
+        let in_time = |click: i64| {
+            click <= self.clock.mature_until() && m.conversion.time - click <= self.clock.maturity
+        };
         m.class == Class::Matched && m.click_time.is_some_and(in_time)
     }
 }

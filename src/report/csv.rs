@@ -43,7 +43,9 @@ pub fn rejects(files: &[FileLedger]) -> Result<Vec<u8>> {
         let path = Text::new(file.path.display().to_string()).csv();
         for reject in &file.rejects.kept {
             let line = reject.line.to_string();
-            writer.write_record([&*path, &line, reject.reason.slug(), &reject.found.csv()]).map_err(failed)?;
+            writer
+                .write_record([&*path, &line, reject.reason.slug(), &reject.found.csv()])
+                .map_err(failed)?;
         }
     }
     finished(writer)

@@ -101,8 +101,8 @@ pub const SIGNALS: &[Signal] = &[
 
 fn quantile(group: &Group, p: f64) -> Result<Estimate, Absence> {
     let n = group.count(M::CtitCount)?;
-    let (value, low, high) =
-        stats::quantile(group.totals.values(M::Ctit), p).ok_or(Absence::Nothing("conversions with a CTIT"))?;
+    let (value, low, high) = stats::quantile(group.totals.values(M::Ctit), p)
+        .ok_or(Absence::Nothing("conversions with a CTIT"))?;
     Ok(Estimate::limits(value, low, high, n))
 }
 

@@ -65,7 +65,9 @@ pub const SIGNALS: &[Signal] = &[
         summary: "conversions of the busiest address",
         innocent: &["a carrier gateway", "the advertiser's server in place of the visitor"],
         measures: &[M::BusiestConversionAddress, M::AddressedConversions],
-        formula: |g| g.share(M::BusiestConversionAddress, M::AddressedConversions, "conversions with an address"),
+        formula: |g| {
+            g.share(M::BusiestConversionAddress, M::AddressedConversions, "conversions with an address")
+        },
     },
     Signal {
         name: "hour_spread",

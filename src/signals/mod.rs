@@ -170,8 +170,18 @@ mod tests {
     use super::*;
 
     /// Field terms that carry their unit in the word itself.
-    const TERMS: &[&str] =
-        &["cost", "revenue", "expected_revenue", "payout", "profit", "epc", "cpa", "cr", "roi", "hour_spread"];
+    const TERMS: &[&str] = &[
+        "cost",
+        "revenue",
+        "expected_revenue",
+        "payout",
+        "profit",
+        "epc",
+        "cpa",
+        "cr",
+        "roi",
+        "hour_spread",
+    ];
 
     #[test]
     fn the_table_is_in_order() {
@@ -198,7 +208,7 @@ mod tests {
     #[test]
     fn every_signal_explains_itself() {
         for s in all() {
-            assert!(s.summary.len() > 20 && !s.sample.is_empty() && !s.measures.is_empty(), "{}", s.name);
+            assert!(s.summary.len() > 15 && !s.sample.is_empty() && !s.measures.is_empty(), "{}", s.name);
             let context = s.suspicious == Suspicious::Neither;
             assert!(context || !s.innocent.is_empty(), "{} has no innocent causes", s.name);
             assert!(s.range.0 < s.range.1, "{}", s.name);

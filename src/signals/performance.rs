@@ -170,7 +170,10 @@ pub const SIGNALS: &[Signal] = &[
         sample: "mature clicks",
         range: (0.0, 1.0),
         summary: "probability of so few conversions if the source just paid for itself (Poisson)",
-        innocent: &["an offer that pays much more than is typical here", "conversions later than the maturity"],
+        innocent: &[
+            "an offer that pays much more than is typical here",
+            "conversions later than the maturity",
+        ],
         measures: &[M::MatureCost, M::EarningConversions, M::MatureClicks],
         formula: break_even,
     },
@@ -267,7 +270,9 @@ fn expected_revenue(group: &Group) -> Result<Estimate, Absence> {
     let pending = group.get(if of_payout { M::PayoutPending } else { M::RevenuePending })?;
     let usual = match (pending, group.context.usual_approval) {
         (0, _) => 1.0,
-        (_, usual) => usual.ok_or(Absence::Fact("no conversion is decided yet, so pending ones cannot be valued"))?,
+        (_, usual) => {
+            usual.ok_or(Absence::Fact("no conversion is decided yet, so pending ones cannot be valued"))?
+        }
     };
     Ok(Estimate::exact(units(confirmed) + units(pending) * usual, group.count(M::Conversions)?))
 }

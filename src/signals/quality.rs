@@ -17,7 +17,11 @@ pub const SIGNALS: &[Signal] = &[
         sample: "decided conversions",
         range: (0.0, 1.0),
         summary: "approved of approved and rejected conversions that are old enough to be decided",
-        innocent: &["a strict or slow advertiser", "a wrong offer for the audience", "rejections for a cap or country, not for quality"],
+        innocent: &[
+            "a strict or slow advertiser",
+            "a wrong offer for the audience",
+            "rejections for a cap or country, not for quality",
+        ],
         measures: &[M::DueApproved, M::DueDecided],
         formula: |g| g.share(M::DueApproved, M::DueDecided, "decided conversions"),
     },

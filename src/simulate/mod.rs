@@ -1,8 +1,9 @@
-//! Labelled traffic: clicks and conversions as a tracker exports them, with fraud planted where `planted.csv` says.
+//! Labelled traffic: clicks and conversions as a tracker exports them, with fraud planted where `planted.csv`
+//! says.
 //!
-//! This is the project's one traffic generator: the sample data, the benchmark and whoever wants to try rules use it.
-//! It reads nothing, not even the clock: the same [`Traffic`] gives the same bytes on every machine. Rows are
-//! written as they are made, so that the size of the traffic does not matter to the memory.
+//! This is the project's one traffic generator: the sample data, the benchmark and whoever wants to try rules
+//! use it. It reads nothing, not even the clock: the same [`Traffic`] gives the same bytes on every machine.
+//! Rows are written as they are made, so that the size of the traffic does not matter to the memory.
 
 mod click;
 mod crowd;
@@ -35,7 +36,8 @@ const HOURS: i64 = 24;
 /// Who is in the traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cast {
-    /// The sources of `sample-data/`, as they are declared; numbers of clicks, conversions and sources follow.
+    /// The sources of `sample-data/`, as they are declared; numbers of clicks, conversions and sources
+    /// follow.
     Sample,
     /// Sources drawn by the seed.
     Crowd,

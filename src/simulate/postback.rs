@@ -251,7 +251,8 @@ impl<'a> Ledger<'a> {
         approved.then_some(since)
     }
 
-    /// The harmless repetition: the same transaction in the same state, minutes later, logged as a row of its own.
+    /// The harmless repetition: the same transaction in the same state, minutes later, logged as a row of its
+    /// own.
     fn retry(&mut self, row: &Row) {
         if self.rng.chance(RETRY_PPM) {
             let time = row.time + self.rng.between(20, 1_200);

@@ -1,10 +1,11 @@
 //! Random draws that are the same on every platform.
 //!
-//! The sample data is compared byte by byte, so nothing here calls `ln`, `exp` or `cos` of the standard library:
-//! their last bits differ between platforms. Only integers and the five exact IEEE 754 operations are used.
+//! The sample data is compared byte by byte, so nothing here calls `ln`, `exp` or `cos` of the standard
+//! library: their last bits differ between platforms. Only integers and the five exact IEEE 754 operations
+//! are used.
 
-/// The generator xoshiro256**, seeded by splitmix64 (Blackman and Vigna, "Scrambled linear pseudorandom number
-/// generators", 2021; reference code at prng.di.unimi.it, public domain).
+/// The generator xoshiro256**, seeded by splitmix64 (Blackman and Vigna, "Scrambled linear pseudorandom
+/// number generators", 2021; reference code at prng.di.unimi.it, public domain).
 #[derive(Clone, Debug)]
 pub struct Rng([u64; 4]);
 

@@ -13,8 +13,9 @@ const PUSH: &str = "pushly";
 /// The addresses of the honest source behind a carrier's NAT.
 const CARRIER_ADDRESSES: u32 = 1_000;
 
-/// The sources of the sample. The honest ones differ from each other as real ones do: the conversion rate by a factor
-/// of two, the approval between 62 and 90 %, the delay of conversions by a factor of two and once by twenty.
+/// The sources of the sample. The honest ones differ from each other as real ones do: the conversion rate by
+/// a factor of two, the approval between 62 and 90 %, the delay of conversions by a factor of two and once by
+/// twenty.
 pub fn sources() -> Vec<Source> {
     let mut all = ordinary();
     all.extend(peculiar());
@@ -31,7 +32,8 @@ fn ordinary() -> Vec<Source> {
         zone(POP, 2655038, &LOAN, [Pl, De], 1_500, [47_000, 81, 130, 381]),
         zone(PUSH, 51873, &LOAN, [De, At], 1_600, [31_000, 88, 195, 251]),
         zone(PUSH, 51904, &LOAN, [At, De], 1_200, [49_000, 71, 165, 323]),
-        // The zone ID of another traffic source's zone: only together with the traffic source it names a source.
+        // The zone ID of another traffic source's zone: only together with the traffic source it names a
+        // source.
         zone(PUSH, 2841977, &LOAN, [Pl, De], 1_400, [40_000, 75, 220, 281]),
         zone(POP, 2903481, &CASINO, [Br, Mx], 2_400, [41_000, 82, 170, 268]),
         zone(POP, 2903977, &CASINO, [Br, Mx], 1_700, [52_000, 77, 145, 300]),
@@ -74,8 +76,8 @@ fn planted() -> Vec<Source> {
     ]
 }
 
-/// An honest zone. `rates`: conversions in a million clicks, percent approved, median delay of conversions in seconds,
-/// cost of a click in thousandths.
+/// An honest zone. `rates`: conversions in a million clicks, percent approved, median delay of conversions in
+/// seconds, cost of a click in thousandths.
 fn zone(
     traffic_source: &'static str,
     zone: u32,

@@ -1,7 +1,7 @@
 //! When each source's clicks happen: exactly as many as planned, hour by hour, in order of time.
 //!
-//! One hour is held in memory at a time. Clicks before the exported days are planned too: their conversions fall
-//! into the export, as they do in real ones.
+//! One hour is held in memory at a time. Clicks before the exported days are planned too: their conversions
+//! fall into the export, as they do in real ones.
 
 use super::random::Rng;
 use super::source::Source;

@@ -95,7 +95,8 @@ impl Source {
         (people * (100 - bots) + MEAN_PRESENCE * bots) * of_day * noise((hour as u64) << 20, 850, 300)
     }
 
-    /// The draws for one purpose. Every source has its own, so that a change to one leaves the others as they are.
+    /// The draws for one purpose. Every source has its own, so that a change to one leaves the others as they
+    /// are.
     pub fn rng(&self, seed: u64, purpose: u64) -> Rng {
         Rng::new(mix(seed) ^ self.key() ^ mix(purpose))
     }
@@ -123,7 +124,8 @@ impl Source {
     }
 }
 
-/// The mean of people's presence before the noise, about: five visitors of mean 45, times 100 for the weekday.
+/// The mean of people's presence before the noise, about: five visitors of mean 45, times 100 for the
+/// weekday.
 const MEAN_PRESENCE: u64 = 5 * 45 * 100;
 
 /// Writes `planted.csv`: what is planted where.

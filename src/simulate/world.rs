@@ -1,7 +1,7 @@
 //! Who visits and what is advertised: countries, devices and offers, as tables.
 //!
-//! The networks below are only shapes of addresses. The visitors are made up, and nothing here says anything about the
-//! holders of these addresses.
+//! The networks below are only shapes of addresses. The visitors are made up, and nothing here says anything
+//! about the holders of these addresses.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -126,7 +126,8 @@ pub struct Offer {
     pub registration_payout: i64,
     /// Registrations that are decided at once, parts per million; the others wait for the advertiser.
     pub decided_at_once_ppm: u64,
-    /// Approved registrations that lead to a first deposit, parts per million; zero where there are no deposits.
+    /// Approved registrations that lead to a first deposit, parts per million; zero where there are no
+    /// deposits.
     pub first_deposit_ppm: u64,
     /// What a first deposit pays, micro-units.
     pub first_deposit_payout: i64,
