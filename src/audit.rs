@@ -5,7 +5,7 @@ use crate::base::error::{Error, Result};
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{DAY, SECOND, Zone};
 use crate::clean::{self, Cleaned};
-use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Shape};
+use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Shape, Wanted};
 use crate::matching::{self, Matched, gates};
 use crate::measures::{self, Clock, PEER_COLUMNS};
 use crate::report::Report;
@@ -49,9 +49,10 @@ pub struct Audited<'r> {
 /// # Errors
 /// Inputs that cannot be read, lack a needed column, or have no usable row.
 pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>> {
-    let intake = ingest::ingest(&settings.inputs, settings.mapping.clone(), settings.threads)?;
-    refuse_nothing(&intake)?;
     let grains = grains(settings, rules);
+    let wanted = wanted(settings, &grains);
+    let intake = ingest::ingest(&settings.inputs, settings.mapping.clone(), &wanted, settings.threads)?;
+    refuse_nothing(&intake)?;
     let columns = columns(&intake, &grains)?;
     let fields = click_fields(&columns);
     let mut symbols = Symbols::default();
@@ -67,7 +68,7 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     let options =
         measures::Options { grains: &grains, columns: &columns, fields: &fields, clock, main_event };
     let measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
-    let context = context::of(&intake, &matched, clock);
+    let context = context::of(&intake, &matched, &offers(&matched, &columns, &symbols), clock);
     let groups = judging::judged(&measures, &context, rules, settings);
 
     let facts = coverage::Facts {
@@ -127,17 +128,33 @@ fn grains(settings: &Settings, rules: &RuleSet) -> Vec<Grain> {
     grains
 }
 
-/// The text columns that rows are placed by: the grains', the source's, the peer key's and the cost files'.
-fn columns(intake: &Intake, grains: &[Grain]) -> Result<Vec<Col>> {
+/// The columns that every audit of these grains places rows by: theirs, the source's and the peer key's.
+fn placing(grains: &[Grain]) -> BTreeSet<Col> {
     let mut columns = BTreeSet::from(PEER_COLUMNS);
     columns.extend(Grain::source().columns());
-    columns.extend(intake.costs.columns().into_iter().filter(|c| Grain::parse(c.name()).is_ok()));
+    grains.iter().for_each(|grain| columns.extend(grain.columns()));
+    columns
+}
+
+/// The fields of clicks that this audit reads. Which columns a cost file has is known only when it is read.
+fn wanted(settings: &Settings, grains: &[Grain]) -> Wanted {
+    if settings.inputs.files.contains_key(&Shape::Costs) {
+        return Wanted::Everything;
+    }
+    let columns: Vec<Col> = placing(grains).into_iter().collect();
+    let ids = [Field::Value(Col::ClickId)];
+    Wanted::Only(click_fields(&columns).into_iter().chain(ids).collect())
+}
+
+/// The text columns that rows are placed by, the cost files' among them.
+fn columns(intake: &Intake, grains: &[Grain]) -> Result<Vec<Col>> {
     let mapped: BTreeSet<Col> =
         [&intake.clicks, &intake.conversions, &intake.report].iter().flat_map(|t| t.columns()).collect();
     for grain in grains {
         refuse_unmapped(grain, &mapped)?;
-        columns.extend(grain.columns());
     }
+    let mut columns = placing(grains);
+    columns.extend(measures::cost_columns(intake));
     Ok(columns.into_iter().collect())
 }
 
@@ -153,9 +170,9 @@ fn refuse_unmapped(grain: &Grain, mapped: &BTreeSet<Col>) -> Result<()> {
 /// The fields of a click that measures can tell apart.
 fn click_fields(columns: &[Col]) -> Vec<Field> {
     let mut fields: Vec<Field> = columns.iter().map(|c| Field::Value(*c)).collect();
-    let values = [Col::ClickTime, Col::Cost, Col::LanderClickTime, Col::HitType, Col::ClickId];
+    let values = [Col::ClickTime, Col::Cost, Col::LanderClickTime, Col::HitType];
     fields.extend(values.into_iter().filter(|c| !columns.contains(c)).map(Field::Value));
-    fields.extend([Field::Key(Col::ClickId), Field::Key(Col::Ip), Field::Row]);
+    fields.extend([Field::Key(Col::ClickId), Field::Key(Col::Ip), Field::Row, Field::Macro]);
     fields
 }
 
@@ -171,6 +188,14 @@ fn main_event(intake: &Intake, cleaned: &Cleaned, symbols: &mut Symbols) -> Symb
     }
     let best = counts.values().rev().max_by_key(|(count, _)| *count);
     best.map_or(Symbol::NONE, |(_, event)| *event)
+}
+
+/// The offer of each conversion.
+fn offers(matched: &Matched, columns: &[Col], symbols: &Symbols) -> Vec<Option<String>> {
+    let at = columns.iter().position(|c| *c == Col::Offer);
+    let offer =
+        |m: &matching::MatchedConversion| at.and_then(|at| symbols.text(m.columns[at])).map(str::to_owned);
+    matched.conversions.iter().map(offer).collect()
 }
 
 fn gate_input<'a>(settings: &Settings, intake: &'a Intake, matched: &'a Matched) -> gates::Input<'a> {

@@ -6,11 +6,12 @@ use crate::ingest::{Intake, Shape, TransactionScope};
 use crate::matching::{Matched, MatchedConversion};
 use crate::measures::Clock;
 use crate::signals::Context;
+use std::collections::BTreeMap;
 
 /// The context of an audit's signals.
-pub fn of(intake: &Intake, matched: &Matched, clock: Clock) -> Context {
+pub fn of(intake: &Intake, matched: &Matched, offers: &[Option<String>], clock: Clock) -> Context {
     let mapping = &intake.mapping;
-    let amounts = amounts(&matched.conversions);
+    let amounts = amounts(matched.conversions.iter());
     let true_scope =
         matches!(mapping.transaction_scope, Some(TransactionScope::Network | TransactionScope::Global));
     Context {
@@ -19,22 +20,39 @@ pub fn of(intake: &Intake, matched: &Matched, clock: Clock) -> Context {
         conversions_given: intake.has(Shape::Conversions) || intake.combined,
         aggregated: intake.has(Shape::Report),
         combined: intake.combined,
+        joined: [&intake.clicks, &intake.conversions].iter().all(|t| t.columns().contains(&Col::ClickId)),
         drops_orphans: mapping.drops_orphans,
         drops_duplicates: mapping.drops_duplicates,
         true_transactions: true_scope && intake.conversions.columns().contains(&Col::TransactionId),
         typical_payout: median(&amounts),
+        typical_payout_of: typical_by_offer(&matched.conversions, offers),
         payout_cv2: squared_variation(&amounts),
         usual_approval: usual_approval(&matched.conversions, clock),
     }
 }
 
 /// Positive amounts of conversions that are approved or may become so, sorted, in micro-units.
-fn amounts(conversions: &[MatchedConversion]) -> Vec<i64> {
+fn amounts<'a>(conversions: impl Iterator<Item = &'a MatchedConversion>) -> Vec<i64> {
     let worth = |m: &&MatchedConversion| matches!(m.conversion.status, Status::Approved | Status::Pending);
     let amount = |m: &MatchedConversion| m.conversion.payout.or(m.conversion.revenue).filter(|a| *a > 0);
-    let mut amounts: Vec<i64> = conversions.iter().filter(worth).filter_map(amount).collect();
+    let mut amounts: Vec<i64> = conversions.filter(worth).filter_map(amount).collect();
     amounts.sort_unstable();
     amounts
+}
+
+/// The typical amount of each offer; `offers` is that of each conversion.
+fn typical_by_offer(
+    conversions: &[MatchedConversion],
+    offers: &[Option<String>],
+) -> BTreeMap<Option<String>, f64> {
+    let mut of_offer: BTreeMap<&Option<String>, Vec<&MatchedConversion>> = BTreeMap::new();
+    for (offer, conversion) in offers.iter().zip(conversions) {
+        of_offer.entry(offer).or_default().push(conversion);
+    }
+    let typical = |(offer, list): (&Option<String>, Vec<&MatchedConversion>)| {
+        median(&amounts(list.into_iter())).map(|m| (offer.clone(), m))
+    };
+    of_offer.into_iter().filter_map(typical).collect()
 }
 
 fn median(sorted: &[i64]) -> Option<f64> {

@@ -131,20 +131,6 @@ pub fn event(word: &str) -> (String, EventFacts) {
     known.map_or((word, OTHER_EVENT), |facts| (facts.name.to_owned(), *facts))
 }
 
-/// A macro of a tracker that was never replaced: `{clickid}`, `${SUBID}`, `[CID]`, `%7Bsub%7D`.
-pub fn is_unexpanded_macro(text: &str) -> bool {
-    let wrapped = |open: &str, close: &str| {
-        text.len() > open.len() + close.len() && text.starts_with(open) && text.ends_with(close)
-    };
-    wrapped("{", "}")
-        || wrapped("${", "}")
-        || wrapped("[", "]")
-        || wrapped("%7B", "%7D")
-        || wrapped("%7b", "%7d")
-        || wrapped("<", ">")
-        || wrapped("#", "#")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,15 +157,5 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
-    }
-
-    #[test]
-    fn macros_are_recognised() {
-        for text in ["{clickid}", "${SUBID}", "[CID]", "%7Bsub%7D"] {
-            assert!(is_unexpanded_macro(text), "{text}");
-        }
-        for text in ["abc", "{}", "a{b}", ""] {
-            assert!(!is_unexpanded_macro(text), "{text}");
-        }
     }
 }

@@ -19,6 +19,8 @@ pub enum Field {
     Key(Col),
     /// xxh3 of all mapped values of a row that has no click ID.
     Row,
+    /// Whether the click ID or the source is a macro that was never replaced.
+    Macro,
 }
 
 impl Field {
@@ -28,6 +30,7 @@ impl Field {
             Field::Value(col) => PlSmallStr::from_static(col.name()),
             Field::Key(col) => PlSmallStr::from_string(format!("{}_key", col.name())),
             Field::Row => PlSmallStr::from_static("row_key"),
+            Field::Macro => PlSmallStr::from_static("unexpanded_macro"),
         }
     }
 }
@@ -53,6 +56,25 @@ pub struct Layout {
     pub row_key: bool,
     /// Names of all columns of a Parquet export, in its order; empty for text.
     pub headers: Vec<String>,
+    /// The fields that the audit reads; others are checked and not kept.
+    pub wanted: Wanted,
+}
+
+/// Which fields of the rows are kept in the intake.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    Everything,
+    Only(BTreeSet<Field>),
+}
+
+impl Wanted {
+    /// Whether a field is kept.
+    pub fn has(&self, field: Field) -> bool {
+        match self {
+            Wanted::Everything => true,
+            Wanted::Only(fields) => fields.contains(&field),
+        }
+    }
 }
 
 impl Layout {
@@ -65,6 +87,7 @@ impl Layout {
         mapping: &Mapping,
         places: BTreeMap<Col, usize>,
         width: usize,
+        wanted: &Wanted,
     ) -> Result<Layout> {
         let side = mapping.side(shape).clone();
         let constants: BTreeMap<Col, String> = side
@@ -84,6 +107,7 @@ impl Layout {
             rates: mapping.rates.clone(),
             row_key,
             headers: Vec::new(),
+            wanted: wanted.clone(),
             side,
         })
     }
@@ -96,6 +120,18 @@ impl Layout {
     /// The name in a Parquet export of a canonical column.
     pub fn header_of(&self, col: Col) -> Option<&str> {
         self.places.get(&col).and_then(|&at| self.headers.get(at)).map(String::as_str)
+    }
+
+    /// Whether rows of this file have a field.
+    pub fn has(&self, field: Field) -> bool {
+        let exists = match field {
+            Field::Value(Col::Currency) => false,
+            Field::Value(col) => self.places.contains_key(&col) || self.constants.contains_key(&col),
+            Field::Key(col) => col.kind() == Kind::Key && self.places.contains_key(&col),
+            Field::Row => self.row_key,
+            Field::Macro => matches!(self.shape, Shape::Clicks | Shape::Combined),
+        };
+        exists && (field == Field::Row || self.wanted.has(field))
     }
 
     /// The column that must not be empty in any row.
@@ -123,10 +159,11 @@ impl Layout {
     }
 }
 
+/// Where a column's fields go; `None` for a field that is checked and not kept.
 enum Slot {
-    Text(StringChunkedBuilder),
-    Key(StringChunkedBuilder, PrimitiveChunkedBuilder<UInt64Type>),
-    Integer(PrimitiveChunkedBuilder<Int64Type>),
+    Text(Option<StringChunkedBuilder>),
+    Key(Option<StringChunkedBuilder>, Option<PrimitiveChunkedBuilder<UInt64Type>>),
+    Integer(Option<PrimitiveChunkedBuilder<Int64Type>>),
 }
 
 struct Cell {
@@ -142,23 +179,32 @@ pub struct RowBuilder<'a> {
     layout: &'a Layout,
     cells: Vec<Cell>,
     currency_at: Option<usize>,
+    /// Fields in which a macro that was never replaced is looked for.
+    macros_at: Vec<usize>,
+    macros: Option<BooleanChunkedBuilder>,
     row_keys: Vec<u64>,
     currencies: BTreeSet<String>,
-    last_currency: Vec<u8>,
+    /// The currency of the row before, and its rate.
+    last_currency: (Vec<u8>, Option<i64>),
     rows: usize,
 }
 
 impl<'a> RowBuilder<'a> {
     /// An empty builder with room for about `capacity` rows.
     pub fn new(layout: &'a Layout, capacity: usize) -> RowBuilder<'a> {
-        let cell = |(&col, &at): (&Col, &usize)| Cell { col, at, slot: slot(col, capacity), parsed: None };
+        let cell =
+            |(&col, &at): (&Col, &usize)| Cell { col, at, slot: slot(layout, col, capacity), parsed: None };
+        let macros =
+            layout.has(Field::Macro).then(|| BooleanChunkedBuilder::new(Field::Macro.name(), capacity));
         RowBuilder {
             layout,
             cells: layout.places.iter().filter(|(c, _)| **c != Col::Currency).map(cell).collect(),
             currency_at: layout.places.get(&Col::Currency).copied(),
+            macros_at: MACRO_COLUMNS.iter().filter_map(|c| layout.places.get(c)).copied().collect(),
+            macros,
             row_keys: Vec::new(),
             currencies: BTreeSet::new(),
-            last_currency: Vec::new(),
+            last_currency: (Vec::new(), None),
             rows: 0,
         }
     }
@@ -170,18 +216,14 @@ impl<'a> RowBuilder<'a> {
     pub fn push(&mut self, record: &csv::ByteRecord) -> std::result::Result<(), Reason> {
         self.parse(record)?;
         let rate = self.currency(record)?;
-        let has_row_key = self.layout.row_key;
-        let mut hash = Xxh3::new();
         for cell in &mut self.cells {
-            let text = &record[cell.at];
-            if has_row_key {
-                hash.update(text);
-                hash.update(&[0]);
-            }
-            cell.append(text, &self.layout.side, rate);
+            cell.append(&record[cell.at], &self.layout.side, rate);
         }
-        if has_row_key {
-            self.row_keys.push(hash.digest());
+        if let Some(macros) = &mut self.macros {
+            macros.append_value(self.macros_at.iter().any(|&at| value::is_unexpanded_macro(&record[at])));
+        }
+        if self.layout.row_key {
+            self.row_keys.push(row_key(self.layout.places.values().map(|&at| &record[at])));
         }
         self.rows += 1;
         Ok(())
@@ -208,13 +250,13 @@ impl<'a> RowBuilder<'a> {
     fn currency(&mut self, record: &csv::ByteRecord) -> std::result::Result<Option<i64>, Reason> {
         let Some(at) = self.currency_at else { return Ok(None) };
         let text = record[at].trim_ascii();
-        if text.is_empty() {
-            return Ok(None);
+        if text.is_empty() || text == self.last_currency.0 {
+            return Ok(if text.is_empty() { None } else { self.last_currency.1 });
         }
         let code = String::from_utf8_lossy(text).to_uppercase();
         let rate = self.layout.rate(&code)?;
-        if self.last_currency != text && self.currencies.len() < 50 {
-            self.last_currency = text.to_vec();
+        self.last_currency = (text.to_vec(), rate);
+        if self.currencies.len() < 50 {
             self.currencies.insert(code);
         }
         Ok(rate)
@@ -229,13 +271,9 @@ impl<'a> RowBuilder<'a> {
     pub fn finish(self) -> DataFrame {
         let rows = self.rows;
         let mut columns: Vec<Column> = self.cells.into_iter().flat_map(Cell::finish).collect();
-        for (col, text) in self.layout.constants.iter().filter(|(c, _)| **c != Col::Currency) {
-            columns.push(Column::new_scalar(
-                PlSmallStr::from_static(col.name()),
-                Scalar::from(PlSmallStr::from(text.as_str())),
-                rows,
-            ));
-        }
+        let constants = self.layout.constants.iter().filter(|(c, _)| self.layout.has(Field::Value(**c)));
+        columns.extend(constants.map(|(col, text)| constant(*col, text, rows)));
+        columns.extend(self.macros.map(|m| m.finish().into_column()));
         if self.layout.row_key {
             columns.push(Series::new(Field::Row.name(), self.row_keys).into());
         }
@@ -243,16 +281,33 @@ impl<'a> RowBuilder<'a> {
     }
 }
 
-fn slot(col: Col, capacity: usize) -> Slot {
-    let name = Field::Value(col).name();
+/// The columns that a tracker fills from macros.
+pub const MACRO_COLUMNS: [Col; 2] = [Col::ClickId, Col::Source];
+
+/// The key of a whole row: of the text of all mapped columns, in the order of [`Col`].
+pub fn row_key<'t>(texts: impl Iterator<Item = &'t [u8]>) -> u64 {
+    let mut hash = Xxh3::new();
+    for text in texts {
+        hash.update(text);
+        hash.update(&[0]);
+    }
+    hash.digest()
+}
+
+/// A column with one text in every row.
+pub fn constant(col: Col, text: &str, rows: usize) -> Column {
+    Column::new_scalar(Field::Value(col).name(), Scalar::from(PlSmallStr::from(text)), rows)
+}
+
+fn slot(layout: &Layout, col: Col, capacity: usize) -> Slot {
+    let (value, key) = (Field::Value(col), Field::Key(col));
+    let texts = || layout.has(value).then(|| StringChunkedBuilder::new(value.name(), capacity));
+    let keys = || layout.has(key).then(|| PrimitiveChunkedBuilder::new(key.name(), capacity));
     match col.kind() {
-        Kind::Text => Slot::Text(StringChunkedBuilder::new(name, capacity)),
-        Kind::Key => Slot::Key(
-            StringChunkedBuilder::new(name, capacity),
-            PrimitiveChunkedBuilder::new(Field::Key(col).name(), capacity),
-        ),
+        Kind::Text => Slot::Text(texts()),
+        Kind::Key => Slot::Key(texts(), keys()),
         Kind::Time | Kind::Money | Kind::Count | Kind::Flag => {
-            Slot::Integer(PrimitiveChunkedBuilder::new(name, capacity))
+            Slot::Integer(layout.has(value).then(|| PrimitiveChunkedBuilder::new(value.name(), capacity)))
         }
     }
 }
@@ -260,31 +315,45 @@ fn slot(col: Col, capacity: usize) -> Slot {
 impl Cell {
     fn append(&mut self, text: &[u8], side: &SideMapping, rate: Option<i64>) {
         match &mut self.slot {
-            Slot::Text(texts) => texts.append_option(present(text, side)),
+            Slot::Text(Some(texts)) => texts.append_option(present(text, side)),
             Slot::Key(texts, keys) => {
-                let text = present(text, side);
-                texts.append_option(text);
-                keys.append_option(text.map(|t| key(t.as_bytes())));
+                let present = Some(text).filter(|t| !value::is_null(t, side));
+                if let Some(keys) = keys {
+                    keys.append_option(present.map(key));
+                }
+                if let Some(texts) = texts {
+                    texts.append_option(present.and_then(|t| std::str::from_utf8(t).ok()));
+                }
             }
-            Slot::Integer(values) => {
+            Slot::Integer(Some(values)) => {
                 let ours = |v| match (self.col.kind(), rate) {
                     (Kind::Money, Some(rate)) => value::exchanged(v, rate),
                     _ => v,
                 };
                 values.append_option(self.parsed.map(ours));
             }
+            Slot::Text(None) | Slot::Integer(None) => {}
         }
     }
 
     fn finish(self) -> Vec<Column> {
+        let is_time = self.col.kind() == Kind::Time;
         match self.slot {
-            Slot::Text(texts) => vec![texts.finish().into_column()],
-            Slot::Key(texts, keys) => vec![texts.finish().into_column(), keys.finish().into_column()],
-            Slot::Integer(values) if self.col.kind() == Kind::Time => {
-                vec![values.finish().into_datetime(TimeUnit::Microseconds, None).into_column()]
+            Slot::Text(texts) => texts.map(|t| t.finish().into_column()).into_iter().collect(),
+            Slot::Key(texts, keys) => {
+                let texts = texts.map(|t| t.finish().into_column());
+                texts.into_iter().chain(keys.map(|k| k.finish().into_column())).collect()
             }
-            Slot::Integer(values) => vec![values.finish().into_column()],
+            Slot::Integer(values) => values.map(|v| integers(v.finish(), is_time)).into_iter().collect(),
         }
+    }
+}
+
+fn integers(values: Int64Chunked, is_time: bool) -> Column {
+    if is_time {
+        values.into_datetime(TimeUnit::Microseconds, None).into_column()
+    } else {
+        values.into_column()
     }
 }
 

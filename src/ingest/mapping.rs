@@ -180,7 +180,7 @@ pub struct SideMapping {
     pub decimal: u8,
     pub thousands: Option<u8>,
     pub multiline: bool,
-    pub nulls: BTreeSet<String>,
+    pub nulls: Vec<String>,
 }
 
 /// What an export is and means, after validation.
@@ -335,11 +335,11 @@ fn side_mapping(shape: Shape, base: &MappingFile, user: &MappingFile) -> Result<
             .unwrap_or(b'.'),
         thousands: mark("thousands", pick([&u.thousands, &user.thousands, &b.thousands, &base.thousands]))?,
         multiline: u.multiline.or(b.multiline).unwrap_or(false),
-        nulls: nulls.map_or_else(default_nulls, |n| n.into_iter().collect()),
+        nulls: nulls.unwrap_or_else(default_nulls),
     })
 }
 
-fn default_nulls() -> BTreeSet<String> {
+fn default_nulls() -> Vec<String> {
     ["null", "NULL", "\\N"].into_iter().map(str::to_owned).collect()
 }
 

@@ -13,10 +13,11 @@ mod table;
 mod text;
 mod value;
 
-pub use columns::{Field, key};
+pub use columns::{Field, Wanted, key};
 pub use mapping::{Mapping, Perspective, Shape, StatusMeans, TransactionScope};
 pub use reject::{REASONS, Reason, Reject, Rejects};
 pub use table::{Batch, Table};
+pub use value::is_unexpanded_macro;
 
 use crate::base::column::Col;
 use crate::base::error::{Error, Result};
@@ -72,9 +73,13 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// First and last value of a time column over all files.
+    /// First and last value of a time column over the files of this side: a conversion report that repeats
+    /// its click times says nothing about which clicks are loaded.
     pub fn span(&self, col: Col) -> Option<(i64, i64)> {
-        let spans = self.files.iter().filter(|f| f.duplicate_of.is_none()).filter_map(|f| f.spans.get(&col));
+        let of_side = |f: &&FileLedger| {
+            col != Col::ClickTime || f.shape != Shape::Conversions || !self.has(Shape::Clicks)
+        };
+        let spans = self.files.iter().filter(of_side).filter_map(|f| f.spans.get(&col));
         spans.copied().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
 
@@ -85,10 +90,11 @@ impl Intake {
 }
 
 /// Reads all files into the intake, a folder in the system's temporary directory that goes with the value.
+/// Of click exports it keeps `click_fields`; every field is checked.
 ///
 /// # Errors
 /// A file that is missing, damaged or lacks a needed column; several currencies without rates.
-pub fn ingest(inputs: &Inputs, mapping: Mapping, threads: usize) -> Result<Intake> {
+pub fn ingest(inputs: &Inputs, mapping: Mapping, click_fields: &Wanted, threads: usize) -> Result<Intake> {
     let folder = tempfile::Builder::new().prefix("clickaudit-").tempdir();
     let folder = folder.map_err(|e| Error::writing(&std::env::temp_dir(), e))?;
     let mut intake = Intake {
@@ -104,7 +110,7 @@ pub fn ingest(inputs: &Inputs, mapping: Mapping, threads: usize) -> Result<Intak
     };
     for (&shape, patterns) in &inputs.files {
         for path in expand(patterns)? {
-            intake.add(&path, shape, threads)?;
+            intake.add(&path, shape, click_fields, threads)?;
         }
     }
     intake.currency = one_currency(&intake)?;
@@ -150,20 +156,19 @@ fn one_currency(intake: &Intake) -> Result<Option<String>> {
 }
 
 impl Intake {
-    fn add(&mut self, path: &Path, shape: Shape, threads: usize) -> Result<()> {
+    fn add(&mut self, path: &Path, shape: Shape, click_fields: &Wanted, threads: usize) -> Result<()> {
         let packing = open::packing(path)?;
-        let digest = digest(path)?;
-        let same = self.files.iter().position(|f| f.shape == shape && f.digest == digest);
+        let file = self.files.len();
+        let wanted = if shape == Shape::Clicks { click_fields } else { &Wanted::Everything };
+        let (mut ledger, part) = match packing {
+            Packing::Parquet => self.add_parquet(path, shape, file)?,
+            _ => self.add_text(path, shape, packing, wanted, threads)?,
+        };
+        let same = self.files.iter().position(|f| f.shape == shape && f.digest == ledger.digest);
         if let Some(same) = same {
             self.files.push(self.files[same].again(path, same));
             return Ok(());
         }
-        let file = self.files.len();
-        let (mut ledger, part) = match packing {
-            Packing::Parquet => self.add_parquet(path, shape, file)?,
-            _ => self.add_text(path, shape, packing, file, threads)?,
-        };
-        ledger.digest = digest;
         ledger.at_export_limit = self.mapping.export_limits.contains(&ledger.rows);
         self.files.push(ledger);
         self.table(shape).parts.extend(part);
@@ -185,17 +190,19 @@ impl Intake {
         path: &Path,
         shape: Shape,
         packing: Packing,
-        file: usize,
+        wanted: &Wanted,
         threads: usize,
     ) -> Result<(FileLedger, Option<Part>)> {
+        let file = self.files.len();
         let target = self._folder.path().join(format!("{file:04}-{}.parquet", shape.word()));
         let mut writer = IntakeWriter::new(target.clone());
         let mut ledger = FileLedger::new(path, shape);
-        let (summary, layout) =
-            text::read(path, packing, shape, &self.mapping, threads, &mut |frame: &DataFrame| {
-                ledger.see(frame);
-                writer.write(frame)
-            })?;
+        let mut write = |frame: &DataFrame| {
+            ledger.see(frame);
+            writer.write(frame)
+        };
+        let (summary, layout) = text::read(path, packing, shape, &self.mapping, wanted, threads, &mut write)?;
+        ledger.digest = summary.digest;
         ledger.rows = summary.rows;
         ledger.rejects = summary.rejects;
         ledger.currencies = summary.currencies;
@@ -208,6 +215,7 @@ impl Intake {
     fn add_parquet(&self, path: &Path, shape: Shape, file: usize) -> Result<(FileLedger, Option<Part>)> {
         let layout = parquet::layout(path, shape, &self.mapping)?;
         let mut ledger = FileLedger::new(path, shape);
+        ledger.digest = open::digest(path)?.hex();
         let summary = parquet::validate(path, &layout, &mut |frame| ledger.see(frame))?;
         ledger.rows = summary.rows;
         ledger.rejects = summary.rejects;
@@ -258,24 +266,4 @@ impl FileLedger {
 
 fn widened(span: Option<(i64, i64)>, value: i64) -> Option<(i64, i64)> {
     Some(span.map_or((value, value), |(low, high)| (low.min(value), high.max(value))))
-}
-
-fn digest(path: &Path) -> Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    let mut file = std::fs::File::open(path).map_err(|e| Error::reading(path, e))?;
-    std::io::copy(&mut file, &mut Hashing(&mut hasher)).map_err(|e| Error::reading(path, e))?;
-    Ok(hasher.finalize().to_hex().to_string())
-}
-
-struct Hashing<'a>(&'a mut blake3::Hasher);
-
-impl std::io::Write for Hashing<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

@@ -7,6 +7,7 @@ use crate::base::error::{Error, Result};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 /// The most bytes one file may unpack to.
 const UNPACKED_CAP: u64 = 1 << 40;
@@ -64,20 +65,63 @@ pub fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(length)
 }
 
-/// The unpacked bytes of a text export.
+/// The digest of a file's bytes, known when they have been read.
+#[derive(Clone, Default)]
+pub struct Digest(Arc<Mutex<blake3::Hasher>>);
+
+impl Digest {
+    /// BLAKE3 of the bytes read so far, hexadecimal.
+    pub fn hex(&self) -> String {
+        self.0.lock().map(|hasher| hasher.finalize().to_hex().to_string()).unwrap_or_default()
+    }
+}
+
+/// A file whose bytes are digested as they are read.
+struct Digested {
+    file: File,
+    digest: Digest,
+}
+
+impl Read for Digested {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(buffer)?;
+        if let Ok(mut hasher) = self.digest.0.lock() {
+            hasher.update(&buffer[..n]);
+        }
+        Ok(n)
+    }
+}
+
+/// The digest of a whole file.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn digest(path: &Path) -> Result<Digest> {
+    let digest = Digest::default();
+    let file = File::open(path).map_err(|e| Error::reading(path, e))?;
+    let mut reader = Digested { file, digest: digest.clone() };
+    let mut buffer = vec![0; 1 << 20];
+    while fill(&mut reader, &mut buffer).map_err(|e| Error::reading(path, e))? > 0 {}
+    Ok(digest)
+}
+
+/// The unpacked bytes of a text export; `digest` is that of the file when they have been read to the end.
 ///
 /// # Errors
 /// The file cannot be opened.
-pub fn text(path: &Path, packing: Packing) -> Result<Box<dyn Read + Send>> {
+pub fn text(path: &Path, packing: Packing, digest: &Digest) -> Result<Box<dyn Read + Send>> {
     let file = File::open(path).map_err(|e| Error::reading(path, e))?;
     let size = file.metadata().map_err(|e| Error::reading(path, e))?.len();
-    let buffered = BufReader::with_capacity(1 << 20, file);
+    let digested = Digested { file, digest: digest.clone() };
+    if packing == Packing::Plain {
+        return Ok(Box::new(digested));
+    }
+    let buffered = BufReader::with_capacity(1 << 20, digested);
     let capped =
         |inner: Box<dyn Read + Send>| Box::new(Capped { inner, read: 0, packed: size, path: path.into() });
     Ok(match packing {
-        Packing::Plain | Packing::Parquet => Box::new(buffered),
         Packing::Gzip => capped(Box::new(flate2::bufread::MultiGzDecoder::new(buffered))),
-        Packing::Zstd => {
+        _ => {
             let decoder =
                 zstd::stream::read::Decoder::with_buffer(buffered).map_err(|e| Error::reading(path, e))?;
             capped(Box::new(decoder))

@@ -3,7 +3,7 @@
 //! A Parquet export's rows are judged by the same rules as text: what does not fit the declared type is a
 //! reject with its row number, never a silent null.
 
-use super::columns::{Field, Layout, key};
+use super::columns::{Field, Layout, MACRO_COLUMNS, Wanted, constant, key, row_key};
 use super::mapping::{Mapping, Shape};
 use super::reject::{Reason, Rejects};
 use super::table::{failed, open, stream};
@@ -17,7 +17,6 @@ use polars::prelude::*;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use xxhash_rust::xxh3::Xxh3;
 
 /// Writes frames of one layout to a Parquet file of the intake.
 pub struct IntakeWriter {
@@ -77,7 +76,7 @@ pub fn layout(path: &Path, shape: Shape, mapping: &Mapping) -> Result<Layout> {
     let schema = open(path)?.collect_schema().map_err(|e| failed(path, e))?;
     let headers: Vec<String> = schema.iter_names().map(ToString::to_string).collect();
     let places = mapping.side(shape).place(shape, path, &headers)?;
-    let mut layout = Layout::new(shape, mapping, places, headers.len())?;
+    let mut layout = Layout::new(shape, mapping, places, headers.len(), &Wanted::Everything)?;
     for (&col, &at) in &layout.places {
         let (name, dtype) = schema.get_at_index(at).expect("the place was found in this schema");
         refuse_type(path, col, name, dtype, &layout)?;
@@ -154,7 +153,8 @@ pub fn needed(plan: &mut LazyFrame, layout: &Layout, fields: &[Field]) -> Result
         checked(*col)
             || fields.contains(&Field::Value(*col))
             || fields.contains(&Field::Key(*col))
-            || fields.contains(&Field::Row)
+            || fields.contains(&Field::Row) && layout.row_key
+            || fields.contains(&Field::Macro) && MACRO_COLUMNS.contains(col)
     };
     let places = layout.places.iter().filter(|(c, _)| wanted(c));
     Ok(places.filter_map(|(_, &at)| schema.get_at_index(at)).map(|(name, _)| name.clone()).collect())
@@ -326,8 +326,9 @@ fn assemble(
                 columns.extend(text_column(raw, layout, field, col));
             }
             Field::Row if layout.row_key => {
-                columns.push(Series::new(field.name(), row_keys(raw, layout)).into())
+                columns.push(Series::new(field.name(), row_keys(raw, layout)).into());
             }
+            Field::Macro => columns.push(macros(raw, layout)),
             _ => {}
         }
     }
@@ -336,11 +337,7 @@ fn assemble(
 
 fn text_column(raw: &DataFrame, layout: &Layout, field: Field, col: Col) -> Option<Column> {
     if let Some(text) = layout.constants.get(&col).filter(|_| field == Field::Value(col)) {
-        return Some(Column::new_scalar(
-            field.name(),
-            Scalar::from(PlSmallStr::from(text.as_str())),
-            raw.height(),
-        ));
+        return Some(constant(col, text, raw.height()));
     }
     let texts = text_of(raw, layout, col)?;
     let present =
@@ -364,13 +361,16 @@ fn text_column(raw: &DataFrame, layout: &Layout, field: Field, col: Col) -> Opti
 /// Keys of whole rows, from the text of every mapped column.
 fn row_keys(raw: &DataFrame, layout: &Layout) -> Vec<u64> {
     let texts: Vec<StringChunked> = layout.places.keys().filter_map(|c| text_of(raw, layout, *c)).collect();
-    let hash = |row: usize| {
-        let mut hash = Xxh3::new();
-        for column in &texts {
-            hash.update(column.get(row).unwrap_or_default().as_bytes());
-            hash.update(&[0]);
-        }
-        hash.digest()
+    let key = |row: usize| row_key(texts.iter().map(|t| t.get(row).unwrap_or_default().as_bytes()));
+    (0..raw.height()).map(key).collect()
+}
+
+/// Which rows carry a macro that was never replaced.
+fn macros(raw: &DataFrame, layout: &Layout) -> Column {
+    let texts: Vec<StringChunked> = MACRO_COLUMNS.iter().filter_map(|c| text_of(raw, layout, *c)).collect();
+    let marked = |row: usize| {
+        texts.iter().any(|t| t.get(row).is_some_and(|t| value::is_unexpanded_macro(t.as_bytes())))
     };
-    (0..raw.height()).map(hash).collect()
+    let flags: BooleanChunked = (0..raw.height()).map(|row| Some(marked(row))).collect();
+    flags.with_name(Field::Macro.name()).into_column()
 }

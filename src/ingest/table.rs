@@ -5,7 +5,7 @@
 
 use super::columns::{Field, Layout, key};
 use super::parquet;
-use crate::base::column::{Col, Kind};
+use crate::base::column::Col;
 use crate::base::error::{Error, Result};
 use polars::prelude::*;
 use std::collections::{BTreeSet, HashSet};
@@ -59,6 +59,11 @@ impl Batch<'_> {
     /// The text of a column, if the part has it.
     pub fn texts(&self, col: Col) -> Option<&StringChunked> {
         self.frame.column(&Field::Value(col).name()).ok()?.as_materialized_series().str().ok()
+    }
+
+    /// A yes-or-no column, if the part has it.
+    pub fn flags(&self, field: Field) -> Option<&BooleanChunked> {
+        self.frame.column(&field.name()).ok()?.as_materialized_series().bool().ok()
     }
 
     /// The 64-bit keys of a column or of whole rows, if the part has them.
@@ -120,22 +125,10 @@ impl Part {
         let names: BTreeSet<PlSmallStr> = if self.direct {
             parquet::needed(&mut plan, &self.layout, fields)?
         } else {
-            fields.iter().filter(|f| self.has(**f)).map(|f| f.name()).collect()
+            fields.iter().filter(|f| self.layout.has(**f)).map(|f| f.name()).collect()
         };
         let columns: Vec<Expr> = names.into_iter().map(col).collect();
         Ok(Some(plan.select(columns)))
-    }
-
-    /// Whether the intake of this part holds a field.
-    fn has(&self, field: Field) -> bool {
-        match field {
-            Field::Value(Col::Currency) => false,
-            Field::Value(col) => {
-                self.layout.places.contains_key(&col) || self.layout.constants.contains_key(&col)
-            }
-            Field::Key(col) => col.kind() == Kind::Key && self.layout.places.contains_key(&col),
-            Field::Row => self.layout.row_key,
-        }
     }
 
     fn has_key(&self, keys: Arc<HashSet<u64>>) -> Option<Expr> {

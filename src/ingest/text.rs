@@ -4,9 +4,9 @@
 //! line and nothing else, and no attacker hides rows inside a quoted field. The text is cut at line ends
 //! into chunks, chunks are parsed on several threads, and their results are taken in the order of the file.
 
-use super::columns::{Layout, RowBuilder};
+use super::columns::{Layout, RowBuilder, Wanted};
 use super::mapping::{Mapping, Shape};
-use super::open::{self, Packing};
+use super::open::{self, Digest, Packing};
 use super::reject::{Reason, Rejects};
 use crate::base::error::{Error, Result};
 use polars::prelude::DataFrame;
@@ -36,11 +36,15 @@ pub struct TextSummary {
     pub truncated: bool,
     /// Lines that repeat the header (files glued together); neither rows nor rejects.
     pub repeated_headers: u64,
+    /// BLAKE3 of the file.
+    pub digest: String,
 }
 
 /// A piece of the file that ends at a line end.
 struct Chunk {
+    /// A buffer of which the first `length` bytes are the chunk.
     bytes: Vec<u8>,
+    length: usize,
     first_line: u64,
 }
 
@@ -48,6 +52,8 @@ struct Chunk {
 struct Parsed {
     frame: DataFrame,
     summary: TextSummary,
+    /// The chunk's buffer, to be filled again.
+    spare: Vec<u8>,
 }
 
 /// Reads a text export and hands its typed rows, in the order of the file, to `sink`.
@@ -59,15 +65,17 @@ pub fn read(
     packing: Packing,
     shape: Shape,
     mapping: &Mapping,
+    wanted: &Wanted,
     threads: usize,
     sink: &mut dyn FnMut(&DataFrame) -> Result<()>,
 ) -> Result<(TextSummary, Layout)> {
     let mut source = Source::open(path, packing)?;
     let header = source.header(mapping.side(shape).delimiter)?;
     let places = mapping.side(shape).place(shape, path, &header.names)?;
-    let layout = Layout::new(shape, mapping, places, header.names.len())?;
+    let layout = Layout::new(shape, mapping, places, header.names.len(), wanted)?;
     let parser = Parser { layout: &layout, header: &header };
-    let summary = parse_in_order(&mut source, &parser, layout.multiline, threads, sink)?;
+    let mut summary = parse_in_order(&mut source, &parser, layout.multiline, threads, sink)?;
+    summary.digest = source.digest.hex();
     Ok((summary, layout))
 }
 
@@ -87,7 +95,7 @@ fn parse_in_order(
                 let (results, receive) = sync_channel::<Parsed>(1);
                 scope.spawn(move || {
                     for chunk in chunks {
-                        if results.send(parser.chunk(&chunk)).is_err() {
+                        if results.send(parser.chunk(chunk)).is_err() {
                             break;
                         }
                     }
@@ -97,7 +105,7 @@ fn parse_in_order(
             .collect();
         feed(source, &workers, multiline, &mut |parsed: Parsed| {
             total.append(parsed.summary);
-            sink(&parsed.frame)
+            sink(&parsed.frame).map(|()| parsed.spare)
         })
     })?;
     total.rejects.append(std::mem::take(&mut source.rejects));
@@ -111,17 +119,17 @@ fn feed(
     source: &mut Source,
     workers: &[(SyncSender<Chunk>, Receiver<Parsed>)],
     multiline: bool,
-    take: &mut dyn FnMut(Parsed) -> Result<()>,
+    take: &mut dyn FnMut(Parsed) -> Result<Vec<u8>>,
 ) -> Result<()> {
     let (mut sent, mut taken) = (0usize, 0usize);
-    let mut collect = |taken: &mut usize| -> Result<()> {
+    let mut collect = |taken: &mut usize| -> Result<Vec<u8>> {
         let parsed = workers[*taken % workers.len()].1.recv();
         *taken += 1;
         take(parsed.map_err(|_| Error::input("internal: a reading thread stopped"))?)
     };
     while let Some(chunk) = source.chunk(multiline)? {
         if sent - taken == workers.len() {
-            collect(&mut taken)?;
+            source.spares.push(collect(&mut taken)?);
         }
         let accepted = workers[sent % workers.len()].0.send(chunk);
         accepted.map_err(|_| Error::input("internal: a reading thread stopped"))?;
@@ -158,7 +166,12 @@ struct Header {
 struct Source {
     path: std::path::PathBuf,
     reader: Box<dyn Read + Send>,
-    rest: Vec<u8>,
+    digest: Digest,
+    /// A buffer of which the first `filled` bytes wait to be handed out.
+    buffer: Vec<u8>,
+    filled: usize,
+    /// Buffers that came back: memory is touched for the first time once.
+    spares: Vec<Vec<u8>>,
     /// Lines handed out so far.
     lines: u64,
     ended: bool,
@@ -170,36 +183,50 @@ struct Source {
 
 impl Source {
     fn open(path: &Path, packing: Packing) -> Result<Source> {
+        let digest = Digest::default();
         let mut source = Source {
             path: path.to_owned(),
-            reader: open::text(path, packing)?,
-            rest: Vec::new(),
+            reader: open::text(path, packing, &digest)?,
+            digest,
+            buffer: vec![0; CHUNK],
+            filled: 0,
+            spares: Vec::new(),
             lines: 0,
             ended: false,
             ends_without_newline: false,
             rejects: Rejects::default(),
             skipped: 0,
         };
-        source.refill(RECORD_CAP + 1)?;
-        open::refuse_foreign_text(path, &source.rest)?;
-        if source.rest.starts_with(b"\xef\xbb\xbf") {
-            source.rest.drain(..3);
+        source.refill()?;
+        open::refuse_foreign_text(path, source.waiting())?;
+        if source.waiting().starts_with(b"\xef\xbb\xbf") {
+            source.pass(3);
         }
         Ok(source)
     }
 
-    /// Reads until `size` bytes are waiting or the file ends.
-    fn refill(&mut self, size: usize) -> Result<()> {
-        let have = self.rest.len();
-        if self.ended || have >= size {
+    fn waiting(&self) -> &[u8] {
+        &self.buffer[..self.filled]
+    }
+
+    /// Passes over the first `count` waiting bytes.
+    fn pass(&mut self, count: usize) {
+        self.buffer.copy_within(count..self.filled, 0);
+        self.filled -= count;
+    }
+
+    /// Reads until the buffer is full or the file ends.
+    fn refill(&mut self) -> Result<()> {
+        if self.ended || self.filled == self.buffer.len() {
             return Ok(());
         }
-        self.rest.resize(size, 0);
-        let read = open::fill(&mut *self.reader, &mut self.rest[have..]).map_err(|e| self.damaged(e))?;
-        self.rest.truncate(have + read);
-        self.ended = have + read < size;
+        let room = &mut self.buffer[self.filled..];
+        let size = room.len();
+        let read = open::fill(&mut *self.reader, room).map_err(|e| self.damaged(e))?;
+        self.filled += read;
+        self.ended = read < size;
         if self.ended {
-            self.ends_without_newline = self.rest.last().is_some_and(|&b| b != b'\n');
+            self.ends_without_newline = self.waiting().last().is_some_and(|&b| b != b'\n');
         }
         Ok(())
     }
@@ -212,11 +239,12 @@ impl Source {
 
     /// Takes the next physical line, without its end.
     fn line(&mut self) -> Option<Vec<u8>> {
-        if self.rest.is_empty() {
+        if self.filled == 0 {
             return None;
         }
-        let end = memchr::memchr(b'\n', &self.rest).map_or(self.rest.len(), |at| at + 1);
-        let mut line: Vec<u8> = self.rest.drain(..end).collect();
+        let end = memchr::memchr(b'\n', self.waiting()).map_or(self.filled, |at| at + 1);
+        let mut line = self.waiting()[..end].to_vec();
+        self.pass(end);
         self.lines += 1;
         while line.last().is_some_and(|b| matches!(b, b'\n' | b'\r')) {
             line.pop();
@@ -260,32 +288,40 @@ impl Source {
     /// The next chunk, ending at a line end; `None` at the end of the file.
     fn chunk(&mut self, multiline: bool) -> Result<Option<Chunk>> {
         loop {
-            self.refill(CHUNK)?;
-            if self.rest.is_empty() {
+            self.refill()?;
+            if self.filled == 0 {
                 return Ok(None);
             }
-            let end = if self.ended { Some(self.rest.len()) } else { self.cut(multiline) };
-            if let Some(end) = end {
-                let later = self.rest.split_off(end);
-                let bytes = std::mem::replace(&mut self.rest, later);
+            let end = if self.ended { Some(self.filled) } else { self.cut(multiline) };
+            if let Some(length) = end {
                 let first_line = self.lines + 1;
-                self.lines += newlines(&bytes);
-                self.lines += u64::from(bytes.last() != Some(&b'\n'));
-                return Ok(Some(Chunk { bytes, first_line }));
+                let bytes = self.take(length);
+                self.lines += newlines(&bytes[..length]);
+                self.lines += u64::from(bytes[length - 1] != b'\n');
+                return Ok(Some(Chunk { bytes, length, first_line }));
             }
             self.skip_record()?;
         }
+    }
+
+    /// Hands the buffer out and keeps what lies behind `length` in another one.
+    fn take(&mut self, length: usize) -> Vec<u8> {
+        let mut next = self.spares.pop().unwrap_or_else(|| vec![0; CHUNK]);
+        let left = self.filled - length;
+        next[..left].copy_from_slice(&self.buffer[length..self.filled]);
+        self.filled = left;
+        std::mem::replace(&mut self.buffer, next)
     }
 
     /// Where the waiting bytes can be cut: behind the last line end, or with `multiline` behind the last
     /// line end outside quotes.
     fn cut(&self, multiline: bool) -> Option<usize> {
         if !multiline {
-            return memchr::memrchr(b'\n', &self.rest).map(|at| at + 1);
+            return memchr::memrchr(b'\n', self.waiting()).map(|at| at + 1);
         }
         let (mut inside, mut end) = (false, None);
-        for at in memchr::memchr2_iter(b'"', b'\n', &self.rest) {
-            match self.rest[at] {
+        for at in memchr::memchr2_iter(b'"', b'\n', self.waiting()) {
+            match self.buffer[at] {
                 b'"' => inside = !inside,
                 _ if !inside => end = Some(at + 1),
                 _ => {}
@@ -296,15 +332,15 @@ impl Source {
 
     /// Drops a record that is longer than a whole chunk.
     fn skip_record(&mut self) -> Result<()> {
-        self.rejects.add(self.lines + 1, Reason::TooLong, &self.rest[..200]);
+        self.rejects.add(self.lines + 1, Reason::TooLong, &self.buffer[..200]);
         self.skipped += 1;
         self.lines += 1;
-        while memchr::memchr(b'\n', &self.rest).is_none() && !self.rest.is_empty() {
-            self.rest.clear();
-            self.refill(CHUNK)?;
+        while memchr::memchr(b'\n', self.waiting()).is_none() && self.filled > 0 {
+            self.filled = 0;
+            self.refill()?;
         }
-        let end = memchr::memchr(b'\n', &self.rest).map_or(self.rest.len(), |at| at + 1);
-        self.rest.drain(..end);
+        let end = memchr::memchr(b'\n', self.waiting()).map_or(self.filled, |at| at + 1);
+        self.pass(end);
         Ok(())
     }
 }
@@ -341,15 +377,16 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    fn chunk(&self, chunk: &Chunk) -> Parsed {
-        let mut rows = RowBuilder::new(self.layout, chunk.bytes.len() / 128 + 16);
+    fn chunk(&self, chunk: Chunk) -> Parsed {
+        let bytes = &chunk.bytes[..chunk.length];
+        let mut rows = RowBuilder::new(self.layout, bytes.len() / 128 + 16);
         let mut summary = TextSummary::default();
         let (mut at, mut line) = (0, chunk.first_line);
-        while at < chunk.bytes.len() {
-            (at, line) = self.run(&chunk.bytes, at, line, &mut rows, &mut summary);
+        while at < bytes.len() {
+            (at, line) = self.run(bytes, at, line, &mut rows, &mut summary);
         }
         summary.currencies = rows.take_currencies();
-        Parsed { frame: rows.finish(), summary }
+        Parsed { frame: rows.finish(), summary, spare: chunk.bytes }
     }
 
     /// Reads records from byte `at` until the end or until a line must be rejected and the reader set

@@ -29,7 +29,17 @@ pub fn integer(kind: Kind, text: &[u8], side: &SideMapping) -> Parsed {
 
 /// Whether the field says nothing.
 pub fn is_null(text: &[u8], side: &SideMapping) -> bool {
-    text.is_empty() || (text.len() <= 16 && std::str::from_utf8(text).is_ok_and(|t| side.nulls.contains(t)))
+    text.is_empty() || side.nulls.iter().any(|null| null.as_bytes() == text)
+}
+
+/// A macro of a tracker that was never replaced: `{clickid}`, `${SUBID}`, `[CID]`, `%7Bsub%7D`.
+pub fn is_unexpanded_macro(text: &[u8]) -> bool {
+    const MARKS: [(&[u8], &[u8]); 6] =
+        [(b"{", b"}"), (b"${", b"}"), (b"[", b"]"), (b"%7B", b"%7D"), (b"%7b", b"%7d"), (b"<", b">")];
+    let wrapped = |(open, close): &(&[u8], &[u8])| {
+        text.len() > open.len() + close.len() && text.starts_with(open) && text.ends_with(close)
+    };
+    matches!(text.first(), Some(b'{' | b'$' | b'[' | b'%' | b'<')) && MARKS.iter().any(wrapped)
 }
 
 fn time(text: &[u8], side: &SideMapping) -> Result<i64, Reason> {
@@ -174,6 +184,16 @@ mod tests {
         (side.decimal, side.thousands) = (b',', Some(b'.'));
         assert_eq!(integer(Kind::Money, b"1.234,56", &side), Ok(Some(1_234_560_000)));
         assert_eq!(integer(Kind::Money, b"1.23,56", &side), Err(Reason::BadNumber));
+    }
+
+    #[test]
+    fn macros_are_recognised() {
+        for text in ["{clickid}", "${SUBID}", "[CID]", "%7Bsub%7D"] {
+            assert!(is_unexpanded_macro(text.as_bytes()), "{text}");
+        }
+        for text in ["abc", "{}", "a{b}", ""] {
+            assert!(!is_unexpanded_macro(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

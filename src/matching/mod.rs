@@ -11,9 +11,8 @@ use crate::base::column::{Col, Grain};
 use crate::base::error::Result;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SECOND;
-use crate::clean::vocabulary::is_unexpanded_macro;
 use crate::clean::{Cleaned, Conversion, Status};
-use crate::ingest::{Intake, Shape};
+use crate::ingest::{Intake, Shape, is_unexpanded_macro};
 use clicks::{Click, Clicks};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -160,7 +159,7 @@ impl Finder<'_> {
     }
 
     fn class_and_click(&self, conversion: &Conversion) -> (Class, Option<&Click>) {
-        let id = conversion.click_id.as_ref().filter(|id| !is_unexpanded_macro(&id.text));
+        let id = conversion.click_id.as_ref().filter(|id| !is_unexpanded_macro(id.text.as_bytes()));
         if !self.by_id {
             return (self.class_by_own_time(conversion), None);
         }

@@ -141,6 +141,43 @@ impl Accumulator {
         Cell { group, peer: unchained(&self.peer_pairs, peer), day: day as i32, sums }
     }
 
+    /// Number of groups.
+    pub fn group_count(&self) -> usize {
+        match self.group_pairs.last() {
+            Some(pairs) => pairs.members.len(),
+            None => usize::from(!self.cells.members.is_empty()),
+        }
+    }
+
+    /// All sums of every group, in the order of [`Accumulator::slots`].
+    pub fn sums_by_group(&self) -> Vec<Vec<i64>> {
+        let width = self.slots.len();
+        let mut totals = vec![vec![0i64; width]; self.group_count()];
+        for (cell, (group_day, _)) in self.cells.members.iter().enumerate() {
+            let total = &mut totals[self.group_days.members[*group_day as usize].0 as usize];
+            let sums = &self.data[cell * width..(cell + 1) * width];
+            total.iter_mut().zip(sums).for_each(|(t, s)| *t = t.saturating_add(*s));
+        }
+        totals
+    }
+
+    /// One sum by group and by one column of the peer key; zeroes are left out.
+    pub fn sum_by_peer(&self, measure: M, column: usize) -> HashMap<(u32, Symbol), i64> {
+        let Some(slot) = self.slots.iter().position(|m| *m == measure) else { return HashMap::new() };
+        let peers = self.peer_pairs.last().map_or(0, |p| p.members.len());
+        let symbols: Vec<Symbol> =
+            (0..peers as u32).map(|peer| unchained(&self.peer_pairs, peer)[column]).collect();
+        let mut sums: HashMap<(u32, Symbol), i64> = HashMap::new();
+        for (cell, (group_day, peer)) in self.cells.members.iter().enumerate() {
+            let sum = self.data[cell * self.slots.len() + slot];
+            if sum != 0 {
+                let group = self.group_days.members[*group_day as usize].0;
+                *sums.entry((group, symbols[*peer as usize])).or_default() += sum;
+            }
+        }
+        sums
+    }
+
     /// Symbols of a group's columns.
     pub fn group_key(&self, group: u32) -> Vec<Symbol> {
         unchained(&self.group_pairs, group)

@@ -196,6 +196,8 @@ measures! {
     RevenuePending "revenue_pending" Conversions Sum(Number::RevenuePending), [] [Revenue] "revenue of pending conversions";
     MaturePayout "mature_payout" Conversions Sum(Number::PayoutConfirmed), [InTime] [Payout] "confirmed payout of mature clicks in time";
     MatureRevenue "mature_revenue" Conversions Sum(Number::RevenueConfirmed), [InTime] [Revenue] "confirmed revenue of mature clicks in time";
+    MaturePayoutPending "mature_payout_pending" Conversions Sum(Number::PayoutPending), [InTime] [Payout] "pending payout of mature clicks in time";
+    MatureRevenuePending "mature_revenue_pending" Conversions Sum(Number::RevenuePending), [InTime] [Revenue] "pending revenue of mature clicks in time";
     EarningConversions "earning_conversions" Conversions Count, [InTime Earning] [] "conversions worth money, of mature clicks in time";
     CtitCount "ctit_count" Conversions Count, [HasCtit] [] "conversions with a CTIT";
     Ctit "ctit" Conversions Values(Number::Ctit), [HasCtit] [] "seconds from click to conversion";

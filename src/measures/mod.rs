@@ -10,6 +10,7 @@ mod declared;
 mod report;
 mod rows;
 
+pub use costs::key_columns as cost_columns;
 pub use declared::{Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rows};
 
 use crate::base::column::{Col, Grain};
@@ -22,6 +23,7 @@ use crate::ingest::{Field, Intake};
 use crate::matching::{Class, Matched};
 use accumulate::{Accumulator, Placement};
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use rows::{ClickRows, ConversionSet};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,6 +60,8 @@ pub struct Options<'a> {
 pub struct Totals {
     counts: Vec<Option<i64>>,
     values: BTreeMap<M, Box<Counted>>,
+    /// Cost of mature clicks by offer, in micro-units.
+    pub mature_cost_of: BTreeMap<Option<String>, i64>,
     /// Part of the cost was allocated to this group and is not exact for it.
     pub cost_allocated: bool,
 }
@@ -236,28 +240,16 @@ impl<'a> Pass<'a> {
 
 impl GrainPass {
     fn finish(mut self, available: &BTreeSet<M>, symbols: &Symbols) -> GrainMeasures {
-        let zero: Vec<Option<i64>> =
-            MEASURES.iter().map(|m| available.contains(&m.id).then_some(0)).collect();
-        let empty = Totals { counts: zero, values: BTreeMap::new(), cost_allocated: self.cost_allocated };
+        let zero = MEASURES.iter().map(|m| available.contains(&m.id).then_some(0)).collect();
+        let empty = Totals { counts: zero, cost_allocated: self.cost_allocated, ..Totals::default() };
         let mut groups: HashMap<Vec<Symbol>, Totals> = HashMap::new();
         for side in [&mut self.clicks, &mut self.conversions] {
-            let mut totals_of = |group: u32, side: &Accumulator, change: &mut dyn FnMut(&mut Totals)| {
-                change(groups.entry(side.group_key(group)).or_insert_with(|| empty.clone()));
-            };
-            for cell in 0..side.cell_count() {
-                let cell = side.cell(cell);
-                let sums = side.slots().iter().zip(cell.sums);
-                totals_of(cell.group, side, &mut |t| sums.clone().for_each(|(m, add)| t.add(*m, *add)));
-            }
-            for (group, measure, count) in side.take_key_counts() {
-                totals_of(group, side, &mut |t| t.add(measure, count));
-            }
-            let mut values: Vec<((u32, M), Box<Counted>)> = side.values().into_iter().collect();
-            values.sort_by_key(|(at, _)| *at);
-            for ((group, measure), list) in values {
-                totals_of(group, side, &mut |t| {
-                    t.values.insert(measure, list.clone());
-                });
+            let mut of_side = totals(side, &empty, symbols);
+            for (number, totals) in of_side.drain(..).enumerate() {
+                match groups.entry(side.group_key(number as u32)) {
+                    Entry::Occupied(mut known) => known.get_mut().merge(totals),
+                    Entry::Vacant(new) => drop(new.insert(totals)),
+                }
             }
         }
         let text = |s: &Symbol| symbols.text(*s).map(str::to_owned);
@@ -269,11 +261,42 @@ impl GrainPass {
     }
 }
 
+/// The totals of one side's groups over all cells, by group number.
+fn totals(side: &mut Accumulator, empty: &Totals, symbols: &Symbols) -> Vec<Totals> {
+    let mut totals = vec![empty.clone(); side.group_count()];
+    for (group, sums) in side.sums_by_group().into_iter().enumerate() {
+        side.slots().iter().zip(sums).for_each(|(m, add)| totals[group].add(*m, add));
+    }
+    for (group, measure, count) in side.take_key_counts() {
+        totals[group as usize].add(measure, count);
+    }
+    for ((group, measure), list) in side.values() {
+        totals[group as usize].values.insert(measure, list);
+    }
+    for ((group, offer), cost) in side.sum_by_peer(M::MatureCost, OFFER) {
+        *totals[group as usize].mature_cost_of.entry(symbols.text(offer).map(str::to_owned)).or_default() +=
+            cost;
+    }
+    totals
+}
+
+/// Where the offer stands in [`PEER_COLUMNS`].
+const OFFER: usize = 0;
+
 impl Totals {
     fn add(&mut self, measure: M, amount: i64) {
         if let Some(sum) = &mut self.counts[measure as usize] {
             *sum = sum.saturating_add(amount);
         }
+    }
+
+    /// Adds the other side of the same group: the two have no measure in common.
+    fn merge(&mut self, other: Totals) {
+        for (sum, more) in self.counts.iter_mut().zip(other.counts) {
+            *sum = sum.zip(more).map(|(a, b)| a.saturating_add(b));
+        }
+        self.values.extend(other.values);
+        self.mature_cost_of.extend(other.mature_cost_of);
     }
 }
 

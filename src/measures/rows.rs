@@ -6,7 +6,7 @@ use super::{Clock, Key};
 use crate::base::column::Col;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SECOND;
-use crate::clean::vocabulary::{LONG_S, is_unexpanded_macro};
+use crate::clean::vocabulary::LONG_S;
 use crate::clean::{ClickDuplicates, Status, click_content};
 use crate::ingest::{Batch, Field};
 use crate::matching::{Class, MatchedConversion};
@@ -162,13 +162,8 @@ impl ClickSet<'_, '_> {
     }
 
     fn macros(&self) -> Vec<bool> {
-        let columns: Vec<_> =
-            [Col::ClickId, Col::Source].iter().filter_map(|c| self.batch.texts(*c)).collect();
-        let marked = |t: &str| {
-            matches!(t.as_bytes().first(), Some(b'{' | b'$' | b'[' | b'%' | b'<' | b'#'))
-                && is_unexpanded_macro(t)
-        };
-        (0..self.len()).map(|row| columns.iter().any(|c| c.get(row).is_some_and(marked))).collect()
+        let flags = self.batch.flags(Field::Macro);
+        flags.map_or_else(|| vec![false; self.len()], |f| f.iter().map(|m| m == Some(true)).collect())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The same click, conversion or transaction again, and conversions that have no click.
 
 use super::{Absence, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
+use crate::base::column::Col;
 use crate::base::unit::Unit;
 use crate::measures::M;
 
@@ -122,6 +123,9 @@ fn orphan(group: &Group) -> Result<Estimate, Absence> {
     }
     if group.context.combined {
         return Err(Absence::Fact("click and conversion stand in one row"));
+    }
+    if !group.context.joined {
+        return Err(Absence::Columns(vec![Col::ClickId]));
     }
     let conversions = group.count(M::Conversions)?;
     match group.count(M::Told)? {

@@ -3,6 +3,7 @@
 use super::estimate::{Absence, Estimate};
 use crate::ingest::Perspective;
 use crate::measures::{M, Rows, Totals};
+use std::collections::BTreeMap;
 
 /// What holds for every group of an audit.
 #[derive(Clone, Debug, Default)]
@@ -15,14 +16,17 @@ pub struct Context {
     pub aggregated: bool,
     /// Click and conversion stand in one row.
     pub combined: bool,
+    /// Conversions are tied to loaded clicks by their ID.
+    pub joined: bool,
     /// The tracker drops conversions without a click before export.
     pub drops_orphans: bool,
     /// The tracker drops repeated conversions before export.
     pub drops_duplicates: bool,
     /// Transaction IDs are unique beyond one click.
     pub true_transactions: bool,
-    /// Median positive amount of a conversion, in micro-units.
+    /// Median positive amount of a conversion, in micro-units: of all offers, and of each.
     pub typical_payout: Option<f64>,
+    pub typical_payout_of: BTreeMap<Option<String>, f64>,
     /// Squared coefficient of variation of these amounts.
     pub payout_cv2: f64,
     /// Approved share of all due decisions.

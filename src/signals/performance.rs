@@ -154,7 +154,7 @@ pub const SIGNALS: &[Signal] = &[
         min_sample: 0,
         sample: "mature clicks",
         range: (0.0, f64::MAX),
-        summary: "cost of mature clicks in units of the input's typical payout: how many conversions would pay for them",
+        summary: "cost of mature clicks in units of what their offer typically pays: how many conversions would pay for them",
         innocent: &[],
         measures: &[M::MatureCost, M::MatureClicks],
         formula: spend_in_payouts,
@@ -240,22 +240,30 @@ impl Group<'_> {
         }
     }
 
+    /// Mature revenue that is still pending, micro-units; 0 where nothing says so.
+    fn pending(&self) -> i64 {
+        let buyer = self.context.perspective == Some(Perspective::Buyer);
+        let of_payout = self.get(M::MaturePayoutPending).ok().filter(|_| buyer);
+        of_payout.or_else(|| self.get(M::MatureRevenuePending).ok()).unwrap_or(0)
+    }
+
     /// Factor by which revenue may be larger or smaller: the number of conversions is Poisson, their amounts
     /// vary as they do over the whole input (delta method on the logarithm).
     fn revenue_factor(&self, conversions: u64) -> f64 {
         (stats::z(0.95) * ((1.0 + self.context.payout_cv2) / conversions.max(1) as f64).sqrt()).exp()
     }
 
-    /// 95 % limits of mature revenue in units. Without a conversion the upper limit is that of a Poisson
-    /// zero, -ln 0.025 = 3.69 typical payouts.
+    /// 95 % limits of mature revenue in units; in the upper one all that is pending is approved. Without a
+    /// conversion the upper limit is that of a Poisson zero, -ln 0.025 = 3.69 typical payouts.
     fn revenue_limits(&self, revenue: f64, conversions: u64) -> Result<(f64, f64), Absence> {
         if conversions == 0 {
             let typical = self.context.typical_payout.ok_or(Absence::Nothing("conversions worth money"))?;
             return Ok((0f64.min(revenue), revenue.max(-(0.025f64).ln() * typical / SCALE as f64)));
         }
         let factor = self.revenue_factor(conversions);
-        let (a, b) = (revenue / factor, revenue * factor);
-        Ok((a.min(b), a.max(b)))
+        let most = revenue + units(self.pending());
+        let limits = [revenue / factor, revenue * factor, most / factor, most * factor];
+        Ok(limits.into_iter().fold((revenue, revenue), |(low, high), v| (low.min(v), high.max(v))))
     }
 }
 
@@ -321,8 +329,10 @@ fn conversions_to_break_even(group: &Group) -> Result<f64, Absence> {
     if group.perspective()? != Perspective::Buyer {
         return Err(Absence::Fact("only a buyer pays for clicks"));
     }
-    let typical = group.context.typical_payout.ok_or(Absence::Nothing("conversions worth money"))?;
-    Ok(group.click_cost(Span::Mature)? as f64 / typical)
+    let any = group.context.typical_payout.ok_or(Absence::Nothing("conversions worth money"))?;
+    group.click_cost(Span::Mature)?;
+    let typical = |offer: &Option<String>| group.context.typical_payout_of.get(offer).copied().unwrap_or(any);
+    Ok(group.totals.mature_cost_of.iter().map(|(offer, cost)| *cost as f64 / typical(offer)).sum())
 }
 
 fn spend_in_payouts(group: &Group) -> Result<Estimate, Absence> {
