@@ -34,7 +34,7 @@ CREATE TABLE latest AS
 SELECT * FROM conversions
 QUALIFY row_number() OVER (PARTITION BY conversion_id ORDER BY status_time DESC) = 1;
 
--- The same transaction again: a retry if nothing differs and a day has not passed, else a replay.
+-- The same transaction and event again: a retry if nothing differs and a day has not passed, else a replay.
 CREATE TABLE classed AS
 SELECT *, CASE WHEN nth = 1 THEN 'first'
                WHEN click_id = first.click_id AND event = first.event AND status = first.status
@@ -44,12 +44,12 @@ SELECT *, CASE WHEN nth = 1 THEN 'first'
 FROM (SELECT *, row_number() OVER w AS nth,
              first_value({'click_id': click_id, 'event': event, 'status': status, 'payout_micro': payout_micro,
                           'conversion_time': conversion_time}) OVER w AS first
-      FROM latest WINDOW w AS (PARTITION BY transaction_id ORDER BY conversion_time, conversion_id));
+      FROM latest WINDOW w AS (PARTITION BY transaction_id, event ORDER BY conversion_time, conversion_id));
 
--- The last click before the conversion wins; a conversion may have no click, or only later ones. What is repeated
--- counts once. The clicks that matter are few: they are found first.
+-- The last click before the conversion wins; a conversion may have no click, or only later ones. Retries do not
+-- count. The clicks that matter are few: they are found first.
 CREATE TABLE matched AS
-WITH once AS (SELECT * FROM classed WHERE class = 'first'),
+WITH once AS (SELECT * FROM classed WHERE class <> 'retry'),
      hits AS (SELECT click_id, click_time, traffic_source, source, offer, country, device FROM clicks
               WHERE click_id IN (SELECT click_id FROM once))
 SELECT c.conversion_id, c.click_id, c.event, c.status, c.payout_micro, c.conversion_time, c.ip,
@@ -69,11 +69,11 @@ FROM matched
 WHERE ctit_s >= 0
 GROUP BY ALL;
 
--- Seconds from click to conversion.
+-- Seconds from click to conversion, of events that a person needs a minimum of time for.
 CREATE TABLE ctit AS
 SELECT traffic_source, source, event, ctit_s, count(*) AS conversions
 FROM matched
-WHERE ctit_s >= 0
+WHERE ctit_s >= 0 AND event IN ('install', 'registration', 'lead', 'first_deposit', 'sale', 'conversion')
 GROUP BY ALL;
 
 -- What does not match.
@@ -91,7 +91,7 @@ SELECT traffic_source, source, class, count(*) AS conversions FROM classed WHERE
 -- Addresses of conversions.
 CREATE TABLE conversion_addresses AS
 SELECT traffic_source, source, count(*) AS distinct_ips, max(n) AS top_ip_conversions
-FROM (SELECT traffic_source, source, ip, count(*) AS n FROM matched WHERE ip IS NOT NULL AND ctit_s >= 0 GROUP BY ALL)
+FROM (SELECT traffic_source, source, ip, count(*) AS n FROM matched WHERE ip IS NOT NULL GROUP BY ALL)
 GROUP BY ALL;
 
 -- What is compared with the audit, by source.
@@ -99,8 +99,10 @@ CREATE TABLE compared AS
 WITH c AS (SELECT traffic_source, source, sum(clicks) AS clicks, sum(cost_micro) AS cost_micro
            FROM by_hour GROUP BY ALL),
      v AS (SELECT traffic_source, source, count(*) AS conversions,
-                  quantile_disc(ctit_s, 0.5) AS ctit_p50_s
-           FROM matched WHERE ctit_s >= 0 GROUP BY ALL)
+                  quantile_cont(ctit_s, 0.5) FILTER (
+                      ctit_s >= 0 AND event IN ('install', 'registration', 'lead', 'first_deposit', 'sale', 'conversion')
+                  ) AS ctit_p50_s
+           FROM matched GROUP BY ALL)
 SELECT c.*, a.distinct_ips, a.top_ip_clicks, coalesce(v.conversions, 0) AS conversions, v.ctit_p50_s
 FROM c JOIN addresses a USING (traffic_source, source) LEFT JOIN v USING (traffic_source, source)
 ORDER BY ALL;

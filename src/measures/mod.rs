@@ -14,18 +14,19 @@ pub use costs::key_columns as cost_columns;
 pub use declared::{Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rows};
 
 use crate::base::column::{Col, Grain};
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::base::stats::Counted;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::Zone;
 use crate::clean::ClickDuplicates;
 use crate::ingest::{Field, Intake};
 use crate::matching::{Class, Matched};
-use accumulate::{Accumulator, Placement};
+use accumulate::{Accumulator, Contributions, Placement};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use rows::{ClickRows, ConversionSet};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::sync_channel;
 
 /// The columns that make comparable groups: part of every cell's key.
 pub const PEER_COLUMNS: [Col; 3] = [Col::Offer, Col::Country, Col::Device];
@@ -183,26 +184,39 @@ impl<'a> Pass<'a> {
         })
     }
 
+    /// One thread turns batches into contributions while another adds them up.
     fn clicks(&mut self, intake: &Intake, duplicates: &ClickDuplicates, symbols: &mut Symbols) -> Result<()> {
         let hit_type = intake.mapping.hit_type.as_deref();
         let mut rows = ClickRows::new(self.options.fields, duplicates, self.options.clock, hit_type);
-        intake.clicks.scan(self.options.fields, None, &mut |batch| {
-            let counted = rows.counted(batch);
-            self.other_hits += (batch.len() - counted.len()) as u64;
-            self.counted += counted.len() as u64;
-            let contributions = rows.contributions(&counted);
-            let columns = rows::symbols_of(&counted, self.options.columns, symbols);
-            let times = counted.integers(Col::ClickTime).unwrap_or_default();
-            let days: Vec<i32> = times.iter().map(|t| self.day(t.unwrap_or_default())).collect();
-            self.widen(&days);
-            for grain in &mut self.grains {
-                let at = rows::placement(&columns, &grain.places, &self.peer_places, days.clone());
-                grain.clicks.add(&at, &contributions);
-            }
-            Ok(())
-        })?;
+        let mut grains = std::mem::take(&mut self.grains);
+        let (send, batches) = sync_channel::<(Contributions, Vec<Vec<Symbol>>, Vec<i32>)>(1);
+        let peers = self.peer_places.clone();
+        let scanned = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for (contributions, columns, days) in batches {
+                    for grain in &mut grains {
+                        let at = rows::placement(&columns, &grain.places, &peers, days.clone());
+                        grain.clicks.add(&at, &contributions);
+                    }
+                }
+            });
+            let scanned = intake.clicks.scan(self.options.fields, None, &mut |batch| {
+                let counted = rows.counted(batch);
+                self.other_hits += (batch.len() - counted.len()) as u64;
+                self.counted += counted.len() as u64;
+                let columns = rows::symbols_of(&counted, self.options.columns, symbols);
+                let times = counted.integers(Col::ClickTime).unwrap_or_default();
+                let days: Vec<i32> = times.iter().map(|t| self.day(t.unwrap_or_default())).collect();
+                self.widen(&days);
+                let sent = send.send((rows.contributions(&counted), columns, days));
+                sent.map_err(|_| Error::input("internal: the adding thread stopped"))
+            });
+            drop(send);
+            scanned
+        });
+        self.grains = grains;
         self.other_hits -= duplicates.dropped.min(self.other_hits);
-        Ok(())
+        scanned
     }
 
     fn day(&self, time: i64) -> i32 {
