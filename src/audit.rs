@@ -3,6 +3,7 @@
 use crate::base::column::{Col, Grain};
 use crate::base::error::{Error, Result};
 use crate::base::symbol::{Symbol, Symbols};
+use crate::base::text::Text;
 use crate::base::time::{DAY, SECOND, Zone};
 use crate::clean::{self, Cleaned};
 use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Shape, Wanted};
@@ -86,35 +87,40 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     Ok(Audited { report: Report { run, coverage, totals, groups, lists }, files: intake.files })
 }
 
-/// Refuses an input without a single usable row.
+/// Refuses an input with a side of which not a single row is usable. Conversions without any row at all are
+/// a gate's business: there is a report to be made.
 fn refuse_nothing(intake: &Intake) -> Result<()> {
-    let main = || intake.files.iter().filter(|f| f.shape != Shape::Costs);
-    let read: u64 = main().map(|f| f.rows).sum();
-    let clicks_empty =
-        intake.has(Shape::Clicks) && main().filter(|f| f.shape == Shape::Clicks).all(|f| f.rows == 0);
-    if read == 0 || clicks_empty {
-        let side = if clicks_empty { "the click export has" } else { "the input has" };
-        return Err(Error::input(format!("{side} no rows, only a header"))
+    let clicks: &[Shape] = if intake.has(Shape::Clicks) { &[Shape::Clicks] } else { &Shape::ALL };
+    let of = |shapes: &[Shape]| intake.files.iter().filter(|f| shapes.contains(&f.shape)).collect::<Vec<_>>();
+    let conversions = of(&[Shape::Conversions]);
+    if conversions.iter().any(|f| f.rows > 0) {
+        refuse_side(&conversions)?;
+    }
+    refuse_side(&of(clicks))
+}
+
+fn refuse_side(files: &[&FileLedger]) -> Result<()> {
+    let names: Vec<String> = files.iter().take(3).map(|f| f.path.display().to_string()).collect();
+    let names = Text::new(names.join(", ")).term(200);
+    let read: u64 = files.iter().map(|f| f.rows).sum();
+    let rejected: u64 = files.iter().map(|f| f.rejects.total()).sum();
+    if read == 0 {
+        return Err(Error::input(format!("{names}: there are no rows, only a header"))
             .help("was the export run for the right dates?"));
     }
-    let used = read - main().map(|f| f.rejects.total()).sum::<u64>().min(read);
-    if used == 0 {
-        let reasons: BTreeSet<&str> =
-            main().flat_map(|f| f.rejects.counts.keys()).map(|r| r.summary()).collect();
-        let first = main().flat_map(|f| f.rejects.kept.first().map(|r| (f, r))).next();
-        let example = first.map_or(String::new(), |(file, reject)| {
-            format!("; first: {} line {}: {}", file.path.display(), reject.line, reject.found.term(80))
-        });
-        let reasons: Vec<&str> = reasons.into_iter().collect();
-        return Err(Error::input(format!(
-            "there is no usable row: all {read} were rejected ({}){example}",
-            reasons.join("; ")
-        ))
-        .help(
-            "check separator, time format and decimal mark in the mapping; --rejects FILE lists every row",
-        ));
+    if rejected < read {
+        return Ok(());
     }
-    Ok(())
+    let reasons: BTreeSet<&str> =
+        files.iter().flat_map(|f| f.rejects.counts.keys()).map(|r| r.summary()).collect();
+    let first = files.iter().find_map(|f| f.rejects.kept.first());
+    let example = first.map_or(String::new(), |r| format!("; line {}: {}", r.line, r.found.term(80)));
+    let reasons: Vec<&str> = reasons.into_iter().collect();
+    Err(Error::input(format!(
+        "{names}: there is no usable row, all {read} were rejected ({}){example}",
+        reasons.join("; ")
+    ))
+    .help("check separator, time format and decimal mark in the mapping"))
 }
 
 /// The audited grain and those that rules ask for.

@@ -229,7 +229,8 @@ impl Mapping {
 /// # Errors
 /// Unreadable files and every fault in them, with line and column.
 pub fn load(path: &Path) -> Result<MappingFile> {
-    let text = std::fs::read_to_string(path).map_err(|e| Error::reading(path, e))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Error::usage(format!("cannot read the mapping file {}", path.display())).because(e))?;
     yaml::load(&text, &path.display().to_string()).map_err(|faults| {
         Error::usage(format!("{} is no valid mapping\n{}", path.display(), crate::base::diag::plain(&faults)))
     })

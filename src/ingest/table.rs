@@ -88,11 +88,11 @@ impl Table {
     ///
     /// # Errors
     /// A part that cannot be read, or what `each` returns.
-    pub fn scan(
-        &self,
+    pub fn scan<'t>(
+        &'t self,
         fields: &[Field],
         only: Option<&Arc<HashSet<u64>>>,
-        each: &mut dyn FnMut(&Batch) -> Result<()>,
+        each: &mut dyn FnMut(&Batch<'t>) -> Result<()>,
     ) -> Result<()> {
         for part in &self.parts {
             part.scan(fields, only, each)?;
@@ -102,11 +102,11 @@ impl Table {
 }
 
 impl Part {
-    fn scan(
-        &self,
+    fn scan<'t>(
+        &'t self,
         fields: &[Field],
         only: Option<&Arc<HashSet<u64>>>,
-        each: &mut dyn FnMut(&Batch) -> Result<()>,
+        each: &mut dyn FnMut(&Batch<'t>) -> Result<()>,
     ) -> Result<()> {
         let Some(plan) = self.plan(fields, only)? else { return Ok(()) };
         stream(plan, &self.path, &mut |raw| {

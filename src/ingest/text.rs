@@ -428,7 +428,7 @@ impl Parser<'_> {
         line: u64,
         summary: &mut TextSummary,
     ) -> usize {
-        let closed = record.len() == self.layout.width && !ends_inside_quotes(record, text);
+        let closed = record.len() == self.layout.width && strictly_quoted(text, self.header.delimiter);
         let first = memchr::memchr(b'\n', text).map_or(text.len(), |end| end + 1);
         let length = if closed { text.len() } else { first };
         for (at, physical) in text[..length].split_inclusive(|&b| b == b'\n').enumerate() {
@@ -486,6 +486,36 @@ fn fits(record: &csv::ByteRecord, raw: &[u8], width: usize) -> std::result::Resu
         return Err(Reason::NotUtf8);
     }
     Ok(())
+}
+
+/// Whether every field that opens with a quote closes before a separator or the end, as RFC 4180 has it.
+fn strictly_quoted(text: &[u8], delimiter: u8) -> bool {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let Some((b'"', quoted)) = rest.split_first() else {
+            let end = rest.iter().position(|&b| b == delimiter).map_or(rest.len(), |at| at + 1);
+            rest = &rest[end..];
+            continue;
+        };
+        let Some(after) = behind_closing_quote(quoted) else { return false };
+        match after.split_first() {
+            Some((&mark, next)) if mark == delimiter => rest = next,
+            other => return other.is_none(),
+        }
+    }
+    true
+}
+
+/// What follows the quote that closes a field; a doubled quote stands for itself.
+fn behind_closing_quote(quoted: &[u8]) -> Option<&[u8]> {
+    let mut at = 0;
+    loop {
+        at += memchr::memchr(b'"', &quoted[at..])?;
+        if quoted.get(at + 1) != Some(&b'"') {
+            return Some(&quoted[at + 1..]);
+        }
+        at += 2;
+    }
 }
 
 /// The last line of a chunk may open a quote that nothing closes: its last field then follows a quote at the

@@ -29,7 +29,8 @@ pub fn integer(kind: Kind, text: &[u8], side: &SideMapping) -> Parsed {
 
 /// Whether the field says nothing.
 pub fn is_null(text: &[u8], side: &SideMapping) -> bool {
-    text.is_empty() || side.nulls.iter().any(|null| null.as_bytes() == text)
+    let is = |null: &[u8]| null.len() == text.len() && null[0] == text[0] && null == text;
+    text.is_empty() || side.nulls.iter().any(|null| !null.is_empty() && is(null.as_bytes()))
 }
 
 /// A macro of a tracker that was never replaced: `{clickid}`, `${SUBID}`, `[CID]`, `%7Bsub%7D`.

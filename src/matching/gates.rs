@@ -50,13 +50,14 @@ fn name(file: &FileLedger) -> String {
 fn too_many_rejects(input: &Input) -> Option<String> {
     let rejected: u64 = input.intake.files.iter().map(|f| f.rejects.total()).sum();
     let read: u64 = input.intake.files.iter().map(|f| f.rows).sum();
-    let commonest =
-        input.intake.files.iter().flat_map(|f| &f.rejects.counts).max_by_key(|(_, count)| **count);
+    let files = input.intake.files.iter();
+    let worst = files.flat_map(|f| f.rejects.counts.iter().map(move |c| (f, c))).max_by_key(|(_, c)| *c.1)?;
     (rejected > 100 && rejected * 1_000 > read).then(|| {
-        let reason = commonest.map_or("", |(reason, _)| reason.slug());
         format!(
-            "{rejected} of {read} rows were rejected, more than 100 and more than 0.1 %; most often: {reason}. \
-             See them with --rejects FILE, then repair the export or the mapping"
+            "{rejected} of {read} rows were rejected, more than 100 and more than 0.1 %; most of them in {}: {}. \
+             See them with --rejects FILE, then repair the export or the mapping",
+            name(worst.0),
+            worst.1.0.slug()
         )
     })
 }

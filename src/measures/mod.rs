@@ -19,12 +19,12 @@ use crate::base::stats::Counted;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::Zone;
 use crate::clean::ClickDuplicates;
-use crate::ingest::{Field, Intake};
+use crate::ingest::{Batch, Field, Intake};
 use crate::matching::{Class, Matched};
-use accumulate::{Accumulator, Contributions, Placement};
+use accumulate::{Accumulator, Placement};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
-use rows::{ClickRows, ConversionSet};
+use rows::{ClickFilter, ClickRows, ConversionSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::sync_channel;
 
@@ -184,16 +184,18 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// One thread turns batches into contributions while another adds them up.
+    /// One thread reads batches and finds where rows belong while another adds them up.
     fn clicks(&mut self, intake: &Intake, duplicates: &ClickDuplicates, symbols: &mut Symbols) -> Result<()> {
         let hit_type = intake.mapping.hit_type.as_deref();
-        let mut rows = ClickRows::new(self.options.fields, duplicates, self.options.clock, hit_type);
+        let mut filter = ClickFilter::new(self.options.fields, duplicates, hit_type);
+        let mut rows = ClickRows::new(duplicates, self.options.clock);
         let mut grains = std::mem::take(&mut self.grains);
-        let (send, batches) = sync_channel::<(Contributions, Vec<Vec<Symbol>>, Vec<i32>)>(1);
+        let (send, batches) = sync_channel::<(Batch, Vec<Vec<Symbol>>, Vec<i32>)>(1);
         let peers = self.peer_places.clone();
         let scanned = std::thread::scope(|scope| {
             scope.spawn(|| {
-                for (contributions, columns, days) in batches {
+                for (batch, columns, days) in batches {
+                    let contributions = rows.contributions(&batch);
                     for grain in &mut grains {
                         let at = rows::placement(&columns, &grain.places, &peers, days.clone());
                         grain.clicks.add(&at, &contributions);
@@ -201,14 +203,14 @@ impl<'a> Pass<'a> {
                 }
             });
             let scanned = intake.clicks.scan(self.options.fields, None, &mut |batch| {
-                let counted = rows.counted(batch);
+                let counted = filter.counted(batch);
                 self.other_hits += (batch.len() - counted.len()) as u64;
                 self.counted += counted.len() as u64;
                 let columns = rows::symbols_of(&counted, self.options.columns, symbols);
                 let times = counted.integers(Col::ClickTime).unwrap_or_default();
                 let days: Vec<i32> = times.iter().map(|t| self.day(t.unwrap_or_default())).collect();
                 self.widen(&days);
-                let sent = send.send((rows.contributions(&counted), columns, days));
+                let sent = send.send((counted, columns, days));
                 sent.map_err(|_| Error::input("internal: the adding thread stopped"))
             });
             drop(send);

@@ -61,28 +61,19 @@ fn add_key(out: &mut Contributions, measure: M, column: impl Fn() -> Vec<Option<
     }
 }
 
-/// Turns batches of clicks into contributions.
-pub struct ClickRows<'a> {
-    pub fields: &'a [Field],
-    pub duplicates: &'a ClickDuplicates,
-    pub clock: Clock,
-    pub hit_type: Option<&'a str>,
+/// Takes out the click rows that do not count.
+pub struct ClickFilter<'a> {
+    fields: &'a [Field],
+    duplicates: &'a ClickDuplicates,
+    hit_type: Option<&'a str>,
     /// Rows with a repeated ID that still count, by content.
     keep: HashMap<u64, u32>,
-    /// Identical rows met so far, by row key.
-    met: HashMap<u64, u32>,
 }
 
-impl<'a> ClickRows<'a> {
+impl<'a> ClickFilter<'a> {
     /// For one pass over all clicks.
-    pub fn new(
-        fields: &'a [Field],
-        duplicates: &'a ClickDuplicates,
-        clock: Clock,
-        hit_type: Option<&'a str>,
-    ) -> ClickRows<'a> {
-        let keep = duplicates.keep.clone();
-        ClickRows { fields, duplicates, clock, hit_type, keep, met: HashMap::new() }
+    pub fn new(fields: &'a [Field], duplicates: &'a ClickDuplicates, hit_type: Option<&'a str>) -> Self {
+        ClickFilter { fields, duplicates, hit_type, keep: duplicates.keep.clone() }
     }
 
     /// The rows of a batch that count: of one click exported twice the kept one, of the declared hit type.
@@ -118,6 +109,21 @@ impl<'a> ClickRows<'a> {
             left.into_iter().for_each(|left| *left -= 1);
         }
         Some(mask)
+    }
+}
+
+/// Turns batches of clicks into contributions.
+pub struct ClickRows<'a> {
+    duplicates: &'a ClickDuplicates,
+    clock: Clock,
+    /// Identical rows met so far, by row key.
+    met: HashMap<u64, u32>,
+}
+
+impl<'a> ClickRows<'a> {
+    /// For one pass over all clicks.
+    pub fn new(duplicates: &'a ClickDuplicates, clock: Clock) -> ClickRows<'a> {
+        ClickRows { duplicates, clock, met: HashMap::new() }
     }
 
     /// What the rows of a batch add to the click measures.

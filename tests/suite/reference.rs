@@ -536,6 +536,7 @@ struct Audit<'a> {
     /// Clicks and conversions can be tied together at all.
     tied: bool,
     typical: Option<f64>,
+    typical_of: BTreeMap<Text, f64>,
     cv2: f64,
     usual_approval: Option<f64>,
 }
@@ -562,6 +563,7 @@ pub fn audit(click_rows: &[ClickRow], conversion_rows: &[ConversionRow], facts: 
         mature_until: as_of - facts.maturity,
         tied: false,
         typical: None,
+        typical_of: BTreeMap::new(),
         cv2: 0.0,
         usual_approval: None,
     };
@@ -591,17 +593,27 @@ impl Audit<'_> {
     }
 
     fn learn_amounts(&mut self) {
-        let open = |c: &&Conversion| c.has(&[Status::Approved, Status::Pending]);
+        let amounts = self.amounts(|_| true);
+        let n = amounts.len() as f64;
+        let mean = amounts.iter().sum::<f64>() / n;
+        let squares = amounts.iter().map(|a| (a - mean) * (a - mean)).sum::<f64>() / n;
+        self.typical = median(&amounts);
+        self.cv2 = if amounts.is_empty() { 0.0 } else { squares / (mean * mean) };
+        let offers: BTreeSet<Text> = self.conversions.iter().map(|c| c.offer.clone()).collect();
+        for offer in offers {
+            if let Some(typical) = median(&self.amounts(|c| c.offer == offer)) {
+                self.typical_of.insert(offer, typical);
+            }
+        }
+    }
+
+    /// Positive amounts of conversions that are approved or may become so, sorted.
+    fn amounts(&self, of: impl Fn(&Conversion) -> bool) -> Vec<f64> {
+        let open = |c: &&Conversion| c.has(&[Status::Approved, Status::Pending]) && of(c);
         let amounts = self.conversions.iter().filter(open).filter_map(Conversion::amount).filter(|a| *a > 0);
         let mut amounts: Vec<f64> = amounts.map(|a| a as f64).collect();
         amounts.sort_by(f64::total_cmp);
-        let n = amounts.len();
-        if n > 0 {
-            let mean = amounts.iter().sum::<f64>() / n as f64;
-            let squares = amounts.iter().map(|a| (a - mean) * (a - mean)).sum::<f64>() / n as f64;
-            self.typical = Some((amounts[(n - 1) / 2] + amounts[n / 2]) / 2.0);
-            self.cv2 = squares / (mean * mean);
-        }
+        amounts
     }
 
     fn learn_approval(&mut self) {
@@ -705,7 +717,7 @@ impl Group<'_> {
         all.insert("lander_time_p50_s", given(&["lander_click_time"], quantile(delays, 0.5)));
         all.insert("hour_spread", given(&[], hour_spread(self.clicks.iter().map(hour))));
         all.insert("reused_click_id_share", part(&["click_id"], |c| c.reused));
-        all.insert("unexpanded_macro_share", given(&["click_id"], share(self.clicks_where(macros), n)));
+        all.insert("unexpanded_macro_share", given(&[], share(self.clicks_where(macros), n)));
         let identical = part(&[], |c| c.surplus).filter(|_| !self.with_clicks(&["click_id"]));
         all.insert("identical_row_share", identical);
         all.insert("distinct_ip_share", given(&["ip"], share(addresses.len(), addressed)));
@@ -733,8 +745,8 @@ impl Group<'_> {
         let found = class(&[Class::Matched, Class::BeforeClick]);
         all.insert("before_click_share", given(&[], share(class(&[Class::BeforeClick]), found)));
         let orphan = share(class(&[Class::Orphan]), found + class(&[Class::Orphan]));
-        let can_tell = self.with_clicks(&[]) && !self.audit.facts.drops_orphans;
-        all.insert("orphan_share", given(&[], orphan.filter(|_| can_tell)));
+        let can_tell = self.with_clicks(&["click_id"]) && !self.audit.facts.drops_orphans;
+        all.insert("orphan_share", given(&["click_id"], orphan.filter(|_| can_tell)));
         all.insert("missing_click_id_share", given(&["click_id"], share(class(&[Class::WithoutId]), n)));
         let addresses = count_of(self.conversions.iter().filter_map(|c| c.row.ip.clone()));
         let addressed = addresses.iter().sum();
@@ -775,6 +787,11 @@ impl Group<'_> {
     }
 }
 
+fn median(sorted: &[f64]) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)?;
+    Some((sorted[last / 2] + sorted[sorted.len() / 2]) / 2.0)
+}
+
 fn most(counts: &[usize]) -> usize {
     counts.iter().copied().max().unwrap_or(0)
 }
@@ -790,8 +807,7 @@ impl Group<'_> {
         all.insert("revenue", exactly(revenue));
         all.insert("payout", exactly(self.sum(false, confirmed_payout).filter(|_| self.pays())));
         all.insert("profit", exactly(revenue.zip(cost).map(|(r, c)| r - c)));
-        let expected = revenue.zip(self.pending()).and_then(|(r, p)| exact(units(r) + p, n));
-        all.insert("expected_revenue", expected);
+        all.insert("expected_revenue", self.expected_revenue().and_then(|r| exact(r, n)));
         let tied = self.audit.tied && self.with_clicks(&[]);
         let converted = self.converted();
         let (mature, earning) = (self.mature(), self.earning());
@@ -850,18 +866,21 @@ impl Group<'_> {
         if buyer { self.payout(mature).or_else(revenue) } else { revenue() }
     }
 
-    /// Pending amounts at the usual approval, in units.
-    fn pending(&self) -> Option<f64> {
+    /// Pending amounts, in micro-units.
+    fn pending(&self, mature: bool) -> Option<i64> {
         let of_payout = self.audit.facts.perspective? == Perspective::Buyer && self.pays();
         let revenue = self.with_conversions(&["revenue"]);
         let amount = |c: &Conversion| if of_payout { c.row.payout } else { c.row.revenue };
-        let open = |c: &&&Conversion| c.has(&[Status::Pending, Status::Unknown]);
-        let micro: i64 = self.conversions.iter().filter(open).filter_map(|c| amount(c)).sum();
-        match micro {
-            _ if !of_payout && !revenue => None,
-            0 => Some(0.0),
-            _ => self.audit.usual_approval.map(|usual| units(micro) * usual),
-        }
+        let counted = |c: &&&Conversion| !mature || self.audit.in_time(c);
+        let open = |c: &&&Conversion| counted(c) && c.has(&[Status::Pending, Status::Unknown]);
+        let micro = self.conversions.iter().filter(open).filter_map(|c| amount(c)).sum();
+        (of_payout || revenue).then_some(micro)
+    }
+
+    /// Confirmed revenue and what is pending at the usual approval, in units.
+    fn expected_revenue(&self) -> Option<f64> {
+        let (confirmed, pending) = (units(self.revenue(false)?), self.pending(false)?);
+        if pending == 0 { Some(confirmed) } else { self.audit.usual_approval.map(|u| confirmed + units(pending) * u) }
     }
 
     fn earning(&self) -> usize {
@@ -884,7 +903,8 @@ impl Group<'_> {
         limits(value, value / factor, value * factor, n)
     }
 
-    /// Without a conversion the upper limit is that of a Poisson zero in typical payouts.
+    /// In the upper limit all that is pending is approved. Without a conversion it is that of a Poisson zero in
+    /// typical payouts.
     fn revenue_limits(&self, revenue: f64) -> Option<(f64, f64, f64)> {
         let n = self.earning();
         if n == 0 {
@@ -892,15 +912,21 @@ impl Group<'_> {
             return Some((revenue, revenue.min(0.0), revenue.max(most)));
         }
         let factor = (Z * ((1.0 + self.audit.cv2) / n as f64).sqrt()).exp();
-        let (a, b) = (revenue / factor, revenue * factor);
-        Some((revenue, a.min(b), a.max(b)))
+        let most = revenue + units(self.pending(true).unwrap_or(0));
+        let all = [revenue, revenue / factor, revenue * factor, most / factor, most * factor];
+        let low = all.iter().copied().fold(revenue, f64::min);
+        Some((revenue, low, all.iter().copied().fold(revenue, f64::max)))
     }
 
-    /// How many typical payouts would pay for the mature clicks; only a buyer pays for clicks.
+    /// How many payouts, typical of each click's offer, would pay for the mature clicks; only a buyer pays for
+    /// clicks.
     fn needed(&self) -> Option<f64> {
         let buyer = self.audit.facts.perspective? == Perspective::Buyer;
-        let cost = self.click_cost(true).filter(|_| buyer)?;
-        Some(cost as f64 / self.audit.typical?)
+        self.click_cost(true).filter(|_| buyer)?;
+        let any = self.audit.typical?;
+        let typical = |offer: &Text| self.audit.typical_of.get(offer).copied().unwrap_or(any);
+        let mature = self.clicks.iter().filter(|c| c.time <= self.audit.mature_until);
+        Some(mature.map(|c| c.row.cost.unwrap_or(0) as f64 / typical(&c.row.offer)).sum())
     }
 }
 
