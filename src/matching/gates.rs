@@ -24,8 +24,11 @@ pub struct Input<'a> {
     pub max_age: i64,
 }
 
-/// Every gate: its name and its check, which says what was found.
-pub const GATES: &[(&str, fn(&Input) -> Option<String>)] = &[
+/// A check of the whole input: what was found, if it fires.
+pub type Check = fn(&Input) -> Option<String>;
+
+/// Every gate: its name and its check.
+pub const GATES: &[(&str, Check)] = &[
     ("too-many-rejects", too_many_rejects),
     ("no-conversions", no_conversions),
     ("cut-off-file", cut_off_file),

@@ -39,6 +39,9 @@ pub struct Placement {
     pub day: Vec<i32>,
 }
 
+/// Pairs of group and key.
+type GroupKeys = Vec<(u32, u64)>;
+
 /// The measures of one side for one grain.
 pub struct Accumulator {
     slots: Vec<M>,
@@ -48,15 +51,15 @@ pub struct Accumulator {
     cells: Pairs,
     data: Vec<i64>,
     values: HashMap<(u32, M, i64), u64>,
-    keys: Vec<(Vec<M>, Vec<(u32, u64)>)>,
+    /// Group and key of every row, for the measures that count keys.
+    keys: Vec<(Vec<M>, GroupKeys)>,
 }
 
-/// One cell: its group, peer key and day, and the sums in the order of [`Accumulator::slots`].
-pub struct Cell<'a> {
+/// Where a cell stands.
+pub struct Cell {
     pub group: u32,
     pub peer: Vec<Symbol>,
     pub day: i32,
-    pub sums: &'a [i64],
 }
 
 impl Accumulator {
@@ -127,18 +130,22 @@ impl Accumulator {
         }
     }
 
+    /// One sum of a cell; 0 for a measure of another side.
+    pub fn sum(&self, cell: usize, measure: M) -> i64 {
+        let slot = self.slots.iter().position(|m| *m == measure);
+        slot.map_or(0, |slot| self.data[cell * self.slots.len() + slot])
+    }
+
     /// Number of cells.
     pub fn cell_count(&self) -> usize {
         self.cells.members.len()
     }
 
-    /// One cell.
-    pub fn cell(&self, cell: usize) -> Cell<'_> {
+    /// Where a cell stands.
+    pub fn cell(&self, cell: usize) -> Cell {
         let (group_day, peer) = self.cells.members[cell];
         let (group, day) = self.group_days.members[group_day as usize];
-        let width = self.slots.len();
-        let sums = &self.data[cell * width..(cell + 1) * width];
-        Cell { group, peer: unchained(&self.peer_pairs, peer), day: day as i32, sums }
+        Cell { group, peer: unchained(&self.peer_pairs, peer), day: day as i32 }
     }
 
     /// Number of groups.

@@ -21,8 +21,14 @@ pub fn key_columns(intake: &Intake) -> Vec<Col> {
         .collect()
 }
 
+/// Texts of a cost's key columns.
+type Key = Vec<Option<String>>;
+
+/// A key on a day.
+type At = (Key, i32);
+
 /// Cost in micro-units by key and day.
-type Costs = BTreeMap<(Vec<Option<String>>, i32), i64>;
+type Costs = BTreeMap<At, i64>;
 
 impl Pass<'_> {
     /// Replaces the clicks' own cost by the cost files'; returns what no click could carry.
@@ -71,40 +77,57 @@ impl Pass<'_> {
 
 /// Deals every cost to the cells of its key and day; returns what found no cell.
 fn deal(clicks: &mut Accumulator, costs: &Costs, places: &[usize], symbols: &Symbols) -> i64 {
-    let text = |s: &Symbol| symbols.text(*s).map(str::to_owned);
-    let slot = |m: M, clicks: &Accumulator| clicks.slots().iter().position(|s| *s == m);
-    let (count, mature, old) =
-        (slot(M::Clicks, clicks), slot(M::MatureClicks, clicks), slot(M::Cost, clicks));
-    let (Some(count), Some(mature), Some(old)) = (count, mature, old) else { return costs.values().sum() };
-    let mut cells: BTreeMap<(Vec<Option<String>>, i32), Vec<(Vec<Option<String>>, usize)>> = BTreeMap::new();
-    for at in 0..clicks.cell_count() {
-        let (cell, own) = (clicks.cell(at), clicks.cell(at).sums[old]);
-        let key = places.iter().map(|&p| text(&cell.peer[p])).collect();
-        let mut order: Vec<_> = clicks.group_key(cell.group).iter().map(text).collect();
-        order.extend(cell.peer.iter().map(text));
-        cells.entry((key, cell.day)).or_default().push((order, at));
-        let own_mature = clicks.cell(at).sums[slot(M::MatureCost, clicks).unwrap_or(old)];
-        clicks.add_to_cell(at, M::Cost, -own);
-        clicks.add_to_cell(at, M::MatureCost, -own_mature);
-    }
+    clear(clicks);
+    let cells = cells_by_key(clicks, places, symbols);
     let mut left = 0;
     for (at, cost) in costs {
-        let Some(list) = cells.get_mut(at) else {
+        let Some(cells) = cells.get(at) else {
             left += cost;
             continue;
         };
-        list.sort();
-        let weights: Vec<i64> = list.iter().map(|(_, cell)| clicks.cell(*cell).sums[count]).collect();
-        for ((_, cell), part) in list.iter().zip(parts(*cost, &weights)) {
-            let sums = clicks.cell(*cell).sums;
-            let (all, old_enough) = (sums[count], sums[mature]);
-            let mature_part = (i128::from(part) * i128::from(old_enough) / i128::from(all.max(1))) as i64;
-            clicks.add_to_cell(*cell, M::Cost, part);
-            clicks.add_to_cell(*cell, M::MatureCost, mature_part);
-            clicks.add_to_cell(*cell, M::CostedClicks, all);
+        let weights: Vec<i64> = cells.iter().map(|cell| clicks.sum(*cell, M::Clicks)).collect();
+        for (cell, part) in cells.iter().zip(parts(*cost, &weights)) {
+            give(clicks, *cell, part);
         }
     }
     left
+}
+
+/// Takes the clicks' own cost away: the cost files replace it.
+fn clear(clicks: &mut Accumulator) {
+    for cell in 0..clicks.cell_count() {
+        for measure in [M::Cost, M::MatureCost, M::CostedClicks] {
+            clicks.add_to_cell(cell, measure, -clicks.sum(cell, measure));
+        }
+    }
+}
+
+/// The cells of every key and day, in the order of their texts: remainders must not depend on row order.
+fn cells_by_key(clicks: &Accumulator, places: &[usize], symbols: &Symbols) -> BTreeMap<At, Vec<usize>> {
+    let text = |s: &Symbol| symbols.text(*s).map(str::to_owned);
+    let mut sorted: Vec<(At, Key, usize)> = (0..clicks.cell_count())
+        .map(|at| {
+            let cell = clicks.cell(at);
+            let key = places.iter().map(|&p| text(&cell.peer[p])).collect();
+            let order = clicks.group_key(cell.group).iter().chain(&cell.peer).map(text).collect();
+            ((key, cell.day), order, at)
+        })
+        .collect();
+    sorted.sort();
+    let mut cells: BTreeMap<At, Vec<usize>> = BTreeMap::new();
+    for (at, _, cell) in sorted {
+        cells.entry(at).or_default().push(cell);
+    }
+    cells
+}
+
+/// Gives a cell its part of a cost; of it the mature clicks' share is mature.
+fn give(clicks: &mut Accumulator, cell: usize, part: i64) {
+    let (all, mature) = (clicks.sum(cell, M::Clicks), clicks.sum(cell, M::MatureClicks));
+    let mature_part = (i128::from(part) * i128::from(mature) / i128::from(all.max(1))) as i64;
+    clicks.add_to_cell(cell, M::Cost, part);
+    clicks.add_to_cell(cell, M::MatureCost, mature_part);
+    clicks.add_to_cell(cell, M::CostedClicks, all);
 }
 
 /// Splits an amount by weights into whole parts that add up to it; what is left over goes, one by one, to

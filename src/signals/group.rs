@@ -56,6 +56,9 @@ impl Group<'_> {
             _ if self.context.aggregated => Absence::Aggregated,
             Rows::Clicks if !self.context.clicks_given => Absence::NoClicks,
             Rows::Conversions if !self.context.conversions_given => Absence::NoConversions,
+            _ if measure == M::SurplusRows => {
+                Absence::Fact("clicks have IDs: identical rows are told by them")
+            }
             _ if declared.needs.is_empty() => Absence::Fact("the input cannot tell"),
             _ => Absence::Columns(declared.needs.to_vec()),
         }

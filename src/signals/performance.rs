@@ -170,10 +170,7 @@ pub const SIGNALS: &[Signal] = &[
         sample: "mature clicks",
         range: (0.0, 1.0),
         summary: "probability of so few conversions if the source just paid for itself (Poisson)",
-        innocent: &[
-            "an offer that pays much more than is typical here",
-            "conversions later than the maturity",
-        ],
+        innocent: &["tiers of one offer that pay very differently", "conversions later than the maturity"],
         measures: &[M::MatureCost, M::EarningConversions, M::MatureClicks],
         formula: break_even,
     },
