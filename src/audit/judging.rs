@@ -52,6 +52,7 @@ fn subject<'r>(grain: &Grain, group: &measures::Group, context: &Context, rules:
         grain: grain.clone(),
         key: group.key.iter().map(|text| text.as_deref().map(Text::new)).collect(),
         outcomes,
+        events: group.totals.events.iter().map(|(e, s, n)| (Text::new(e.as_str()), *s, *n)).collect(),
         clicks: group.totals.get(M::Clicks).unwrap_or(0).max(0) as u64,
         spend: money(&row, "cost"),
         at_stake,

@@ -4,6 +4,9 @@
 //! declarations as portable SQL.
 
 use crate::base::column::Col;
+use crate::base::symbol::Symbol;
+use crate::clean::Status;
+use crate::clean::vocabulary::STATUSES;
 
 /// Which rows a measure reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub enum Number {
     LanderDelay,
     /// Seconds from click to conversion.
     Ctit,
+    /// Event and status, packed by [`pack`].
+    EventAndStatus,
     /// Payout that counts as earned: approved; taken back without having been counted before = negative.
     PayoutConfirmed,
     /// Payout of pending conversions.
@@ -173,6 +178,7 @@ measures! {
     Addresses "addresses" Clicks Distinct(Key::Ip), [HasIp] [Ip] "distinct addresses of clicks";
     BusiestAddress "busiest_address" Clicks Top(Key::Ip), [HasIp] [Ip] "clicks of the busiest address";
     Conversions "conversions" Conversions Count, [] [] "conversions of every class, event and status";
+    Events "events" Conversions Values(Number::EventAndStatus), [] [] "conversions by event and status";
     Matched "matched" Conversions Count, [Matched] [] "conversions with a click before them";
     Told "told" Conversions Count, [Told] [] "conversions of which it can be told whether they have a click";
     Orphans "orphans" Conversions Count, [Orphan] [] "conversions without a click";
@@ -211,6 +217,17 @@ measures! {
     AddressedConversions "addressed_conversions" Conversions Count, [HasIp] [Ip] "conversions with an address";
     ConversionAddresses "conversion_addresses" Conversions Distinct(Key::Ip), [HasIp] [Ip] "distinct addresses of conversions";
     BusiestConversionAddress "busiest_conversion_address" Conversions Top(Key::Ip), [HasIp] [Ip] "conversions of the busiest address";
+}
+
+/// An event and a status as one number.
+pub fn pack(event: Symbol, status: Status) -> i64 {
+    i64::from(event.0) << 8 | status as i64
+}
+
+/// The event and the status of a number.
+pub fn unpack(packed: i64) -> (Symbol, Status) {
+    let status = STATUSES.iter().map(|s| s.0).find(|s| *s as i64 == packed & 0xff);
+    (Symbol((packed >> 8) as u32), status.unwrap_or(Status::Unknown))
 }
 
 impl M {

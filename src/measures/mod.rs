@@ -22,6 +22,7 @@ use crate::clean::ClickDuplicates;
 use crate::ingest::{Batch, Field, Intake};
 use crate::matching::{Class, Matched};
 use accumulate::{Accumulator, Placement};
+use declared::unpack;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use rows::{ClickFilter, ClickRows, ConversionSet};
@@ -61,6 +62,8 @@ pub struct Options<'a> {
 pub struct Totals {
     counts: Vec<Option<i64>>,
     values: BTreeMap<M, Box<Counted>>,
+    /// Conversions by event and status, sorted.
+    pub events: Vec<(String, &'static str, u64)>,
     /// Cost of mature clicks by offer, in micro-units.
     pub mature_cost_of: BTreeMap<Option<String>, i64>,
     /// Part of the cost was allocated to this group and is not exact for it.
@@ -287,13 +290,27 @@ fn totals(side: &mut Accumulator, empty: &Totals, symbols: &Symbols) -> Vec<Tota
         totals[group as usize].add(measure, count);
     }
     for ((group, measure), list) in side.values() {
-        totals[group as usize].values.insert(measure, list);
+        match measure {
+            M::Events => totals[group as usize].events = events(&list, symbols),
+            _ => drop(totals[group as usize].values.insert(measure, list)),
+        }
     }
     for ((group, offer), cost) in side.sum_by_peer(M::MatureCost, OFFER) {
         *totals[group as usize].mature_cost_of.entry(symbols.text(offer).map(str::to_owned)).or_default() +=
             cost;
     }
     totals
+}
+
+/// Packed events and statuses as texts.
+fn events(packed: &Counted, symbols: &Symbols) -> Vec<(String, &'static str, u64)> {
+    let text = |&(packed, count): &(i64, u64)| {
+        let (event, status) = unpack(packed);
+        (symbols.text(event).unwrap_or_default().to_owned(), status.word(), count)
+    };
+    let mut events: Vec<_> = packed.iter().map(text).collect();
+    events.sort();
+    events
 }
 
 /// Where the offer stands in [`PEER_COLUMNS`].
@@ -312,6 +329,7 @@ impl Totals {
             *sum = sum.zip(more).map(|(a, b)| a.saturating_add(b));
         }
         self.values.extend(other.values);
+        self.events.extend(other.events);
         self.mature_cost_of.extend(other.mature_cost_of);
     }
 }

@@ -1,7 +1,7 @@
 //! What the declared filters, numbers and keys mean on rows of either side.
 
 use super::accumulate::{Contributions, Placement};
-use super::declared::{Filter, Kind, M, MEASURES, Number, Rows};
+use super::declared::{Filter, Kind, M, MEASURES, Number, Rows, pack};
 use super::{Clock, Key};
 use crate::base::column::Col;
 use crate::base::symbol::{Symbol, Symbols};
@@ -299,6 +299,7 @@ impl RowSet for ConversionSet<'_> {
             let c = &m.conversion;
             match number {
                 Number::Ctit => m.ctit_s,
+                Number::EventAndStatus => Some(pack(c.event, c.status)),
                 Number::PayoutConfirmed => confirmed(m, c.payout),
                 Number::RevenueConfirmed => confirmed(m, c.revenue),
                 Number::PayoutPending => pending(c.status, c.payout),

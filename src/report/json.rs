@@ -174,6 +174,8 @@ struct Source {
     cost: Option<String>,
     money_at_risk: Option<String>,
     currency: Option<String>,
+    /// Conversions by event and status.
+    events: BTreeMap<String, BTreeMap<&'static str, u64>>,
     /// Every signal by name; in the unit of its declaration (a share is a number from 0 to 1).
     signals: BTreeMap<&'static str, Signal>,
     /// What fired, strongest first.
@@ -388,11 +390,20 @@ fn source(group: &Judged, columns: &[&'static str], currency: Option<&str>) -> S
         cost: amount(group.subject.spend),
         money_at_risk: amount(group.money_at_risk),
         currency: currency.map(str::to_owned),
+        events: events(group),
         signals: signals::all().iter().map(|s| (s.name, signal(group.subject.row.reading(s)))).collect(),
         findings: group.findings.iter().map(fired).collect(),
         undecided_because: group.unknown.iter().map(|(rule, why)| undecided(&rule.id, why)).collect(),
         checks_not_possible: group.not_possible,
     }
+}
+
+fn events(group: &Judged) -> BTreeMap<String, BTreeMap<&'static str, u64>> {
+    let mut events: BTreeMap<String, BTreeMap<&'static str, u64>> = BTreeMap::new();
+    for (event, status, count) in &group.subject.events {
+        *events.entry(event.json()).or_default().entry(status).or_default() += count;
+    }
+    events
 }
 
 fn signal(reading: &Reading) -> Signal {

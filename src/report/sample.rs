@@ -164,6 +164,7 @@ fn group<'r>(id: &str, verdict: Verdict, findings: Vec<Finding<'r>>) -> Judged<'
             outcomes: vec![],
             clicks: 2_401,
             spend: Some(Micro(480_200_000)),
+            events: Vec::new(),
             at_stake: money_at_risk,
         },
         verdict,

@@ -59,6 +59,8 @@ pub struct Subject<'r> {
     /// What each rule that runs on this grain says of the group.
     pub outcomes: Vec<Outcome<'r>>,
     pub clicks: u64,
+    /// Conversions by event and status.
+    pub events: Vec<(Text, &'static str, u64)>,
     pub spend: Option<Micro>,
     /// The payouts (or the revenue) whose conversions could be invalid.
     pub at_stake: Option<Micro>,

@@ -76,6 +76,7 @@ pub(super) fn subject<'r>(key: &[&str], outcomes: Vec<Outcome<'r>>) -> Subject<'
         outcomes,
         clicks: 1_000,
         spend: Some(Micro(200_000_000)),
+        events: Vec::new(),
         at_stake: Some(Micro(1_000_000_000)),
     }
 }
