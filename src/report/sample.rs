@@ -164,7 +164,7 @@ fn group<'r>(id: &str, verdict: Verdict, findings: Vec<Finding<'r>>) -> Judged<'
             outcomes: vec![],
             clicks: 2_401,
             spend: Some(Micro(480_200_000)),
-            events: Vec::new(),
+            events: vec![(Text::new("registration"), "approved", 7)],
             at_stake: money_at_risk,
         },
         verdict,
@@ -371,6 +371,11 @@ pub const JSON: &str = r#"{
       "clicks": 2401,
       "cost": "480.20",
       "currency": "USD",
+      "events": {
+        "registration": {
+          "approved": 7
+        }
+      },
       "findings": [
         {
           "action": "block",

@@ -243,7 +243,8 @@ fn binomial_at_most(x: usize, n: usize, p: f64) -> f64 {
 fn quantile(mut sample: Vec<i64>, p: f64) -> Option<Value> {
     sample.sort_unstable();
     let last = sample.len().checked_sub(1)?;
-    let rank = |level: f64| (0..=last + 1).find(|&x| binomial_at_most(x, last + 1, p) >= level).unwrap_or(last);
+    let rank =
+        |level: f64| (0..=last + 1).find(|&x| binomial_at_most(x, last + 1, p) >= level).unwrap_or(last);
     let at = |i: usize| sample[i.min(last)] as f64;
     let place = p * last as f64;
     let value = at(place as usize) + (at(place.ceil() as usize) - at(place as usize)) * place.fract();
@@ -327,7 +328,8 @@ fn clicks(rows: &[ClickRow], facts: &Facts) -> Vec<Click> {
     }
     for at in 0..found.len() {
         let same = |c: &Click| real(&c.row.click_id) == real(&found[at].row.click_id);
-        found[at].reused = real(&found[at].row.click_id).is_some() && found.iter().filter(|c| same(c)).count() > 1;
+        found[at].reused =
+            real(&found[at].row.click_id).is_some() && found.iter().filter(|c| same(c)).count() > 1;
     }
     found
 }
@@ -407,7 +409,8 @@ fn latest(rows: &[ConversionRow], facts: &Facts) -> Vec<Conversion> {
     all.sort_by_key(|c| c.recency(facts));
     let mut kept: Vec<Conversion> = Vec::new();
     for mut c in all {
-        let same = |k: &Conversion| k.row.conversion_id.is_some() && k.row.conversion_id == c.row.conversion_id;
+        let same =
+            |k: &Conversion| k.row.conversion_id.is_some() && k.row.conversion_id == c.row.conversion_id;
         if let Some(at) = kept.iter().position(same) {
             let earlier = kept.remove(at);
             c.was_approved = earlier.was_approved || earlier.status == Status::Approved;
@@ -430,7 +433,8 @@ fn main_event(conversions: &[Conversion], facts: &Facts) -> Option<String> {
 fn find_click(c: &mut Conversion, clicks: &[Click], facts: &Facts) {
     let by_id = facts.click_columns.as_ref().is_some_and(|cols| cols.contains("click_id"));
     let id = real(&c.row.click_id);
-    let mut of_id: Vec<&Click> = clicks.iter().filter(|k| id.is_some() && real(&k.row.click_id) == id).collect();
+    let mut of_id: Vec<&Click> =
+        clicks.iter().filter(|k| id.is_some() && real(&k.row.click_id) == id).collect();
     of_id.sort_by_key(|k| k.order());
     let before = of_id.iter().rev().find(|k| k.time <= c.time);
     let span = (clicks.iter().map(|k| k.time).min(), clicks.iter().map(|k| k.time).max());
@@ -521,7 +525,10 @@ fn drop_batch_times(all: &mut [Conversion]) {
             group().count() >= 10 && sources.len() >= 5
         })
         .collect();
-    all.iter_mut().zip(batched).filter(|(c, b)| *b && c.class == Class::Matched).for_each(|(c, _)| c.ctit = None);
+    all.iter_mut()
+        .zip(batched)
+        .filter(|(c, b)| *b && c.class == Class::Matched)
+        .for_each(|(c, _)| c.ctit = None);
 }
 
 // ---------------------------------------------------------------- the whole input
@@ -617,7 +624,8 @@ impl Audit<'_> {
     }
 
     fn learn_approval(&mut self) {
-        let count = |s: Status| self.conversions.iter().filter(|c| self.due(c) && c.status == s).count() as f64;
+        let count =
+            |s: Status| self.conversions.iter().filter(|c| self.due(c) && c.status == s).count() as f64;
         let (yes, no) = (count(Status::Approved), count(Status::Rejected));
         self.usual_approval = (yes + no > 0.0).then(|| yes / (yes + no));
     }
@@ -645,8 +653,12 @@ impl Audit<'_> {
     }
 
     fn signals(&self) -> Signals {
-        let keys: BTreeSet<Key> =
-            self.clicks.iter().map(Click::key).chain(self.conversions.iter().map(|c| c.key.clone())).collect();
+        let keys: BTreeSet<Key> = self
+            .clicks
+            .iter()
+            .map(Click::key)
+            .chain(self.conversions.iter().map(|c| c.key.clone()))
+            .collect();
         let group = |key: Key| {
             let of = Group {
                 audit: self,
@@ -758,7 +770,8 @@ impl Group<'_> {
         let timed = |c: &&Conversion| Some((c.ctit?, c.short?));
         let ctit: Vec<(i64, i64)> = self.conversions.iter().filter_map(timed).collect();
         let given = |value: Option<Value>| value.filter(|_| self.with_conversions(&[]));
-        let part = |test: fn(&(i64, i64)) -> bool| given(share(ctit.iter().filter(|c| test(c)).count(), ctit.len()));
+        let part =
+            |test: fn(&(i64, i64)) -> bool| given(share(ctit.iter().filter(|c| test(c)).count(), ctit.len()));
         let times = || ctit.iter().map(|c| c.0);
         all.insert("ctit_p05_s", given(quantile(times().collect(), 0.05)));
         all.insert("ctit_p50_s", given(quantile(times().collect(), 0.50)));
@@ -814,7 +827,8 @@ impl Group<'_> {
         all.insert("converted_click_count", exact(converted as f64, mature).filter(|_| tied));
         all.insert("cr", share(converted, mature).filter(|_| tied));
         all.insert("cpa", self.cpa());
-        let revenue = self.revenue(true).filter(|_| self.audit.tied).and_then(|r| self.revenue_limits(units(r)));
+        let revenue =
+            self.revenue(true).filter(|_| self.audit.tied).and_then(|r| self.revenue_limits(units(r)));
         let per_click = revenue.filter(|_| self.with_clicks(&[]) && mature > 0).and_then(|(v, low, high)| {
             let m = mature as f64;
             limits(v / m, low / m, high / m, mature)
@@ -880,7 +894,11 @@ impl Group<'_> {
     /// Confirmed revenue and what is pending at the usual approval, in units.
     fn expected_revenue(&self) -> Option<f64> {
         let (confirmed, pending) = (units(self.revenue(false)?), self.pending(false)?);
-        if pending == 0 { Some(confirmed) } else { self.audit.usual_approval.map(|u| confirmed + units(pending) * u) }
+        if pending == 0 {
+            Some(confirmed)
+        } else {
+            self.audit.usual_approval.map(|u| confirmed + units(pending) * u)
+        }
     }
 
     fn earning(&self) -> usize {

@@ -247,19 +247,20 @@ impl Table {
     }
 }
 
-/// A small pair of exports over five days: four honest sources with 300 clicks and 15 conversions each,
+/// A small pair of exports over five days: four honest sources with 300 clicks and 30 conversions each,
 /// and each of the `bad` ones with 60 clicks and 40 conversions that come seconds after their clicks.
 pub fn pair(bad: &[&str]) -> (Table, Table) {
     let mut clicks = Table::new("click_id,click_time,source,campaign,ip,cost");
-    let mut conversions =
-        Table::new("conversion_id,transaction_id,click_id,event,conversion_time,status,payout,click_time");
+    let mut conversions = Table::new(
+        "conversion_id,transaction_id,click_id,event,conversion_time,status,payout,click_time,source",
+    );
     for i in 0..300 {
         for (h, name) in ["honest-1", "honest-2", "honest-3", "honest-4"].into_iter().enumerate() {
             let second = i * 1_440 + h * 17;
             let id = format!("h{h}c{i}");
             push_click(&mut clicks, &id, second, name, h % 2);
-            if i % 20 == 3 {
-                push_conversion(&mut conversions, &id, second, 90 + i * 7 + h * 41);
+            if i % 10 == 3 {
+                push_conversion(&mut conversions, &id, second, 90 + i * 7 + h * 41, name);
             }
         }
     }
@@ -269,7 +270,7 @@ pub fn pair(bad: &[&str]) -> (Table, Table) {
             let id = format!("b{b}c{i}");
             push_click(&mut clicks, &id, second, name, 2);
             if i % 3 != 0 {
-                push_conversion(&mut conversions, &id, second, 1 + i % 8);
+                push_conversion(&mut conversions, &id, second, 1 + i % 8, name);
             }
         }
     }
@@ -281,10 +282,10 @@ fn push_click(clicks: &mut Table, id: &str, second: usize, source: &str, campaig
     clicks.push(&[id, &time(second), source, &format!("campaign-{campaign}"), &ip, "0.01"]);
 }
 
-fn push_conversion(conversions: &mut Table, click: &str, clicked: usize, wait: usize) {
+fn push_conversion(conversions: &mut Table, click: &str, clicked: usize, wait: usize, source: &str) {
     let (id, transaction) = (format!("v-{click}"), format!("t-{click}"));
     let (then, when) = (time(clicked), time(clicked + wait));
-    conversions.push(&[&id, &transaction, click, "lead", &when, "approved", "1.50", &then]);
+    conversions.push(&[&id, &transaction, click, "lead", &when, "approved", "1.50", &then, source]);
 }
 
 /// So many seconds after the start of March 2026, UTC.

@@ -1,0 +1,24 @@
+# What is done here every day; `just --list` shows it. Needs just 1.0 or newer.
+
+# check, clippy, tests: while editing
+default:
+    cargo check --locked --all-targets
+    cargo clippy --locked --all-targets -- -D warnings
+    cargo test --locked
+
+# everything a change must pass, as CI runs it
+ci:
+    .ci/run
+
+# accept changed documents and README output; read the diff before you commit it
+bless:
+    BLESS=1 cargo test --locked documents
+
+# 5 million clicks beside DuckDB; see bench/README.md
+bench:
+    cargo build --release --locked
+    python3 bench/run.py
+
+# make sample-data/ again with the generator
+sample:
+    cargo run --locked -- simulate --sample sample-data
