@@ -69,7 +69,7 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     let options =
         measures::Options { grains: &grains, columns: &columns, fields: &fields, clock, main_event };
     let measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
-    let context = context::of(&intake, &matched, &offers(&matched, &columns, &symbols), clock);
+    let context = context::of(&intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock);
     let groups = judging::judged(&measures, &context, rules, settings);
 
     let facts = coverage::Facts {
@@ -210,7 +210,7 @@ fn gate_input<'a>(settings: &Settings, intake: &'a Intake, matched: &'a Matched)
 }
 
 fn clock(settings: &Settings, intake: &Intake) -> Clock {
-    let days = intake.span(Col::Day).map(|s| s.1 + DAY);
+    let days = intake.span(Col::Day).filter(|_| intake.has(Shape::Report)).map(|s| s.1 + DAY);
     let rows =
         [Col::ClickTime, Col::ConversionTime].iter().filter_map(|c| intake.span(*c)).map(|s| s.1).max();
     let newest = rows.max(days).unwrap_or(0);

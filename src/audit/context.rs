@@ -4,12 +4,18 @@ use crate::base::column::Col;
 use crate::clean::Status;
 use crate::ingest::{Intake, Shape, TransactionScope};
 use crate::matching::{Matched, MatchedConversion};
-use crate::measures::Clock;
+use crate::measures::{Clock, M, Measures};
 use crate::signals::Context;
 use std::collections::BTreeMap;
 
 /// The context of an audit's signals.
-pub fn of(intake: &Intake, matched: &Matched, offers: &[Option<String>], clock: Clock) -> Context {
+pub fn of(
+    intake: &Intake,
+    matched: &Matched,
+    measures: &Measures,
+    offers: &[Option<String>],
+    clock: Clock,
+) -> Context {
     let mapping = &intake.mapping;
     let amounts = amounts(matched.conversions.iter());
     let true_scope =
@@ -24,7 +30,7 @@ pub fn of(intake: &Intake, matched: &Matched, offers: &[Option<String>], clock: 
         drops_orphans: mapping.drops_orphans,
         drops_duplicates: mapping.drops_duplicates,
         true_transactions: true_scope && intake.conversions.columns().contains(&Col::TransactionId),
-        typical_payout: median(&amounts),
+        typical_payout: median(&amounts).or_else(|| mean_of_report(measures)),
         typical_payout_of: typical_by_offer(&matched.conversions, offers),
         payout_cv2: squared_variation(&amounts),
         usual_approval: usual_approval(&matched.conversions, clock),
@@ -38,6 +44,15 @@ fn amounts<'a>(conversions: impl Iterator<Item = &'a MatchedConversion>) -> Vec<
     let mut amounts: Vec<i64> = conversions.filter(worth).filter_map(amount).collect();
     amounts.sort_unstable();
     amounts
+}
+
+/// What a conversion of an aggregated report pays on average, where it has any.
+fn mean_of_report(measures: &Measures) -> Option<f64> {
+    let groups = || measures.grains.first().into_iter().flat_map(|g| &g.groups);
+    let sum = |m: M| groups().filter_map(|g| g.totals.get(m)).sum::<i64>();
+    let paid = sum(M::PayoutConfirmed).max(sum(M::RevenueConfirmed));
+    let conversions = sum(M::Conversions);
+    (paid > 0 && conversions > 0).then(|| paid as f64 / conversions as f64)
 }
 
 /// The typical amount of each offer; `offers` is that of each conversion.

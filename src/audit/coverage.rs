@@ -7,7 +7,7 @@ use crate::clean::Cleaned;
 use crate::ingest::{FileLedger, Intake, Shape};
 use crate::matching::gates::Gate;
 use crate::matching::{Class, Matched};
-use crate::measures::{Clock, Measures};
+use crate::measures::{self, Clock, Measures};
 use crate::report::{self, AbsentSignal, Classes, Coverage, InputInfo, RowCount, RunInfo};
 use crate::rules::RuleSet;
 use crate::signals::{self, Reading};
@@ -173,6 +173,13 @@ fn notes(facts: &Facts) -> Vec<String> {
     );
     let headers = facts.intake.files.iter().map(|f| f.repeated_headers).sum();
     note(headers, "{} lines repeat the header and are not rows");
+    if !facts.intake.costs.is_empty() {
+        let key: Vec<&str> = measures::cost_columns(facts.intake).iter().map(|c| c.name()).collect();
+        notes.push(format!(
+            "costs by day and {} are dealt to clicks in equal parts: exact for whole keys, an assumption below them",
+            key.join(", ")
+        ));
+    }
     if let Some(left) = facts.measures.unallocated_cost.filter(|c| *c != 0) {
         let left = crate::base::money::Micro(left);
         notes.push(format!("{left} of the cost file lies on days or keys without clicks and is in no group"));

@@ -73,12 +73,13 @@ pub fn totals(groups: &[Judged], grain: &Grain, measures: &Measures, matched: &M
         let known: Vec<i64> = of_grain.filter_map(|g| money(&g.subject.row, name)).map(|m| m.0).collect();
         (!known.is_empty()).then(|| Micro(known.iter().sum()))
     };
+    let (cost, revenue) = (sum("cost"), sum("revenue"));
     Totals {
         clicks: measures.clicks,
         conversions: matched.conversions.len() as u64,
-        cost: sum("cost"),
-        revenue: sum("revenue"),
-        profit: sum("profit"),
+        cost,
+        revenue,
+        profit: cost.zip(revenue).map(|(cost, revenue)| Micro(revenue.0 - cost.0)),
         payout: sum("payout"),
     }
 }

@@ -20,6 +20,8 @@ pub enum Command {
     Audit(Box<AuditArgs>),
     /// Check and test rules
     Rules(RulesArgs),
+    /// List the signals that rules may use
+    Signals,
     /// Write labelled traffic with planted fraud, to try things on
     Simulate(SimulateArgs),
     /// Write the reference documentation

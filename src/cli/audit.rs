@@ -113,8 +113,11 @@ fn grain(text: &str) -> Result<Grain> {
     Grain::parse(text).map_err(|name| {
         let near = nearest(&name, Grain::choices());
         let all: Vec<&str> = Grain::choices().collect();
-        let help = if near.is_empty() { all.join(", ") } else { near.join(" or ") };
-        Error::usage(format!("`{name}` is no column to group by")).help(format!("use {help}"))
+        let help = match near.as_slice() {
+            [] => format!("the columns are {}", all.join(", ")),
+            near => format!("did you mean {}?", near.join(" or ")),
+        };
+        Error::usage(format!("`{name}` is no column to group by")).help(help)
     })
 }
 

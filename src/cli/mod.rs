@@ -26,6 +26,7 @@ pub fn main() -> ExitCode {
     let outcome = std::panic::catch_unwind(|| match cli.command {
         Command::Audit(args) => audit::run(*args),
         Command::Rules(args) => rules::run(args),
+        Command::Signals => rules::signals(),
         Command::Simulate(args) => simulate::run(args),
         Command::Reference(args) => simulate::reference(args),
     });

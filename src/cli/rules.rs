@@ -23,6 +23,10 @@ pub fn run(args: RulesArgs) -> Result<Exit> {
     }
 }
 
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
 fn files(paths: &RulePaths) -> Result<Vec<RuleFile>> {
     if paths.paths.is_empty() { Ok(builtin_files()) } else { read(&paths.paths) }
 }
@@ -31,7 +35,7 @@ fn checked(paths: &RulePaths) -> Result<Exit> {
     let files = files(paths)?;
     let faults = check(&files);
     if faults.is_empty() {
-        complain(&format!("{} rule files, no faults", files.len()));
+        complain(&format!("{}, no faults", counted(files.len(), "rule file")));
         return Ok(Exit::Completed);
     }
     show(&faults, paths.format)
@@ -61,7 +65,8 @@ fn tested(paths: &RulePaths) -> Result<Exit> {
     let results = run_tests(&set);
     let faults: Vec<Diag> = results.iter().filter_map(|r| r.fault.clone()).collect();
     if faults.is_empty() {
-        complain(&format!("{} tests of {} rules passed", results.len(), set.rules.len() + set.retired.len()));
+        let rules = counted(set.rules.len() + set.retired.len(), "rule");
+        complain(&format!("{} of {rules} passed", counted(results.len(), "test")));
         return Ok(Exit::Completed);
     }
     show(&faults, paths.format)
@@ -83,5 +88,24 @@ fn listed(paths: &RulePaths) -> Result<Exit> {
         )
     };
     print(set.rules.iter().map(line).collect::<String>().as_bytes())?;
+    Ok(Exit::Completed)
+}
+
+/// `clickaudit signals`: every signal in a line.
+///
+/// # Errors
+/// Stdout cannot take the bytes.
+pub fn signals() -> Result<Exit> {
+    let line = |s: &&crate::signals::Signal| {
+        format!(
+            "{:<29}  {:<7}  {:<11}  n >= {:<4} {}\n",
+            s.name,
+            s.unit.word(),
+            s.family.word(),
+            s.min_sample,
+            s.summary
+        )
+    };
+    print(crate::signals::all().iter().map(line).collect::<String>().as_bytes())?;
     Ok(Exit::Completed)
 }

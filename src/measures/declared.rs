@@ -110,7 +110,7 @@ pub enum Filter {
     Short,
     Long,
     Replay,
-    /// A replay that is approved or pending.
+    /// A replay of a true transaction ID that is approved or pending.
     PaidReplay,
     Shared,
 }
@@ -212,7 +212,7 @@ measures! {
     OnceClicks "once_clicks" Conversions Count, [Matched OnceOnly FirstOfEvent] [ClickId] "clicks with a once-only event";
     RepeatedClicks "repeated_clicks" Conversions Count, [Matched OnceOnly FirstOfEvent RepeatedEvent] [ClickId] "clicks with a once-only event more than once";
     Replays "replays" Conversions Count, [Replay] [] "conversions that repeat a transaction";
-    PaidReplays "paid_replays" Conversions Count, [PaidReplay] [] "replays that are approved or pending";
+    PaidReplays "paid_replays" Conversions Count, [PaidReplay] [] "replays of a transaction ID that are approved or pending";
     SharedTransactions "shared_transactions" Conversions Count, [Shared] [TransactionId] "replays of a transaction that another source had claimed";
     AddressedConversions "addressed_conversions" Conversions Count, [HasIp] [Ip] "conversions with an address";
     ConversionAddresses "conversion_addresses" Conversions Distinct(Key::Ip), [HasIp] [Ip] "distinct addresses of conversions";

@@ -270,7 +270,11 @@ impl ConversionSet<'_> {
             Filter::Short => m.ctit_s.zip(c.facts.short_s).is_some_and(|(ctit, short)| ctit < short),
             Filter::Long => m.ctit_s.is_some_and(|ctit| ctit > LONG_S),
             Filter::Replay => m.replay,
-            Filter::PaidReplay => m.replay && matches!(c.status, Status::Approved | Status::Pending),
+            Filter::PaidReplay => {
+                m.replay
+                    && c.transaction_id.is_some()
+                    && matches!(c.status, Status::Approved | Status::Pending)
+            }
             Filter::Shared => m.shared,
             Filter::HasIp => c.ip.is_some(),
             _ => unreachable!("a filter of clicks"),

@@ -11,7 +11,7 @@ use crate::verdicts::Finding;
 /// Tests of one rule that are spelled out; the JSON report has all of them.
 const EVIDENCE_SHOWN: usize = 3;
 
-/// `conversions-too-fast (fraud): ctit_short_share 61.2% of 240 (55.0–67.1%, limit 30%)`.
+/// `conversions-too-fast (fraud): ctit_short_share 61.2% of 240 (55.0–67.1%, limit: above 30%)`.
 pub fn finding(finding: &Finding) -> String {
     let evidence: Vec<String> = finding.evidence.iter().take(EVIDENCE_SHOWN).map(evidence).collect();
     let mut text = format!("{} ({})", finding.rule.id, finding.rule.class.word());
@@ -21,7 +21,7 @@ pub fn finding(finding: &Finding) -> String {
     }
     if let Some(reduced) = finding.reduced.filter(|_| finding.action != finding.rule.action) {
         text.push_str(&format!(
-            "; {} rather than {}: {reduced}",
+            "; by itself {}, not {}: {reduced}",
             finding.action.word(),
             finding.rule.action.word()
         ));
@@ -29,7 +29,7 @@ pub fn finding(finding: &Finding) -> String {
     text
 }
 
-/// `ctit_short_share 61.2% of 240 (55.0–67.1%, limit 30%)`; limits of a counted fact are left out.
+/// `ctit_short_share 61.2% of 240 (55.0–67.1%, limit: above 30%)`; limits of a counted fact are left out.
 pub fn evidence(evidence: &Evidence) -> String {
     let (unit, estimate) = (evidence.signal.unit, &evidence.estimate);
     let limit = limit(evidence);
@@ -43,20 +43,23 @@ pub fn evidence(evidence: &Evidence) -> String {
     format!("{name} {value} of {n} ({}, {limit})", range(unit, low, high))
 }
 
-/// `limit 30%`; a test for presence has no threshold.
+/// `limit: above 30%`; a test for presence has no threshold.
 fn limit(evidence: &Evidence) -> String {
     let text = evidence.limit.text(evidence.signal.unit);
     match evidence.limit {
         Limit::Present(_) => text,
-        Limit::Above(_) | Limit::Below(_) | Limit::Between(..) => format!("limit {text}"),
+        Limit::Between(..) => format!("limit: {text}"),
+        Limit::Above(_) | Limit::Below(_) => {
+            format!("limit: {} {text}", evidence.limit.word())
+        }
     }
 }
 
-/// `55.0–67.1%`: the unit's sign stands once where both ends have it.
+/// `55.0–67.1%`: the unit's sign stands once where both ends have it; negative ends are kept apart.
 fn range(unit: Unit, low: f64, high: f64) -> String {
     let (low, high) = (unit.format(low), unit.format(high));
     let low = if high.ends_with('%') { low.trim_end_matches('%') } else { &low };
-    format!("{low}–{high}")
+    if low.starts_with('-') { format!("{low} to {high}") } else { format!("{low}–{high}") }
 }
 
 /// Why a rule could not be decided, without the numbers of the single group, so that reasons can be counted.

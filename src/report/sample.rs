@@ -238,10 +238,10 @@ fn kept(name: &str) -> bool {
 }
 
 pub const CSV: &str = r#"traffic_source;source;verdict;class;protected;clicks;money_at_risk;currency;ctit_short_share;ctit_short_share_n;ctit_short_share_low;ctit_short_share_high;profit;profit_n;profit_low;profit_high;reasons
-;pub10032;block;fraud;false;2401;1204.00;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;conversions-too-fast (fraud): ctit_short_share 62.1% of 240 (55.8–68.0%, limit 30%) | replayed-conversions (fraud): replayed_count 12 (limit 2) | one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit 20%)
-;pub9;block;fraud;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;conversions-too-fast (fraud): ctit_short_share 83.3% of 96 (74.6–89.5%, limit 30%)
-;pub77;hold;quality;true;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit 20%); hold rather than block: click side only
-;pub31;watch;quality;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit 20%)
+;pub10032;block;fraud;false;2401;1204.00;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;conversions-too-fast (fraud): ctit_short_share 62.1% of 240 (55.8–68.0%, limit: above 30%) | replayed-conversions (fraud): replayed_count 12 (limit: above 2) | one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%)
+;pub9;block;fraud;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;conversions-too-fast (fraud): ctit_short_share 83.3% of 96 (74.6–89.5%, limit: above 30%)
+;pub77;hold;quality;true;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%); by itself hold, not block: click side only
+;pub31;watch;quality;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%)
 ;pub1;clean;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;
 ;;undecided;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;
 ;new1;undecided;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;
@@ -484,18 +484,19 @@ cost 8,240.60 · revenue 9,000.00 · profit 759.40
 
 verdict  source    clicks  conversions    cost   at risk
 block    pub10032   2,401          240  480.20  1,204.00
-           conversions-too-fast (fraud): ctit_short_share 62.1% of 240 (55.8–68.0%, limit 30%)
-           replayed-conversions (fraud): replayed_count 12 (limit 2)
+           conversions-too-fast (fraud): ctit_short_share 62.1% of 240 (55.8–68.0%, limit: above 30%)
+           replayed-conversions (fraud): replayed_count 12 (limit: above 2)
            and 1 more finding
 block    pub9       2,401          240  480.20         –
-           conversions-too-fast (fraud): ctit_short_share 83.3% of 96 (74.6–89.5%, limit 30%)
+           conversions-too-fast (fraud): ctit_short_share 83.3% of 96 (74.6–89.5%, limit: above 30%)
 hold     pub77      2,401          240  480.20         –
            protected: it is never put on a list
-           one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit 20%); hold rather than block: click side only
+           one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%); by itself hold, not block: click side only
 watch    pub31      2,401          240  480.20         –
-           one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit 20%)
+           one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%)
 
 2 groups are undecided: too little is known to call them clean.
+           (none), new1
            ctit_short_share: a sample below 30 (2 groups)
            replayed_count: no conversions were given (1 group)
 
@@ -521,21 +522,22 @@ cost 8,240.60 · revenue 9,000.00 · profit 759.40
 verdict  source    clicks  conversions    cost   at risk
 block    pub10032   2,401          240  480.20  1,204.00
            conversions-too-fast (fraud): ctit_short_share 62.1% of 240
-           (55.8–68.0%, limit 30%)
-           replayed-conversions (fraud): replayed_count 12 (limit 2)
+           (55.8–68.0%, limit: above 30%)
+           replayed-conversions (fraud): replayed_count 12 (limit: above 2)
            and 1 more finding
 block    pub9       2,401          240  480.20         –
            conversions-too-fast (fraud): ctit_short_share 83.3% of 96
-           (74.6–89.5%, limit 30%)
+           (74.6–89.5%, limit: above 30%)
 hold     pub77      2,401          240  480.20         –
            protected: it is never put on a list
-           one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit
-           20%); hold rather than block: click side only
+           one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%,
+           limit: above 20%); by itself hold, not block: click side only
 watch    pub31      2,401          240  480.20         –
-           one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit
-           20%)
+           one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%,
+           limit: above 20%)
 
 2 groups are undecided: too little is known to call them clean.
+           (none), new1
            ctit_short_share: a sample below 30 (2 groups)
            replayed_count: no conversions were given (1 group)
 

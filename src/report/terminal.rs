@@ -21,6 +21,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const FINDINGS_SHOWN: usize = 2;
 /// Groups at watch that are listed.
 const WATCHED_SHOWN: usize = 20;
+/// Undecided groups that are named, and cells for each part of a name.
+const NAMES_SHOWN: usize = 8;
+const NAME_CELLS: usize = 24;
+
 /// Reasons for undecided groups, and IDs that no list can hold, that are listed.
 const REASONS_SHOWN: usize = 5;
 /// Cells of an ID without a terminal: only hostile IDs are longer.
@@ -271,6 +275,7 @@ fn undecided(page: &mut Page, report: &Report) {
     page.part();
     let total = counted(groups.len() as u64, "group is", "groups are");
     page.line("", 0, &format!("{total} undecided: too little is known to call them clean."));
+    page.line("", BELOW, &names(&groups));
     let lacks = lacks(&groups);
     for (why, n) in lacks.iter().take(REASONS_SHOWN) {
         page.line("", BELOW, &format!("{why} ({})", counted(*n, "group", "groups")));
@@ -279,6 +284,19 @@ fn undecided(page: &mut Page, report: &Report) {
     if more > 0 {
         page.line("", BELOW, &format!("and {}", counted(more, "more reason", "more reasons")));
     }
+}
+
+/// The first undecided groups by name.
+fn names(groups: &[&Judged]) -> String {
+    let mut keys: Vec<&[Option<Text>]> = groups.iter().map(|g| g.subject.key.as_slice()).collect();
+    keys.sort();
+    let name = |key: &&[Option<Text>]| {
+        let parts: Vec<String> = key.iter().flatten().map(|part| part.term(NAME_CELLS)).collect();
+        if parts.is_empty() { "(none)".to_owned() } else { parts.join("/") }
+    };
+    let shown: Vec<String> = keys.iter().take(NAMES_SHOWN).map(name).collect();
+    let more = if keys.len() > NAMES_SHOWN { ", …" } else { "" };
+    format!("{}{more}", shown.join(", "))
 }
 
 /// What groups lack and how many of them, the commonest first.
@@ -374,16 +392,22 @@ fn by_reason(reasons: &BTreeMap<String, u64>) -> String {
     parts.collect::<Vec<String>>().join(", ")
 }
 
-/// Absent signals, those with one reason together.
+/// Absent signals, those with one reason together; what only a few groups lack is in the JSON report.
 fn absent(page: &mut Page, absent: &[AbsentSignal], groups: u64) {
     let mut together: BTreeMap<(&str, u64), BTreeSet<&str>> = BTreeMap::new();
     for a in absent {
         together.entry((&a.reason, a.groups)).or_default().insert(a.signal);
     }
-    for ((reason, n), names) in together {
+    let few = |n: u64| n < groups && n * 5 <= groups;
+    let hidden = together.keys().filter(|(_, n)| few(*n)).count() as u64;
+    for ((reason, n), names) in together.into_iter().filter(|((_, n), _)| !few(*n)) {
         let names = names.into_iter().collect::<Vec<&str>>().join(", ");
         let whom = if n == groups { "all groups".to_owned() } else { counted(n, "group", "groups") };
         page.line("absent", LABEL, &format!("{names}: {} ({whom})", Text::new(reason).term(LONGEST_TEXT)));
+    }
+    if hidden > 0 {
+        let reasons = counted(hidden, "reason", "reasons");
+        page.line("absent", LABEL, &format!("{reasons} that concern single groups: see the JSON report"));
     }
 }
 

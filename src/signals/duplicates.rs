@@ -62,7 +62,7 @@ pub const SIGNALS: &[Signal] = &[
         min_sample: 0,
         sample: "conversions",
         range: (0.0, f64::MAX),
-        summary: "repeated transactions that are approved or pending, so that they are paid again",
+        summary: "repetitions of a true transaction ID that are approved or pending, so that they are paid again",
         innocent: &["transaction IDs that are not unique: say so in the mapping"],
         measures: &[M::PaidReplays, M::Conversions],
         formula: |g| repeated(g, g.exact_count(M::PaidReplays, M::Conversions)),
@@ -118,6 +118,10 @@ fn orphan(group: &Group) -> Result<Estimate, Absence> {
     if group.context.drops_orphans {
         return Err(Absence::Fact("the tracker drops conversions without a click before export"));
     }
+    if group.context.aggregated {
+        return Err(Absence::Aggregated);
+    }
+    let conversions = group.count(M::Conversions)?;
     if !group.context.clicks_given {
         return Err(Absence::NoClicks);
     }
@@ -127,7 +131,6 @@ fn orphan(group: &Group) -> Result<Estimate, Absence> {
     if !group.context.joined {
         return Err(Absence::Columns(vec![Col::ClickId]));
     }
-    let conversions = group.count(M::Conversions)?;
     match group.count(M::Told)? {
         0 if conversions > 0 => Err(Absence::SpanTooShort),
         0 => Err(Absence::Nothing("conversions")),
@@ -144,6 +147,7 @@ fn repeated(group: &Group, estimate: Result<Estimate, Absence>) -> Result<Estima
 }
 
 fn shared(group: &Group) -> Result<Estimate, Absence> {
+    group.get(M::SharedTransactions)?;
     if !group.context.true_transactions {
         return Err(Absence::Fact("transaction IDs are unique within one click only"));
     }

@@ -326,6 +326,7 @@ fn conversions_to_break_even(group: &Group) -> Result<f64, Absence> {
     if group.perspective()? != Perspective::Buyer {
         return Err(Absence::Fact("only a buyer pays for clicks"));
     }
+    group.get(M::EarningConversions)?;
     let any = group.context.typical_payout.ok_or(Absence::Nothing("conversions worth money"))?;
     group.click_cost(Span::Mature)?;
     let typical = |offer: &Option<String>| group.context.typical_payout_of.get(offer).copied().unwrap_or(any);
