@@ -197,6 +197,9 @@ enum Signal {
         /// The limits of the 95 % interval.
         low: Number,
         high: Number,
+        /// The value rests on a cost that was allocated, an assumption below the cost's own grain.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        allocated: bool,
     },
     Absent {
         absent: String,
@@ -413,7 +416,9 @@ fn signal(reading: &Reading) -> Signal {
     };
     let (low, high) = estimate.printed();
     match (number(estimate.value()), number(low), number(high)) {
-        (Some(value), Some(low), Some(high)) => Signal::Present { value, n: estimate.n, low, high },
+        (Some(value), Some(low), Some(high)) => {
+            Signal::Present { value, n: estimate.n, low, high, allocated: estimate.allocated }
+        }
         _ => Signal::Absent { absent: "not a finite number".to_owned() },
     }
 }

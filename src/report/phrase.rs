@@ -35,6 +35,7 @@ pub fn evidence(evidence: &Evidence) -> String {
     let limit = limit(evidence);
     let value = unit.format(estimate.value());
     let name = evidence.signal.name;
+    let limit = if estimate.allocated { format!("{limit}, allocated cost") } else { limit };
     if let Interval::Exact(_) = estimate.interval {
         return format!("{name} {value} ({limit})");
     }

@@ -115,21 +115,17 @@ pub const SIGNALS: &[Signal] = &[
 ];
 
 fn orphan(group: &Group) -> Result<Estimate, Absence> {
-    if group.context.drops_orphans {
-        return Err(Absence::Fact("the tracker drops conversions without a click before export"));
-    }
-    if group.context.aggregated {
-        return Err(Absence::Aggregated);
-    }
     let conversions = group.count(M::Conversions)?;
-    if !group.context.clicks_given {
-        return Err(Absence::NoClicks);
-    }
-    if group.context.combined {
-        return Err(Absence::Fact("click and conversion stand in one row"));
-    }
-    if !group.context.joined {
-        return Err(Absence::Columns(vec![Col::ClickId]));
+    let context = group.context;
+    match () {
+        () if context.aggregated => return Err(Absence::Aggregated),
+        () if context.drops_orphans => {
+            return Err(Absence::Fact("the tracker drops conversions without a click before export"));
+        }
+        () if !context.clicks_given => return Err(Absence::NoClicks),
+        // Where click and conversion stand in one row, no conversion can be without a click.
+        () if !context.joined && !context.combined => return Err(Absence::Columns(vec![Col::ClickId])),
+        () => {}
     }
     match group.count(M::Told)? {
         0 if conversions > 0 => Err(Absence::SpanTooShort),

@@ -2,3 +2,10 @@
 
 mod bad_input;
 mod bad_rules;
+mod command;
+mod documents;
+mod gates;
+mod layers;
+mod runs;
+mod sample;
+mod shapes;

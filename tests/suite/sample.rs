@@ -104,7 +104,7 @@ const REAL: &str = "../shared/real-data/talkingdata-100k.csv.gz";
 fn real(arguments: &str) -> Option<Value> {
     let file = project(REAL);
     if !file.exists() {
-        println!("did not run: there is no {REAL}");
+        super::runs::say(&format!("did not run: there is no {REAL}"));
         return None;
     }
     let folder = Folder::new().with("map.yaml", "combined: {constants: {traffic_source: all}}\n");

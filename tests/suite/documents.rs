@@ -1,0 +1,303 @@
+//! Documents that cannot drift: generated ones equal what the declarations say, and what a page shows of the
+//! program is what the program does.
+//!
+//! `BLESS=1 cargo test documents` rewrites the generated ones. Of a page's console blocks the test runs every
+//! command of this program and compares what follows; it knows pipes to `sort` and `head`, and nothing else
+//! of a shell.
+
+use crate::runs::{Folder, project};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+// ---------------------------------------------------------------- generated documents
+
+/// Where a generated document stands.
+fn place(name: &str) -> PathBuf {
+    let folder = if name == "rule.schema.json" { "rules" } else { "docs" };
+    project(folder).join(name)
+}
+
+#[test]
+fn generated_documents_are_up_to_date() {
+    let bless = std::env::var_os("BLESS").is_some();
+    let mut stale = Vec::new();
+    for (name, text) in clickaudit::reference::documents() {
+        let path = place(name);
+        if fs::read_to_string(&path).unwrap_or_default() == text {
+            continue;
+        }
+        if bless {
+            fs::write(&path, text).expect("the document can be written");
+        } else {
+            stale.push(name);
+        }
+    }
+    assert_eq!(
+        stale, [""; 0],
+        "these differ from the declarations; `BLESS=1 cargo test documents` writes them"
+    );
+}
+
+#[test]
+fn every_file_in_docs_is_generated() {
+    let generated: BTreeSet<PathBuf> =
+        clickaudit::reference::documents().iter().map(|(name, _)| place(name)).collect();
+    for entry in fs::read_dir(project("docs")).expect("the folder").flatten() {
+        assert!(generated.contains(&entry.path()), "nothing generates {}", entry.path().display());
+    }
+}
+
+#[test]
+fn the_command_writes_the_same_documents() {
+    let folder = Folder::new();
+    folder.run("reference .").exits(0);
+    for (name, text) in clickaudit::reference::documents() {
+        assert!(folder.text(name) == text, "{name}");
+    }
+}
+
+// ---------------------------------------------------------------- pages
+
+/// Every page that people write: name and text.
+fn pages() -> Vec<(String, String)> {
+    let mut pages = Vec::new();
+    for folder in ["", "bench", "rules", "sample-data"] {
+        let entries = fs::read_dir(project(folder)).expect("the folder").flatten();
+        for path in entries.map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "md")) {
+            let name = path.strip_prefix(project("")).unwrap_or(&path).display().to_string();
+            pages.push((name, fs::read_to_string(&path).expect("the page")));
+        }
+    }
+    pages.sort();
+    pages
+}
+
+/// A command that a page shows, with the output it shows.
+struct Shown {
+    command: String,
+    output: Vec<String>,
+}
+
+/// The commands of all console blocks; a command that ends in `\` goes on in the next line.
+fn shown(page: &str) -> Vec<Shown> {
+    let mut found: Vec<Shown> = Vec::new();
+    let (mut inside, mut goes_on) = (false, false);
+    for line in page.lines() {
+        if line.starts_with("```") {
+            inside = line == "```console";
+        } else if inside && goes_on {
+            let last = found.last_mut().expect("its first line");
+            last.command = format!("{} {}", last.command.trim_end_matches('\\').trim_end(), line.trim());
+        } else if let Some(command) = line.strip_prefix("$ ").filter(|_| inside) {
+            found.push(Shown { command: command.to_owned(), output: Vec::new() });
+        } else if inside {
+            found.last_mut().expect("a block begins with a command").output.push(line.to_owned());
+            continue;
+        }
+        goes_on = inside && line.ends_with('\\');
+    }
+    found
+}
+
+/// How a page calls the program.
+const PROGRAM: &[&str] = &["clickaudit ", "cargo run --release -- ", "./target/release/clickaudit "];
+
+/// Commands that this test cannot run: they would build the project or need a network.
+const OTHERS: &[&str] = &["cargo build", "cargo test", "cargo install", "git clone", "cd "];
+
+#[test]
+fn console_blocks_show_what_the_program_does() {
+    let folder = with_project_files(Folder::new());
+    let (mut ran, mut wrong) = (0, Vec::new());
+    for (page, text) in pages() {
+        for shown in shown(&text).iter().filter(|s| !OTHERS.iter().any(|other| s.command.starts_with(other)))
+        {
+            ran += 1;
+            let found = output(&folder, &shown.command);
+            if !fits(&shown.output, &found) {
+                wrong.push(format!("{page}: $ {}\nprints\n{}\n", shown.command, found.join("\n")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(ran >= 2, "{ran} commands in the pages");
+}
+
+/// Copies what commands of a page may read; what they write goes into the folder.
+fn with_project_files(folder: Folder) -> Folder {
+    for (from, to) in [("sample-data", "sample-data"), ("rules", "rules")] {
+        copy(&project(from), &folder.path(to));
+    }
+    folder
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("the folder").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target)
+        } else {
+            drop(fs::copy(entry.path(), target))
+        }
+    }
+}
+
+/// What a command line prints: the last stage's stdout, then what the program said on stderr.
+#[track_caller]
+fn output(folder: &Folder, line: &str) -> Vec<String> {
+    let stages = split(line);
+    let (program, filters) = stages.split_first().expect("a command");
+    let words: Vec<&str> = program.iter().map(String::as_str).collect();
+    let called = PROGRAM.iter().find_map(|call| {
+        let call: Vec<&str> = call.split_whitespace().collect();
+        words.strip_prefix(call.as_slice())
+    });
+    let arguments = called.unwrap_or_else(|| panic!("`{line}` is no command that this test knows"));
+    let run = folder.command("").args(arguments).output().expect("the program starts");
+    let lines = |bytes: &[u8]| -> Vec<String> {
+        String::from_utf8_lossy(bytes).lines().map(|line| line.trim_end().to_owned()).collect()
+    };
+    let mut shown = filters.iter().fold(lines(&run.stdout), |input, filter| filtered(input, filter));
+    shown.extend(lines(&run.stderr));
+    shown
+}
+
+/// What `sort` and `head -N` make of lines.
+fn filtered(mut lines: Vec<String>, filter: &[String]) -> Vec<String> {
+    let words: Vec<&str> = filter.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["sort"] => lines.sort(),
+        ["head", count] => {
+            let count = count.strip_prefix('-').and_then(|n| n.parse().ok());
+            lines.truncate(count.expect("head -N"));
+        }
+        other => panic!("this test does not know the filter {other:?}"),
+    }
+    lines
+}
+
+/// The words of each stage of a pipe; quotes keep words together.
+fn split(line: &str) -> Vec<Vec<String>> {
+    let (mut stages, mut word, mut quote) = (vec![Vec::new()], None::<String>, None);
+    for c in line.chars() {
+        match (quote, c) {
+            (Some(open), _) if c == open => quote = None,
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (None, ' ' | '|') => {
+                stages.last_mut().expect("never empty").extend(word.take());
+                if c == '|' {
+                    stages.push(Vec::new());
+                }
+            }
+            (None, '>' | '<' | '&' | ';' | '$' | '`') => panic!("this test does not know `{c}` in `{line}`"),
+            _ => word.get_or_insert_default().push(c),
+        }
+    }
+    stages.last_mut().expect("never empty").extend(word.take());
+    stages
+}
+
+/// Whether lines are as shown; `...` alone stands for any lines.
+fn fits<A: AsRef<str>, B: AsRef<str>>(shown: &[A], found: &[B]) -> bool {
+    match shown.split_first() {
+        None => found.is_empty(),
+        Some((any, rest)) if any.as_ref() == "..." => {
+            (0..=found.len()).any(|skipped| fits(rest, &found[skipped..]))
+        }
+        Some((line, rest)) => {
+            found.first().is_some_and(|f| f.as_ref() == line.as_ref().trim_end()) && fits(rest, &found[1..])
+        }
+    }
+}
+
+#[test]
+fn shown_lines_are_compared_whole() {
+    for (shown, found, same) in [
+        ("a\nb", "a\nb", true),
+        ("a", "a\nb", false),
+        ("a\nb", "a", false),
+        ("a\n...", "a\nb\nc", true),
+        ("a\n...", "a", true),
+        ("...\nc", "a\nb\nc", true),
+        ("a\n...\nc", "a\nb", false),
+        ("a\n...\nc\n...\ne", "a\nc\nx\ne", true),
+        ("a...", "abc", false),
+    ] {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<String>>();
+        assert_eq!(fits(&lines(shown), &lines(found)), same, "{shown:?} and {found:?}");
+    }
+}
+
+#[test]
+fn commands_are_found_and_split() {
+    let page =
+        "```sh\n$ no\n```\n```console\n$ clickaudit 'a b' \\\n    -q | sort | head -3\none\n\n$ cd x\n```\n";
+    let found = shown(page);
+    let commands: Vec<&str> = found.iter().map(|s| s.command.as_str()).collect();
+    assert_eq!(commands, ["clickaudit 'a b' -q | sort | head -3", "cd x"]);
+    assert_eq!(found[0].output, ["one", ""]);
+    assert_eq!(split(commands[0]), [vec!["clickaudit", "a b", "-q"], vec!["sort"], vec!["head", "-3"]]);
+}
+
+// ---------------------------------------------------------------- what pages refer to
+
+#[test]
+fn links_of_pages_lead_somewhere() {
+    for (page, text) in pages() {
+        let base = project(&page);
+        let folder = base.parent().expect("a page is in a folder");
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = target.split('#').next().unwrap_or_default();
+            if !target.contains("://") && !path.is_empty() {
+                assert!(folder.join(path).exists(), "{page} links to {target}");
+            }
+        }
+    }
+}
+
+/// The README's table of promises names the test that holds each.
+#[test]
+fn promises_name_tests_that_exist() {
+    let readme = fs::read_to_string(project("README.md")).expect("the page");
+    let (_, after) = readme.split_once("## Promises").expect("the promises");
+    let rows = after.split("\n## ").next().unwrap_or_default().lines().filter(|l| l.starts_with("| "));
+    let named: Vec<&str> = rows
+        .skip(1)
+        .flat_map(|row| row.trim_end_matches([' ', '|']).rsplit(" | ").next().unwrap_or_default().split('`'))
+        .filter(|word| word.contains('_'))
+        .collect();
+    assert!(named.len() >= 5, "{named:?}");
+    let mut code = String::new();
+    for folder in ["src", "tests"] {
+        gather(&project(folder), &mut code);
+    }
+    for name in named {
+        assert!(code.contains(&format!("fn {name}(")), "there is no test {name}");
+    }
+}
+
+fn gather(folder: &std::path::Path, code: &mut String) {
+    for path in fs::read_dir(folder).expect("the source").flatten().map(|e| e.path()) {
+        if path.is_dir() {
+            gather(&path, code);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            code.push_str(&fs::read_to_string(&path).expect("the source"));
+        }
+    }
+}
+
+#[test]
+fn the_exit_codes_of_the_readme_are_those_of_the_help() {
+    let readme = fs::read_to_string(project("README.md")).expect("the page");
+    let help = Folder::new().run("--help").exits(0).text();
+    let (_, codes) = help.split_once("Exit codes:\n").expect("a table of exit codes");
+    for line in codes.lines() {
+        let number = line.split_whitespace().next().unwrap_or_default();
+        assert!(readme.contains(&format!("\n| {number} |")), "the README lacks exit code {number}");
+    }
+}
