@@ -60,7 +60,7 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
 
     let cleaned = clean::clean(&intake, &columns, &fields, &mut symbols)?;
     let main_event = main_event(&intake, &cleaned, &mut symbols);
-    let (clicks, seen) = (cleaned.clicks.clone(), coverage::Seen::of(&cleaned));
+    let (clicks, seen) = (cleaned.clicks.clone(), coverage::Seen::of(&cleaned, &intake.mapping, &symbols));
     let options = matching::Options { columns: &columns, span: intake.span(Col::ClickTime) };
     let matched = matching::matching(&intake, cleaned, &options, &mut symbols)?;
     let gates = gates::gates(&gate_input(settings, &intake, &matched));
@@ -81,7 +81,7 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     };
     let main_event = symbols.text(main_event).unwrap_or("none").to_owned();
     let run = coverage::run(&facts, settings, rules, clock, main_event);
-    let coverage = coverage::coverage(&facts, &groups, &settings.grain);
+    let coverage = coverage::coverage(&facts, &groups, settings);
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
     let lists = judging::lists(&groups, settings, &gates, &totals);
     Ok(Audited { report: Report { run, coverage, totals, groups, lists }, files: intake.files })
@@ -138,6 +138,7 @@ fn grains(settings: &Settings, rules: &RuleSet) -> Vec<Grain> {
 fn placing(grains: &[Grain]) -> BTreeSet<Col> {
     let mut columns = BTreeSet::from(PEER_COLUMNS);
     columns.extend(Grain::source().columns());
+    columns.insert(Col::Network);
     grains.iter().for_each(|grain| columns.extend(grain.columns()));
     columns
 }
@@ -211,8 +212,11 @@ fn gate_input<'a>(settings: &Settings, intake: &'a Intake, matched: &'a Matched)
 
 fn clock(settings: &Settings, intake: &Intake) -> Clock {
     let days = intake.span(Col::Day).filter(|_| intake.has(Shape::Report)).map(|s| s.1 + DAY);
-    let rows =
-        [Col::ClickTime, Col::ConversionTime].iter().filter_map(|c| intake.span(*c)).map(|s| s.1).max();
+    let (clicks, conversions) = (intake.span(Col::ClickTime), intake.span(Col::ConversionTime));
+    // One conversion dated years ahead must not make every click mature.
+    let window = (intake.mapping.attribution_window_s * SECOND as f64) as i64;
+    let latest = clicks.map_or(i64::MAX, |c| c.1.saturating_add(window));
+    let rows = clicks.map(|c| c.1).max(conversions.map(|c| c.1.min(latest)));
     let newest = rows.max(days).unwrap_or(0);
     Clock {
         zone: settings.zone,

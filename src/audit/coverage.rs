@@ -1,10 +1,14 @@
 //! What the verdicts rest on: every row accounted for, by file and by side.
 
 use super::Settings;
-use crate::base::column::Grain;
+use crate::base::column::{Col, Grain};
+use crate::base::near::nearest;
+use crate::base::symbol::Symbols;
 use crate::base::text::Text;
+use crate::base::time::show;
 use crate::clean::Cleaned;
-use crate::ingest::{FileLedger, Intake, Shape};
+use crate::clean::vocabulary::event;
+use crate::ingest::{FileLedger, Intake, Mapping, Shape};
 use crate::matching::gates::Gate;
 use crate::matching::{Class, Matched};
 use crate::measures::{self, Clock, Measures};
@@ -12,10 +16,12 @@ use crate::report::{self, AbsentSignal, Classes, Coverage, InputInfo, RowCount, 
 use crate::rules::RuleSet;
 use crate::signals::{self, Reading};
 use crate::verdicts::Judged;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What cleaning saw and matching takes away.
 pub struct Seen {
+    /// Declared event names that no row has, with the nearest that are there.
+    missing_events: Vec<String>,
     clicks_dropped: u64,
     conflicts: u64,
     conversion_rows: u64,
@@ -24,14 +30,32 @@ pub struct Seen {
 
 impl Seen {
     /// Kept from the cleaned rows before they are matched.
-    pub fn of(cleaned: &Cleaned) -> Seen {
+    pub fn of(cleaned: &Cleaned, mapping: &Mapping, symbols: &Symbols) -> Seen {
         Seen {
+            missing_events: missing_events(cleaned, mapping, symbols),
             clicks_dropped: cleaned.clicks.dropped,
             conflicts: cleaned.clicks.conflicts,
             conversion_rows: cleaned.conversion_rows,
             unknown_statuses: cleaned.unknown_statuses.clone(),
         }
     }
+}
+
+/// A misspelt event changes verdicts without a word: it is said.
+fn missing_events(cleaned: &Cleaned, mapping: &Mapping, symbols: &Symbols) -> Vec<String> {
+    let there: BTreeSet<&str> = cleaned.conversions.iter().filter_map(|c| symbols.text(c.event)).collect();
+    let declared = mapping.main_event.iter().chain(mapping.once.iter().flatten());
+    let missing = declared.filter(|name| !there.is_empty() && !there.contains(event(name).0.as_str()));
+    let sentence = |name: &String| {
+        let near = nearest(name, there.iter().copied());
+        let seen: Vec<String> = there.iter().take(8).map(|e| Text::new(*e).term(40)).collect();
+        let hint = match near.as_slice() {
+            [] => format!("there are {}", seen.join(", ")),
+            near => format!("did you mean {}?", near.join(" or ")),
+        };
+        format!("the declared event `{name}` is in no conversion; {hint}")
+    };
+    missing.map(sentence).collect()
 }
 
 /// Everything the coverage is told from.
@@ -99,7 +123,7 @@ fn rows<'a>(files: impl Iterator<Item = &'a FileLedger>, duplicates: &BTreeMap<&
 }
 
 /// How much of the input the verdicts rest on.
-pub fn coverage(facts: &Facts, groups: &[Judged], grain: &Grain) -> Coverage {
+pub fn coverage(facts: &Facts, groups: &[Judged], settings: &Settings) -> Coverage {
     let files = |shapes: &'static [Shape]| facts.intake.files.iter().filter(|f| shapes.contains(&f.shape));
     let click_shapes: &[Shape] = &[Shape::Clicks, Shape::Combined, Shape::Report];
     let dropped = BTreeMap::from([("same_click", facts.seen.clicks_dropped)]);
@@ -109,9 +133,9 @@ pub fn coverage(facts: &Facts, groups: &[Judged], grain: &Grain) -> Coverage {
         conversions: conversions(facts),
         classes: classes(facts.matched),
         conflicts: facts.seen.conflicts + facts.matched.source_conflicts,
-        absent: absent(groups, grain),
+        absent: absent(groups, &settings.grain),
         gates: facts.gates.iter().map(gate).collect(),
-        notes: notes(facts).into_iter().map(Text::new).collect(),
+        notes: notes(facts).into_iter().chain(said(facts, groups, settings)).map(Text::new).collect(),
     }
 }
 
@@ -155,12 +179,27 @@ fn absent(groups: &[Judged], grain: &Grain) -> Vec<AbsentSignal> {
     counts.into_iter().map(|((signal, reason), groups)| AbsentSignal { signal, reason, groups }).collect()
 }
 
+/// What was asked for and has no effect, or another one than meant.
+fn said(facts: &Facts, groups: &[Judged], settings: &Settings) -> Vec<String> {
+    let mut notes = Vec::new();
+    let times = [Col::ClickTime, Col::ConversionTime];
+    let newest = times.iter().filter_map(|c| facts.intake.span(*c)).map(|s| s.1).max();
+    if let Some((as_of, newest)) = settings.as_of.zip(newest).filter(|(as_of, newest)| newest > as_of) {
+        notes.push(format!("rows go up to {}, later than --as-of {}; they count", show(newest), show(as_of)));
+    }
+    let keys = || groups.iter().map(|g| (&g.subject.grain, g.subject.key.as_slice()));
+    for entry in settings.protect.unused(keys) {
+        notes.push(format!("the protect list's entry `{entry}` means no group of this input"));
+    }
+    notes
+}
+
 fn gate(gate: &Gate) -> report::Gate {
     report::Gate { name: gate.name, sentence: Text::new(gate.sentence.as_str()) }
 }
 
 fn notes(facts: &Facts) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes = facts.seen.missing_events.clone();
     let mut note = |count: u64, sentence: &str| {
         if count > 0 {
             notes.push(sentence.replace("{}", &count.to_string()));

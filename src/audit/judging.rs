@@ -76,12 +76,20 @@ pub fn totals(groups: &[Judged], grain: &Grain, measures: &Measures, matched: &M
     let (cost, revenue) = (sum("cost"), sum("revenue"));
     Totals {
         clicks: measures.clicks,
-        conversions: matched.conversions.len() as u64,
+        conversions: conversions(groups, grain).unwrap_or(matched.conversions.len() as u64),
         cost,
         revenue,
         profit: cost.zip(revenue).map(|(cost, revenue)| Micro(revenue.0 - cost.0)),
         payout: sum("payout"),
     }
+}
+
+/// Conversions of the groups of the audited grain; an aggregated report has them in its rows.
+fn conversions(groups: &[Judged], grain: &Grain) -> Option<u64> {
+    let signal = signals::find("conversion_count").expect("the signal is declared");
+    let of_grain = groups.iter().filter(|g| g.subject.grain == *grain);
+    let counts = of_grain.filter_map(|g| g.subject.row.reading(signal).estimate().map(|e| e.value() as u64));
+    counts.reduce(|a, b| a + b)
 }
 
 /// Both lists, or why there is none.

@@ -73,3 +73,21 @@ impl Error {
 
 /// The result of anything that may fail with the world.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// A text file of the user's that is small by its nature: a mapping, a project file, a list.
+const SMALL: u64 = 16 << 20;
+
+/// Reads a small text file whole.
+///
+/// # Errors
+/// It cannot be read, is no UTF-8, or is far too large to be what it is meant to be.
+pub fn read_small(path: &Path, what: &str) -> Result<String> {
+    use std::io::Read;
+    let mut text = String::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(SMALL + 1).read_to_string(&mut text));
+    read.map_err(|e| Error::usage(format!("cannot read the {what} {}", path.display())).because(e))?;
+    if text.len() as u64 > SMALL {
+        return Err(Error::usage(format!("the {what} {} is larger than 16 MiB", path.display())));
+    }
+    Ok(text)
+}

@@ -53,7 +53,8 @@ fn at_rank(sample: &Counted, rank: u64) -> i64 {
 }
 
 /// The `p` quantile by linear interpolation between order statistics, with its 95 % limits from binomial
-/// ranks (Conover, Practical Nonparametric Statistics, 3.2). `None` for an empty sample.
+/// ranks (Conover, Practical Nonparametric Statistics, 3.2); a limit that no rank of so small a sample can
+/// give is infinite. `None` for an empty sample.
 pub fn quantile(sample: &Counted, p: f64) -> Option<(f64, f64, f64)> {
     let n = size(sample);
     if n == 0 {
@@ -63,8 +64,9 @@ pub fn quantile(sample: &Counted, p: f64) -> Option<(f64, f64, f64)> {
     let (below, above) = (at_rank(sample, position as u64), at_rank(sample, position.ceil() as u64));
     let value = below as f64 + (above - below) as f64 * position.fract();
     let ranks = Binomial::new(p, n).expect("p is a probability");
-    let low = at_rank(sample, ranks.inverse_cdf(0.025).saturating_sub(1)) as f64;
-    let high = at_rank(sample, ranks.inverse_cdf(0.975)) as f64;
+    let (low, high) = (ranks.inverse_cdf(0.025), ranks.inverse_cdf(0.975));
+    let low = low.checked_sub(1).map_or(f64::NEG_INFINITY, |rank| at_rank(sample, rank) as f64);
+    let high = if high < n { at_rank(sample, high) as f64 } else { f64::INFINITY };
     Some((value, low.min(value), high.max(value)))
 }
 

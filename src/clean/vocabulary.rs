@@ -148,6 +148,12 @@ mod tests {
     }
 
     #[test]
+    fn mappings_know_the_same_statuses() {
+        let words: Vec<&str> = STATUSES.iter().map(|(_, name, _)| *name).collect();
+        assert_eq!(words, crate::ingest::mapping::STATUS_WORDS);
+    }
+
+    #[test]
     fn events_have_one_name() {
         assert_eq!(event("FTD").0, "first_deposit");
         assert_eq!(event("Level 5").0, "level 5");

@@ -7,16 +7,17 @@ use super::{complain, print};
 use crate::audit::{Audited, Settings, audit};
 use crate::base::column::Grain;
 use crate::base::diag;
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, Result, read_small};
 use crate::base::near::nearest;
 use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::base::unit::Unit;
 use crate::ingest::mapping::{self, seconds};
 use crate::ingest::{Inputs, Mapping, Perspective, Shape};
-use crate::report::{self, List, Look, Output, Report, Written};
+use crate::report::{self, Job, List, Look, Output, Report, Written};
 use crate::rules::{RuleFile, RuleSet, builtin_files, read};
 use crate::verdicts::{Brake, Protect, Verdict};
 use anstream::ColorChoice;
+use std::path::PathBuf;
 
 /// Runs the command.
 ///
@@ -25,7 +26,7 @@ use anstream::ColorChoice;
 pub fn run(mut args: AuditArgs) -> Result<Exit> {
     let project = project::merge(&mut args)?;
     let outputs = outputs(&args)?;
-    report::check(&outputs)?;
+    report::check(&outputs, args.rejects.as_deref(), &read_files(&args))?;
     let rules = match rules(&args)? {
         Ok(rules) => rules,
         Err(faults) => {
@@ -33,8 +34,8 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
             return Err(Error::usage("the rules have faults").help("nothing was read"));
         }
     };
-    limit_threads(args.threads);
     let settings = settings(&args, project)?;
+    limit_threads(args.threads);
     let audited = audit(&settings, &rules)?;
     finish(&args, &audited, &outputs)
 }
@@ -52,6 +53,14 @@ fn rules(args: &AuditArgs) -> Result<std::result::Result<RuleSet, Vec<diag::Diag
         files.extend(read(&args.add_rules)?);
     }
     Ok(RuleSet::of(&files))
+}
+
+/// The files that the run reads and that no output may replace; what patterns match is checked later.
+fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
+    let inputs = [&args.pair, &args.clicks, &args.conversions, &args.combined, &args.report, &args.costs];
+    let inputs = inputs.into_iter().flatten().map(PathBuf::from);
+    let others = [&args.rules, &args.add_rules, &args.protect].into_iter().flatten().cloned();
+    inputs.chain(others).chain(args.map.clone()).chain(project::place(args)).collect()
 }
 
 /// The engine reads its number of threads from the environment, once.
@@ -76,8 +85,18 @@ fn settings(args: &AuditArgs, project: Project) -> Result<Settings> {
         as_of: args.as_of.as_deref().map(|text| moment(text, zone)).transpose()?,
         max_age_s: seconds(args.max_age.as_deref().unwrap_or("48h"))?,
         maturity_s: seconds(args.maturity.as_deref().unwrap_or("24h"))?,
-        threads: args.threads.unwrap_or_else(cores).max(1),
+        threads: threads(args.threads.unwrap_or_else(cores))?,
     })
+}
+
+/// More threads than this are a slip of the finger.
+const MOST_THREADS: usize = 1_024;
+
+fn threads(wanted: usize) -> Result<usize> {
+    if (1..=MOST_THREADS).contains(&wanted) {
+        return Ok(wanted);
+    }
+    Err(Error::usage(format!("`{wanted}` is no number of threads")).help(format!("use 1 to {MOST_THREADS}")))
 }
 
 /// The files by shape.
@@ -124,9 +143,7 @@ fn grain(text: &str) -> Result<Grain> {
 fn protect(args: &AuditArgs, project: &Project) -> Result<Protect> {
     let mut protect = Protect::nobody();
     for path in &args.protect {
-        let text = std::fs::read_to_string(path).map_err(|e| {
-            Error::usage(format!("cannot read the protect list {}", path.display())).because(e)
-        })?;
+        let text = read_small(path, "protect list")?;
         protect = protect.and(Protect::parse(&text, &path.display().to_string())?);
     }
     if !project.protect_ids.is_empty() {
@@ -151,8 +168,10 @@ fn mapping(args: &AuditArgs, project: Project) -> Result<Mapping> {
 
 fn brake(args: &AuditArgs) -> Result<Brake> {
     let share = |text: &Option<String>, default: f64| {
-        let parsed = text.as_deref().map(|t| Unit::Share.parse(t)).transpose();
-        parsed.map(|p| p.unwrap_or(default)).map_err(|fault| Error::usage(fault.to_string()))
+        let Some(text) = text.as_deref() else { return Ok(default) };
+        let share = Unit::Share.parse(text).map_err(|fault| Error::usage(fault.to_string()))?;
+        let outside = || Error::usage(format!("`{text}` is no share")).help("use 0% to 100%");
+        if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(outside()) }
     };
     let default = Brake::default();
     Ok(Brake {
@@ -169,13 +188,12 @@ fn moment(text: &str, zone: Zone) -> Result<i64> {
 
 /// Writes everything and finds the exit code.
 fn finish(args: &AuditArgs, audited: &Audited, outputs: &[Output]) -> Result<Exit> {
-    if let Some(path) = &args.rejects {
-        report::write_file(path, &report::rejects(&audited.files)?)?;
-    }
-    let written = report::write(&audited.report, outputs, &look(args.color))?;
-    if let Some(bytes) = &written.stdout {
-        print(bytes)?;
-    }
+    let rejects = match &args.rejects {
+        Some(path) => Some((path.as_path(), report::rejects(&audited.files)?)),
+        None => None,
+    };
+    let job = Job { outputs, rejects, look: look(args.color), print: &mut print };
+    let written = report::write(&audited.report, job)?;
     if !args.quiet {
         tell(&audited.report, &written);
     }

@@ -8,6 +8,7 @@ mod rules;
 mod simulate;
 
 use crate::base::error::{Error, Fault};
+use crate::base::text::Text;
 use args::{Cli, Command};
 use clap::Parser;
 use exit::Exit;
@@ -54,9 +55,16 @@ fn failed(error: &Error) -> Exit {
     exit
 }
 
-/// A line on stderr; what cannot be said there cannot be said at all.
-fn complain(line: &str) {
-    let _ = writeln!(anstream::stderr(), "{line}");
+/// Lines on stderr, safe whatever paths and words of the user's stand in them; what cannot be said there
+/// cannot be said at all.
+fn complain(lines: &str) {
+    let safe: Vec<String> = lines.split('\n').map(|line| Text::new(line).term(usize::MAX)).collect();
+    complain_styled(&safe.join("\n"));
+}
+
+/// Lines whose text is encoded already, with colours.
+fn complain_styled(lines: &str) {
+    let _ = writeln!(anstream::stderr(), "{lines}");
 }
 
 /// Writes the asked-for bytes to stdout. A reader that went away has seen enough.

@@ -4,7 +4,7 @@
 
 use super::args::{AuditArgs, FailOn};
 use crate::base::diag;
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, Result, read_small};
 use crate::base::yaml;
 use crate::ingest::mapping::MappingFile;
 use serde::Deserialize;
@@ -54,8 +54,10 @@ pub struct Project {
 /// A named file that cannot be read, or every fault in it.
 pub fn merge(args: &mut AuditArgs) -> Result<Project> {
     let Some(path) = place(args) else { return Ok(Project::default()) };
-    let text = std::fs::read_to_string(&path)
-        .map_err(|e| Error::usage(format!("cannot read the project file {}", path.display())).because(e))?;
+    let text = read_small(&path, "project file")?;
+    if only_comments(&text) {
+        return Ok(Project::default());
+    }
     let mut project: Project = yaml::load(&text, &path.display().to_string()).map_err(|faults| {
         Error::usage(format!("{} is no valid project file\n{}", path.display(), diag::plain(&faults)))
     })?;
@@ -63,9 +65,15 @@ pub fn merge(args: &mut AuditArgs) -> Result<Project> {
     Ok(project)
 }
 
-fn place(args: &AuditArgs) -> Option<PathBuf> {
+/// The project file of a run, if there is one.
+pub fn place(args: &AuditArgs) -> Option<PathBuf> {
     let found = || Path::new(NAME).is_file().then(|| PathBuf::from(NAME));
-    if args.no_config { None } else { args.config.clone().or_else(found) }
+    let said = args.config.clone().filter(|path| !path.as_os_str().is_empty());
+    if args.no_config { None } else { said.or_else(found) }
+}
+
+fn only_comments(text: &str) -> bool {
+    text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
 }
 
 impl Project {

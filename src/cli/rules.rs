@@ -2,7 +2,7 @@
 
 use super::args::{FaultFormat, RulePaths, RulesArgs, RulesCommand};
 use super::exit::Exit;
-use super::{complain, print};
+use super::{complain, complain_styled, print};
 use crate::base::diag::{self, Diag};
 use crate::base::error::Result;
 use crate::rules::{RuleFile, RuleSet, builtin_files, check, read, run_tests, schema};
@@ -44,7 +44,7 @@ fn checked(paths: &RulePaths) -> Result<Exit> {
 fn show(faults: &[Diag], format: FaultFormat) -> Result<Exit> {
     match format {
         FaultFormat::Json => print(diag::json_lines(faults).as_bytes())?,
-        FaultFormat::Text => complain(&diag::coloured(faults)),
+        FaultFormat::Text => complain_styled(&diag::coloured(faults)),
     }
     Ok(Exit::Usage)
 }

@@ -183,11 +183,15 @@ pub struct RowBuilder<'a> {
     macros_at: Vec<usize>,
     macros: Option<BooleanChunkedBuilder>,
     row_keys: Vec<u64>,
-    currencies: BTreeSet<String>,
+    currencies: BTreeMap<String, u64>,
     /// The currency of the row before, and its rate.
     last_currency: (Vec<u8>, Option<i64>),
+    last_currency_rows: u64,
     rows: usize,
 }
+
+/// So many currencies of a chunk are told apart.
+const CURRENCIES: usize = 50;
 
 impl<'a> RowBuilder<'a> {
     /// An empty builder with room for about `capacity` rows.
@@ -203,8 +207,9 @@ impl<'a> RowBuilder<'a> {
             macros_at: MACRO_COLUMNS.iter().filter_map(|c| layout.places.get(c)).copied().collect(),
             macros,
             row_keys: Vec::new(),
-            currencies: BTreeSet::new(),
+            currencies: BTreeMap::new(),
             last_currency: (Vec::new(), None),
+            last_currency_rows: 0,
             rows: 0,
         }
     }
@@ -250,20 +255,31 @@ impl<'a> RowBuilder<'a> {
     fn currency(&mut self, record: &csv::ByteRecord) -> std::result::Result<Option<i64>, Reason> {
         let Some(at) = self.currency_at else { return Ok(None) };
         let text = record[at].trim_ascii();
-        if text.is_empty() || text == self.last_currency.0 {
-            return Ok(if text.is_empty() { None } else { self.last_currency.1 });
+        if text.is_empty() {
+            return Ok(None);
         }
-        let code = String::from_utf8_lossy(text).to_uppercase();
-        let rate = self.layout.rate(&code)?;
-        self.last_currency = (text.to_vec(), rate);
-        if self.currencies.len() < 50 {
-            self.currencies.insert(code);
+        if text != self.last_currency.0 {
+            self.count_currency();
+            let code = String::from_utf8_lossy(text).to_uppercase();
+            let rate = self.layout.rate(&code)?;
+            self.last_currency = (text.to_vec(), rate);
         }
-        Ok(rate)
+        self.last_currency_rows += 1;
+        Ok(self.last_currency.1)
     }
 
-    /// The currencies seen, upper case.
-    pub fn take_currencies(&mut self) -> BTreeSet<String> {
+    /// Adds the rows of the currency before to its count.
+    fn count_currency(&mut self) {
+        let rows = std::mem::take(&mut self.last_currency_rows);
+        let code = String::from_utf8_lossy(&self.last_currency.0).to_uppercase();
+        if rows > 0 && (self.currencies.len() < CURRENCIES || self.currencies.contains_key(&code)) {
+            *self.currencies.entry(code).or_default() += rows;
+        }
+    }
+
+    /// The currencies seen, upper case, with their rows.
+    pub fn take_currencies(&mut self) -> BTreeMap<String, u64> {
+        self.count_currency();
         std::mem::take(&mut self.currencies)
     }
 

@@ -4,7 +4,7 @@
 //! perspective come from here and are never guessed from the data.
 
 use crate::base::column::{Col, Kind};
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, Result, read_small};
 use crate::base::money::SCALE;
 use crate::base::near::nearest;
 use crate::base::time::{TimeFormat, TimeReader, Zone};
@@ -163,6 +163,9 @@ pub struct MappingFile {
     costs: SideFile,
 }
 
+/// The canonical statuses, as [`crate::ingest`]'s right neighbour knows them; a test compares the two.
+pub const STATUS_WORDS: [&str; 6] = ["pending", "approved", "rejected", "refund", "chargeback", "void"];
+
 /// The built-in presets: file text by name.
 pub const PRESETS: &[(&str, &str)] = &[
     ("generic", include_str!("presets/generic.yml")),
@@ -229,8 +232,7 @@ impl Mapping {
 /// # Errors
 /// Unreadable files and every fault in them, with line and column.
 pub fn load(path: &Path) -> Result<MappingFile> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Error::usage(format!("cannot read the mapping file {}", path.display())).because(e))?;
+    let text = read_small(path, "mapping file")?;
     yaml::load(&text, &path.display().to_string()).map_err(|faults| {
         Error::usage(format!("{} is no valid mapping\n{}", path.display(), crate::base::diag::plain(&faults)))
     })
@@ -253,7 +255,7 @@ fn strict(name: &str, base: &MappingFile, user: &MappingFile) -> Result<Mapping>
         currency: pick(&user.currency, &base.currency),
         rates: rates(&user.rates)?,
         status_means: user.status_means.or(base.status_means).unwrap_or(StatusMeans::Status),
-        statuses: merged(&base.statuses, &user.statuses),
+        statuses: statuses(merged(&base.statuses, &user.statuses))?,
         events: merged(&base.events, &user.events),
         once: user.once.as_ref().or(base.once.as_ref()).map(|o| o.iter().cloned().collect()),
         main_event: pick(&user.main_event, &base.main_event),
@@ -278,6 +280,15 @@ fn merged(base: &BTreeMap<String, String>, user: &BTreeMap<String, String>) -> B
     base.iter().chain(user).map(|(k, v)| (k.to_lowercase(), v.clone())).collect()
 }
 
+/// The right side of `statuses` is a closed set.
+fn statuses(words: BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+    let unknown = words.values().find(|target| !STATUS_WORDS.contains(&target.as_str()));
+    unknown.map_or(Ok(words.clone()), |target| {
+        Err(Error::usage(format!("`{target}` is no status"))
+            .help(format!("the statuses are {}", STATUS_WORDS.join(", "))))
+    })
+}
+
 fn rates(texts: &BTreeMap<String, String>) -> Result<BTreeMap<String, i64>> {
     let read = |(code, text): (&String, &String)| {
         let rate = text.parse::<f64>().ok().filter(|r| r.is_finite() && *r > 0.0 && *r < 1e6);
@@ -288,12 +299,19 @@ fn rates(texts: &BTreeMap<String, String>) -> Result<BTreeMap<String, i64>> {
     texts.iter().map(read).collect()
 }
 
-/// A duration such as `30d` in seconds.
+/// A duration such as `30d` in seconds; the unit must be said, since 24 may be hours or seconds.
 ///
 /// # Errors
 /// What was found and what was expected.
 pub fn seconds(text: &str) -> Result<f64> {
-    Unit::Seconds.parse(text).map_err(|fault| Error::usage(fault.to_string()))
+    let wrong = || {
+        Error::usage(format!("`{text}` is no duration")).help("say a number with its unit: 30m, 24h or 7d")
+    };
+    if !text.trim().ends_with(|c: char| c.is_ascii_alphabetic()) {
+        return Err(wrong());
+    }
+    let seconds = Unit::Seconds.parse(text).map_err(|fault| Error::usage(fault.to_string()))?;
+    if seconds > 0.0 && seconds < 1e9 { Ok(seconds) } else { Err(wrong()) }
 }
 
 fn side_of(file: &MappingFile, shape: Shape) -> &SideFile {
@@ -318,7 +336,7 @@ fn side_mapping(shape: Shape, base: &MappingFile, user: &MappingFile) -> Result<
     }
     let mut constants = BTreeMap::new();
     for (canonical, value) in b.constants.iter().chain(&u.constants) {
-        constants.insert(column(canonical)?, value.clone());
+        constants.insert(constant_column(canonical)?, value.clone());
     }
     let pick = |choices: [&Option<String>; 4]| choices.into_iter().find_map(Clone::clone);
     let format = pick([&u.time_format, &user.time_format, &b.time_format, &base.time_format]);
@@ -351,6 +369,20 @@ fn mark(what: &str, text: Option<String>) -> Result<Option<u8>> {
         Some(one) if one.len() == 1 => Ok(Some(one.as_bytes()[0])),
         Some(other) => Err(Error::usage(format!("`{other}` is no {what}; expected one character or `tab`"))),
     }
+}
+
+/// A column that every row may have one text in.
+fn constant_column(name: &str) -> Result<Col> {
+    let col = column(name)?;
+    if col.kind() == Kind::Text && col != Col::Currency {
+        return Ok(col);
+    }
+    let help = if col == Col::Currency {
+        "say `currency:` for the whole mapping"
+    } else {
+        "it must be a column of the export"
+    };
+    Err(Error::usage(format!("`{name}` cannot be a constant")).help(help))
 }
 
 /// The canonical column of this name.

@@ -48,7 +48,7 @@ pub struct FileLedger {
     /// The earlier file with the same bytes; this one's rows are all duplicates then.
     pub duplicate_of: Option<usize>,
     pub repeated_headers: u64,
-    pub currencies: BTreeSet<String>,
+    pub currencies: BTreeMap<String, u64>,
     /// First and last value of each time column.
     pub spans: BTreeMap<Col, (i64, i64)>,
     /// The file ends inside a record.
@@ -69,7 +69,7 @@ pub struct Intake {
     pub mapping: Mapping,
     /// The currency of all amounts, if any was declared or seen.
     pub currency: Option<String>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Intake {
@@ -95,8 +95,22 @@ impl Intake {
 /// # Errors
 /// A file that is missing, damaged or lacks a needed column; several currencies without rates.
 pub fn ingest(inputs: &Inputs, mapping: Mapping, click_fields: &Wanted, threads: usize) -> Result<Intake> {
-    let folder = tempfile::Builder::new().prefix("clickaudit-").tempdir();
-    let folder = folder.map_err(|e| Error::writing(&std::env::temp_dir(), e))?;
+    let mut intake = read(inputs, mapping, click_fields, threads)?;
+    if intake.mapping.currency.is_none() {
+        match currency(&intake.files)? {
+            Currency::Agreed(code) => intake.currency = code,
+            Currency::Prevailing(code) => {
+                let mut mapping = intake.mapping;
+                mapping.currency = Some(code);
+                intake = read(inputs, mapping, click_fields, threads)?;
+            }
+        }
+    }
+    intake.currency = intake.currency.or(intake.mapping.currency.clone());
+    Ok(intake)
+}
+
+fn read(inputs: &Inputs, mapping: Mapping, click_fields: &Wanted, threads: usize) -> Result<Intake> {
     let mut intake = Intake {
         clicks: Table::default(),
         conversions: Table::default(),
@@ -106,15 +120,28 @@ pub fn ingest(inputs: &Inputs, mapping: Mapping, click_fields: &Wanted, threads:
         files: Vec::new(),
         mapping,
         currency: None,
-        _folder: folder,
+        folder: folder()?,
     };
     for (&shape, patterns) in &inputs.files {
         for path in expand(patterns)? {
             intake.add(&path, shape, click_fields, threads)?;
         }
     }
-    intake.currency = one_currency(&intake)?;
     Ok(intake)
+}
+
+/// A folder of this run's own that nobody else can read.
+fn folder() -> Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("clickaudit-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir().map_err(|e| {
+        let parent = std::env::temp_dir();
+        Error::output(format!("cannot write to the temporary folder {}", parent.display()))
+            .because(e)
+            .help("set TMPDIR to a folder with room for the typed rows, about a third of the exports' size")
+    })
 }
 
 /// The files that paths and patterns name, sorted, each once.
@@ -138,17 +165,32 @@ fn expand(patterns: &[String]) -> Result<BTreeSet<PathBuf>> {
     Ok(paths)
 }
 
-fn one_currency(intake: &Intake) -> Result<Option<String>> {
-    if intake.mapping.currency.is_some() {
-        return Ok(intake.mapping.currency.clone());
+/// What the currency columns say.
+enum Currency {
+    /// All rows have one, or none at all.
+    Agreed(Option<String>),
+    /// Nearly all rows have this one; the rest cannot be added to it.
+    Prevailing(String),
+}
+
+/// One row in a hundred in another currency is a stray postback; more are a second currency.
+const STRAY_SHARE: u64 = 100;
+
+fn currency(files: &[FileLedger]) -> Result<Currency> {
+    let mut rows: BTreeMap<&str, u64> = BTreeMap::new();
+    for (code, count) in files.iter().flat_map(|f| &f.currencies) {
+        *rows.entry(code).or_default() += count;
     }
-    let seen: BTreeSet<&String> = intake.files.iter().flat_map(|f| &f.currencies).collect();
-    match seen.into_iter().collect::<Vec<_>>().as_slice() {
-        [] => Ok(None),
-        [one] => Ok(Some((*one).clone())),
-        several => {
+    let all: u64 = rows.values().sum();
+    let Some((&code, &most)) = rows.iter().max_by_key(|(_, count)| **count) else {
+        return Ok(Currency::Agreed(None));
+    };
+    match (all - most) * STRAY_SHARE {
+        0 => Ok(Currency::Agreed(Some(code.to_owned()))),
+        strays if strays <= all => Ok(Currency::Prevailing(code.to_owned())),
+        _ => {
             let codes: Vec<String> =
-                several.iter().take(10).map(|c| crate::base::text::Text::new(c.as_str()).term(8)).collect();
+                rows.keys().take(10).map(|c| crate::base::text::Text::new(*c).term(8)).collect();
             Err(Error::input(format!("the amounts are in several currencies: {}", codes.join(", ")))
                 .help("say which one to report in with --currency, and give `rates:` in the mapping"))
         }
@@ -194,7 +236,7 @@ impl Intake {
         threads: usize,
     ) -> Result<(FileLedger, Option<Part>)> {
         let file = self.files.len();
-        let target = self._folder.path().join(format!("{file:04}-{}.parquet", shape.word()));
+        let target = self.folder.path().join(format!("{file:04}-{}.parquet", shape.word()));
         let mut writer = IntakeWriter::new(target.clone());
         let mut ledger = FileLedger::new(path, shape);
         let mut write = |frame: &DataFrame| {
@@ -234,7 +276,7 @@ impl FileLedger {
             rejects: Rejects::default(),
             duplicate_of: None,
             repeated_headers: 0,
-            currencies: BTreeSet::new(),
+            currencies: BTreeMap::new(),
             spans: BTreeMap::new(),
             truncated: false,
             at_export_limit: false,

@@ -14,7 +14,7 @@ use crate::base::money::SCALE;
 use crate::base::time::{DAY, TimeFormat, in_range};
 use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -65,7 +65,7 @@ impl IntakeWriter {
 pub struct ParquetSummary {
     pub rows: u64,
     pub rejects: Rejects,
-    pub currencies: BTreeSet<String>,
+    pub currencies: BTreeMap<String, u64>,
 }
 
 /// Reads the header of a Parquet export and checks that its types can be read as declared.
@@ -131,10 +131,9 @@ pub fn validate(path: &Path, layout: &Layout, seen: &mut dyn FnMut(&DataFrame)) 
             summary.rejects.add(summary.rows + row as u64 + 1, reason, found.as_bytes());
         }
         if let Some(texts) = text_of(&raw, layout, Col::Currency) {
-            let codes = texts.unique().map_err(|e| failed(path, e))?;
-            summary
-                .currencies
-                .extend(codes.iter().flatten().filter(|c| !c.is_empty()).map(str::to_uppercase));
+            for code in texts.iter().flatten().map(str::trim).filter(|c| !c.is_empty()) {
+                *summary.currencies.entry(code.to_uppercase()).or_default() += 1;
+            }
         }
         summary.rows += raw.height() as u64;
         seen(&frame);

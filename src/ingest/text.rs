@@ -10,7 +10,7 @@ use super::open::{self, Digest, Packing};
 use super::reject::{Reason, Rejects};
 use crate::base::error::{Error, Result};
 use polars::prelude::DataFrame;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
@@ -31,7 +31,7 @@ pub struct TextSummary {
     /// Records read: used and rejected.
     pub rows: u64,
     pub rejects: Rejects,
-    pub currencies: BTreeSet<String>,
+    pub currencies: BTreeMap<String, u64>,
     /// The file ends inside a record: it was cut off.
     pub truncated: bool,
     /// Lines that repeat the header (files glued together); neither rows nor rejects.
@@ -46,14 +46,17 @@ struct Chunk {
     bytes: Vec<u8>,
     length: usize,
     first_line: u64,
+    /// Nothing comes behind it.
+    last: bool,
 }
 
 /// What one chunk became.
 struct Parsed {
     frame: DataFrame,
     summary: TextSummary,
-    /// The chunk's buffer, to be filled again.
-    spare: Vec<u8>,
+    chunk: Chunk,
+    /// Where a record begins whose quote is still open at the end of the chunk, and its line.
+    open: Option<(usize, u64)>,
 }
 
 /// Reads a text export and hands its typed rows, in the order of the file, to `sink`.
@@ -87,7 +90,7 @@ fn parse_in_order(
     threads: usize,
     sink: &mut dyn FnMut(&DataFrame) -> Result<()>,
 ) -> Result<TextSummary> {
-    let mut total = TextSummary::default();
+    let mut collector = Collector { parser, total: TextSummary::default(), open: None, sink };
     std::thread::scope(|scope| {
         let workers: Vec<(SyncSender<Chunk>, Receiver<Parsed>)> = (0..threads.max(1))
             .map(|_| {
@@ -103,11 +106,9 @@ fn parse_in_order(
                 (send, receive)
             })
             .collect();
-        feed(source, &workers, multiline, &mut |parsed: Parsed| {
-            total.append(parsed.summary);
-            sink(&parsed.frame).map(|()| parsed.spare)
-        })
+        feed(source, &workers, &mut collector, multiline)
     })?;
+    let mut total = collector.total;
     total.rejects.append(std::mem::take(&mut source.rejects));
     total.rows += std::mem::take(&mut source.skipped);
     total.truncated = source.ends_without_newline && total.last_line_is_ragged(source.lines);
@@ -118,34 +119,73 @@ fn parse_in_order(
 fn feed(
     source: &mut Source,
     workers: &[(SyncSender<Chunk>, Receiver<Parsed>)],
+    collector: &mut Collector,
     multiline: bool,
-    take: &mut dyn FnMut(Parsed) -> Result<Vec<u8>>,
 ) -> Result<()> {
+    let stopped = || Error::input("internal: a reading thread stopped");
     let (mut sent, mut taken) = (0usize, 0usize);
     let mut collect = |taken: &mut usize| -> Result<Vec<u8>> {
         let parsed = workers[*taken % workers.len()].1.recv();
         *taken += 1;
-        take(parsed.map_err(|_| Error::input("internal: a reading thread stopped"))?)
+        collector.take(parsed.map_err(|_| stopped())?)
     };
     while let Some(chunk) = source.chunk(multiline)? {
         if sent - taken == workers.len() {
             source.spares.push(collect(&mut taken)?);
         }
-        let accepted = workers[sent % workers.len()].0.send(chunk);
-        accepted.map_err(|_| Error::input("internal: a reading thread stopped"))?;
+        workers[sent % workers.len()].0.send(chunk).map_err(|_| stopped())?;
         sent += 1;
     }
     while taken < sent {
         collect(&mut taken)?;
     }
-    Ok(())
+    collector.finish()
+}
+
+/// Takes the chunks' results in order. A record whose quote is still open at the end of its chunk is parsed
+/// again together with the next chunk: where a chunk ends must not decide what a row is.
+struct Collector<'a> {
+    parser: &'a Parser<'a>,
+    total: TextSummary,
+    /// The open end of the chunk before, and its first line.
+    open: Option<(Vec<u8>, u64)>,
+    sink: &'a mut dyn FnMut(&DataFrame) -> Result<()>,
+}
+
+impl Collector<'_> {
+    /// Hands a chunk's rows on; gives its buffer back.
+    fn take(&mut self, parsed: Parsed) -> Result<Vec<u8>> {
+        let parsed = match self.open.take() {
+            None => parsed,
+            Some((mut bytes, first_line)) => {
+                bytes.extend_from_slice(&parsed.chunk.bytes[..parsed.chunk.length]);
+                self.parser.chunk(Chunk { length: bytes.len(), bytes, first_line, last: parsed.chunk.last })
+            }
+        };
+        self.open =
+            parsed.open.map(|(at, line)| (parsed.chunk.bytes[at..parsed.chunk.length].to_vec(), line));
+        self.total.append(parsed.summary);
+        (self.sink)(&parsed.frame)?;
+        let mut spare = parsed.chunk.bytes;
+        spare.resize(CHUNK, 0);
+        Ok(spare)
+    }
+
+    /// Parses what is still open at the end of the file.
+    fn finish(&mut self) -> Result<()> {
+        let Some((bytes, first_line)) = self.open.take() else { return Ok(()) };
+        let last = self.parser.chunk(Chunk { length: bytes.len(), bytes, first_line, last: true });
+        self.take(last).map(drop)
+    }
 }
 
 impl TextSummary {
     fn append(&mut self, other: TextSummary) {
         self.rows += other.rows;
         self.rejects.append(other.rejects);
-        self.currencies.extend(other.currencies);
+        for (code, rows) in other.currencies {
+            *self.currencies.entry(code).or_default() += rows;
+        }
         self.repeated_headers += other.repeated_headers;
     }
 
@@ -298,7 +338,8 @@ impl Source {
                 let bytes = self.take(length);
                 self.lines += newlines(&bytes[..length]);
                 self.lines += u64::from(bytes[length - 1] != b'\n');
-                return Ok(Some(Chunk { bytes, length, first_line }));
+                let last = self.ended && self.filled == 0;
+                return Ok(Some(Chunk { bytes, length, first_line, last }));
             }
             self.skip_record()?;
         }
@@ -381,16 +422,27 @@ impl Parser<'_> {
         let bytes = &chunk.bytes[..chunk.length];
         let mut rows = RowBuilder::new(self.layout, bytes.len() / 128 + 16);
         let mut summary = TextSummary::default();
-        let (mut at, mut line) = (0, chunk.first_line);
+        let (mut at, mut line, mut open) = (0, chunk.first_line, None);
         while at < bytes.len() {
+            if !chunk.last && self.is_open(&bytes[at..]) {
+                open = Some((at, line));
+                break;
+            }
             (at, line) = self.run(bytes, at, line, &mut rows, &mut summary);
         }
         summary.currencies = rows.take_currencies();
-        Parsed { frame: rows.finish(), summary, spare: chunk.bytes }
+        Parsed { frame: rows.finish(), summary, open, chunk }
     }
 
-    /// Reads records from byte `at` until the end or until a line must be rejected and the reader set
-    /// behind it; returns where to go on.
+    /// Whether the rest of a chunk is one record whose quote is still open, and short enough to be one.
+    fn is_open(&self, rest: &[u8]) -> bool {
+        !self.layout.multiline
+            && rest.len() <= RECORD_CAP
+            && quoting(rest, self.header.delimiter) == Quoting::Open
+    }
+
+    /// Reads records from byte `at` until the end, until a record stays open at the end, or until a line must
+    /// be rejected and the reader set behind it; returns where to go on.
     fn run(
         &self,
         bytes: &[u8],
@@ -407,6 +459,9 @@ impl Parser<'_> {
             let raw = physical(bytes, from..to);
             line += newlines(&bytes[from..raw.start]);
             let text = &bytes[raw.clone()];
+            if to == bytes.len() && from > at && self.is_open(text) {
+                return (raw.start, line);
+            }
             if memchr::memchr(b'\n', text).is_some() && !self.layout.multiline {
                 let length = self.refuse_lines(&record, text, line, summary);
                 return (raw.start + length, line + newlines(&text[..length]));
@@ -428,7 +483,8 @@ impl Parser<'_> {
         line: u64,
         summary: &mut TextSummary,
     ) -> usize {
-        let closed = record.len() == self.layout.width && strictly_quoted(text, self.header.delimiter);
+        let strict = text.len() <= RECORD_CAP && quoting(text, self.header.delimiter) == Quoting::Closed;
+        let closed = strict && record.len() == self.layout.width;
         let first = memchr::memchr(b'\n', text).map_or(text.len(), |end| end + 1);
         let length = if closed { text.len() } else { first };
         for (at, physical) in text[..length].split_inclusive(|&b| b == b'\n').enumerate() {
@@ -488,8 +544,18 @@ fn fits(record: &csv::ByteRecord, raw: &[u8], width: usize) -> std::result::Resu
     Ok(())
 }
 
-/// Whether every field that opens with a quote closes before a separator or the end, as RFC 4180 has it.
-fn strictly_quoted(text: &[u8], delimiter: u8) -> bool {
+/// How the quotes of a text stand, as RFC 4180 has them.
+#[derive(PartialEq)]
+enum Quoting {
+    /// Every field that opens with a quote closes before a separator or the end.
+    Closed,
+    /// A field opens with a quote that nothing closes.
+    Open,
+    /// Something stands between a closing quote and the next separator.
+    Loose,
+}
+
+fn quoting(text: &[u8], delimiter: u8) -> Quoting {
     let mut rest = text;
     while !rest.is_empty() {
         let Some((b'"', quoted)) = rest.split_first() else {
@@ -497,13 +563,14 @@ fn strictly_quoted(text: &[u8], delimiter: u8) -> bool {
             rest = &rest[end..];
             continue;
         };
-        let Some(after) = behind_closing_quote(quoted) else { return false };
+        let Some(after) = behind_closing_quote(quoted) else { return Quoting::Open };
         match after.split_first() {
             Some((&mark, next)) if mark == delimiter => rest = next,
-            other => return other.is_none(),
+            None => return Quoting::Closed,
+            Some(_) => return Quoting::Loose,
         }
     }
-    true
+    Quoting::Closed
 }
 
 /// What follows the quote that closes a field; a doubled quote stands for itself.

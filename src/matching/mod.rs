@@ -51,7 +51,8 @@ pub struct MatchedConversion {
     pub columns: Vec<Symbol>,
     /// When the click happened, as far as it is known.
     pub click_time: Option<i64>,
-    /// Whole seconds from click to conversion; absent where times are a batch upload's.
+    /// Whole seconds from click to conversion; absent where times are a batch upload's, and where several
+    /// sources claim the click.
     pub ctit_s: Option<i64>,
     /// The first conversion of its event on its click.
     pub first_of_event: bool,
@@ -100,15 +101,21 @@ pub fn matching(
     } else {
         Clicks::default()
     };
-    let finder =
-        Finder { by_id, clicks: &clicks, options, window: window(intake), combined: intake.combined };
+    let sources = source_columns(options.columns);
+    let finder = Finder {
+        by_id,
+        sources: &sources,
+        clicks: &clicks,
+        options,
+        window: window(intake),
+        combined: intake.combined,
+    };
     let mut matched: Vec<MatchedConversion> =
         cleaned.conversions.into_iter().map(|c| finder.find(c)).collect();
     let mut duplicates = cleaned.duplicates;
-    let sources = source_columns(options.columns);
     let source_conflicts = finder.conflicts(&matched, &sources);
     let scope = intake.mapping.transaction_scope;
-    transactions::settle(&mut matched, scope, &sources, &mut duplicates);
+    transactions::settle(&mut matched, scope, options.columns, &sources, &mut duplicates);
     let batched = transactions::drop_batch_times(&mut matched, options.columns, &sources);
     let mut classes = BTreeMap::new();
     for m in &matched {
@@ -130,9 +137,19 @@ fn source_columns(columns: &[Col]) -> Vec<usize> {
     (0..columns.len()).filter(|&i| wanted.contains(&columns[i])).collect()
 }
 
+/// Of several clicks with one ID the one whose time the report repeats: who sends clicks with a rival's IDs
+/// cannot write the report.
+fn told_click<'c>(conversion: &Conversion, clicks: &'c [Click]) -> Option<&'c Click> {
+    let told = conversion.click_time.filter(|_| clicks.len() > 1)?;
+    let second = |time: i64| time.div_euclid(SECOND);
+    clicks.iter().find(|c| second(c.time) == second(told))
+}
+
 /// Finds the click of one conversion after another.
 struct Finder<'a> {
     by_id: bool,
+    /// Where the columns that make a source stand.
+    sources: &'a [usize],
     clicks: &'a Clicks,
     options: &'a Options<'a>,
     window: i64,
@@ -144,7 +161,8 @@ impl Finder<'_> {
         let (class, click) = self.class_and_click(&conversion);
         let click_time = click.map(|c| c.time).or(conversion.click_time);
         let seconds = |from: i64| (conversion.time - from).div_euclid(SECOND);
-        let ctit_s = click_time.filter(|_| class == Class::Matched).map(seconds);
+        let timed = class == Class::Matched && !self.contested(&conversion);
+        let ctit_s = click_time.filter(|_| timed).map(seconds);
         MatchedConversion {
             columns: self.columns(&conversion, click),
             class,
@@ -165,12 +183,27 @@ impl Finder<'_> {
         }
         let Some(id) = id else { return (Class::WithoutId, None) };
         let clicks = self.clicks.of(id);
+        if let Some(told) = told_click(conversion, clicks) {
+            return (
+                if told.time <= conversion.time { Class::Matched } else { Class::BeforeClick },
+                Some(told),
+            );
+        }
         let before = clicks.partition_point(|c| c.time <= conversion.time);
         match (before, clicks.len()) {
             (_, 0) => (self.class_without_click(conversion), None),
             (0, _) => (Class::BeforeClick, Some(&clicks[0])),
             (n, _) => (Class::Matched, Some(&clicks[n - 1])),
         }
+    }
+
+    /// Whether sources differ over whose click this conversion's ID is, and the report does not tell.
+    fn contested(&self, conversion: &Conversion) -> bool {
+        let Some(id) = conversion.click_id.as_ref() else { return false };
+        let clicks = self.clicks.of(id);
+        let source = |c: &Click| self.sources.iter().map(|&i| c.columns[i]).collect::<Vec<_>>();
+        let differ = clicks.iter().any(|c| source(c) != source(&clicks[0]));
+        differ && told_click(conversion, clicks).is_none()
     }
 
     /// A report that carries its own click time needs no clicks to match.

@@ -12,10 +12,19 @@ use crate::ingest::TransactionScope;
 use hashbrown::{HashMap, HashSet};
 use std::collections::BTreeMap;
 
+/// Within what an ID is unique.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Scope {
+    Click(Box<str>),
+    /// The affiliate network, or the offer where no network is known.
+    Network(Symbol),
+    Everywhere,
+}
+
 /// What makes two conversions one transaction.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Identity {
-    scope: Box<str>,
+    scope: Scope,
     id: Box<str>,
     event: Symbol,
 }
@@ -24,11 +33,12 @@ struct Identity {
 pub fn settle(
     rows: &mut Vec<MatchedConversion>,
     scope: Option<TransactionScope>,
+    columns: &[Col],
     sources: &[usize],
     duplicates: &mut BTreeMap<&'static str, u64>,
 ) {
     let mut keyed: Vec<(Option<Identity>, MatchedConversion)> =
-        rows.drain(..).map(|m| (identity(&m, scope), m)).collect();
+        rows.drain(..).map(|m| (identity(&m, scope, columns), m)).collect();
     keyed.sort_by(|(a, m), (b, n)| (a, order(m)).cmp(&(b, order(n))));
     let mut transaction = Transaction::default();
     let mut current: Option<Identity> = None;
@@ -47,17 +57,21 @@ fn order(m: &MatchedConversion) -> (i64, (i64, i64, Status, u64)) {
 }
 
 /// A true transaction ID in its scope, or for a once-only event without one its click.
-fn identity(m: &MatchedConversion, scope: Option<TransactionScope>) -> Option<Identity> {
+fn identity(m: &MatchedConversion, scope: Option<TransactionScope>, columns: &[Col]) -> Option<Identity> {
     let c = &m.conversion;
-    let click = || c.click_id.as_ref().map(|id| id.text.clone());
-    match (&c.transaction_id, scope) {
-        (Some(id), Some(TransactionScope::Click)) => {
-            Some(Identity { scope: click()?, id: id.text.clone(), event: c.event })
+    let of_click = || c.click_id.as_ref().map(|id| Scope::Click(id.text.clone()));
+    let column = |col| columns.iter().position(|c| *c == col).map_or(Symbol::NONE, |at| m.columns[at]);
+    let (scope, id) = match (&c.transaction_id, scope) {
+        (Some(id), Some(TransactionScope::Click)) => (of_click()?, id.text.clone()),
+        (Some(id), Some(TransactionScope::Global)) => (Scope::Everywhere, id.text.clone()),
+        (Some(id), Some(TransactionScope::Network)) => {
+            let network = Some(column(Col::Network)).filter(|n| *n != Symbol::NONE);
+            (Scope::Network(network.unwrap_or_else(|| column(Col::Offer))), id.text.clone())
         }
-        (Some(id), Some(_)) => Some(Identity { scope: "".into(), id: id.text.clone(), event: c.event }),
-        _ if c.once => Some(Identity { scope: click()?, id: "".into(), event: c.event }),
-        _ => None,
-    }
+        _ if c.once => (of_click()?, "".into()),
+        _ => return None,
+    };
+    Some(Identity { scope, id, event: c.event })
 }
 
 /// The rows of one transaction so far, found by what a retry or an update shares with them: a transaction

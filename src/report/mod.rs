@@ -16,7 +16,7 @@ mod terminal;
 mod sample;
 
 pub use csv::rejects;
-pub use output::{Output, Target, Written, check, write, write_file};
+pub use output::{Job, Output, Target, Written, check, write};
 
 use crate::base::column::Grain;
 use crate::base::error::Result;

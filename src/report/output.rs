@@ -30,8 +30,6 @@ pub enum Target {
 /// What was done.
 #[derive(Debug, Default)]
 pub struct Written {
-    /// The bytes for stdout, if an output asked for it; printing them is the caller's.
-    pub stdout: Option<Vec<u8>>,
     /// The files now in place.
     pub files: Vec<PathBuf>,
     /// Lists that were not written, with the reason; their files stand as they were.
@@ -70,16 +68,19 @@ fn without_path(text: &str, name: &str) -> Error {
         .help(format!("write `-o {name}=PATH`, or `-o {name}=-` for stdout"))
 }
 
-/// Checks the outputs of one run together, before any work is done.
+/// Checks the outputs of one run together, before any work is done; `read` are files that the run reads.
 ///
 /// # Errors
-/// Two outputs to stdout or to one file, a target that is no regular file, a folder that does not exist.
-pub fn check(outputs: &[Output]) -> Result<()> {
+/// Two outputs to stdout or to one file, a target that is read, that is no regular file, or whose folder does
+/// not exist.
+pub fn check(outputs: &[Output], rejects: Option<&Path>, read: &[PathBuf]) -> Result<()> {
     if outputs.iter().filter(|o| o.target == Target::Stdout).count() > 1 {
         return Err(Error::usage("two outputs go to stdout").help("give all but one of them a path"));
     }
+    let targets = || files(outputs).map(PathBuf::as_path).chain(rejects);
+    spare(targets(), read)?;
     let mut places: Vec<PathBuf> = Vec::new();
-    for path in files(outputs) {
+    for path in targets() {
         let place = place(path)?;
         if places.contains(&place) {
             return Err(Error::usage(format!("two outputs go to {}", path.display()))
@@ -119,35 +120,42 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Renders all outputs, then writes all of them, or none.
-///
-/// `look` is that of stdout; files are always plain.
+/// Everything one run writes.
+pub struct Job<'a> {
+    pub outputs: &'a [Output],
+    /// A file besides the outputs: the rejected rows.
+    pub rejects: Option<(&'a Path, Vec<u8>)>,
+    /// How stdout looks; files are always plain.
+    pub look: Look,
+    /// Takes the bytes for stdout.
+    pub print: &'a mut dyn FnMut(&[u8]) -> Result<()>,
+}
+
+/// Renders all outputs, then writes all of them, or none: files are staged, stdout is written, and only then
+/// are the files renamed into place.
 ///
 /// # Errors
-/// [`check`]'s, an output that is an input of the run, or a file that cannot be written.
-pub fn write(report: &Report, outputs: &[Output], look: &Look) -> Result<Written> {
-    check(outputs)?;
-    spare_inputs(report, outputs)?;
+/// [`check`]'s, an output that is an input of the run, or a file or stdout that cannot be written.
+pub fn write(report: &Report, job: Job) -> Result<Written> {
     let mut written = Written::default();
     let mut staged = Vec::new();
-    for output in outputs {
-        match (render(report, output, look)?, &output.target) {
+    let mut stdout = None;
+    spare_inputs(report, &job)?;
+    for output in job.outputs {
+        match (render(report, output, &job.look)?, &output.target) {
             (Rendered::Withheld(why), _) => written.withheld.push((output.format.name, why)),
-            (Rendered::Bytes(bytes), Target::Stdout) => written.stdout = Some(bytes),
+            (Rendered::Bytes(bytes), Target::Stdout) => stdout = Some(bytes),
             (Rendered::Bytes(bytes), Target::File(path)) => staged.push((stage(path, &bytes)?, path.clone())),
         }
     }
+    if let Some((path, bytes)) = &job.rejects {
+        staged.push((stage(path, bytes)?, path.to_path_buf()));
+    }
+    if let Some(bytes) = stdout {
+        (job.print)(&bytes)?;
+    }
     written.files = commit(staged)?;
     Ok(written)
-}
-
-/// Writes one file, whole or not at all.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    place(path)?;
-    commit(vec![(stage(path, bytes)?, path.to_owned())]).map(|_| ())
 }
 
 fn render(report: &Report, output: &Output, look: &Look) -> Result<Rendered> {
@@ -155,11 +163,17 @@ fn render(report: &Report, output: &Output, look: &Look) -> Result<Rendered> {
     (output.format.render)(report, look)
 }
 
-fn spare_inputs(report: &Report, outputs: &[Output]) -> Result<()> {
-    let inputs: Vec<PathBuf> =
-        report.run.inputs.iter().filter_map(|i| fs::canonicalize(i.path.raw()).ok()).collect();
-    match files(outputs).find(|path| fs::canonicalize(path).is_ok_and(|p| inputs.contains(&p))) {
-        Some(path) => Err(Error::usage(format!("the output {} is an input of this run", path.display()))
+fn spare_inputs(report: &Report, job: &Job) -> Result<()> {
+    let inputs: Vec<PathBuf> = report.run.inputs.iter().map(|i| PathBuf::from(i.path.raw())).collect();
+    let rejects = job.rejects.as_ref().map(|(path, _)| *path);
+    spare(files(job.outputs).map(PathBuf::as_path).chain(rejects), &inputs)
+}
+
+/// Refuses targets that the run reads.
+fn spare<'p>(mut targets: impl Iterator<Item = &'p Path>, read: &[PathBuf]) -> Result<()> {
+    let read: Vec<PathBuf> = read.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
+    match targets.find(|path| fs::canonicalize(path).is_ok_and(|p| read.contains(&p))) {
+        Some(path) => Err(Error::usage(format!("the output {} is read by this run", path.display()))
             .help("give the output another name")),
         None => Ok(()),
     }
@@ -267,8 +281,40 @@ mod tests {
         names
     }
 
-    fn run(outputs: &[Output]) -> Result<Written> {
-        write(&sample::report(&sample::rules()), outputs, &Look::PLAIN)
+    /// Writes as a run does and gives back what went to stdout.
+    fn written(report: &Report, outputs: &[Output]) -> Result<(Written, Vec<u8>)> {
+        check(outputs, None, &[])?;
+        let mut stdout = Vec::new();
+        let mut print = |bytes: &[u8]| {
+            stdout.extend_from_slice(bytes);
+            Ok(())
+        };
+        let written = write(report, Job { outputs, rejects: None, look: Look::PLAIN, print: &mut print })?;
+        Ok((written, stdout))
+    }
+
+    fn run(outputs: &[Output]) -> Result<(Written, Vec<u8>)> {
+        written(&sample::report(&sample::rules()), outputs)
+    }
+
+    #[test]
+    fn a_full_stdout_and_rejects_that_are_read_change_no_file() {
+        let dir = TempDir::new().unwrap();
+        let old = dir.path().join("r.json");
+        fs::write(&old, "old").unwrap();
+        let outputs = [output("json", &old), Output::parse("csv=-").unwrap()];
+        let mut full = |_: &[u8]| Err(Error::output("cannot write to stdout"));
+        let rejects = dir.path().join("rejects.csv");
+        let job = Job {
+            outputs: &outputs,
+            rejects: Some((&rejects, b"x".to_vec())),
+            look: Look::PLAIN,
+            print: &mut full,
+        };
+        assert!(write(&sample::report(&sample::rules()), job).is_err());
+        assert_eq!((names(&dir), fs::read_to_string(&old).unwrap()), (vec!["r.json".into()], "old".into()));
+        assert_eq!(check(&[], Some(&old), std::slice::from_ref(&old)).unwrap_err().fault, Fault::Usage);
+        assert_eq!(check(&outputs, Some(&old), &[]).unwrap_err().fault, Fault::Usage);
     }
 
     #[test]
@@ -297,10 +343,10 @@ mod tests {
             output("blocklist:lines", &dir.path().join("b.txt")),
             Output::parse("table=-").unwrap(),
         ];
-        let written = run(&outputs).unwrap();
+        let (written, stdout) = run(&outputs).unwrap();
         assert_eq!(names(&dir), ["b.txt", "r.json"]);
         assert_eq!(fs::read_to_string(dir.path().join("b.txt")).unwrap(), "pub10032\npub9\n");
-        assert!(written.stdout.unwrap().starts_with(b"clickaudit"));
+        assert!(stdout.starts_with(b"clickaudit"));
         assert_eq!(written.files.len(), 2);
     }
 
@@ -342,7 +388,7 @@ mod tests {
     #[test]
     fn devices_are_never_replaced() {
         for device in ["/dev/null", "/dev/stdout", "/proc/self/fd/1"] {
-            assert!(check(&[output("json", Path::new(device))]).is_err(), "{device}");
+            assert!(check(&[output("json", Path::new(device))], None, &[]).is_err(), "{device}");
         }
     }
 
@@ -364,14 +410,14 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("x");
         let twice = [output("json", &path), output("csv", &dir.path().join(".").join("x"))];
-        assert_eq!(check(&twice).unwrap_err().fault, Fault::Usage);
+        assert_eq!(check(&twice, None, &[]).unwrap_err().fault, Fault::Usage);
         let stdout = [Output::parse("json=-").unwrap(), Output::parse("csv=-").unwrap()];
-        assert_eq!(check(&stdout).unwrap_err().to_string(), "two outputs go to stdout");
+        assert_eq!(check(&stdout, None, &[]).unwrap_err().to_string(), "two outputs go to stdout");
         fs::write(&path, "clicks").unwrap();
         let rules = sample::rules();
         let mut report = sample::report(&rules);
         report.run.inputs[0].path = Text::new(path.to_str().unwrap());
-        assert_eq!(write(&report, &[output("csv", &path)], &Look::PLAIN).unwrap_err().fault, Fault::Usage);
+        assert_eq!(written(&report, &[output("csv", &path)]).unwrap_err().fault, Fault::Usage);
         assert_eq!(fs::read_to_string(&path).unwrap(), "clicks");
     }
 
@@ -384,7 +430,7 @@ mod tests {
         let mut report = sample::report(&rules);
         report.lists.block = List::Withheld("the brake".into());
         let outputs = [output("blocklist:lines", &list), output("json", &json)];
-        let written = write(&report, &outputs, &Look::PLAIN).unwrap();
+        let (written, _) = written(&report, &outputs).unwrap();
         assert_eq!(written.withheld, [("blocklist:lines", "the brake".to_owned())]);
         assert_eq!((fs::read_to_string(&list).unwrap(), written.files), ("old".into(), vec![json]));
     }

@@ -103,7 +103,13 @@ fn quantile(group: &Group, p: f64) -> Result<Estimate, Absence> {
     let n = group.count(M::CtitCount)?;
     let (value, low, high) = stats::quantile(group.totals.values(M::Ctit), p)
         .ok_or(Absence::Nothing("conversions with a CTIT"))?;
-    Ok(Estimate::limits(value, low, high, n))
+    limited(value, low.max(0.0), high, n)
+}
+
+/// A time with its limits; too small a sample has no upper one.
+pub(super) fn limited(value: f64, low: f64, high: f64, n: u64) -> Result<Estimate, Absence> {
+    let open = Absence::Fact("the sample is too small for an upper limit");
+    if high.is_finite() { Ok(Estimate::limits(value, low, high, n)) } else { Err(open) }
 }
 
 fn modal(group: &Group) -> Result<Estimate, Absence> {

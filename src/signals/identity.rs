@@ -1,5 +1,6 @@
 //! Who is behind the clicks and conversions.
 
+use super::ctit::limited;
 use super::{Absence, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
 use crate::base::stats;
 use crate::base::unit::Unit;
@@ -116,5 +117,5 @@ fn lander_time(group: &Group) -> Result<Estimate, Absence> {
     group.get(M::LanderDelays)?;
     let delays = group.totals.values(M::LanderDelays);
     let (value, low, high) = stats::quantile(delays, 0.5).ok_or(Absence::Nothing("lander clicks"))?;
-    Ok(Estimate::limits(value, low, high, n))
+    limited(value, low.max(0.0), high, n)
 }

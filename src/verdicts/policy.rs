@@ -78,10 +78,10 @@ fn cases<'s, 'r>(subject: &'s Subject<'r>) -> Vec<Case<'s, 'r>> {
     cases
 }
 
-/// Whether rules that ask for a block fired in two families, at least one of them on the conversion side.
+/// Whether rules that ask for a block fired in two families.
 fn corroborated(cases: &[Case]) -> bool {
     let legs: Vec<&Case> = cases.iter().filter(|c| c.is_leg()).collect();
-    legs.iter().any(|c| c.rule().family != legs[0].rule().family) && legs.iter().any(|c| c.conversion_side)
+    legs.iter().any(|c| c.rule().family != legs[0].rule().family)
 }
 
 impl<'r> Case<'_, 'r> {
@@ -90,11 +90,11 @@ impl<'r> Case<'_, 'r> {
     }
 
     /// Whether it can be one of the two pieces of evidence of a block. Bad business and bad data are no
-    /// second sign of a fraud.
+    /// second sign of a fraud, and neither are clicks: a rival can send them to a source that is on hold.
     fn is_leg(&self) -> bool {
         let rule = self.rule();
         let accuses = matches!(rule.class, Class::Fraud | Class::Quality);
-        accuses && rule.action == Action::Block && is_stable(rule) && !self.allocated
+        accuses && rule.action == Action::Block && is_stable(rule) && !self.allocated && self.conversion_side
     }
 }
 
@@ -200,7 +200,11 @@ mod tests {
     fn two_families_block() {
         check(&["block ctit_short_share", "block conversion_top_ip_share"], "block");
         check(&["block ctit_short_share", "block quality approval_share"], "block");
-        check(&["block ctit_short_share", "block top_ip_share"], "block");
+        // Clicks are no second leg: a rival can send them.
+        check(
+            &["block ctit_short_share", "block top_ip_share"],
+            "hold; a: one family only; b: click side only",
+        );
     }
 
     #[test]
@@ -218,7 +222,7 @@ mod tests {
         check(&["block alone ctit_short_share"], "block");
         check(&["block alone profit-class profit"], "block");
         check(&["block alone ctit_short_share", "block ctit_short_share"], "block; b: one family only");
-        check(&["block alone ctit_short_share", "block top_ip_share"], "block");
+        check(&["block alone ctit_short_share", "block top_ip_share"], "block; b: click side only");
     }
 
     #[test]

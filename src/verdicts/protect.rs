@@ -57,6 +57,17 @@ impl Protect {
         names(grain, key).iter().any(|n| self.exact.contains(n) || self.globs.iter().any(|g| glob(g, n)))
     }
 
+    /// The entries that mean none of these groups: a slip of the pen leaves a partner unprotected.
+    pub fn unused<'k, I>(&self, groups: impl Fn() -> I) -> Vec<&str>
+    where
+        I: Iterator<Item = (&'k Grain, &'k [Option<Text>])>,
+    {
+        let named: BTreeSet<String> = groups().flat_map(|(grain, key)| names(grain, key)).collect();
+        let exact = self.exact.iter().filter(|e| !named.contains(*e));
+        let globs = self.globs.iter().filter(|g| !named.iter().any(|n| glob(g, n)));
+        exact.chain(globs).map(String::as_str).take(20).collect()
+    }
+
     fn add(&mut self, entry: &str) {
         match entry {
             "" => false,

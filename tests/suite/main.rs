@@ -6,6 +6,8 @@ mod command;
 mod documents;
 mod gates;
 mod layers;
+mod properties;
+mod reference;
 mod runs;
 mod sample;
 mod shapes;

@@ -239,7 +239,8 @@ fn binomial_at_most(x: usize, n: usize, p: f64) -> f64 {
     sum
 }
 
-/// Interpolated quantile with order-statistic limits (Conover 3.2).
+/// Interpolated quantile of times with order-statistic limits (Conover 3.2); a sample that is too small for an upper
+/// one has none at all.
 fn quantile(mut sample: Vec<i64>, p: f64) -> Option<Value> {
     sample.sort_unstable();
     let last = sample.len().checked_sub(1)?;
@@ -248,7 +249,8 @@ fn quantile(mut sample: Vec<i64>, p: f64) -> Option<Value> {
     let at = |i: usize| sample[i.min(last)] as f64;
     let place = p * last as f64;
     let value = at(place as usize) + (at(place.ceil() as usize) - at(place as usize)) * place.fract();
-    let (low, high) = (at(rank(0.025).saturating_sub(1)), at(rank(0.975)));
+    let low = rank(0.025).checked_sub(1).map_or(0.0, at);
+    let high = Some(rank(0.975)).filter(|r| *r <= last).map(at)?;
     limits(value, low.min(value), high.max(value), last + 1)
 }
 
@@ -436,10 +438,16 @@ fn find_click(c: &mut Conversion, clicks: &[Click], facts: &Facts) {
     let mut of_id: Vec<&Click> =
         clicks.iter().filter(|k| id.is_some() && real(&k.row.click_id) == id).collect();
     of_id.sort_by_key(|k| k.order());
-    let before = of_id.iter().rev().find(|k| k.time <= c.time);
+    // Of several clicks the one whose second the report repeats, or else the last one before the conversion. Where
+    // sources differ over an ID and the report does not tell, nobody knows how long it took.
+    let second = |time: i64| time.div_euclid(SECOND);
+    let told = of_id.iter().find(|k| of_id.len() > 1 && c.click_time.map(second) == Some(second(k.time)));
+    let contested = told.is_none() && of_id.iter().any(|k| k.key() != of_id[0].key());
+    let candidates: Vec<&Click> = told.map_or(of_id.clone(), |t| vec![*t]);
+    let before = candidates.iter().rev().find(|k| k.time <= c.time);
     let span = (clicks.iter().map(|k| k.time).min(), clicks.iter().map(|k| k.time).max());
     let inside = |from: i64, to: i64| span.0.is_some_and(|s| s <= from) && span.1.is_some_and(|s| to <= s);
-    c.class = match (by_id, &id, before, of_id.first()) {
+    c.class = match (by_id, &id, before, candidates.first()) {
         (true, None, ..) => Class::WithoutId,
         (true, _, Some(_), _) => Class::Matched,
         (true, _, None, Some(_)) => Class::BeforeClick,
@@ -454,13 +462,16 @@ fn find_click(c: &mut Conversion, clicks: &[Click], facts: &Facts) {
             None => Class::OutsideSpan,
         },
     };
-    if let Some(click) = before.or(of_id.first()).filter(|_| by_id) {
+    if let Some(click) = before.or(candidates.first()).filter(|_| by_id) {
         c.key.0 = click.row.traffic_source.clone().or(c.key.0.take());
         c.key.1 = click.row.source.clone().or(c.key.1.take());
         c.offer = click.row.offer.clone().or(c.offer.take());
         c.click_time = Some(click.time);
     }
-    c.ctit = c.click_time.filter(|_| c.class == Class::Matched).map(|t| (c.time - t).div_euclid(SECOND));
+    c.ctit = c
+        .click_time
+        .filter(|_| c.class == Class::Matched && !contested)
+        .map(|t| (c.time - t).div_euclid(SECOND));
 }
 
 /// What makes two rows one transaction: a true transaction ID in its scope, or for a once-only event the click.
@@ -468,7 +479,9 @@ fn transaction(c: &Conversion, facts: &Facts) -> Option<(String, Text, Text)> {
     let click = real(&c.row.click_id);
     match (real(&c.row.transaction_id), facts.scope) {
         (Some(id), Some(Scope::Click)) => click.map(|k| (c.event.clone(), Some(id), Some(k))),
-        (Some(id), Some(Scope::Network)) => Some((c.event.clone(), Some(id), c.row.network.clone())),
+        (Some(id), Some(Scope::Network)) => {
+            Some((c.event.clone(), Some(id), c.row.network.clone().or(c.offer.clone())))
+        }
         (Some(id), Some(Scope::Global)) => Some((c.event.clone(), Some(id), None)),
         _ if c.once => click.map(|k| (c.event.clone(), None, Some(k))),
         _ => None,
@@ -559,7 +572,10 @@ pub fn audit(click_rows: &[ClickRow], conversion_rows: &[ConversionRow], facts: 
     drop_batch_times(&mut conversions);
     let newest_click = click_rows.iter().map(|r| facts.local.to_utc(r.time)).max();
     let newest_conversion = conversion_rows.iter().map(|r| facts.local.to_utc(r.time)).max();
-    let as_of = facts.as_of.or(newest_click.max(newest_conversion)).unwrap_or(0);
+    // A conversion dated far ahead of all clicks is no clock.
+    let latest = newest_click.map_or(i64::MAX, |t| t + facts.window);
+    let newest = newest_click.max(newest_conversion.map(|t| t.min(latest)));
+    let as_of = facts.as_of.or(newest).unwrap_or(0);
     let click_rows = all_clicks.len();
     let counts = |c: &Click| facts.hit_type.is_none() || c.row.hit_type == facts.hit_type;
     let mut audit = Audit {
@@ -787,7 +803,8 @@ impl Group<'_> {
         let given =
             |needs: &[&str], value: Option<Value>| value.filter(|_| self.with_conversions(needs) && kept);
         let replays = self.conversions_where(|c| c.replay);
-        let paid = self.conversions_where(|c| c.replay && c.has(&[Status::Approved, Status::Pending]));
+        let counts = |c: &Conversion| c.replay && c.row.transaction_id.is_some();
+        let paid = self.conversions_where(|c| counts(c) && c.has(&[Status::Approved, Status::Pending]));
         all.insert("repeated_transaction_share", given(&["transaction_id"], share(replays, n)));
         all.insert("replayed_count", given(&["transaction_id"], exact(paid as f64, n)));
         let beyond_click = matches!(self.audit.facts.scope, Some(Scope::Network | Scope::Global));
