@@ -570,7 +570,11 @@ pub fn audit(click_rows: &[ClickRow], conversion_rows: &[ConversionRow], facts: 
     conversions.iter_mut().for_each(|c| find_click(c, &all_clicks, facts));
     let mut conversions = settle(conversions, facts);
     drop_batch_times(&mut conversions);
-    let newest_click = click_rows.iter().map(|r| facts.local.to_utc(r.time)).max();
+    // Where there is no click export, the clicks that the conversions repeat are all that is known of clicks.
+    let repeated =
+        conversion_rows.iter().filter(|_| facts.click_columns.is_none()).filter_map(|r| r.click_time);
+    let times = click_rows.iter().map(|r| r.time).chain(repeated);
+    let newest_click = times.map(|t| facts.local.to_utc(t)).max();
     let newest_conversion = conversion_rows.iter().map(|r| facts.local.to_utc(r.time)).max();
     // A conversion dated far ahead of all clicks is no clock.
     let latest = newest_click.map_or(i64::MAX, |t| t + facts.window);
