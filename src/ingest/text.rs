@@ -72,12 +72,23 @@ pub fn read(
     threads: usize,
     sink: &mut dyn FnMut(&DataFrame) -> Result<()>,
 ) -> Result<(TextSummary, Layout)> {
-    let mut source = Source::open(path, packing)?;
+    let mut source = Source::open(path, packing, CHUNK)?;
+    read_source(&mut source, shape, mapping, wanted, threads, sink)
+}
+
+fn read_source(
+    source: &mut Source,
+    shape: Shape,
+    mapping: &Mapping,
+    wanted: &Wanted,
+    threads: usize,
+    sink: &mut dyn FnMut(&DataFrame) -> Result<()>,
+) -> Result<(TextSummary, Layout)> {
     let header = source.header(mapping.side(shape).delimiter)?;
-    let places = mapping.side(shape).place(shape, path, &header.names)?;
+    let places = mapping.side(shape).place(shape, &source.path, &header.names)?;
     let layout = Layout::new(shape, mapping, places, header.names.len(), wanted)?;
     let parser = Parser { layout: &layout, header: &header };
-    let mut summary = parse_in_order(&mut source, &parser, layout.multiline, threads, sink)?;
+    let mut summary = parse_in_order(source, &parser, layout.multiline, threads, sink)?;
     summary.digest = source.digest.hex();
     Ok((summary, layout))
 }
@@ -166,9 +177,7 @@ impl Collector<'_> {
             parsed.open.map(|(at, line)| (parsed.chunk.bytes[at..parsed.chunk.length].to_vec(), line));
         self.total.append(parsed.summary);
         (self.sink)(&parsed.frame)?;
-        let mut spare = parsed.chunk.bytes;
-        spare.resize(CHUNK, 0);
-        Ok(spare)
+        Ok(parsed.chunk.bytes)
     }
 
     /// Parses what is still open at the end of the file.
@@ -222,13 +231,13 @@ struct Source {
 }
 
 impl Source {
-    fn open(path: &Path, packing: Packing) -> Result<Source> {
+    fn open(path: &Path, packing: Packing, chunk: usize) -> Result<Source> {
         let digest = Digest::default();
         let mut source = Source {
             path: path.to_owned(),
             reader: open::text(path, packing, &digest)?,
             digest,
-            buffer: vec![0; CHUNK],
+            buffer: vec![0; chunk],
             filled: 0,
             spares: Vec::new(),
             lines: 0,
@@ -347,7 +356,8 @@ impl Source {
 
     /// Hands the buffer out and keeps what lies behind `length` in another one.
     fn take(&mut self, length: usize) -> Vec<u8> {
-        let mut next = self.spares.pop().unwrap_or_else(|| vec![0; CHUNK]);
+        let mut next = self.spares.pop().unwrap_or_default();
+        next.resize(self.buffer.len(), 0);
         let left = self.filled - length;
         next[..left].copy_from_slice(&self.buffer[length..self.filled]);
         self.filled = left;
@@ -373,7 +383,7 @@ impl Source {
 
     /// Drops a record that is longer than a whole chunk.
     fn skip_record(&mut self) -> Result<()> {
-        self.rejects.add(self.lines + 1, Reason::TooLong, &self.buffer[..200]);
+        self.rejects.add(self.lines + 1, Reason::TooLong, &self.buffer[..self.filled]);
         self.skipped += 1;
         self.lines += 1;
         while memchr::memchr(b'\n', self.waiting()).is_none() && self.filled > 0 {
@@ -593,4 +603,60 @@ fn ends_inside_quotes(record: &csv::ByteRecord, raw: &[u8]) -> bool {
     let Some(quote) = raw.len().checked_sub(last.len() + 1) else { return false };
     let opens = quote == 0 || matches!(raw[quote - 1], b',' | b';' | b'\t' | b'|');
     raw[quote] == b'"' && opens && raw.ends_with(last) && raw.last() != Some(&b'"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::column::Col;
+    use proptest::prelude::*;
+    use std::io::Write;
+
+    /// Click IDs that were used, and lines with reasons that were rejected.
+    fn read_in_chunks(text: &str, chunk: usize, threads: usize) -> (Vec<String>, Vec<(u64, Reason)>, u64) {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(text.as_bytes()).expect("it is written");
+        let mapping = Mapping::build(None, None).expect("the generic preset");
+        let mut ids = Vec::new();
+        let mut sink = |frame: &DataFrame| {
+            let column = frame.column(Col::ClickId.name()).expect("mapped");
+            let texts = column.as_materialized_series().str().expect("text");
+            ids.extend(texts.iter().map(|t| t.unwrap_or("-").to_owned()));
+            Ok(())
+        };
+        let mut source = Source::open(file.path(), Packing::Plain, chunk).expect("it opens");
+        let (summary, _) =
+            read_source(&mut source, Shape::Clicks, &mapping, &Wanted::Everything, threads, &mut sink)
+                .expect("it reads");
+        let rejected = summary.rejects.kept.iter().map(|r| (r.line, r.reason)).collect();
+        (ids, rejected, summary.rows)
+    }
+
+    /// Lines of all kinds, glued together.
+    fn lines() -> impl Strategy<Value = String> {
+        let line = prop::sample::select(vec![
+            "c1,2026-03-02 10:00:00,a",
+            "\"c2\",2026-03-02 10:00:00,b",
+            "c3,2026-03-02 10:00:00,\"open",
+            "c4,2026-03-02 10:00:00,st\"ray",
+            "c5,2026-03-02 10:00:00,\"two\nc6,2026-03-02 10:00:00,forged\nlines\"",
+            "c7,2026-03-02 10:00:00,\"doubled \"\" quote\"",
+            "ragged",
+            "",
+        ]);
+        let end = prop::sample::select(vec!["\n", "\r\n"]);
+        prop::collection::vec((line, end), 0..24)
+            .prop_map(|lines| lines.into_iter().map(|(line, end)| format!("{line}{end}")).collect())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        /// Neither the size of chunks nor the number of threads decides what a row is.
+        #[test]
+        fn chunks_change_nothing(rows in lines(), chunk in 120usize..600, threads in 1usize..4) {
+            let text = format!("click_id,click_time,source\n{rows}");
+            prop_assert_eq!(read_in_chunks(&text, chunk, threads), read_in_chunks(&text, 1 << 20, 1));
+        }
+    }
 }

@@ -862,7 +862,7 @@ impl Group<'_> {
         all.insert("roi", roi);
         let needed = self.needed();
         all.insert("spend_in_payouts", needed.and_then(|v| exact(v.max(0.0), mature)));
-        let p = needed.filter(|_| mature > 0 && tied).map(|m| poisson_at_most(earning, m.max(0.0)));
+        let p = needed.filter(|_| mature > 0).map(|m| poisson_at_most(earning, m.max(0.0)));
         all.insert("break_even_p", p.and_then(|p| exact(p, mature)));
     }
 
@@ -961,7 +961,7 @@ impl Group<'_> {
     /// clicks.
     fn needed(&self) -> Option<f64> {
         let buyer = self.audit.facts.perspective? == Perspective::Buyer;
-        self.click_cost(true).filter(|_| buyer)?;
+        self.click_cost(true).filter(|_| buyer && self.audit.tied)?;
         let any = self.audit.typical?;
         let typical = |offer: &Text| self.audit.typical_of.get(offer).copied().unwrap_or(any);
         let mature = self.clicks.iter().filter(|c| c.time <= self.audit.mature_until);
