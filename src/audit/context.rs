@@ -30,7 +30,7 @@ pub fn of(
         drops_orphans: mapping.drops_orphans,
         drops_duplicates: mapping.drops_duplicates,
         true_transactions: true_scope && intake.conversions.columns().contains(&Col::TransactionId),
-        typical_payout: median(&amounts).or_else(|| mean_of_report(measures)),
+        typical_payout: median(&amounts).or_else(|| mean_of_report(intake, measures)),
         typical_payout_of: typical_by_offer(&matched.conversions, offers),
         payout_cv2: squared_variation(&amounts),
         usual_approval: usual_approval(&matched.conversions, clock),
@@ -47,7 +47,10 @@ fn amounts<'a>(conversions: impl Iterator<Item = &'a MatchedConversion>) -> Vec<
 }
 
 /// What a conversion of an aggregated report pays on average, where it has any.
-fn mean_of_report(measures: &Measures) -> Option<f64> {
+fn mean_of_report(intake: &Intake, measures: &Measures) -> Option<f64> {
+    if !intake.has(Shape::Report) {
+        return None;
+    }
     let groups = || measures.grains.first().into_iter().flat_map(|g| &g.groups);
     let sum = |m: M| groups().filter_map(|g| g.totals.get(m)).sum::<i64>();
     let paid = sum(M::PayoutConfirmed).max(sum(M::RevenueConfirmed));

@@ -5,7 +5,7 @@
 
 use crate::base::column::Col;
 use crate::base::error::Result;
-use crate::ingest::{Batch, Field, Table, key};
+use crate::ingest::{Batch, Field, Table, is_unexpanded_macro, key};
 use hashbrown::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -46,6 +46,7 @@ pub fn duplicates(clicks: &Table, fields: &[Field]) -> Result<ClickDuplicates> {
     let mut found = ClickDuplicates { repeated: Arc::new(repeated), identical, ..Default::default() };
     if !found.repeated.is_empty() {
         let rows = rows_of(clicks, &found.repeated, fields)?;
+        found.repeated = Arc::new(rows.iter().map(|r| key(r.id.as_bytes())).collect());
         settle(rows, &mut found);
     }
     Ok(found)
@@ -81,7 +82,7 @@ fn rows_of(clicks: &Table, keys: &Arc<HashSet<u64>>, fields: &[Field]) -> Result
         let sources = [Col::TrafficSource, Col::Source].map(|c| batch.texts(c));
         let contents = Contents::new(batch, fields);
         for row in 0..batch.len() {
-            let Some(id) = ids.get(row) else { continue };
+            let Some(id) = ids.get(row).filter(|id| !is_unexpanded_macro(id.as_bytes())) else { continue };
             let mut source = Xxh3::new();
             for column in sources.iter().flatten() {
                 source.update(column.get(row).unwrap_or_default().as_bytes());

@@ -250,8 +250,8 @@ impl Intake {
         ledger.currencies = summary.currencies;
         ledger.truncated = summary.truncated;
         ledger.repeated_headers = summary.repeated_headers;
-        let written = writer.finish()?;
-        Ok((ledger, written.then_some(Part { path: target, layout, direct: false, file })))
+        let any = writer.finish()? && ledger.rows > ledger.rejects.total();
+        Ok((ledger, any.then_some(Part { path: target, layout, direct: false, file })))
     }
 
     fn add_parquet(&self, path: &Path, shape: Shape, file: usize) -> Result<(FileLedger, Option<Part>)> {
@@ -262,7 +262,8 @@ impl Intake {
         ledger.rows = summary.rows;
         ledger.rejects = summary.rejects;
         ledger.currencies = summary.currencies;
-        Ok((ledger, Some(Part { path: path.to_owned(), layout, direct: true, file })))
+        let any = ledger.rows > ledger.rejects.total();
+        Ok((ledger, any.then_some(Part { path: path.to_owned(), layout, direct: true, file })))
     }
 }
 

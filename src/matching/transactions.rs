@@ -6,9 +6,9 @@
 use super::{Class, MatchedConversion};
 use crate::base::column::Col;
 use crate::base::symbol::Symbol;
-use crate::base::time::DAY;
-use crate::clean::{Conversion, Status};
-use crate::ingest::TransactionScope;
+use crate::base::time::{DAY, SECOND};
+use crate::clean::{Conversion, Id, Status};
+use crate::ingest::{TransactionScope, is_unexpanded_macro};
 use hashbrown::{HashMap, HashSet};
 use std::collections::BTreeMap;
 
@@ -59,9 +59,9 @@ fn order(m: &MatchedConversion) -> (i64, (i64, i64, Status, u64)) {
 /// A true transaction ID in its scope, or for a once-only event without one its click.
 fn identity(m: &MatchedConversion, scope: Option<TransactionScope>, columns: &[Col]) -> Option<Identity> {
     let c = &m.conversion;
-    let of_click = || c.click_id.as_ref().map(|id| Scope::Click(id.text.clone()));
+    let of_click = || real(&c.click_id).map(|id| Scope::Click(id.text.clone()));
     let column = |col| columns.iter().position(|c| *c == col).map_or(Symbol::NONE, |at| m.columns[at]);
-    let (scope, id) = match (&c.transaction_id, scope) {
+    let (scope, id) = match (real(&c.transaction_id), scope) {
         (Some(id), Some(TransactionScope::Click)) => (of_click()?, id.text.clone()),
         (Some(id), Some(TransactionScope::Global)) => (Scope::Everywhere, id.text.clone()),
         (Some(id), Some(TransactionScope::Network)) => {
@@ -74,19 +74,27 @@ fn identity(m: &MatchedConversion, scope: Option<TransactionScope>, columns: &[C
     Some(Identity { scope, id, event: c.event })
 }
 
+/// An ID that says which: a macro that was never replaced does not.
+fn real(id: &Option<Id>) -> Option<&Id> {
+    id.as_ref().filter(|id| !is_unexpanded_macro(id.text.as_bytes()))
+}
+
 /// The rows of one transaction so far, found by what a retry or an update shares with them: a transaction
 /// repeated a million times costs a million look-ups.
 #[derive(Default)]
 struct Transaction {
-    /// When a row of this click, amounts and status was last seen.
+    /// When a row of this claim, amounts and status was last seen.
     seen: HashMap<Postback, i64>,
-    /// The last row that counts, by click.
-    last: HashMap<Option<Box<str>>, usize>,
+    /// The last row that counts, by claim.
+    last: HashMap<Claim, usize>,
     sources: HashSet<Vec<Symbol>>,
 }
 
+/// The click and the source: what is claimed from elsewhere is neither a retry nor an update.
+type Claim = (Option<Box<str>>, Vec<Symbol>);
+
 /// What is the same in a retry.
-type Postback = (Option<Box<str>>, Option<i64>, Option<i64>, Status);
+type Postback = (Claim, Option<i64>, Option<i64>, Status);
 
 impl Transaction {
     /// Puts a row behind the earlier rows of its transaction, or into one of them.
@@ -99,31 +107,25 @@ impl Transaction {
     ) {
         let c = &row.conversion;
         let click = c.click_id.as_ref().map(|id| id.text.clone());
+        let claim: Claim = (click, sources.iter().map(|&i| row.columns[i]).collect());
         let time = c.time;
-        let seen = self.seen.insert((click.clone(), c.payout, c.revenue, c.status), time);
+        let seen = self.seen.insert((claim.clone(), c.payout, c.revenue, c.status), time);
         if seen.is_some_and(|earlier| time - earlier <= DAY) {
             *duplicates.entry("retry").or_default() += 1;
-        } else if let Some(&earlier) = self.last.get(&click).filter(|&&e| is_update(&rows[e], &row)) {
+        } else if let Some(&earlier) = self.last.get(&claim).filter(|&&e| is_update(&rows[e], &row)) {
             *duplicates.entry("status_update").or_default() += 1;
             rows[earlier].update(row);
         } else {
-            self.append(rows, row, click, sources);
+            self.append(rows, row, claim);
         }
     }
 
-    fn append(
-        &mut self,
-        rows: &mut Vec<MatchedConversion>,
-        mut row: MatchedConversion,
-        click: Option<Box<str>>,
-        sources: &[usize],
-    ) {
-        let source: Vec<Symbol> = sources.iter().map(|&i| row.columns[i]).collect();
+    fn append(&mut self, rows: &mut Vec<MatchedConversion>, mut row: MatchedConversion, claim: Claim) {
         row.replay = !self.last.is_empty();
-        let others = self.sources.len() - usize::from(self.sources.contains(&source));
+        let others = self.sources.len() - usize::from(self.sources.contains(&claim.1));
         row.shared = others > 0 && row.conversion.transaction_id.is_some();
-        self.sources.insert(source);
-        self.last.insert(click, rows.len());
+        self.sources.insert(claim.1.clone());
+        self.last.insert(claim, rows.len());
         rows.push(row);
     }
 }
@@ -138,26 +140,30 @@ impl MatchedConversion {
     /// Takes the later state of the same conversion; when it happened stays.
     fn update(&mut self, later: MatchedConversion) {
         let was = &self.conversion;
-        let was_approved = was.was_approved || was.status == Status::Approved;
+        let was_approved =
+            was.was_approved || was.status == Status::Approved || later.conversion.was_approved;
         self.conversion = Conversion { was_approved, time: was.time, ..later.conversion };
     }
 }
 
 /// Marks the first conversion of each event on each click, and on it whether a once-only event came again.
-/// Rows without a click ID are a click of their own.
+/// A click is an ID at a time: an ID that is used again is another click. Rows without a click ID are a click
+/// of their own, and a conversion before its click is none of that click.
 fn mark_first(rows: &mut [MatchedConversion]) {
     let mut order_of_time: Vec<usize> = (0..rows.len()).collect();
     order_of_time.sort_by_key(|&i| order(&rows[i]));
-    let mut first: HashMap<(Box<str>, Symbol), usize> = HashMap::new();
+    let mut first: HashMap<(Box<str>, Option<i64>, Symbol), usize> = HashMap::new();
     for i in order_of_time {
-        let Some(id) = rows[i].conversion.click_id.as_ref() else {
+        let id = real(&rows[i].conversion.click_id).filter(|_| rows[i].class == Class::Matched);
+        let Some(id) = id else {
             rows[i].first_of_event = true;
             continue;
         };
-        match first.get(&(id.text.clone(), rows[i].conversion.event)) {
+        let click = (id.text.clone(), rows[i].click_time, rows[i].conversion.event);
+        match first.get(&click) {
             Some(&earlier) => rows[earlier].repeated_event |= rows[earlier].conversion.once,
             None => {
-                first.insert((id.text.clone(), rows[i].conversion.event), i);
+                first.insert(click, i);
                 rows[i].first_of_event = true;
             }
         }
@@ -172,7 +178,9 @@ const BATCH_SOURCES: usize = 5;
 /// time is the upload's. Returns how many there were.
 pub fn drop_batch_times(rows: &mut [MatchedConversion], columns: &[Col], sources: &[usize]) -> u64 {
     let offer = columns.iter().position(|c| *c == Col::Offer);
-    let moment = |m: &MatchedConversion| (m.conversion.time, offer.map(|o| m.columns[o]), m.conversion.event);
+    let moment = |m: &MatchedConversion| {
+        (m.conversion.time.div_euclid(SECOND), offer.map(|o| m.columns[o]), m.conversion.event)
+    };
     let mut moments: HashMap<_, Vec<usize>> = HashMap::new();
     for (i, m) in rows.iter().enumerate().filter(|(_, m)| m.class == Class::Matched) {
         moments.entry(moment(m)).or_default().push(i);

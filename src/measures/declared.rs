@@ -184,7 +184,7 @@ measures! {
     Orphans "orphans" Conversions Count, [Orphan] [] "conversions without a click";
     WithClick "with_click" Conversions Count, [WithClick] [] "conversions with a click before or after them";
     BeforeClick "before_click" Conversions Count, [BeforeClick] [] "conversions before their click";
-    WithoutId "without_id" Conversions Count, [WithoutId] [] "conversions without a click ID";
+    WithoutId "without_id" Conversions Count, [WithoutId] [ClickId] "conversions without a click ID";
     ConvertedClicks "converted_clicks" Conversions Count, [MainEvent FirstOfEvent InTime] [] "mature clicks with at least one main event in time";
     Approved "approved" Conversions Count, [Approved] [Status] "approved conversions";
     Pending "pending" Conversions Count, [Pending] [Status] "pending conversions";
@@ -211,8 +211,8 @@ measures! {
     CtitLong "ctit_long" Conversions Count, [HasCtit Long] [] "conversions more than a day after their click";
     OnceClicks "once_clicks" Conversions Count, [Matched OnceOnly FirstOfEvent] [ClickId] "clicks with a once-only event";
     RepeatedClicks "repeated_clicks" Conversions Count, [Matched OnceOnly FirstOfEvent RepeatedEvent] [ClickId] "clicks with a once-only event more than once";
-    Replays "replays" Conversions Count, [Replay] [] "conversions that repeat a transaction";
-    PaidReplays "paid_replays" Conversions Count, [PaidReplay] [] "replays of a transaction ID that are approved or pending";
+    Replays "replays" Conversions Count, [Replay] [TransactionId] "conversions that repeat a transaction";
+    PaidReplays "paid_replays" Conversions Count, [PaidReplay] [TransactionId] "replays of a transaction ID that are approved or pending";
     SharedTransactions "shared_transactions" Conversions Count, [Shared] [TransactionId] "replays of a transaction that another source had claimed";
     AddressedConversions "addressed_conversions" Conversions Count, [HasIp] [Ip] "conversions with an address";
     ConversionAddresses "conversion_addresses" Conversions Distinct(Key::Ip), [HasIp] [Ip] "distinct addresses of conversions";

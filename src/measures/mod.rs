@@ -349,5 +349,9 @@ fn available(intake: &Intake) -> BTreeSet<M> {
     if clicks.contains(&Col::ClickId) {
         found.remove(&M::SurplusRows);
     }
+    let tie = if clicks.contains(&Col::ClickId) { Col::ClickId } else { Col::ClickTime };
+    if !conversions.contains(&tie) {
+        found.retain(|m| !m.decl().filters.contains(&Filter::InTime));
+    }
     found
 }
