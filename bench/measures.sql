@@ -99,10 +99,13 @@ CREATE TABLE compared AS
 WITH c AS (SELECT traffic_source, source, sum(clicks) AS clicks, sum(cost_micro) AS cost_micro
            FROM by_hour GROUP BY ALL),
      v AS (SELECT traffic_source, source, count(*) AS conversions,
+                  count(*) FILTER (
+                      ctit_s >= 0 AND event IN ('install', 'registration', 'lead', 'first_deposit', 'sale', 'conversion')
+                  ) AS ctit_count,
                   quantile_cont(ctit_s, 0.5) FILTER (
                       ctit_s >= 0 AND event IN ('install', 'registration', 'lead', 'first_deposit', 'sale', 'conversion')
                   ) AS ctit_p50_s
            FROM matched GROUP BY ALL)
-SELECT c.*, a.distinct_ips, a.top_ip_clicks, coalesce(v.conversions, 0) AS conversions, v.ctit_p50_s
+SELECT c.*, a.distinct_ips, a.top_ip_clicks, coalesce(v.conversions, 0) AS conversions, coalesce(v.ctit_count, 0) AS ctit_count, v.ctit_p50_s
 FROM c JOIN addresses a USING (traffic_source, source) LEFT JOIN v USING (traffic_source, source)
 ORDER BY ALL;

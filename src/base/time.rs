@@ -65,8 +65,8 @@ impl Zone {
         i64::from(self.0.offset_from_utc_datetime(&utc).fix().local_minus_utc()) * SECOND
     }
 
-    /// A local time as UTC. A time that happens twice is the earlier one; a time that the clock skips is
-    /// the moment it skips to. A log must not become unreadable twice a year.
+    /// A local time as UTC. A time that happens twice is the earlier one; a time that the clock skips is read
+    /// by the clock before it. A log must not become unreadable twice a year.
     pub fn to_utc(self, local: i64) -> i64 {
         if self.0 == Tz::UTC {
             return local;

@@ -31,21 +31,24 @@ pub struct ClickDuplicates {
 /// A click row with a repeated ID.
 struct Row {
     id: Box<str>,
+    /// The row is of the hit type that clicks are counted by.
+    counts: bool,
     time: i64,
     source: u64,
     content: u64,
 }
 
-/// Finds the repeated IDs of all clicks and settles which of their rows count.
+/// Finds the repeated IDs of all clicks and settles which of their rows count. A visit and the click on its
+/// landing page may share an ID: with a declared hit type each is looked at by itself.
 ///
 /// # Errors
 /// The clicks cannot be read.
-pub fn duplicates(clicks: &Table, fields: &[Field]) -> Result<ClickDuplicates> {
+pub fn duplicates(clicks: &Table, fields: &[Field], hit_type: Option<&str>) -> Result<ClickDuplicates> {
     let repeated: HashSet<u64> = repeated(clicks, Field::Key(Col::ClickId))?.into_keys().collect();
     let identical = repeated_rows(clicks)?;
     let mut found = ClickDuplicates { repeated: Arc::new(repeated), identical, ..Default::default() };
     if !found.repeated.is_empty() {
-        let rows = rows_of(clicks, &found.repeated, fields)?;
+        let rows = rows_of(clicks, &found.repeated, fields, hit_type)?;
         found.repeated = Arc::new(rows.iter().map(|r| key(r.id.as_bytes())).collect());
         settle(rows, &mut found);
     }
@@ -71,7 +74,12 @@ fn repeated(clicks: &Table, field: Field) -> Result<HashMap<u64, u32>> {
     Ok(runs.map(|run| (run[0], run.len() as u32)).collect())
 }
 
-fn rows_of(clicks: &Table, keys: &Arc<HashSet<u64>>, fields: &[Field]) -> Result<Vec<Row>> {
+fn rows_of(
+    clicks: &Table,
+    keys: &Arc<HashSet<u64>>,
+    fields: &[Field],
+    hit_type: Option<&str>,
+) -> Result<Vec<Row>> {
     let mut wanted = fields.to_vec();
     wanted.push(Field::Value(Col::ClickId));
     let mut rows = Vec::new();
@@ -80,6 +88,7 @@ fn rows_of(clicks: &Table, keys: &Arc<HashSet<u64>>, fields: &[Field]) -> Result
             return Ok(());
         };
         let sources = [Col::TrafficSource, Col::Source].map(|c| batch.texts(c));
+        let types = batch.texts(Col::HitType).filter(|_| hit_type.is_some());
         let contents = Contents::new(batch, fields);
         for row in 0..batch.len() {
             let Some(id) = ids.get(row).filter(|id| !is_unexpanded_macro(id.as_bytes())) else { continue };
@@ -89,7 +98,14 @@ fn rows_of(clicks: &Table, keys: &Arc<HashSet<u64>>, fields: &[Field]) -> Result
                 source.update(&[0]);
             }
             let time = times.get(row).unwrap_or_default();
-            rows.push(Row { id: id.into(), time, source: source.digest(), content: contents.of(row) });
+            let counts = types.is_none_or(|t| t.get(row) == hit_type);
+            rows.push(Row {
+                id: id.into(),
+                counts,
+                time,
+                source: source.digest(),
+                content: contents.of(row),
+            });
         }
         Ok(())
     })?;
@@ -99,9 +115,9 @@ fn rows_of(clicks: &Table, keys: &Arc<HashSet<u64>>, fields: &[Field]) -> Result
 /// Of the rows of one ID, time and source one counts: the one with the largest content.
 fn settle(mut rows: Vec<Row>, found: &mut ClickDuplicates) {
     rows.sort_unstable_by(|a, b| {
-        (&a.id, a.time, a.source, b.content).cmp(&(&b.id, b.time, b.source, a.content))
+        (&a.id, a.counts, a.time, a.source, b.content).cmp(&(&b.id, b.counts, b.time, b.source, a.content))
     });
-    for of_id in rows.chunk_by(|a, b| a.id == b.id) {
+    for of_id in rows.chunk_by(|a, b| (&a.id, a.counts) == (&b.id, b.counts)) {
         let clicks = of_id.chunk_by(|a, b| (a.time, a.source) == (b.time, b.source));
         let mut sources: Vec<u64> = of_id.iter().map(|r| r.source).collect();
         sources.sort_unstable();
@@ -113,7 +129,7 @@ fn settle(mut rows: Vec<Row>, found: &mut ClickDuplicates) {
             found.dropped += click.len() as u64 - 1;
             count += 1;
         }
-        if count > 1 {
+        if count > 1 && of_id[0].counts {
             found.reused.insert(key(of_id[0].id.as_bytes()));
         }
     }

@@ -40,7 +40,7 @@ pub fn clean(
     click_fields: &[Field],
     symbols: &mut Symbols,
 ) -> Result<Cleaned> {
-    let clicks = clicks::duplicates(&intake.clicks, click_fields)?;
+    let clicks = clicks::duplicates(&intake.clicks, click_fields, intake.mapping.hit_type.as_deref())?;
     let read = conversions::read(intake, carried, symbols)?;
     let conversion_rows = read.rows.len() as u64;
     let mut duplicates = BTreeMap::new();

@@ -207,7 +207,7 @@ measures! {
     EarningConversions "earning_conversions" Conversions Count, [InTime Earning] [] "conversions worth money, of mature clicks in time";
     CtitCount "ctit_count" Conversions Count, [HasCtit] [] "conversions with a CTIT";
     Ctit "ctit" Conversions Values(Number::Ctit), [HasCtit] [] "seconds from click to conversion";
-    CtitShort "ctit_short" Conversions Count, [HasCtit Short] [] "conversions faster than a person can act";
+    CtitShort "ctit_short" Conversions Count, [HasCtit Short] [Event] "conversions faster than a person can act";
     CtitLong "ctit_long" Conversions Count, [HasCtit Long] [] "conversions more than a day after their click";
     OnceClicks "once_clicks" Conversions Count, [Matched OnceOnly FirstOfEvent] [ClickId] "clicks with a once-only event";
     RepeatedClicks "repeated_clicks" Conversions Count, [Matched OnceOnly FirstOfEvent RepeatedEvent] [ClickId] "clicks with a once-only event more than once";

@@ -19,7 +19,7 @@ use crate::base::stats::Counted;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::Zone;
 use crate::clean::ClickDuplicates;
-use crate::ingest::{Batch, Field, Intake};
+use crate::ingest::{Batch, Field, Intake, StatusMeans};
 use crate::matching::{Class, Matched};
 use accumulate::{Accumulator, Placement};
 use declared::unpack;
@@ -337,7 +337,10 @@ impl Totals {
 /// The measures whose side was given and whose columns at least one of its files has.
 fn available(intake: &Intake) -> BTreeSet<M> {
     let clicks = intake.clicks.columns();
-    let conversions = if intake.combined { clicks.clone() } else { intake.conversions.columns() };
+    let mut conversions = if intake.combined { clicks.clone() } else { intake.conversions.columns() };
+    if intake.mapping.status_means == StatusMeans::Event && conversions.contains(&Col::Status) {
+        conversions.insert(Col::Event);
+    }
     let possible = |m: &&Measure| {
         let (given, columns) = match m.rows {
             Rows::Clicks => (!intake.clicks.is_empty(), &clicks),

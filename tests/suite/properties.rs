@@ -978,12 +978,12 @@ fn verdicts(audited: &Audited) -> BTreeMap<Key, Verdict> {
     of_source.map(|g| ((text(&g.subject.key[0]), text(&g.subject.key[1])), g.verdict)).collect()
 }
 
-/// The columns that deciding rules need, and some that others do. Not among them: `event`, without which the limit
-/// of a short CTIT is the shortest one.
+/// The columns that deciding rules need, and some that others do.
 const EVIDENCE: &[(Shape, &str)] = &[
     (Shape::Clicks, "click_id"),
     (Shape::Clicks, "cost"),
     (Shape::Conversions, "click_id"),
+    (Shape::Conversions, "event"),
     (Shape::Conversions, "payout"),
 ];
 

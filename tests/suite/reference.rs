@@ -796,7 +796,8 @@ impl Group<'_> {
         all.insert("ctit_p05_s", given(quantile(times().collect(), 0.05)));
         all.insert("ctit_p50_s", given(quantile(times().collect(), 0.50)));
         all.insert("ctit_p95_s", given(quantile(times().collect(), 0.95)));
-        all.insert("ctit_short_share", part(|(ctit, short)| ctit < short));
+        let named = self.with_conversions(&["event"]);
+        all.insert("ctit_short_share", part(|(ctit, short)| ctit < short).filter(|_| named));
         all.insert("ctit_long_share", part(|(ctit, _)| *ctit > 86_400));
         all.insert("ctit_modal_share", given(share(most(&count_of(times())), ctit.len())));
     }
