@@ -82,7 +82,7 @@ def duckdb_child(clicks, conversions, out, threads):
 
 
 def plain(value):
-    return value if value is None or isinstance(value, str) else int(value)
+    return value if value is None or isinstance(value, str) else value if isinstance(value, float) else int(value)
 
 
 def command(tool, args, fmt, out):

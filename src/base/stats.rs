@@ -64,10 +64,24 @@ pub fn quantile(sample: &Counted, p: f64) -> Option<(f64, f64, f64)> {
     let (below, above) = (at_rank(sample, position as u64), at_rank(sample, position.ceil() as u64));
     let value = below as f64 + (above - below) as f64 * position.fract();
     let ranks = Binomial::new(p, n).expect("p is a probability");
-    let (low, high) = (ranks.inverse_cdf(0.025), ranks.inverse_cdf(0.975));
+    let (low, high) = (rank(&ranks, n, p, 0.025), rank(&ranks, n, p, 0.975));
     let low = low.checked_sub(1).map_or(f64::NEG_INFINITY, |rank| at_rank(sample, rank) as f64);
     let high = if high < n { at_rank(sample, high) as f64 } else { f64::INFINITY };
     Some((value, low.min(value), high.max(value)))
+}
+
+/// The least rank whose distribution function reaches `q`, searched from its normal approximation: a few steps
+/// where bisection over all ranks takes many.
+fn rank(ranks: &Binomial, n: u64, p: f64, q: f64) -> u64 {
+    let normal = n as f64 * p + Normal::standard().inverse_cdf(q) * (n as f64 * p * (1.0 - p)).sqrt();
+    let mut k = normal.round().clamp(0.0, n as f64) as u64;
+    while k < n && ranks.cdf(k) < q {
+        k += 1;
+    }
+    while k > 0 && ranks.cdf(k - 1) >= q {
+        k -= 1;
+    }
+    k
 }
 
 /// Entropy in nats of counts, with its sampling variance `(Σ p ln² p − H²) / n`. `None` for no counts.
@@ -117,6 +131,18 @@ mod tests {
         assert_eq!(quantile(&[], 0.5), None);
         close(quantile(&[(7, 1)], 0.95).expect("one").0, 7.0);
         close(quantile(&[(1, 3), (2, 1)], 0.5).expect("four").0, 1.0);
+    }
+
+    #[test]
+    fn ranks_are_those_of_the_distribution_function() {
+        for n in (1..60).chain([1_000, 12_345]) {
+            for p in [0.05, 0.5, 0.95] {
+                let ranks = Binomial::new(p, n).expect("p is a probability");
+                for q in [0.025, 0.975] {
+                    assert_eq!(rank(&ranks, n, p, q), ranks.inverse_cdf(q), "{n} {p} {q}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -257,8 +257,13 @@ impl Intake {
     fn add_parquet(&self, path: &Path, shape: Shape, file: usize) -> Result<(FileLedger, Option<Part>)> {
         let layout = parquet::layout(path, shape, &self.mapping)?;
         let mut ledger = FileLedger::new(path, shape);
-        ledger.digest = open::digest(path)?.hex();
-        let summary = parquet::validate(path, &layout, &mut |frame| ledger.see(frame))?;
+        let (digest, summary) = std::thread::scope(|scope| {
+            let digest = scope.spawn(|| open::digest(path));
+            let summary = parquet::validate(path, &layout, &mut |frame| ledger.see(frame));
+            (digest.join(), summary)
+        });
+        let summary = summary?;
+        ledger.digest = digest.map_err(|_| Error::input("internal: a digest stopped"))??.hex();
         ledger.rows = summary.rows;
         ledger.rejects = summary.rejects;
         ledger.currencies = summary.currencies;

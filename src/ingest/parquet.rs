@@ -366,10 +366,11 @@ fn row_keys(raw: &DataFrame, layout: &Layout) -> Vec<u64> {
 
 /// Which rows carry a macro that was never replaced.
 fn macros(raw: &DataFrame, layout: &Layout) -> Column {
-    let texts: Vec<StringChunked> = MACRO_COLUMNS.iter().filter_map(|c| text_of(raw, layout, *c)).collect();
-    let marked = |row: usize| {
-        texts.iter().any(|t| t.get(row).is_some_and(|t| value::is_unexpanded_macro(t.as_bytes())))
-    };
-    let flags: BooleanChunked = (0..raw.height()).map(|row| Some(marked(row))).collect();
-    flags.with_name(Field::Macro.name()).into_column()
+    let mut flags = vec![false; raw.height()];
+    for texts in MACRO_COLUMNS.iter().filter_map(|c| text_of(raw, layout, *c)) {
+        for (flag, text) in flags.iter_mut().zip(texts.iter()) {
+            *flag |= text.is_some_and(|t| value::is_unexpanded_macro(t.as_bytes()));
+        }
+    }
+    Series::new(Field::Macro.name(), flags).into()
 }
