@@ -1,7 +1,8 @@
 //! The only heavy stage: rows to integers per grain × peer key × day.
 //!
 //! One pass over the batches of the clicks feeds all measures of all grains (in a study of the engine six
-//! plans cost three times the CPU of one pass); conversions are few and in memory. What is counted is declared in [`declared`], how rows answer stands in [`rows`], and adding up in [`accumulate`].
+//! plans cost three times the CPU of one pass); conversions are few and in memory. What is counted is declared
+//! in [`declared`], how rows answer stands in [`rows`], and adding up in [`accumulate`].
 
 mod accumulate;
 mod costs;
