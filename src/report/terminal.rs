@@ -11,7 +11,7 @@ use crate::base::money::Micro;
 use crate::base::text::Text;
 use crate::base::time;
 use crate::signals;
-use crate::verdicts::{Judged, Verdict};
+use crate::verdicts::{Finding, Judged, Verdict};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use phrase::{count, counted, money};
 use std::cmp::Reverse;
@@ -257,13 +257,28 @@ fn reasons(page: &mut Page, group: &Judged) {
     if group.protected {
         page.line("", BELOW, "protected: it is never put on a list");
     }
-    for finding in group.findings.iter().take(FINDINGS_SHOWN) {
+    let shown = telling(&group.findings);
+    for finding in &shown {
         page.line("", BELOW, &phrase::finding(finding));
     }
-    let more = group.findings.len().saturating_sub(FINDINGS_SHOWN) as u64;
+    let more = (group.findings.len() - shown.len()) as u64;
     if more > 0 {
         page.line("", BELOW, &format!("and {}", counted(more, "more finding", "more findings")));
     }
+}
+
+/// The strongest findings, each with a signal that those before it do not rest on: a second rule on the same
+/// numbers tells nothing new.
+fn telling<'f, 'r>(findings: &'f [Finding<'r>]) -> Vec<&'f Finding<'r>> {
+    let signals = |f: &Finding| f.evidence.iter().map(|e| e.signal.name).collect::<BTreeSet<_>>();
+    let mut shown: Vec<&Finding> = Vec::new();
+    for finding in findings {
+        let known = |earlier: &&Finding| signals(finding).is_subset(&signals(earlier));
+        if shown.len() < FINDINGS_SHOWN && !shown.iter().any(known) {
+            shown.push(finding);
+        }
+    }
+    shown
 }
 
 /// How many groups cannot be decided, and what most of them lack.
