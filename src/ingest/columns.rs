@@ -6,7 +6,6 @@ use super::mapping::{Mapping, Shape, SideMapping};
 use super::reject::Reason;
 use super::value;
 use crate::base::column::{Col, Kind};
-use crate::base::error::Result;
 use polars::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
@@ -79,16 +78,13 @@ impl Wanted {
 
 impl Layout {
     /// The layout of a file whose columns stand at `places`.
-    ///
-    /// # Errors
-    /// None today; a mapping that contradicts itself would be one.
     pub fn new(
         shape: Shape,
         mapping: &Mapping,
         places: BTreeMap<Col, usize>,
         width: usize,
         wanted: &Wanted,
-    ) -> Result<Layout> {
+    ) -> Layout {
         let side = mapping.side(shape).clone();
         let constants: BTreeMap<Col, String> = side
             .constants
@@ -97,7 +93,7 @@ impl Layout {
             .map(|(c, v)| (*c, v.clone()))
             .collect();
         let row_key = matches!(shape, Shape::Clicks | Shape::Combined) && !places.contains_key(&Col::ClickId);
-        Ok(Layout {
+        Layout {
             shape,
             width,
             multiline: side.multiline,
@@ -109,7 +105,7 @@ impl Layout {
             headers: Vec::new(),
             wanted: wanted.clone(),
             side,
-        })
+        }
     }
 
     /// The canonical columns that rows of this file have.

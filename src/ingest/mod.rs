@@ -140,7 +140,7 @@ fn folder() -> Result<TempDir> {
         let parent = std::env::temp_dir();
         Error::output(format!("cannot write to the temporary folder {}", parent.display()))
             .because(e)
-            .help("set TMPDIR to a folder with room for the typed rows, about a third of the exports' size")
+            .help("set TMPDIR to a folder with room for the typed rows")
     })
 }
 

@@ -76,7 +76,7 @@ pub fn layout(path: &Path, shape: Shape, mapping: &Mapping) -> Result<Layout> {
     let schema = open(path)?.collect_schema().map_err(|e| failed(path, e))?;
     let headers: Vec<String> = schema.iter_names().map(ToString::to_string).collect();
     let places = mapping.side(shape).place(shape, path, &headers)?;
-    let mut layout = Layout::new(shape, mapping, places, headers.len(), &Wanted::Everything)?;
+    let mut layout = Layout::new(shape, mapping, places, headers.len(), &Wanted::Everything);
     for (&col, &at) in &layout.places {
         let (name, dtype) = schema.get_at_index(at).expect("the place was found in this schema");
         refuse_type(path, col, name, dtype, &layout)?;

@@ -86,7 +86,7 @@ fn read_source(
 ) -> Result<(TextSummary, Layout)> {
     let header = source.header(mapping.side(shape).delimiter)?;
     let places = mapping.side(shape).place(shape, &source.path, &header.names)?;
-    let layout = Layout::new(shape, mapping, places, header.names.len(), wanted)?;
+    let layout = Layout::new(shape, mapping, places, header.names.len(), wanted);
     let parser = Parser { layout: &layout, header: &header };
     let mut summary = parse_in_order(source, &parser, layout.multiline, threads, sink)?;
     summary.digest = source.digest.hex();

@@ -11,7 +11,7 @@ use crate::base::column::{Col, Grain};
 use crate::base::error::Result;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SECOND;
-use crate::clean::{Cleaned, Conversion, Status};
+use crate::clean::{Cleaned, Conversion};
 use crate::ingest::{Intake, Shape, is_unexpanded_macro};
 use clicks::{Click, Clicks};
 use std::collections::{BTreeMap, BTreeSet};
@@ -238,12 +238,5 @@ impl Finder<'_> {
             sources.iter().any(|i| own(i) != Symbol::NONE && own(i) != m.columns[*i])
         };
         matched.iter().filter(|m| self.by_id && m.class == Class::Matched).filter(differs).count() as u64
-    }
-}
-
-impl MatchedConversion {
-    /// Whether the conversion is decided and approved.
-    pub fn approved(&self) -> bool {
-        self.conversion.status == Status::Approved
     }
 }

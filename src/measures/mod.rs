@@ -122,7 +122,7 @@ pub fn measure(
     options: &Options,
     symbols: &mut Symbols,
 ) -> Result<Measures> {
-    let mut pass = Pass::new(intake, options)?;
+    let mut pass = Pass::new(intake, options);
     pass.clicks(intake, duplicates, symbols)?;
     pass.conversions(matched);
     pass.report(intake, symbols)?;
@@ -159,7 +159,7 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn new(intake: &Intake, options: &'a Options) -> Result<Pass<'a>> {
+    fn new(intake: &Intake, options: &'a Options) -> Pass<'a> {
         let mut peer_columns = PEER_COLUMNS.to_vec();
         peer_columns.extend(costs::key_columns(intake).into_iter().filter(|c| !PEER_COLUMNS.contains(c)));
         let place = |col: &Col| options.columns.iter().position(|c| c == col);
@@ -175,7 +175,7 @@ impl<'a> Pass<'a> {
                 places,
             }
         };
-        Ok(Pass {
+        Pass {
             grains: options.grains.iter().map(grain_pass).collect(),
             options,
             peer_columns,
@@ -184,7 +184,7 @@ impl<'a> Pass<'a> {
             counted: 0,
             other_hits: 0,
             days: None,
-        })
+        }
     }
 
     /// One thread reads batches and finds where rows belong while another adds them up.
