@@ -26,6 +26,50 @@ pub enum Kind {
     Distinct(Key),
     /// Rows of the commonest key.
     Top(Key),
+    /// How many keys have each number of rows.
+    Multiplicities(Key),
+    /// Ordered pairs of rows of one day that have the same key: Σ c(c−1) over its keys, by day.
+    Pairs(Key),
+    /// Ordered pairs of rows of one day that have a key at all: n(n−1), by day.
+    Pairings(Key),
+    /// What the order of clicks in time says.
+    Rhythm(Rhythm),
+    /// What the networks say that hold much of a group's clicks.
+    Crowd(Crowd),
+}
+
+/// What is counted on the clicks of a group in the order of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rhythm {
+    /// Clicks whose address and user agent were there at most 60 s before, on the same offer.
+    Repeats,
+    /// Gaps of at most an hour between successive clicks of a day, by day: their number, their seconds and the
+    /// squares of these.
+    Gaps,
+    GapSeconds,
+    GapSquares,
+    /// How many gaps have each whole number of seconds.
+    GapValues,
+    /// Σ over hours of k Σc² − (Σc)² for the counts c of their k windows, by day: with k − 1 times the clicks as
+    /// divisor the variance of a window over its mean, inside hours, so that no profile of the day is needed.
+    MinuteSpread,
+    MinuteBase,
+    FiveMinuteSpread,
+    FiveMinuteBase,
+    /// Clicks of the busiest five minutes.
+    BusiestFiveMinutes,
+    /// Clicks in windows of five minutes that hold far more than the rest of their hour.
+    BurstClicks,
+}
+
+/// What is counted in the networks (/24, /48) that hold at least one in a hundred of a group's clicks and at
+/// least twenty of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crowd {
+    Networks,
+    Clicks,
+    /// Converted clicks in them.
+    Converted,
 }
 
 /// How a measure of several days, or of several groups, is made from theirs.
@@ -42,7 +86,7 @@ pub enum Merge {
 pub enum Number {
     /// Micro-units.
     Cost,
-    /// Hour of the day in the audit's zone, 0..=23.
+    /// Hours since 1970-01-01T00 on the clock of the audit's zone.
     Hour,
     /// Seconds from the click to the click on the landing page.
     LanderDelay,
@@ -56,12 +100,29 @@ pub enum Number {
     PayoutPending,
     RevenueConfirmed,
     RevenuePending,
+    /// What the customer paid, micro-units.
+    SaleAmount,
+    /// What the customer paid within a week or a month of the click, micro-units.
+    SaleAmountD7,
+    SaleAmountD30,
+    /// Five minutes since 1970.
+    FiveMinutes,
+    /// The form of the click ID: a symbol for its length and kinds of characters.
+    IdForm,
+    /// Each of the last characters of the click ID with its place, packed: several values a row.
+    IdCharacters,
 }
 
 /// A 64-bit key of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
     Ip,
+    /// The /24 or /48 of the address.
+    Network,
+    UserAgent,
+    Asn,
+    /// Address and user agent together.
+    Visitor,
 }
 
 /// A condition on one row.
@@ -113,6 +174,51 @@ pub enum Filter {
     /// A replay of a true transaction ID that is approved or pending.
     PaidReplay,
     Shared,
+    /// On a Saturday or Sunday of the audit's zone.
+    Weekend,
+    HasUserAgent,
+    HasReferrer,
+    HasAsn,
+    HasNetwork,
+    MarkedBot,
+    Datacenter,
+    /// A brand term is in the keyword or the referrer.
+    Brand,
+    /// A main event came of the click.
+    Converted,
+    /// A first registration old enough for a first deposit to be due.
+    RegistrationDue,
+    /// It led to a first deposit in that time.
+    ThenDeposited,
+    /// A first deposit old enough for a second one to be due.
+    DepositDue,
+    /// A second deposit followed in that time.
+    ThenDepositedAgain,
+    /// A first registration whose click is at least a week, or a month, old; with a deposit within it.
+    CohortD7,
+    CohortD30,
+    DepositedD7,
+    DepositedD30,
+    /// The conversion's own country and its click's are both known; and differ.
+    CountriesKnown,
+    CountriesDiffer,
+    /// A deposit or sale with an amount; at the smallest amount the offer sees; a round amount.
+    Amount,
+    AtFloor,
+    RoundAmount,
+    HasClickId,
+    /// The click ID has a form that clicks of this network do not have.
+    ForeignForm,
+    /// The click ID counts on from that of the source's conversion before.
+    StepKnown,
+    Step,
+    /// It is known whether another source's click of the same visitor came at most 5 s before; it did.
+    NeighbourKnown,
+    Neighbour,
+    /// A CTIT of whole minutes.
+    RoundCtit,
+    /// More than an hour after the click.
+    HourLater,
 }
 
 /// One measure.
@@ -132,13 +238,13 @@ impl Measure {
     pub fn merge(&self) -> Merge {
         match self.kind {
             Kind::Count | Kind::Sum(_) | Kind::Values(_) => Merge::Sum,
-            Kind::Distinct(_) | Kind::Top(_) => Merge::Recompute,
+            _ => Merge::Recompute,
         }
     }
 
     /// Whether the measure can be written in portable SQL.
     pub fn portable(&self) -> bool {
-        !self.filters.contains(&Filter::Surplus)
+        !self.filters.contains(&Filter::Surplus) && !matches!(self.kind, Kind::Rhythm(_) | Kind::Crowd(_))
     }
 }
 
@@ -160,7 +266,7 @@ macro_rules! measures {
     };
 }
 
-use Kind::{Count, Distinct, Sum, Top, Values};
+use Kind::{Count, Distinct, Multiplicities, Pairings, Pairs, Sum, Top, Values};
 
 measures! {
     Clicks "clicks" Clicks Count, [] [] "clicks on the declared hit type";
@@ -170,13 +276,51 @@ measures! {
     MatureCost "mature_cost" Clicks Sum(Number::Cost), [Mature] [Cost] "cost of mature clicks";
     LanderClicks "lander_clicks" Clicks Count, [LanderClicked] [LanderClickTime] "clicks that went through the landing page";
     LanderDelays "lander_delays" Clicks Values(Number::LanderDelay), [LanderClicked] [LanderClickTime] "seconds to the lander click";
-    Hours "hours" Clicks Values(Number::Hour), [] [] "clicks by hour of the day";
+    Hours "hours" Clicks Values(Number::Hour), [] [] "clicks by hour";
     ReusedIds "reused_ids" Clicks Count, [ReusedId] [ClickId] "clicks whose ID another click uses too";
     SurplusRows "surplus_rows" Clicks Count, [Surplus] [] "surplus identical rows without a click ID";
     Macros "macros" Clicks Count, [UnexpandedMacro] [] "clicks whose ID or source is a macro that was never replaced";
     AddressedClicks "addressed_clicks" Clicks Count, [HasIp] [Ip] "clicks with an address";
     Addresses "addresses" Clicks Distinct(Key::Ip), [HasIp] [Ip] "distinct addresses of clicks";
     BusiestAddress "busiest_address" Clicks Top(Key::Ip), [HasIp] [Ip] "clicks of the busiest address";
+    WeekendClicks "weekend_clicks" Clicks Count, [Weekend] [] "clicks on Saturday or Sunday";
+    NetworkedClicks "networked_clicks" Clicks Count, [HasNetwork] [Ip] "clicks whose network is known";
+    Networks "networks" Clicks Distinct(Key::Network), [HasNetwork] [Ip] "distinct networks (/24, /48) of clicks";
+    BusiestNetwork "busiest_network" Clicks Top(Key::Network), [HasNetwork] [Ip] "clicks of the busiest network";
+    AddressMultiplicities "address_multiplicities" Clicks Multiplicities(Key::Ip), [HasIp] [Ip] "addresses by their number of clicks";
+    AddressPairs "address_pairs" Clicks Pairs(Key::Ip), [HasIp] [Ip] "pairs of clicks of one day and address";
+    AddressPairings "address_pairings" Clicks Pairings(Key::Ip), [HasIp] [Ip] "pairs of clicks of one day with addresses";
+    NetworkPairs "network_pairs" Clicks Pairs(Key::Network), [HasNetwork] [Ip] "pairs of clicks of one day and network";
+    NetworkPairings "network_pairings" Clicks Pairings(Key::Network), [HasNetwork] [Ip] "pairs of clicks of one day with networks";
+    AsnClicks "asn_clicks" Clicks Count, [HasAsn] [Asn] "clicks with an autonomous system";
+    AsnPairs "asn_pairs" Clicks Pairs(Key::Asn), [HasAsn] [Asn] "pairs of clicks of one day and autonomous system";
+    AsnPairings "asn_pairings" Clicks Pairings(Key::Asn), [HasAsn] [Asn] "pairs of clicks of one day with autonomous systems";
+    AgentClicks "agent_clicks" Clicks Count, [HasUserAgent] [UserAgent] "clicks with a user agent";
+    Agents "agents" Clicks Distinct(Key::UserAgent), [HasUserAgent] [UserAgent] "distinct user agents of clicks";
+    AgentMultiplicities "agent_multiplicities" Clicks Multiplicities(Key::UserAgent), [HasUserAgent] [UserAgent] "user agents by their number of clicks";
+    AgentPairs "agent_pairs" Clicks Pairs(Key::UserAgent), [HasUserAgent] [UserAgent] "pairs of clicks of one day and user agent";
+    AgentPairings "agent_pairings" Clicks Pairings(Key::UserAgent), [HasUserAgent] [UserAgent] "pairs of clicks of one day with user agents";
+    Visitors "visitors" Clicks Distinct(Key::Visitor), [HasIp HasUserAgent] [Ip UserAgent] "distinct pairs of address and user agent";
+    ReferredClicks "referred_clicks" Clicks Count, [HasReferrer] [Referrer] "clicks with a referrer";
+    BotClicks "bot_clicks" Clicks Count, [MarkedBot] [IsBot] "clicks that the tracker marked as a bot's";
+    DatacenterClicks "datacenter_clicks" Clicks Count, [Datacenter] [IsDatacenter] "clicks from data centres";
+    BrandClicks "brand_clicks" Clicks Count, [Brand] [Keyword] "clicks on a brand term";
+    BrandConverted "brand_converted" Clicks Count, [Brand Converted] [Keyword] "converted clicks on a brand term";
+    ClicksThatConvert "clicks_that_convert" Clicks Count, [Converted] [ClickId] "clicks with a conversion";
+    Repeats "repeats" Clicks Kind::Rhythm(Rhythm::Repeats), [HasIp] [Ip] "clicks of a visitor who was there at most 60 s before";
+    Gaps "gaps" Clicks Kind::Rhythm(Rhythm::Gaps), [] [ClickTime] "gaps of at most an hour between successive clicks";
+    GapSeconds "gap_seconds" Clicks Kind::Rhythm(Rhythm::GapSeconds), [] [ClickTime] "seconds of these gaps";
+    GapSquares "gap_squares" Clicks Kind::Rhythm(Rhythm::GapSquares), [] [ClickTime] "squared seconds of these gaps";
+    GapValues "gap_values" Clicks Kind::Rhythm(Rhythm::GapValues), [] [ClickTime] "gaps by their seconds";
+    MinuteSpread "minute_spread" Clicks Kind::Rhythm(Rhythm::MinuteSpread), [] [ClickTime] "spread of the clicks of minutes inside hours";
+    MinuteBase "minute_base" Clicks Kind::Rhythm(Rhythm::MinuteBase), [] [ClickTime] "what that spread is divided by";
+    FiveMinuteSpread "five_minute_spread" Clicks Kind::Rhythm(Rhythm::FiveMinuteSpread), [] [ClickTime] "spread of the clicks of five minutes inside hours";
+    FiveMinuteBase "five_minute_base" Clicks Kind::Rhythm(Rhythm::FiveMinuteBase), [] [ClickTime] "what that spread is divided by";
+    BusiestFiveMinutes "busiest_five_minutes" Clicks Kind::Rhythm(Rhythm::BusiestFiveMinutes), [] [ClickTime] "clicks of the busiest five minutes";
+    BurstClicks "burst_clicks" Clicks Kind::Rhythm(Rhythm::BurstClicks), [] [ClickTime] "clicks in five minutes that hold far more than the rest of their hour";
+    CrowdNetworks "crowd_networks" Clicks Kind::Crowd(Crowd::Networks), [HasNetwork] [Ip] "networks that hold many of the clicks";
+    CrowdClicks "crowd_clicks" Clicks Kind::Crowd(Crowd::Clicks), [HasNetwork] [Ip] "clicks in networks that hold many of them";
+    CrowdConverted "crowd_converted" Clicks Kind::Crowd(Crowd::Converted), [HasNetwork] [Ip ClickId] "converted clicks in these networks";
     Conversions "conversions" Conversions Count, [] [] "conversions of every class, event and status";
     Events "events" Conversions Values(Number::EventAndStatus), [] [] "conversions by event and status";
     Matched "matched" Conversions Count, [Matched] [] "conversions with a click before them";
@@ -216,6 +360,34 @@ measures! {
     SharedTransactions "shared_transactions" Conversions Count, [Shared] [TransactionId] "replays of a transaction that another source had claimed";
     AddressedConversions "addressed_conversions" Conversions Count, [HasIp] [Ip] "conversions with an address";
     ConversionAddresses "conversion_addresses" Conversions Distinct(Key::Ip), [HasIp] [Ip] "distinct addresses of conversions";
+    ConversionHours "conversion_hours" Conversions Values(Number::Hour), [] [] "conversions by the hour of the conversion";
+    ConversionWindows "conversion_windows" Conversions Values(Number::FiveMinutes), [] [] "conversions by five minutes";
+    CtitRound "ctit_round" Conversions Count, [HasCtit RoundCtit] [] "conversions whole minutes after their click";
+    CtitHourLater "ctit_hour_later" Conversions Count, [HasCtit HourLater] [] "conversions more than an hour after their click";
+    DueRegistrations "due_registrations" Conversions Count, [RegistrationDue] [Event] "registrations old enough for a first deposit";
+    DepositingRegistrations "depositing_registrations" Conversions Count, [RegistrationDue ThenDeposited] [Event] "registrations that led to a first deposit in time";
+    DueDeposits "due_deposits" Conversions Count, [DepositDue] [Event] "first deposits old enough for a second one";
+    RepeatedDeposits "repeated_deposits" Conversions Count, [DepositDue ThenDepositedAgain] [Event] "first deposits that a second one followed in time";
+    CohortD7 "cohort_d7" Conversions Count, [CohortD7] [Event] "registrations of clicks at least a week old";
+    DepositedD7 "deposited_d7" Conversions Count, [CohortD7 DepositedD7] [Event] "registrations with a deposit within a week of the click";
+    CohortD30 "cohort_d30" Conversions Count, [CohortD30] [Event] "registrations of clicks at least a month old";
+    DepositedD30 "deposited_d30" Conversions Count, [CohortD30 DepositedD30] [Event] "registrations with a deposit within a month of the click";
+    DepositsD7 "deposits_d7" Conversions Sum(Number::SaleAmountD7), [] [Event SaleAmount] "amounts deposited within a week of clicks at least a week old";
+    DepositsD30 "deposits_d30" Conversions Sum(Number::SaleAmountD30), [] [Event SaleAmount] "amounts deposited within a month of clicks at least a month old";
+    CountriesKnown "countries_known" Conversions Count, [CountriesKnown] [Country] "conversions whose country and whose click's country are known";
+    CountriesDiffer "countries_differ" Conversions Count, [CountriesKnown CountriesDiffer] [Country] "conversions from another country than their click";
+    Amounts "amounts" Conversions Count, [Amount] [SaleAmount] "first deposits, deposits and sales with an amount";
+    AmountValues "amount_values" Conversions Values(Number::SaleAmount), [Amount] [SaleAmount] "these by amount";
+    AmountsAtFloor "amounts_at_floor" Conversions Count, [Amount AtFloor] [SaleAmount] "first deposits at the smallest amount of their offer";
+    RoundAmounts "round_amounts" Conversions Count, [Amount RoundAmount] [SaleAmount] "amounts that are whole tens";
+    IdCount "id_count" Conversions Count, [HasClickId] [ClickId] "conversions with a click ID";
+    IdForms "id_forms" Conversions Values(Number::IdForm), [HasClickId] [ClickId] "conversions by the form of the click ID";
+    IdCharacters "id_characters" Conversions Values(Number::IdCharacters), [HasClickId] [ClickId] "last characters of click IDs by place";
+    ForeignIds "foreign_ids" Conversions Count, [HasClickId ForeignForm] [ClickId] "conversions whose click ID has a form that clicks do not have";
+    StepsKnown "steps_known" Conversions Count, [StepKnown] [ClickId] "successive conversions whose click IDs end in numbers";
+    Steps "steps" Conversions Count, [StepKnown Step] [ClickId] "of these, click IDs that count on by 1 to 16";
+    NeighboursKnown "neighbours_known" Conversions Count, [NeighbourKnown] [Ip UserAgent] "conversions whose click's visitor is known";
+    Neighbours "neighbours" Conversions Count, [NeighbourKnown Neighbour] [Ip UserAgent] "of these, clicks at most 5 s after another source's click of the same visitor";
     BusiestConversionAddress "busiest_conversion_address" Conversions Top(Key::Ip), [HasIp] [Ip] "conversions of the busiest address";
 }
 

@@ -11,7 +11,7 @@ mod report;
 mod rows;
 
 pub use costs::key_columns as cost_columns;
-pub use declared::{Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rows};
+pub use declared::{Crowd, Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rhythm, Rows};
 
 use crate::base::column::{Col, Grain};
 use crate::base::error::{Error, Result};
@@ -62,6 +62,8 @@ pub struct Options<'a> {
 pub struct Totals {
     counts: Vec<Option<i64>>,
     values: BTreeMap<M, Box<Counted>>,
+    /// The measures that are needed by day, days sorted; their sum is in `counts`.
+    daily: BTreeMap<M, Box<[(i32, i64)]>>,
     /// Conversions by event and status, sorted.
     pub events: Vec<(String, &'static str, u64)>,
     /// Cost of mature clicks by offer, in micro-units.
@@ -74,6 +76,11 @@ impl Totals {
     /// A count, sum, distinct or top count; `None` if its columns are missing.
     pub fn get(&self, measure: M) -> Option<i64> {
         self.counts[measure as usize]
+    }
+
+    /// A measure by day, sorted; empty if it is not kept by day or there is nothing.
+    pub fn daily(&self, measure: M) -> &[(i32, i64)] {
+        self.daily.get(&measure).map_or(&[], |d| d)
     }
 
     /// A histogram as sorted values with counts; empty if there are none.

@@ -48,6 +48,7 @@ fn contributions(set: &mut dyn RowSet, side: Rows) -> Contributions {
             }
             Kind::Values(number) => out.values.push((measure.id, only(set.number(number)))),
             Kind::Distinct(key) | Kind::Top(key) => add_key(&mut out, measure.id, || set.key(key)),
+            _ => {}
         }
     }
     out
@@ -218,7 +219,7 @@ impl RowSet for ClickSet<'_, '_> {
     }
 
     fn key(&self, key: Key) -> Vec<Option<u64>> {
-        let Key::Ip = key;
+        let _ = key;
         let keys = self.keys(Field::Key(Col::Ip));
         keys.map_or_else(|| vec![None; self.len()], |k| k.iter().collect())
     }
@@ -315,7 +316,7 @@ impl RowSet for ConversionSet<'_> {
     }
 
     fn key(&self, key: Key) -> Vec<Option<u64>> {
-        let Key::Ip = key;
+        let _ = key;
         self.rows.iter().map(|m| m.conversion.ip).collect()
     }
 }

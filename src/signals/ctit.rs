@@ -1,6 +1,6 @@
 //! The time from click to conversion.
 
-use super::{Absence, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
+use super::{Absence, Against, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
 use crate::base::stats;
 use crate::base::unit::Unit;
 use crate::measures::M;
@@ -14,6 +14,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Neither,
         kind: IntervalKind::Limits95,
+        against: Against::Nothing,
         min_sample: 20,
         sample: "conversions with a CTIT",
         range: (0.0, f64::MAX),
@@ -29,6 +30,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Neither,
         kind: IntervalKind::Limits95,
+        against: Against::Nothing,
         min_sample: 20,
         sample: "conversions with a CTIT",
         range: (0.0, f64::MAX),
@@ -44,6 +46,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Neither,
         kind: IntervalKind::Limits95,
+        against: Against::Nothing,
         min_sample: 20,
         sample: "conversions with a CTIT",
         range: (0.0, f64::MAX),
@@ -59,6 +62,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::High,
         kind: IntervalKind::Share,
+        against: Against::Rate,
         min_sample: 10,
         sample: "conversions with a CTIT",
         range: (0.0, 1.0),
@@ -74,6 +78,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::High,
         kind: IntervalKind::Share,
+        against: Against::Rate,
         min_sample: 20,
         sample: "conversions with a CTIT",
         range: (0.0, 1.0),
@@ -89,6 +94,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::High,
         kind: IntervalKind::Share,
+        against: Against::Spikes(M::Ctit),
         min_sample: 20,
         sample: "conversions with a CTIT",
         range: (0.0, 1.0),

@@ -1,6 +1,6 @@
 //! Faults of the data themselves: to be repaired, not to be punished.
 
-use super::{Absence, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
+use super::{Absence, Against, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
 use crate::base::unit::Unit;
 use crate::measures::M;
 
@@ -13,6 +13,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Click,
         suspicious: Suspicious::High,
         kind: IntervalKind::Share,
+        against: Against::Rate,
         min_sample: 100,
         sample: "clicks",
         range: (0.0, 1.0),
@@ -28,6 +29,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::High,
         kind: IntervalKind::Share,
+        against: Against::Nothing,
         min_sample: 20,
         sample: "conversions",
         range: (0.0, 1.0),
@@ -43,6 +45,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Click,
         suspicious: Suspicious::High,
         kind: IntervalKind::Share,
+        against: Against::Nothing,
         min_sample: 100,
         sample: "clicks",
         range: (0.0, 1.0),
@@ -58,6 +61,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::High,
         kind: IntervalKind::Share,
+        against: Against::Nothing,
         min_sample: 20,
         sample: "conversions",
         range: (0.0, 1.0),

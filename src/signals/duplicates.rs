@@ -1,6 +1,6 @@
 //! The same click, conversion or transaction again, and conversions that have no click.
 
-use super::{Absence, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
+use super::{Absence, Against, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
 use crate::base::column::Col;
 use crate::base::unit::Unit;
 use crate::measures::M;
@@ -14,6 +14,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::High,
         kind: IntervalKind::Share,
+        against: Against::Rate,
         min_sample: 20,
         sample: "conversions that could be told",
         range: (0.0, 1.0),
@@ -29,6 +30,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::High,
         kind: IntervalKind::Share,
+        against: Against::Rate,
         min_sample: 20,
         sample: "conversions with a click",
         range: (0.0, 1.0),
@@ -44,6 +46,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::High,
         kind: IntervalKind::Share,
+        against: Against::Rate,
         min_sample: 20,
         sample: "conversions",
         range: (0.0, 1.0),
@@ -59,6 +62,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::High,
         kind: IntervalKind::Exact,
+        against: Against::Nothing,
         min_sample: 0,
         sample: "conversions",
         range: (0.0, f64::MAX),
@@ -74,6 +78,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::High,
         kind: IntervalKind::Exact,
+        against: Against::Nothing,
         min_sample: 0,
         sample: "conversions",
         range: (0.0, f64::MAX),
@@ -89,6 +94,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::High,
         kind: IntervalKind::Share,
+        against: Against::Rate,
         min_sample: 20,
         sample: "clicks with a once-only event",
         range: (0.0, 1.0),
@@ -104,6 +110,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Click,
         suspicious: Suspicious::High,
         kind: IntervalKind::Share,
+        against: Against::Rate,
         min_sample: 100,
         sample: "clicks",
         range: (0.0, 1.0),

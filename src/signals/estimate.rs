@@ -16,6 +16,30 @@ pub enum Interval {
     Share { x: u64 },
     /// Limits computed with the value, at 95 %.
     Limits { value: f64, low: f64, high: f64 },
+    /// Normal on the scale of a link: `y` with the sampling variance `v`, which has `df` degrees of freedom.
+    Normal { link: Link, y: f64, v: f64, df: f64 },
+}
+
+/// The scale on which a statistic is close to normal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// The value itself.
+    Identity,
+    /// The natural logarithm of the value.
+    Log,
+    /// The inverse hyperbolic tangent of the value (Fisher's z).
+    Atanh,
+}
+
+impl Link {
+    /// The value that stands at `y` on this scale.
+    pub fn back(self, y: f64) -> f64 {
+        match self {
+            Link::Identity => y,
+            Link::Log => y.exp(),
+            Link::Atanh => y.tanh(),
+        }
+    }
 }
 
 /// A present signal: finite, with its sample size.
@@ -44,11 +68,18 @@ impl Estimate {
         Estimate { n, interval: Interval::Limits { value, low, high }, allocated: false }
     }
 
+    /// A statistic that is normal on the scale of `link`: `y` with variance `v` at `df` degrees of freedom
+    /// (infinite where the variance comes from a formula), from a sample of `n`.
+    pub fn normal(link: Link, y: f64, v: f64, df: f64, n: u64) -> Estimate {
+        Estimate { n, interval: Interval::Normal { link, y, v, df }, allocated: false }
+    }
+
     /// The point value.
     pub fn value(&self) -> f64 {
         match self.interval {
             Interval::Exact(v) | Interval::Limits { value: v, .. } => v,
             Interval::Share { x } => x as f64 / self.n as f64,
+            Interval::Normal { link, y, .. } => link.back(y),
         }
     }
 
@@ -70,6 +101,10 @@ impl Estimate {
             Interval::Exact(v) => (v, v),
             Interval::Share { x } => stats::wilson(x, self.n, confidence),
             Interval::Limits { low, high, .. } => (low, high),
+            Interval::Normal { link, y, v, .. } => {
+                let half = stats::z(confidence) * v.sqrt();
+                (link.back(y - half), link.back(y + half))
+            }
         }
     }
 

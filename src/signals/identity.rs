@@ -1,7 +1,7 @@
 //! Who is behind the clicks and conversions.
 
 use super::ctit::limited;
-use super::{Absence, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
+use super::{Absence, Against, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
 use crate::base::stats;
 use crate::base::unit::Unit;
 use crate::measures::M;
@@ -15,6 +15,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Click,
         suspicious: Suspicious::Low,
         kind: IntervalKind::Share,
+        against: Against::Rate,
         min_sample: 100,
         sample: "clicks with an address",
         range: (0.0, 1.0),
@@ -30,6 +31,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Click,
         suspicious: Suspicious::High,
         kind: IntervalKind::Share,
+        against: Against::Nothing,
         min_sample: 100,
         sample: "clicks with an address",
         range: (0.0, 1.0),
@@ -45,6 +47,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Low,
         kind: IntervalKind::Share,
+        against: Against::Rate,
         min_sample: 20,
         sample: "conversions with an address",
         range: (0.0, 1.0),
@@ -60,6 +63,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::High,
         kind: IntervalKind::Share,
+        against: Against::Nothing,
         min_sample: 20,
         sample: "conversions with an address",
         range: (0.0, 1.0),
@@ -77,6 +81,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Click,
         suspicious: Suspicious::High,
         kind: IntervalKind::Limits95,
+        against: Against::Nothing,
         min_sample: 200,
         sample: "clicks",
         range: (0.0, 1.0),
@@ -92,6 +97,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Click,
         suspicious: Suspicious::Low,
         kind: IntervalKind::Limits95,
+        against: Against::Nothing,
         min_sample: 30,
         sample: "lander clicks",
         range: (0.0, f64::MAX),

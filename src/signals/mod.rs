@@ -14,7 +14,7 @@ mod performance;
 mod quality;
 mod volume;
 
-pub use estimate::{Absence, CONFIDENCE, Estimate, Interval, Reading};
+pub use estimate::{Absence, CONFIDENCE, Estimate, Interval, Link, Reading};
 pub use group::{Context, Group};
 
 use crate::base::unit::Unit;
@@ -82,6 +82,21 @@ pub enum IntervalKind {
     Limits95,
 }
 
+/// How a signal is held against the same signal of a group's peers (statistics.md, 4.3 and 4.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Against {
+    /// Not at all: a fact, or a number that peers say nothing about.
+    Nothing,
+    /// `x` of `n` by the logit-normal-binomial test.
+    Rate,
+    /// A statistic that is normal on its link's scale, by the random-effects z test.
+    Normal,
+    /// Narrow peaks of this histogram that peers do not have, by the local spike scan.
+    Spikes(M),
+    /// By itself: the value is a p-value of a test inside the group.
+    Itself,
+}
+
 /// One signal.
 pub struct Signal {
     pub name: &'static str,
@@ -90,6 +105,8 @@ pub struct Signal {
     pub side: Side,
     pub suspicious: Suspicious,
     pub kind: IntervalKind,
+    /// How peers are asked. Where [`Signal::suspicious`] is neither direction, the comparison is only shown.
+    pub against: Against,
     /// Below this sample a rule cannot be decided, unless it says otherwise.
     pub min_sample: u64,
     /// What the sample counts.

@@ -1,6 +1,6 @@
 //! What the traffic cost and earned.
 
-use super::{Absence, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
+use super::{Absence, Against, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
 use crate::base::money::SCALE;
 use crate::base::stats;
 use crate::base::unit::Unit;
@@ -16,6 +16,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Click,
         suspicious: Suspicious::Neither,
         kind: IntervalKind::Exact,
+        against: Against::Nothing,
         min_sample: 0,
         sample: "clicks",
         range: (f64::MIN, f64::MAX),
@@ -31,6 +32,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Neither,
         kind: IntervalKind::Exact,
+        against: Against::Nothing,
         min_sample: 0,
         sample: "conversions",
         range: (f64::MIN, f64::MAX),
@@ -46,6 +48,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Neither,
         kind: IntervalKind::Exact,
+        against: Against::Nothing,
         min_sample: 0,
         sample: "conversions",
         range: (f64::MIN, f64::MAX),
@@ -61,6 +64,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Neither,
         kind: IntervalKind::Exact,
+        against: Against::Nothing,
         min_sample: 0,
         sample: "conversions",
         range: (f64::MIN, f64::MAX),
@@ -76,6 +80,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Low,
         kind: IntervalKind::Exact,
+        against: Against::Nothing,
         min_sample: 0,
         sample: "conversions",
         range: (f64::MIN, f64::MAX),
@@ -91,6 +96,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Either,
         kind: IntervalKind::Limits95,
+        against: Against::Nothing,
         min_sample: 100,
         sample: "mature clicks",
         range: (f64::MIN, f64::MAX),
@@ -106,6 +112,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Neither,
         kind: IntervalKind::Limits95,
+        against: Against::Nothing,
         min_sample: 1,
         sample: "converted clicks",
         range: (f64::MIN, f64::MAX),
@@ -121,6 +128,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Either,
         kind: IntervalKind::Share,
+        against: Against::Rate,
         min_sample: 100,
         sample: "mature clicks",
         range: (0.0, 1.0),
@@ -136,6 +144,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Low,
         kind: IntervalKind::Limits95,
+        against: Against::Nothing,
         min_sample: 5,
         sample: "conversions worth money",
         range: (-1000.0, f64::MAX),
@@ -151,6 +160,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Neither,
         kind: IntervalKind::Exact,
+        against: Against::Nothing,
         min_sample: 0,
         sample: "mature clicks",
         range: (0.0, f64::MAX),
@@ -166,6 +176,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Low,
         kind: IntervalKind::Exact,
+        against: Against::Nothing,
         min_sample: 100,
         sample: "mature clicks",
         range: (0.0, 1.0),
@@ -181,6 +192,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Click,
         suspicious: Suspicious::Low,
         kind: IntervalKind::Share,
+        against: Against::Rate,
         min_sample: 100,
         sample: "clicks",
         range: (0.0, 1.0),

@@ -1,6 +1,6 @@
 //! What became of the conversions.
 
-use super::{Family, IntervalKind, Side, Signal, Suspicious};
+use super::{Against, Family, IntervalKind, Side, Signal, Suspicious};
 use crate::base::unit::Unit;
 use crate::measures::M;
 
@@ -13,6 +13,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Low,
         kind: IntervalKind::Share,
+        against: Against::Rate,
         min_sample: 20,
         sample: "decided conversions",
         range: (0.0, 1.0),
@@ -32,6 +33,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::High,
         kind: IntervalKind::Share,
+        against: Against::Rate,
         min_sample: 30,
         sample: "conversions ever approved",
         range: (0.0, 1.0),

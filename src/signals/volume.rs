@@ -1,6 +1,6 @@
 //! How much there is: context for everything else.
 
-use super::{Family, IntervalKind, Side, Signal, Suspicious};
+use super::{Against, Family, IntervalKind, Side, Signal, Suspicious};
 use crate::base::unit::Unit;
 use crate::measures::M;
 
@@ -13,6 +13,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Click,
         suspicious: Suspicious::Neither,
         kind: IntervalKind::Exact,
+        against: Against::Nothing,
         min_sample: 0,
         sample: "clicks",
         range: (0.0, f64::MAX),
@@ -28,6 +29,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Click,
         suspicious: Suspicious::Neither,
         kind: IntervalKind::Exact,
+        against: Against::Nothing,
         min_sample: 0,
         sample: "mature clicks",
         range: (0.0, f64::MAX),
@@ -43,6 +45,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Neither,
         kind: IntervalKind::Exact,
+        against: Against::Nothing,
         min_sample: 0,
         sample: "mature clicks",
         range: (0.0, f64::MAX),
@@ -58,6 +61,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Neither,
         kind: IntervalKind::Exact,
+        against: Against::Nothing,
         min_sample: 0,
         sample: "conversions",
         range: (0.0, f64::MAX),
@@ -73,6 +77,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Neither,
         kind: IntervalKind::Exact,
+        against: Against::Nothing,
         min_sample: 0,
         sample: "conversions",
         range: (0.0, f64::MAX),
@@ -88,6 +93,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Neither,
         kind: IntervalKind::Exact,
+        against: Against::Nothing,
         min_sample: 0,
         sample: "conversions",
         range: (0.0, f64::MAX),
@@ -103,6 +109,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Neither,
         kind: IntervalKind::Exact,
+        against: Against::Nothing,
         min_sample: 0,
         sample: "conversions",
         range: (0.0, f64::MAX),
@@ -118,6 +125,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Neither,
         kind: IntervalKind::Exact,
+        against: Against::Nothing,
         min_sample: 0,
         sample: "conversions",
         range: (0.0, f64::MAX),
