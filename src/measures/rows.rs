@@ -353,8 +353,15 @@ pub fn symbols_of(batch: &Batch, columns: &[Col], symbols: &mut Symbols) -> Vec<
     columns.iter().map(column).collect()
 }
 
-/// Where rows belong, from the symbols of all columns and the places of grain and peer columns among them.
-pub fn placement(columns: &[Vec<Symbol>], grain: &[usize], peer: &[usize], day: Vec<i32>) -> Placement {
+/// Where the columns of strata and peer keys stand among all columns.
+#[derive(Clone)]
+pub struct Places {
+    pub stratum: Vec<usize>,
+    pub peer: Vec<usize>,
+}
+
+/// Where rows belong, from the symbols of all columns and the places of the grain's and the others among them.
+pub fn placement(columns: &[Vec<Symbol>], grain: &[usize], places: &Places, day: Vec<i32>) -> Placement {
     let pick = |places: &[usize]| places.iter().map(|&i| columns[i].clone()).collect();
-    Placement { group: pick(grain), peer: pick(peer), day }
+    Placement { group: pick(grain), stratum: pick(&places.stratum), peer: pick(&places.peer), day }
 }
