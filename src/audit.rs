@@ -8,7 +8,7 @@ use crate::base::time::{DAY, SECOND, Zone};
 use crate::clean::{self, Cleaned};
 use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Shape, Wanted};
 use crate::matching::{self, Matched, gates};
-use crate::measures::{self, Clock, PEER_COLUMNS};
+use crate::measures::{self, Clock, PEER_COLUMNS, STRATUM_COLUMNS};
 use crate::report::Report;
 use crate::rules::RuleSet;
 use crate::verdicts::{Brake, Protect};
@@ -66,8 +66,14 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     let gates = gates::gates(&gate_input(settings, &intake, &matched));
 
     let clock = clock(settings, &intake);
-    let options =
-        measures::Options { grains: &grains, columns: &columns, fields: &fields, clock, main_event };
+    let options = measures::Options {
+        grains: &grains,
+        columns: &columns,
+        fields: &fields,
+        clock,
+        main_event,
+        threads: settings.threads,
+    };
     let measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
     let context = context::of(&intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock);
     let groups = judging::judged(&measures, &context, rules, settings);
@@ -137,6 +143,7 @@ fn grains(settings: &Settings, rules: &RuleSet) -> Vec<Grain> {
 /// The columns that every audit of these grains places rows by: theirs, the source's and the peer key's.
 fn placing(grains: &[Grain]) -> BTreeSet<Col> {
     let mut columns = BTreeSet::from(PEER_COLUMNS);
+    columns.extend(STRATUM_COLUMNS);
     columns.extend(Grain::source().columns());
     columns.insert(Col::Network);
     grains.iter().for_each(|grain| columns.extend(grain.columns()));
@@ -179,7 +186,10 @@ fn click_fields(columns: &[Col]) -> Vec<Field> {
     let mut fields: Vec<Field> = columns.iter().map(|c| Field::Value(*c)).collect();
     let values = [Col::ClickTime, Col::Cost, Col::LanderClickTime, Col::HitType];
     fields.extend(values.into_iter().filter(|c| !columns.contains(c)).map(Field::Value));
-    fields.extend([Field::Key(Col::ClickId), Field::Key(Col::Ip), Field::Row, Field::Macro]);
+    fields.extend([Col::ClickId, Col::Ip, Col::UserAgent, Col::Asn].map(Field::Key));
+    fields.extend([Col::IsBot, Col::IsDatacenter].map(Field::Value));
+    fields.extend([Col::Referrer, Col::UserAgent].map(Field::Present));
+    fields.extend([Field::Net(Col::Ip), Field::Row, Field::Macro, Field::Brand]);
     fields
 }
 

@@ -179,7 +179,8 @@ impl<'a> Pass<'a> {
     ) -> Result<()> {
         let hit_type = intake.mapping.hit_type.as_deref();
         let mut filter = ClickFilter::new(self.options.fields, duplicates, hit_type);
-        let mut rows = ClickRows::new(duplicates, converted, self.options.clock, &self.available);
+        let available = self.available.clone();
+        let mut rows = ClickRows::new(duplicates, converted, self.options.clock, &available);
         let mut grains = std::mem::take(&mut self.grains);
         let (send, batches) = sync_channel::<(Batch, Vec<Vec<Symbol>>, Vec<i32>)>(1);
         let places = self.places.clone();
