@@ -225,7 +225,7 @@ impl Layout {
 /// Where a column's fields go; `None` for a field that is checked and not kept.
 enum Slot {
     Text(Option<StringChunkedBuilder>),
-    Key { texts: Option<StringChunkedBuilder>, keys: Option<Keys>, nets: Option<Keys> },
+    Key(Option<StringChunkedBuilder>, Option<Keys>),
     Integer(Option<PrimitiveChunkedBuilder<Int64Type>>),
 }
 
@@ -252,6 +252,8 @@ pub struct RowBuilder<'a> {
     cells: Vec<Cell>,
     currency_at: Option<usize>,
     flags: Vec<Flag>,
+    /// Where the address stands, and the keys of its network.
+    nets: Option<(usize, Keys)>,
     row_keys: Vec<u64>,
     currencies: BTreeMap<String, u64>,
     /// The currency of the row before, and its rate.
@@ -273,11 +275,14 @@ impl<'a> RowBuilder<'a> {
             at: field.origin().iter().filter_map(|c| layout.places.get(c)).copied().collect(),
             values: BooleanChunkedBuilder::new(field.name(), capacity),
         };
+        let net = Field::Net(Col::Ip);
+        let nets = |&at: &usize| layout.has(net).then(|| (at, Keys::new(net.name(), capacity)));
         RowBuilder {
             layout,
             cells: layout.places.iter().filter(|(c, _)| **c != Col::Currency).map(cell).collect(),
             currency_at: layout.places.get(&Col::Currency).copied(),
             flags: FLAGS.iter().filter(|f| layout.has(**f)).map(flag).collect(),
+            nets: layout.places.get(&Col::Ip).and_then(nets),
             row_keys: Vec::new(),
             currencies: BTreeMap::new(),
             last_currency: (Vec::new(), None),
@@ -294,10 +299,13 @@ impl<'a> RowBuilder<'a> {
         self.parse(record)?;
         let rate = self.currency(record)?;
         for cell in &mut self.cells {
-            cell.append(&record[cell.at], self.layout, rate);
+            cell.append(&record[cell.at], &self.layout.side, rate);
         }
         for Flag { field, at, values } in &mut self.flags {
             values.append_option(self.layout.flag(*field, at.iter().map(|&at| &record[at])));
+        }
+        if let Some((at, nets)) = &mut self.nets {
+            nets.append_option(self.layout.net(&record[*at]));
         }
         if self.layout.row_key {
             self.row_keys.push(row_key(self.layout.places.values().map(|&at| &record[at])));
@@ -313,7 +321,7 @@ impl<'a> RowBuilder<'a> {
             let text = &record[cell.at];
             match cell.slot {
                 Slot::Integer(_) => cell.parsed = value::integer(cell.col.kind(), text, &self.layout.side)?,
-                Slot::Key { .. } if memchr::memchr(0, text).is_some() => return Err(Reason::NulInKey),
+                Slot::Key(..) if memchr::memchr(0, text).is_some() => return Err(Reason::NulInKey),
                 _ => {}
             }
             if time_column == Some(cell.col) && cell.parsed.is_none() {
@@ -362,6 +370,7 @@ impl<'a> RowBuilder<'a> {
         let constants = self.layout.constants.iter().filter(|(c, _)| self.layout.has(Field::Value(**c)));
         columns.extend(constants.map(|(col, text)| constant(*col, text, rows)));
         columns.extend(self.flags.into_iter().map(|f| f.values.finish().into_column()));
+        columns.extend(self.nets.map(|(_, nets)| nets.finish().into_column()));
         if self.layout.row_key {
             columns.push(Series::new(Field::Row.name(), self.row_keys).into());
         }
@@ -385,12 +394,12 @@ pub fn constant(col: Col, text: &str, rows: usize) -> Column {
 }
 
 fn slot(layout: &Layout, col: Col, capacity: usize) -> Slot {
-    let value = Field::Value(col);
+    let (value, key) = (Field::Value(col), Field::Key(col));
     let texts = || layout.has(value).then(|| StringChunkedBuilder::new(value.name(), capacity));
-    let keys = |field: Field| layout.has(field).then(|| Keys::new(field.name(), capacity));
+    let keys = || layout.has(key).then(|| Keys::new(key.name(), capacity));
     match col.kind() {
         Kind::Text => Slot::Text(texts()),
-        Kind::Key => Slot::Key { texts: texts(), keys: keys(Field::Key(col)), nets: keys(Field::Net(col)) },
+        Kind::Key => Slot::Key(texts(), keys()),
         Kind::Time | Kind::Money | Kind::Count | Kind::Flag => {
             Slot::Integer(layout.has(value).then(|| PrimitiveChunkedBuilder::new(value.name(), capacity)))
         }
@@ -398,16 +407,13 @@ fn slot(layout: &Layout, col: Col, capacity: usize) -> Slot {
 }
 
 impl Cell {
-    fn append(&mut self, text: &[u8], layout: &Layout, rate: Option<i64>) {
+    fn append(&mut self, text: &[u8], side: &SideMapping, rate: Option<i64>) {
         match &mut self.slot {
-            Slot::Text(Some(texts)) => texts.append_option(present(text, &layout.side)),
-            Slot::Key { texts, keys, nets } => {
-                let present = Some(text).filter(|t| !value::is_null(t, &layout.side));
+            Slot::Text(Some(texts)) => texts.append_option(present(text, side)),
+            Slot::Key(texts, keys) => {
+                let present = Some(text).filter(|t| !value::is_null(t, side));
                 if let Some(keys) = keys {
                     keys.append_option(present.map(key));
-                }
-                if let Some(nets) = nets {
-                    nets.append_option(layout.net(text));
                 }
                 if let Some(texts) = texts {
                     texts.append_option(present.and_then(|t| std::str::from_utf8(t).ok()));
@@ -428,10 +434,9 @@ impl Cell {
         let is_time = self.col.kind() == Kind::Time;
         match self.slot {
             Slot::Text(texts) => texts.map(|t| t.finish().into_column()).into_iter().collect(),
-            Slot::Key { texts, keys, nets } => {
+            Slot::Key(texts, keys) => {
                 let texts = texts.map(|t| t.finish().into_column());
-                let keys = [keys, nets].into_iter().flatten().map(|k| k.finish().into_column());
-                texts.into_iter().chain(keys).collect()
+                texts.into_iter().chain(keys.map(|k| k.finish().into_column())).collect()
             }
             Slot::Integer(values) => values.map(|v| integers(v.finish(), is_time)).into_iter().collect(),
         }
