@@ -1,7 +1,7 @@
 //! What the declared filters, numbers and keys mean on rows of either side.
 
 use super::accumulate::{Contributions, Placement};
-use super::declared::{Filter, Kind, M, MEASURES, Measure, Merge, Number, Rows, pack};
+use super::declared::{Filter, Kind, M, MEASURES, Number, Rows, pack};
 use super::hits::Hit;
 use super::{Clock, Key};
 use crate::base::column::Col;
@@ -27,7 +27,7 @@ trait RowSet {
 fn contributions(set: &mut dyn RowSet, side: Rows, available: &BTreeSet<M>) -> Contributions {
     let mut masks: Vec<(Filter, Vec<bool>)> = Vec::new();
     let mut out = Contributions { sums: Vec::new(), values: Vec::new(), keys: Vec::new() };
-    for measure in MEASURES.iter().filter(|m| m.rows == side && available.contains(&m.id) && by_row(m)) {
+    for measure in MEASURES.iter().filter(|m| m.rows == side && available.contains(&m.id) && !m.of_log()) {
         for &filter in measure.filters {
             if !masks.iter().any(|(f, _)| *f == filter) {
                 masks.push((filter, set.passes(filter)));
@@ -54,11 +54,6 @@ fn contributions(set: &mut dyn RowSet, side: Rows, available: &BTreeSet<M>) -> C
         }
     }
     out
-}
-
-/// Whether a measure is counted row by row, not from the log of clicks.
-fn by_row(measure: &Measure) -> bool {
-    measure.rows == Rows::Conversions || (measure.merge() == Merge::Sum && measure.id != M::Hours)
 }
 
 /// Measures of one key share its column.
@@ -221,6 +216,11 @@ impl ClickSet<'_, '_> {
         keys.map_or_else(|| vec![false; self.len()], |k| k.iter().map(|k| k.is_some()).collect())
     }
 
+    fn yes(&self, col: Col) -> Vec<bool> {
+        let integers = self.batch.integers(col);
+        integers.map_or_else(|| vec![false; self.len()], |c| c.iter().map(|v| v == Some(1)).collect())
+    }
+
     fn flag(&self, field: Field) -> Vec<bool> {
         let flags = self.batch.flags(field);
         flags.map_or_else(|| vec![false; self.len()], |f| f.iter().map(|m| m == Some(true)).collect())
@@ -257,8 +257,8 @@ impl RowSet for ClickSet<'_, '_> {
             Filter::HasUserAgent => self.flag(Field::Present(Col::UserAgent)),
             Filter::HasReferrer => self.flag(Field::Present(Col::Referrer)),
             Filter::HasAsn => self.has(Field::Key(Col::Asn)),
-            Filter::MarkedBot => self.flag(Field::Value(Col::IsBot)),
-            Filter::Datacenter => self.flag(Field::Value(Col::IsDatacenter)),
+            Filter::MarkedBot => self.yes(Col::IsBot),
+            Filter::Datacenter => self.yes(Col::IsDatacenter),
             Filter::Brand => self.flag(Field::Brand),
             Filter::Weekend => {
                 let weekend = |t: i64| weekend(self.rows.clock.zone.day_and_hour(t).0);
