@@ -7,11 +7,13 @@
 mod accumulate;
 mod costs;
 mod declared;
+mod hits;
 mod report;
 mod rows;
 
 pub use costs::key_columns as cost_columns;
 pub use declared::{Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rows};
+pub use hits::{DayFacts, Facts, Hit, HitFacts, Hits, Identity};
 
 use crate::base::column::{Col, Grain};
 use crate::base::error::{Error, Result};
