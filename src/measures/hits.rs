@@ -1065,8 +1065,8 @@ mod tests {
     #[test]
     fn dispersion_tells_a_metronome_from_chance() {
         let ratio = |hits: Vec<Hit>, of: fn(&DayFacts) -> (u128, u128)| {
-            let facts = facts(&Shape { strata: 1, groups: 1, zone: "UTC", ..PLAIN }, hits, 1);
-            let sums = facts.groups[0].days.iter().map(of).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+            let sums =
+                alone(hits.into_iter()).days.iter().map(of).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
             sums.0 as f64 / sums.1 as f64
         };
         let at = |second| Hit { second: OCTOBER + second, ..Hit::default() };
@@ -1078,6 +1078,48 @@ mod tests {
         for of in [DayFacts::minute_dispersion, DayFacts::five_minute_dispersion] {
             let chance = ratio(chance.clone(), of);
             assert!((chance - 1.0).abs() < 0.2, "{chance}");
+        }
+    }
+
+    fn alone(hits: impl Iterator<Item = Hit>) -> Arc<Facts> {
+        let shape = Shape { strata: 1, groups: 1, zone: "UTC", ..PLAIN };
+        facts(&shape, hits.collect(), 1).groups[0].clone()
+    }
+
+    #[test]
+    fn a_gap_may_last_an_hour() {
+        let facts =
+            alone([0, 3_600, 7_201].into_iter().map(|s| Hit { second: OCTOBER + s, ..Hit::default() }));
+        assert_eq!(facts.gaps(), [(3_600, 1)]);
+    }
+
+    /// A network that has `crowd` of the group's clicks with a network, all others having one each.
+    fn crowds(crowd: u32, clicks: u32) -> u32 {
+        let net = |click| if click < crowd { 1 } else { click + 1 };
+        let without = Hit { second: OCTOBER, ..Hit::default() };
+        let with = (0..clicks).map(|click| Hit { net: net(click), ..without });
+        alone(with.chain((0..5_000).map(|_| without))).crowds
+    }
+
+    #[test]
+    fn a_crowd_has_twenty_clicks_and_one_in_a_hundred() {
+        assert_eq!([crowds(19, 100), crowds(20, 100), crowds(20, 2_000)], [0, 1, 1]);
+        assert_eq!(
+            [crowds(20, 2_001), crowds(21, 2_001), crowds(49, 4_950), crowds(50, 4_950)],
+            [0, 1, 0, 1]
+        );
+    }
+
+    #[test]
+    fn a_burst_is_what_the_tail_says() {
+        for (window, rest, day) in (1..160)
+            .flat_map(|w| (0..90).map(move |r| (w, r * 9)))
+            .flat_map(|(w, r)| [0, 500, 4_001, 20_000].map(|more| (w, r, w + r + more)))
+        {
+            let usual = 1.15 * f64::max(f64::from(rest) / 11.0, f64::from(day) / 288.0);
+            let expected = window >= 10 && poisson_tail(window, usual) < 1e-6;
+            let burst = is_burst(window as usize, (window + rest) as usize, day);
+            assert_eq!(burst, expected, "{window} {rest} {day}");
         }
     }
 

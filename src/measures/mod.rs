@@ -7,13 +7,12 @@
 mod accumulate;
 mod costs;
 mod declared;
-mod hits;
+pub mod hits;
 mod report;
 mod rows;
 
 pub use costs::key_columns as cost_columns;
 pub use declared::{Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rows};
-pub use hits::{DayFacts, Facts, Hit, HitFacts, Hits, Identity};
 
 use crate::base::column::{Col, Grain};
 use crate::base::error::{Error, Result};
