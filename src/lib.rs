@@ -11,6 +11,7 @@ pub mod matching;
 pub mod measures;
 pub mod reference;
 pub mod report;
+pub mod peers;
 pub mod rules;
 pub mod signals;
 pub mod simulate;
