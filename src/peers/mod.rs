@@ -5,5 +5,8 @@
 
 pub mod anomaly;
 pub mod combine;
+pub mod expected_loss;
 pub mod fdr;
 pub mod risk;
+pub mod scan;
+pub mod shrink;
