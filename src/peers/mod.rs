@@ -4,6 +4,7 @@
 //! smallest float. Every function here is pure, and its result does not depend on the order of the sources.
 
 pub mod anomaly;
+pub mod clusters;
 pub mod combine;
 pub mod expected_loss;
 pub mod fdr;

@@ -52,7 +52,7 @@ pub fn risk(ln_lfdr: f64) -> f64 {
 
 /// Estimates the local fdr of every source from ln p of all testable sources.
 pub fn local_fdr(ln_p: &[f64]) -> LocalFdr {
-    let ln_p: Vec<f64> = ln_p.iter().map(|p| p.min(0.0).max(f64::MIN)).collect();
+    let ln_p: Vec<f64> = ln_p.iter().map(|p| p.min(0.0)).map(|p| p.max(f64::MIN)).collect();
     let pi0 = ordinary_share(&ln_p);
     let knots = knots(&ln_p, pi0);
     let trust = (ln_p.len() as f64 / ENOUGH).min(1.0);
