@@ -9,6 +9,7 @@ pub mod cli;
 pub mod ingest;
 pub mod matching;
 pub mod measures;
+pub mod peers;
 pub mod reference;
 pub mod report;
 pub mod rules;
