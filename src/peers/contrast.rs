@@ -1,9 +1,13 @@
 //! One signal of all strata beside their peers.
 
-use super::fit::{self, Fit, Observation, compare, fit};
+use super::compare::compare;
+use super::fit::{self, Fit, Observation, fit};
 use super::places::Places;
 use super::profile::{direction, parallel};
-use super::scan::{Pool, Shape, amount_bucket, histogram, log_bucket, scan, second_bucket};
+use super::scan::{
+    BUCKETS, LOG_SPIKE, Pool, SECOND_SPIKE, SECONDS, amount_bucket, histogram, log_bucket, scan,
+    second_bucket,
+};
 use super::standing::{Direction, TooFew, Versus};
 use crate::base::stats::{self, Counted};
 use crate::measures::{GrainMeasures, M};
@@ -142,7 +146,9 @@ impl Work<'_> {
         let scale = Scale::of(signal, measure);
         let eligible = |at: usize| matches!(self.estimate(signal, at), Some(Ok(_)));
         let histograms: Vec<Option<[Vec<u64>; 2]>> = (0..self.rows.len())
-            .map(|at| eligible(at).then(|| scale.histograms(&self.measures.strata[at].totals.values(measure))))
+            .map(|at| {
+                eligible(at).then(|| scale.histograms(&self.measures.strata[at].totals.values(measure)))
+            })
             .collect();
         let pools = Pools::new(&histograms, self.places);
         let of = |at: usize| {
@@ -164,7 +170,7 @@ impl Work<'_> {
     ) -> Result<Versus, TooFew> {
         let (node, peers) = pools.level(self.places, self.places.leaves[at]).ok_or(TooFew::Peers)?;
         let pool = &pools.by_node[node as usize].1;
-        let scans = [(0, Shape::LOG), (1, Shape::SECONDS)].map(|(which, shape)| {
+        let scans = [(0, LOG_SPIKE), (1, SECOND_SPIKE)].map(|(which, shape)| {
             let histogram = &histograms[which];
             scan(histogram, &pool[which].without(histogram), shape, stats::beta_binomial_at_least)
         });
@@ -274,12 +280,10 @@ impl Scale {
     fn histograms(&self, sample: &Counted) -> [Vec<u64>; 2] {
         match self {
             Scale::Seconds => [
-                histogram(sample, super::scan::LOG_BUCKETS, |v| Some(log_bucket(v))),
-                histogram(sample, super::scan::SECOND_BUCKETS, second_bucket),
+                histogram(sample, BUCKETS, |v| Some(log_bucket(v))),
+                histogram(sample, SECONDS, second_bucket),
             ],
-            Scale::Amounts => {
-                [histogram(sample, super::scan::LOG_BUCKETS, |v| Some(amount_bucket(v))), Vec::new()]
-            }
+            Scale::Amounts => [histogram(sample, BUCKETS, |v| Some(amount_bucket(v))), Vec::new()],
         }
     }
 }

@@ -39,12 +39,8 @@ const DUPLICATES: &[Sign] = &[
     ("id_step_share", High),
     ("before_click_share", High),
 ];
-const CONCENTRATED: &[Sign] = &[
-    ("ip_hhi", High),
-    ("network_hhi", High),
-    ("distinct_ip_share", Low),
-    ("repeat_60s_share", High),
-];
+const CONCENTRATED: &[Sign] =
+    &[("ip_hhi", High), ("network_hhi", High), ("distinct_ip_share", Low), ("repeat_60s_share", High)];
 const WORTHLESS: &[Sign] = &[("idle_crowd_p", Low), ("cr", Low), ("approval_share", Low)];
 const CHEAP_DEPOSITS: &[Sign] = &[("min_deposit_share", High), ("amount_modal_share", High), ("cr", High)];
 const NEVER_AGAIN: &[Sign] = &[("second_deposit_share", Low), ("approval_share", Low)];
@@ -76,7 +72,9 @@ impl Signs<'_> {
     fn ln_p(&self, (name, direction): Sign) -> Option<f64> {
         let at = self.0.binary_search_by_key(&name, |(name, _)| name).ok()?;
         match &self.0[at].1 {
-            Standing::Compared(versus) if versus.direction != direction || versus.large => versus.ln_p(direction),
+            Standing::Compared(versus) if versus.direction != direction || versus.large => {
+                versus.ln_p(direction)
+            }
             _ => None,
         }
     }

@@ -190,8 +190,11 @@ impl Judge<'_> {
     }
 
     fn profile(&self, strata: &[usize], all: &[f64]) -> Profile {
-        let signals: Vec<(&'static str, Standing)> =
-            self.contrasts.iter().filter_map(|c| Some((c.signal.name, self.standing(c, strata, all)?))).collect();
+        let signals: Vec<(&'static str, Standing)> = self
+            .contrasts
+            .iter()
+            .filter_map(|c| Some((c.signal.name, self.standing(c, strata, all)?)))
+            .collect();
         let mut families: BTreeMap<Family, Vec<(f64, f64)>> = BTreeMap::new();
         for &at in strata {
             for (family, p, _) in &self.strata[at].families {
