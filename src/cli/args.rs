@@ -130,6 +130,15 @@ pub struct AuditArgs {
     /// Event that conversion rates are on [default: the most frequent]
     #[arg(long, value_name = "EVENT")]
     pub main_event: Option<String>,
+    /// Share of false accusations among all significant groups that is acceptable [default: 10%]
+    #[arg(long, value_name = "SHARE")]
+    pub fdr: Option<String>,
+    /// Source that is known to be honest and anchors the comparison with peers; repeatable
+    #[arg(long, value_name = "SOURCE")]
+    pub trusted: Vec<String>,
+    /// Family of signals that peers are not asked about, to see what it is worth; repeatable
+    #[arg(long, value_name = "FAMILY")]
+    pub without: Vec<String>,
     /// Clicks younger than this are no evidence of missing conversions [default: 24h]
     #[arg(long, value_name = "TIME")]
     pub maturity: Option<String>,
