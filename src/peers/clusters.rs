@@ -70,10 +70,21 @@ impl Sketch {
     }
 
     /// The smallest hashes of both sets together, each with whether both have it.
-    fn union(&self, other: &Sketch) -> Vec<(u64, bool)> {
-        let mut all: Vec<u64> = self.0.iter().chain(&other.0).copied().collect();
-        all.sort_unstable();
-        all.chunk_by(|a, b| a == b).take(SKETCH).map(|same| (same[0], same.len() == 2)).collect()
+    fn union<'a>(&'a self, other: &'a Sketch) -> impl Iterator<Item = (u64, bool)> + 'a {
+        let (mut own, mut others) = (self.0.iter().peekable(), other.0.iter().peekable());
+        let next = move || {
+            let hash = *[own.peek(), others.peek()].into_iter().flatten().min()?;
+            let (here, there) = (own.next_if_eq(&hash).is_some(), others.next_if_eq(&hash).is_some());
+            Some((*hash, here && there))
+        };
+        std::iter::from_fn(next).take(SKETCH)
+    }
+
+    /// The estimated overlap (Jaccard) of two sets; 0 for two empty ones.
+    fn overlap(&self, other: &Sketch) -> f64 {
+        let (all, both) =
+            self.union(other).fold((0, 0), |(all, both), (_, is)| (all + 1, both + u32::from(is)));
+        f64::from(both) / f64::from(all.max(1))
     }
 }
 
@@ -214,17 +225,24 @@ impl Usual {
 
     /// The link of two sources, if they overlap by far more than expected and their user agents agree.
     fn link(&self, a: &Footprint, b: &Footprint) -> Option<Link> {
-        let union = a.networks.union(&b.networks);
-        let overlap = union.iter().filter(|(_, both)| *both).count() as f64 / union.len().max(1) as f64;
-        let agents = agreement(&a.agents, &b.agents);
-        let least = LEAST_OVERLAP + if agents.is_none() { BLIND_OVERLAP } else { 0.0 };
-        if overlap <= least || agents.is_some_and(|share| share < LEAST_AGENTS) || !self.can_tell(a, b) {
+        let overlap = a.networks.overlap(&b.networks);
+        if overlap <= LEAST_OVERLAP || !self.can_tell(a, b) {
             return None;
         }
-        let expected = union.iter().map(|(hash, _)| self.shared_by_chance(*hash, a, b)).sum::<f64>();
-        let expected = expected / union.len() as f64;
-        let masks = agreement(&a.masks, &b.masks);
-        (overlap > least + EXPECTED_TIMES * expected).then_some(Link { overlap, expected, agents, masks })
+        let agents = agreement(&a.agents, &b.agents);
+        let least = LEAST_OVERLAP + if agents.is_none() { BLIND_OVERLAP } else { 0.0 };
+        let expected = self.expected_overlap(a, b);
+        if overlap <= least + EXPECTED_TIMES * expected || agents.is_some_and(|share| share < LEAST_AGENTS) {
+            return None;
+        }
+        Some(Link { overlap, expected, agents, masks: agreement(&a.masks, &b.masks) })
+    }
+
+    /// The overlap to expect had each drawn its clicks by itself.
+    fn expected_overlap(&self, a: &Footprint, b: &Footprint) -> f64 {
+        let chances: Vec<f64> =
+            a.networks.union(&b.networks).map(|(hash, _)| self.shared_by_chance(hash, a, b)).collect();
+        chances.iter().sum::<f64>() / chances.len().max(1) as f64
     }
 
     /// Both groups have enough other sources to tell what is usual.
@@ -237,21 +255,39 @@ impl Usual {
     fn shared_by_chance(&self, hash: u64, a: &Footprint, b: &Footprint) -> f64 {
         let from = self.shown.partition_point(|shown| shown.0 < hash);
         let (mut of_a, mut of_b) = (0.0f64, 0.0f64);
-        for &(_, group, count) in self.shown[from..].iter().take_while(|shown| shown.0 == hash) {
-            let (mut able, mut clicks) = self.groups[&group].able(hash);
-            let mut others = count as usize;
-            for own in [a, b].iter().filter(|s| s.group == group) {
-                (able, clicks) = (able - 1, clicks - own.clicks as f64);
-                others -= usize::from(own.networks.0.binary_search(&hash).is_ok());
-            }
-            let per_source = others as f64 / (able + 2) as f64;
-            let chance = |own: &Footprint| {
-                per_source.max(-(-(own.clicks as f64) * others as f64 / clicks.max(1.0)).exp_m1())
-            };
-            (of_a, of_b) = (of_a.max(chance(a)), of_b.max(chance(b)));
+        for shown in self.shown[from..].iter().take_while(|shown| shown.0 == hash) {
+            let others = self.others(shown, [a, b]);
+            (of_a, of_b) = (of_a.max(others.chance(a.clicks)), of_b.max(others.chance(b.clicks)));
         }
         let either = of_a + of_b - of_a * of_b;
         if either > 0.0 { of_a * of_b / either } else { 0.0 }
+    }
+
+    /// What the sources of a group besides the pair show of a network.
+    fn others(&self, &(hash, group, count): &(u64, u64, u32), pair: [&Footprint; 2]) -> Others {
+        let (mut able, mut clicks) = self.groups[&group].able(hash);
+        let mut have = count as usize;
+        for own in pair.iter().filter(|s| s.group == group && s.networks.reach() >= hash) {
+            (able, clicks) = (able - 1, clicks - own.clicks as f64);
+            have -= usize::from(own.networks.0.binary_search(&hash).is_ok());
+        }
+        Others { have: have as f64, able: able as f64, clicks }
+    }
+}
+
+/// Other sources that have a network, of those that would show it, and the clicks of these.
+struct Others {
+    have: f64,
+    able: f64,
+    clicks: f64,
+}
+
+impl Others {
+    /// The chance that a source with so many clicks has the network: by how many per click have it, or by how
+    /// many have it at all (with two more that do not), whichever is larger.
+    fn chance(&self, clicks: u64) -> f64 {
+        let by_clicks = -(-(clicks as f64) * self.have / self.clicks.max(1.0)).exp_m1();
+        by_clicks.max(self.have / (self.able + 2.0))
     }
 }
 
@@ -424,6 +460,9 @@ mod tests {
         assert!(clusters(&[Footprint::default()]).clusters.is_empty());
         assert!(clusters(&vec![Footprint::default(); 50]).clusters.is_empty());
         assert!(clusters(&resold(&mut draws, 1, 11)).clusters.is_empty());
+        let mut two_abroad = country(&mut draws, 5_000.0);
+        two_abroad.extend(resold(&mut draws, 9, 2));
+        assert!(clusters(&two_abroad).clusters.is_empty());
         let small: Vec<Footprint> =
             (0..9).map(|_| source(1, 500, vec![], || draws.below(19) as u64)).collect();
         let mut sources = country(&mut draws, 5_000.0);
@@ -454,8 +493,7 @@ mod tests {
             sketch
         };
         let (a, b) = (sketch(0..3_000), sketch(1_000..4_000));
-        let union = a.union(&b);
-        let overlap = union.iter().filter(|(_, both)| *both).count() as f64 / union.len() as f64;
+        let overlap = a.overlap(&b);
         assert!((overlap - 0.5).abs() < 0.2, "{overlap}");
         let mut merged = a.clone();
         merged.merge(&b);
