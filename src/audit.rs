@@ -67,11 +67,12 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     let cleaned = clean::clean(&intake, &columns, &fields, &mut symbols)?;
     let main_event = main_event(&intake, &cleaned, &mut symbols);
     let (clicks, seen) = (cleaned.clicks.clone(), coverage::Seen::of(&cleaned, &intake.mapping, &symbols));
-    let options = matching::Options { columns: &columns, span: intake.span(Col::ClickTime) };
+    let clock = clock(settings, &intake);
+    let options =
+        matching::Options { columns: &columns, span: intake.span(Col::ClickTime), as_of: clock.as_of };
     let matched = matching::matching(&intake, cleaned, &options, &mut symbols)?;
     let gates = gates::gates(&gate_input(settings, &intake, &matched));
 
-    let clock = clock(settings, &intake);
     let options = measures::Options {
         grains: &grains,
         columns: &columns,
@@ -175,7 +176,7 @@ fn wanted(settings: &Settings, grains: &[Grain]) -> Wanted {
         return Wanted::Everything;
     }
     let columns: Vec<Col> = placing(grains).into_iter().collect();
-    let ids = [Field::Value(Col::ClickId)];
+    let ids = [Field::Value(Col::ClickId), Field::Key(Col::UserAgent)];
     Wanted::Only(click_fields(&columns).into_iter().chain(ids).collect())
 }
 
