@@ -56,7 +56,7 @@ impl Pass<'_> {
         self.counted +=
             sides[0].sums.iter().filter(|(m, _)| *m == M::Clicks).flat_map(|(_, v)| v).sum::<i64>() as u64;
         for grain in &mut self.grains {
-            let at = rows::placement(&columns, &grain.places, &self.peer_places, days.clone());
+            let at = rows::placement(&columns, &grain.places, &self.places, days.clone());
             grain.clicks.add(&at, &sides[0]);
             grain.conversions.add(&at, &sides[1]);
         }
@@ -64,7 +64,7 @@ impl Pass<'_> {
 }
 
 fn contributions(batch: &Batch, side: Rows, mature: &[bool]) -> Contributions {
-    let mut out = Contributions { sums: Vec::new(), values: Vec::new(), keys: Vec::new() };
+    let mut out = Contributions { sums: Vec::new(), values: Vec::new(), many: Vec::new(), keys: Vec::new() };
     for (col, _, measure, of_mature) in SUMS.iter().filter(|s| s.1 == side) {
         let Some(column) = batch.integers(*col) else { continue };
         let counted = |v: Option<i64>| {

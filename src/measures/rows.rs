@@ -2,6 +2,7 @@
 
 use super::accumulate::{Contributions, Placement};
 use super::declared::{Filter, Kind, M, MEASURES, Number, Rows, pack};
+use super::hits::Hit;
 use super::{Clock, Key};
 use crate::base::column::Col;
 use crate::base::symbol::{Symbol, Symbols};
@@ -10,22 +11,25 @@ use crate::clean::vocabulary::LONG_S;
 use crate::clean::{ClickDuplicates, Status, click_content};
 use crate::ingest::{Batch, Field};
 use crate::matching::{Class, MatchedConversion};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use polars::prelude::{BooleanChunked, Int64Chunked, UInt64Chunked};
+use std::collections::BTreeSet;
 
 /// A set of rows that filters and numbers can be asked of.
 trait RowSet {
     fn len(&self) -> usize;
     fn passes(&mut self, filter: Filter) -> Vec<bool>;
     fn number(&self, number: Number) -> Vec<Option<i64>>;
+    /// [`Number::IdCharacters`] of each row.
+    fn many(&self) -> Vec<Vec<i64>>;
     fn key(&self, key: Key) -> Vec<Option<u64>>;
 }
 
 /// What each of these rows adds to every measure of its side.
-fn contributions(set: &mut dyn RowSet, side: Rows) -> Contributions {
+fn contributions(set: &mut dyn RowSet, side: Rows, available: &BTreeSet<M>) -> Contributions {
     let mut masks: Vec<(Filter, Vec<bool>)> = Vec::new();
-    let mut out = Contributions { sums: Vec::new(), values: Vec::new(), keys: Vec::new() };
-    for measure in MEASURES.iter().filter(|m| m.rows == side) {
+    let mut out = Contributions { sums: Vec::new(), values: Vec::new(), many: Vec::new(), keys: Vec::new() };
+    for measure in MEASURES.iter().filter(|m| m.rows == side && available.contains(&m.id) && !m.of_log()) {
         for &filter in measure.filters {
             if !masks.iter().any(|(f, _)| *f == filter) {
                 masks.push((filter, set.passes(filter)));
@@ -45,6 +49,11 @@ fn contributions(set: &mut dyn RowSet, side: Rows) -> Contributions {
             Kind::Sum(number) => {
                 let values = only(set.number(number));
                 out.sums.push((measure.id, values.into_iter().map(Option::unwrap_or_default).collect()));
+            }
+            Kind::Values(Number::IdCharacters) => {
+                let lists = set.many().into_iter().enumerate();
+                let only = lists.map(|(row, list)| if passes(row) { list } else { Vec::new() });
+                out.many.push((measure.id, only.collect()));
             }
             Kind::Values(number) => out.values.push((measure.id, only(set.number(number)))),
             Kind::Distinct(key) | Kind::Top(key) => add_key(&mut out, measure.id, || set.key(key)),
@@ -116,23 +125,64 @@ impl<'a> ClickFilter<'a> {
 /// Turns batches of clicks into contributions.
 pub struct ClickRows<'a> {
     duplicates: &'a ClickDuplicates,
+    /// Keys of the click IDs that converted.
+    converted: &'a HashSet<u64>,
     clock: Clock,
+    available: &'a BTreeSet<M>,
     /// Identical rows met so far, by row key.
     met: HashMap<u64, u32>,
 }
 
 impl<'a> ClickRows<'a> {
     /// For one pass over all clicks.
-    pub fn new(duplicates: &'a ClickDuplicates, clock: Clock) -> ClickRows<'a> {
-        ClickRows { duplicates, clock, met: HashMap::new() }
+    pub fn new(
+        duplicates: &'a ClickDuplicates,
+        converted: &'a HashSet<u64>,
+        clock: Clock,
+        available: &'a BTreeSet<M>,
+    ) -> ClickRows<'a> {
+        ClickRows { duplicates, converted, clock, available, met: HashMap::new() }
     }
 
     /// What the rows of a batch add to the click measures.
     pub fn contributions(&mut self, batch: &Batch) -> Contributions {
         let times = batch.integers(Col::ClickTime).unwrap_or_default();
+        let available = self.available;
         let mut set = ClickSet { batch, times, rows: self };
-        contributions(&mut set, Rows::Clicks)
+        contributions(&mut set, Rows::Clicks, available)
     }
+
+    /// The rows of a batch as the log of clicks keeps them, without their stratum.
+    pub fn hits(&self, batch: &Batch) -> Vec<Hit> {
+        let times = batch.integers(Col::ClickTime).unwrap_or_default();
+        let second = |t: Option<i64>| u32::try_from(t.unwrap_or_default().div_euclid(SECOND)).unwrap_or(0);
+        let mut hits: Vec<Hit> = times.iter().map(|t| Hit { second: second(t), ..Hit::default() }).collect();
+        let mut set = |field: Field, put: &dyn Fn(&mut Hit, u64)| {
+            let Some(keys) = batch.keys(field) else { return };
+            let some = hits.iter_mut().zip(keys.iter()).filter_map(|(hit, key)| key.map(|key| (hit, key)));
+            some.for_each(|(hit, key)| put(hit, key));
+        };
+        set(Field::Key(Col::Ip), &|hit, key| hit.ip = key.max(1));
+        set(Field::Net(Col::Ip), &|hit, key| hit.net = short(key));
+        set(Field::Key(Col::UserAgent), &|hit, key| hit.agent = short(key));
+        set(Field::Key(Col::Asn), &|hit, key| hit.asn = short(key));
+        let converted = |hit: &mut Hit, key| {
+            if self.converted.contains(&key) {
+                hit.flags |= Hit::CONVERTED;
+            }
+        };
+        set(Field::Key(Col::ClickId), &converted);
+        if let Some(flags) = batch.flags(Field::Brand) {
+            let branded = hits.iter_mut().zip(flags.iter()).filter(|(_, flag)| *flag == Some(true));
+            branded.for_each(|(hit, _)| hit.flags |= Hit::BRAND);
+        }
+        hits
+    }
+}
+
+/// 32 of the bits of a key, never 0: enough to tell the keys of one group apart.
+fn short(key: u64) -> u32 {
+    ((key >> 32) as u32).max(1)
 }
 
 struct ClickSet<'a, 'b> {
@@ -168,10 +218,25 @@ impl ClickSet<'_, '_> {
             .collect()
     }
 
-    fn macros(&self) -> Vec<bool> {
-        let flags = self.batch.flags(Field::Macro);
+    fn has(&self, field: Field) -> Vec<bool> {
+        let keys = self.keys(field);
+        keys.map_or_else(|| vec![false; self.len()], |k| k.iter().map(|k| k.is_some()).collect())
+    }
+
+    fn yes(&self, col: Col) -> Vec<bool> {
+        let integers = self.batch.integers(col);
+        integers.map_or_else(|| vec![false; self.len()], |c| c.iter().map(|v| v == Some(1)).collect())
+    }
+
+    fn flag(&self, field: Field) -> Vec<bool> {
+        let flags = self.batch.flags(field);
         flags.map_or_else(|| vec![false; self.len()], |f| f.iter().map(|m| m == Some(true)).collect())
     }
+}
+
+/// Whether a day since 1970, which began on a Thursday, is a Saturday or Sunday.
+fn weekend(day: i32) -> bool {
+    matches!((day + 3).rem_euclid(7), 5 | 6)
 }
 
 impl RowSet for ClickSet<'_, '_> {
@@ -193,8 +258,19 @@ impl RowSet for ClickSet<'_, '_> {
                 keys.iter().map(|k| k.is_some_and(|k| reused.contains(&k))).collect()
             }
             Filter::Surplus => self.surplus(),
-            Filter::UnexpandedMacro => self.macros(),
-            Filter::HasIp => self.key(Key::Ip).iter().map(Option::is_some).collect(),
+            Filter::UnexpandedMacro => self.flag(Field::Macro),
+            Filter::HasIp => self.has(Field::Key(Col::Ip)),
+            Filter::HasNetwork => self.has(Field::Net(Col::Ip)),
+            Filter::HasUserAgent => self.flag(Field::Present(Col::UserAgent)),
+            Filter::HasReferrer => self.flag(Field::Present(Col::Referrer)),
+            Filter::HasAsn => self.has(Field::Key(Col::Asn)),
+            Filter::MarkedBot => self.yes(Col::IsBot),
+            Filter::Datacenter => self.yes(Col::IsDatacenter),
+            Filter::Brand => self.flag(Field::Brand),
+            Filter::Weekend => {
+                let weekend = |t: i64| weekend(self.rows.clock.zone.day_and_hour(t).0);
+                self.times.iter().map(|t| t.is_some_and(weekend)).collect()
+            }
             _ => unreachable!("a filter of conversions"),
         }
     }
@@ -204,10 +280,6 @@ impl RowSet for ClickSet<'_, '_> {
         let none = || vec![None; self.len()];
         match number {
             Number::Cost => column(Col::Cost).unwrap_or_else(none),
-            Number::Hour => {
-                let hour = |t: i64| i64::from(self.rows.clock.zone.day_and_hour(t).1);
-                self.times.iter().map(|t| t.map(hour)).collect()
-            }
             Number::LanderDelay => {
                 let Some(later) = column(Col::LanderClickTime) else { return none() };
                 let delay =
@@ -218,10 +290,12 @@ impl RowSet for ClickSet<'_, '_> {
         }
     }
 
+    fn many(&self) -> Vec<Vec<i64>> {
+        unreachable!("a number of conversions")
+    }
+
     fn key(&self, key: Key) -> Vec<Option<u64>> {
-        let _ = key;
-        let keys = self.keys(Field::Key(Col::Ip));
-        keys.map_or_else(|| vec![None; self.len()], |k| k.iter().collect())
+        unreachable!("{key:?} of clicks is counted from their log")
     }
 }
 
@@ -234,12 +308,12 @@ pub struct ConversionSet<'a> {
 
 impl ConversionSet<'_> {
     /// What the rows add to the conversion measures.
-    pub fn contributions(&mut self) -> Contributions {
-        contributions(self, Rows::Conversions)
+    pub fn contributions(&mut self, available: &BTreeSet<M>) -> Contributions {
+        contributions(self, Rows::Conversions, available)
     }
 
     fn passes_row(&self, filter: Filter, m: &MatchedConversion) -> bool {
-        let c = &m.conversion;
+        let (c, f) = (&m.conversion, &m.facts);
         match filter {
             Filter::Told => matches!(m.class, Class::Matched | Class::BeforeClick | Class::Orphan),
             Filter::WithClick => matches!(m.class, Class::Matched | Class::BeforeClick),
@@ -266,7 +340,9 @@ impl ConversionSet<'_> {
             Filter::OnceOnly => c.once,
             Filter::RepeatedEvent => m.repeated_event,
             Filter::InTime => self.in_time(m),
-            Filter::DecisionDue => m.click_time.unwrap_or(c.time) <= self.clock.mature_until(),
+            Filter::DecisionDue => {
+                f.decision_due && m.click_time.unwrap_or(c.time) <= self.clock.mature_until()
+            }
             Filter::HasCtit => m.ctit_s.is_some() && c.facts.short_s.is_some(),
             Filter::Short => m.ctit_s.zip(c.facts.short_s).is_some_and(|(ctit, short)| ctit < short),
             Filter::Long => m.ctit_s.is_some_and(|ctit| ctit > LONG_S),
@@ -278,7 +354,42 @@ impl ConversionSet<'_> {
             }
             Filter::Shared => m.shared,
             Filter::HasIp => c.ip.is_some(),
-            _ => unreachable!("a filter of clicks"),
+            Filter::RegistrationDue => f.deposited.is_some(),
+            Filter::ThenDeposited => f.deposited == Some(true),
+            Filter::DepositDue => f.deposited_again.is_some(),
+            Filter::ThenDepositedAgain => f.deposited_again == Some(true),
+            Filter::CohortD7 => f.deposited_d7.is_some(),
+            Filter::CohortD30 => f.deposited_d30.is_some(),
+            Filter::DepositedD7 => f.deposited_d7 == Some(true),
+            Filter::DepositedD30 => f.deposited_d30 == Some(true),
+            Filter::CountriesKnown => f.countries_differ.is_some(),
+            Filter::CountriesDiffer => f.countries_differ == Some(true),
+            Filter::Amount => f.first_amount.is_some(),
+            Filter::AtFloor => f.at_floor,
+            Filter::RoundAmount => m.is_round_amount(),
+            Filter::HasClickId => f.id_form.is_some(),
+            Filter::ForeignForm => f.foreign_form,
+            Filter::StepKnown => f.step.is_some(),
+            Filter::Step => f.step == Some(true),
+            Filter::NeighbourKnown => f.neighbour.is_some(),
+            Filter::Neighbour => f.neighbour == Some(true),
+            Filter::RoundCtit => m.ctit_s.is_some_and(|ctit| ctit > 0 && ctit % 60 == 0),
+            Filter::HourLater => m.ctit_s.is_some_and(|ctit| ctit > 3_600),
+            Filter::Mature
+            | Filter::Costed
+            | Filter::LanderClicked
+            | Filter::ReusedId
+            | Filter::Surplus
+            | Filter::UnexpandedMacro
+            | Filter::Weekend
+            | Filter::HasUserAgent
+            | Filter::HasReferrer
+            | Filter::HasAsn
+            | Filter::HasNetwork
+            | Filter::MarkedBot
+            | Filter::Datacenter
+            | Filter::Brand
+            | Filter::Converted => unreachable!("a filter of clicks"),
         }
     }
 
@@ -309,10 +420,21 @@ impl RowSet for ConversionSet<'_> {
                 Number::RevenueConfirmed => confirmed(m, c.revenue),
                 Number::PayoutPending => pending(c.status, c.payout),
                 Number::RevenuePending => pending(c.status, c.revenue),
-                _ => unreachable!("a number of clicks"),
+                Number::SaleAmount => c.sale_amount,
+                Number::SaleAmountD7 => m.facts.amount_d7,
+                Number::SaleAmountD30 => m.facts.amount_d30,
+                Number::Hour => Some(i64::from(self.clock.zone.day_and_hour(c.time).1)),
+                Number::FiveMinutes => Some(c.time.div_euclid(300 * SECOND)),
+                Number::IdForm => m.facts.id_form,
+                Number::IdCharacters => unreachable!("several values a row"),
+                Number::Cost | Number::LanderDelay => unreachable!("a number of clicks"),
             }
         };
         self.rows.iter().map(of).collect()
+    }
+
+    fn many(&self) -> Vec<Vec<i64>> {
+        self.rows.iter().map(MatchedConversion::id_characters).collect()
     }
 
     fn key(&self, key: Key) -> Vec<Option<u64>> {
@@ -353,8 +475,15 @@ pub fn symbols_of(batch: &Batch, columns: &[Col], symbols: &mut Symbols) -> Vec<
     columns.iter().map(column).collect()
 }
 
-/// Where rows belong, from the symbols of all columns and the places of grain and peer columns among them.
-pub fn placement(columns: &[Vec<Symbol>], grain: &[usize], peer: &[usize], day: Vec<i32>) -> Placement {
+/// Where the columns of strata and peer keys stand among all columns.
+#[derive(Clone)]
+pub struct Places {
+    pub stratum: Vec<usize>,
+    pub peer: Vec<usize>,
+}
+
+/// Where rows belong, from the symbols of all columns and the places of the grain's and the others among them.
+pub fn placement(columns: &[Vec<Symbol>], grain: &[usize], places: &Places, day: Vec<i32>) -> Placement {
     let pick = |places: &[usize]| places.iter().map(|&i| columns[i].clone()).collect();
-    Placement { group: pick(grain), peer: pick(peer), day }
+    Placement { group: pick(grain), stratum: pick(&places.stratum), peer: pick(&places.peer), day }
 }

@@ -349,7 +349,7 @@ mod tests {
         let ln_p = |of| (of == direction).then_some(p.ln());
         Versus {
             expected: 0.012,
-            level: "offer, country",
+            level: "offer, country".into(),
             peers: 24,
             ratio: 9.0,
             ratio_limit: 4.0,
@@ -365,7 +365,7 @@ mod tests {
 
     /// A group whose short share is present and stands so.
     fn beside(standing: Standing) -> Profile {
-        Profile { signals: [("ctit_short_share", standing)].into(), ln_p: Some(-9.0), ..Profile::default() }
+        Profile { signals: vec![("ctit_short_share", standing)], ln_p: Some(-9.0), ..Profile::default() }
     }
 
     fn asked(condition: &Node, profile: &Profile) -> Answer {

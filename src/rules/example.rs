@@ -36,6 +36,11 @@ impl Checker<'_> {
                 false => self.given(name, value, &mut example),
             }
         }
+        let profile = &mut example.profile;
+        profile.signals.sort_by_key(|(name, _)| *name);
+        if profile.signals.iter().any(|(_, standing)| matches!(standing, Standing::Compared(_))) {
+            profile.ln_p.get_or_insert(CERTAIN_P.ln());
+        }
         example
     }
 
@@ -44,9 +49,8 @@ impl Checker<'_> {
         let estimate = match &raw.value {
             RawValue::Text(text) => self.value(signal, text, &raw.span).map(|v| Estimate::exact(v, ENOUGH)),
             RawValue::Parts(parts) => {
-                if let Some(standing) = self.standing(signal, parts, &raw.span) {
-                    compared(&mut example.profile, signal, standing);
-                }
+                let standing = self.standing(signal, parts, &raw.span);
+                example.profile.signals.extend(standing.map(|s| (signal.name, s)));
                 self.parts(signal, parts, &raw.span)
             }
         };
@@ -190,19 +194,12 @@ impl Checker<'_> {
     }
 }
 
-fn compared(profile: &mut Profile, signal: &'static Signal, standing: Standing) {
-    if let Standing::Compared(_) = standing {
-        profile.ln_p.get_or_insert(CERTAIN_P.ln());
-    }
-    profile.signals.insert(signal.name, standing);
-}
-
 /// The comparison of an example: with these q and p-values, and an effect that is large enough.
 fn versus(direction: Direction, q: f64, p: f64) -> Versus {
     let ln_p = |of: Direction| (of == direction).then(|| p.ln());
     Versus {
         expected: 0.0,
-        level: "example",
+        level: "example".into(),
         peers: 0,
         ratio: 1.0,
         ratio_limit: 1.0,
