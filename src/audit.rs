@@ -8,9 +8,11 @@ use crate::base::time::{DAY, SECOND, Zone};
 use crate::clean::{self, Cleaned};
 use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Shape, Wanted};
 use crate::matching::{self, Matched, gates};
-use crate::measures::{self, Clock, PEER_COLUMNS};
+use crate::measures::{self, Clock, Measures, PEER_COLUMNS, STRATUM_COLUMNS};
+use crate::peers::{self, Compared};
 use crate::report::Report;
 use crate::rules::RuleSet;
+use crate::signals::{Context, Family};
 use crate::verdicts::{Brake, Protect};
 use std::collections::BTreeSet;
 
@@ -35,6 +37,10 @@ pub struct Settings {
     pub max_age_s: f64,
     /// Clicks younger than this many seconds are no evidence of missing conversions.
     pub maturity_s: f64,
+    /// The share of false accusations among all significant groups that is acceptable.
+    pub fdr: f64,
+    /// Families of signals that peers are not asked about.
+    pub without: Vec<Family>,
     pub threads: usize,
 }
 
@@ -67,11 +73,18 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     let matched = matching::matching(&intake, cleaned, &options, &mut symbols)?;
     let gates = gates::gates(&gate_input(settings, &intake, &matched));
 
-    let options =
-        measures::Options { grains: &grains, columns: &columns, fields: &fields, clock, main_event };
+    let options = measures::Options {
+        grains: &grains,
+        columns: &columns,
+        fields: &fields,
+        clock,
+        main_event,
+        threads: settings.threads,
+    };
     let measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
     let context = context::of(&intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock);
-    let groups = judging::judged(&measures, &context, rules, settings);
+    let compared = compared(&measures, &context, &intake.mapping, settings);
+    let groups = judging::judged(&measures, &compared, &context, rules, settings);
 
     let facts = coverage::Facts {
         intake: &intake,
@@ -83,9 +96,21 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     let main_event = symbols.text(main_event).unwrap_or("none").to_owned();
     let run = coverage::run(&facts, settings, rules, clock, main_event);
     let coverage = coverage::coverage(&facts, &groups, settings);
+    let peers = compared.into_iter().next().map(|c| c.summary).unwrap_or_default();
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
     let lists = judging::lists(&groups, settings, &gates, &totals);
-    Ok(Audited { report: Report { run, coverage, totals, groups, lists }, files: intake.files })
+    Ok(Audited { report: Report { run, coverage, totals, peers, groups, lists }, files: intake.files })
+}
+
+/// Every grain's groups beside their peers.
+fn compared(measures: &Measures, context: &Context, mapping: &Mapping, settings: &Settings) -> Vec<Compared> {
+    let peers = peers::Settings {
+        fdr: settings.fdr,
+        trusted: mapping.trusted.clone(),
+        without: settings.without.clone(),
+        threads: settings.threads,
+    };
+    measures.grains.iter().map(|grain| peers::profiles(grain, context, &peers)).collect()
 }
 
 /// Refuses an input with a side of which not a single row is usable. Conversions without any row at all are
@@ -138,6 +163,7 @@ fn grains(settings: &Settings, rules: &RuleSet) -> Vec<Grain> {
 /// The columns that every audit of these grains places rows by: theirs, the source's and the peer key's.
 fn placing(grains: &[Grain]) -> BTreeSet<Col> {
     let mut columns = BTreeSet::from(PEER_COLUMNS);
+    columns.extend(STRATUM_COLUMNS);
     columns.extend(Grain::source().columns());
     columns.insert(Col::Network);
     grains.iter().for_each(|grain| columns.extend(grain.columns()));
@@ -180,7 +206,10 @@ fn click_fields(columns: &[Col]) -> Vec<Field> {
     let mut fields: Vec<Field> = columns.iter().map(|c| Field::Value(*c)).collect();
     let values = [Col::ClickTime, Col::Cost, Col::LanderClickTime, Col::HitType];
     fields.extend(values.into_iter().filter(|c| !columns.contains(c)).map(Field::Value));
-    fields.extend([Field::Key(Col::ClickId), Field::Key(Col::Ip), Field::Row, Field::Macro]);
+    fields.extend([Col::ClickId, Col::Ip, Col::UserAgent, Col::Asn].map(Field::Key));
+    fields.extend([Col::IsBot, Col::IsDatacenter].map(Field::Value));
+    fields.extend([Col::Referrer, Col::UserAgent].map(Field::Present));
+    fields.extend([Field::Net(Col::Ip), Field::Row, Field::Macro, Field::Brand]);
     fields
 }
 

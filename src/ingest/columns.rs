@@ -2,7 +2,9 @@
 //!
 //! A row is checked as a whole before any of it is appended: a frame never holds half a row.
 
+use super::brand::Brands;
 use super::mapping::{Mapping, Shape, SideMapping};
+use super::network::network_key;
 use super::reject::Reason;
 use super::value;
 use crate::base::column::{Col, Kind};
@@ -10,17 +12,36 @@ use polars::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-/// A column of the intake: a canonical one, or the 64-bit key of one, or of a whole row.
+/// A column of the intake: a canonical one, or what is found from the text of one or more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Field {
     Value(Col),
     /// xxh3 of a key column's text: for joining and counting. Collisions are settled on the text.
     Key(Col),
+    /// The key of the network of an address, /24 or /48; absent where the text is no address. Only
+    /// [`Col::Ip`] has one.
+    Net(Col),
     /// xxh3 of all mapped values of a row that has no click ID.
     Row,
     /// Whether the click ID or the source is a macro that was never replaced.
     Macro,
+    /// Whether the row says anything in a column, where its text need not be kept. Only [`Col::Referrer`]
+    /// and [`Col::UserAgent`] have one.
+    Present(Col),
+    /// Whether the keyword or the referrer of a click names a brand of the mapping; absent where neither
+    /// says anything.
+    Brand,
 }
+
+/// The fields that are a yes or no, apart from the canonical columns.
+const FLAGS: [Field; 4] =
+    [Field::Macro, Field::Present(Col::Referrer), Field::Present(Col::UserAgent), Field::Brand];
+
+/// The columns that a tracker fills from macros.
+const MACRO_COLUMNS: [Col; 2] = [Col::ClickId, Col::Source];
+
+/// The columns in which a click may name a brand.
+const BRAND_COLUMNS: [Col; 2] = [Col::Keyword, Col::Referrer];
 
 impl Field {
     /// The column's name in the intake.
@@ -30,7 +51,27 @@ impl Field {
             Field::Key(col) => PlSmallStr::from_string(format!("{}_key", col.name())),
             Field::Row => PlSmallStr::from_static("row_key"),
             Field::Macro => PlSmallStr::from_static("unexpanded_macro"),
+            Field::Net(col) => PlSmallStr::from_string(format!("{}_net", col.name())),
+            Field::Present(col) => PlSmallStr::from_string(format!("{}_present", col.name())),
+            Field::Brand => PlSmallStr::from_static("brand_named"),
         }
+    }
+
+    /// The canonical columns whose text the field is made of; a row's key is made of all.
+    pub fn origin(&self) -> &[Col] {
+        match self {
+            Field::Value(col) | Field::Key(col) | Field::Net(col) | Field::Present(col) => {
+                std::slice::from_ref(col)
+            }
+            Field::Macro => &MACRO_COLUMNS,
+            Field::Brand => &BRAND_COLUMNS,
+            Field::Row => &[],
+        }
+    }
+
+    /// Whether the field is a yes or no that [`Layout::flag`] finds.
+    pub fn is_flag(self) -> bool {
+        FLAGS.contains(&self)
     }
 }
 
@@ -51,6 +92,7 @@ pub struct Layout {
     pub constants: BTreeMap<Col, String>,
     pub currency: Option<String>,
     pub rates: BTreeMap<String, i64>,
+    pub brands: Brands,
     /// Rows carry a key of their content because they have no click ID.
     pub row_key: bool,
     /// Names of all columns of a Parquet export, in its order; empty for text.
@@ -101,6 +143,7 @@ impl Layout {
             constants,
             currency: mapping.currency.clone(),
             rates: mapping.rates.clone(),
+            brands: Brands::new(&mapping.brand_terms),
             row_key,
             headers: Vec::new(),
             wanted: wanted.clone(),
@@ -120,14 +163,38 @@ impl Layout {
 
     /// Whether rows of this file have a field.
     pub fn has(&self, field: Field) -> bool {
+        let of_clicks = matches!(self.shape, Shape::Clicks | Shape::Combined);
+        let placed = |col: &Col| self.places.contains_key(col);
         let exists = match field {
             Field::Value(Col::Currency) => false,
-            Field::Value(col) => self.places.contains_key(&col) || self.constants.contains_key(&col),
-            Field::Key(col) => col.kind() == Kind::Key && self.places.contains_key(&col),
+            Field::Value(col) => placed(&col) || self.constants.contains_key(&col),
+            Field::Key(col) => col.kind() == Kind::Key && placed(&col),
+            Field::Net(col) => col == Col::Ip && placed(&col),
             Field::Row => self.row_key,
-            Field::Macro => matches!(self.shape, Shape::Clicks | Shape::Combined),
+            Field::Macro => of_clicks,
+            Field::Present(col) => field.is_flag() && placed(&col),
+            Field::Brand => of_clicks && !self.brands.is_empty() && BRAND_COLUMNS.iter().any(placed),
         };
         exists && (field == Field::Row || self.wanted.has(field))
+    }
+
+    /// A flag of one row, from the row's text in the mapped columns of [`Field::origin`].
+    pub fn flag<'t>(&self, field: Field, mut texts: impl Iterator<Item = &'t [u8]>) -> Option<bool> {
+        if field == Field::Macro {
+            return Some(texts.any(value::is_unexpanded_macro));
+        }
+        let mut said = texts.filter(|text| !value::is_null(text, &self.side));
+        match field {
+            Field::Brand => {
+                said.fold(None, |named, text| Some(named == Some(true) || self.brands.named_in(text)))
+            }
+            _ => Some(said.next().is_some()),
+        }
+    }
+
+    /// The key of the network of an address.
+    pub fn net(&self, text: &[u8]) -> Option<u64> {
+        if value::is_null(text, &self.side) { None } else { network_key(text) }
     }
 
     /// The column that must not be empty in any row.
@@ -158,9 +225,11 @@ impl Layout {
 /// Where a column's fields go; `None` for a field that is checked and not kept.
 enum Slot {
     Text(Option<StringChunkedBuilder>),
-    Key(Option<StringChunkedBuilder>, Option<PrimitiveChunkedBuilder<UInt64Type>>),
+    Key(Option<StringChunkedBuilder>, Option<Keys>),
     Integer(Option<PrimitiveChunkedBuilder<Int64Type>>),
 }
+
+type Keys = PrimitiveChunkedBuilder<UInt64Type>;
 
 struct Cell {
     col: Col,
@@ -170,14 +239,21 @@ struct Cell {
     parsed: Option<i64>,
 }
 
+/// A flag and the fields of a record that it is found in.
+struct Flag {
+    field: Field,
+    at: Vec<usize>,
+    values: BooleanChunkedBuilder,
+}
+
 /// Collects rows of one chunk.
 pub struct RowBuilder<'a> {
     layout: &'a Layout,
     cells: Vec<Cell>,
     currency_at: Option<usize>,
-    /// Fields in which a macro that was never replaced is looked for.
-    macros_at: Vec<usize>,
-    macros: Option<BooleanChunkedBuilder>,
+    flags: Vec<Flag>,
+    /// Where the address stands, and the keys of its network.
+    nets: Option<(usize, Keys)>,
     row_keys: Vec<u64>,
     currencies: BTreeMap<String, u64>,
     /// The currency of the row before, and its rate.
@@ -194,14 +270,19 @@ impl<'a> RowBuilder<'a> {
     pub fn new(layout: &'a Layout, capacity: usize) -> RowBuilder<'a> {
         let cell =
             |(&col, &at): (&Col, &usize)| Cell { col, at, slot: slot(layout, col, capacity), parsed: None };
-        let macros =
-            layout.has(Field::Macro).then(|| BooleanChunkedBuilder::new(Field::Macro.name(), capacity));
+        let flag = |&field: &Field| Flag {
+            field,
+            at: field.origin().iter().filter_map(|c| layout.places.get(c)).copied().collect(),
+            values: BooleanChunkedBuilder::new(field.name(), capacity),
+        };
+        let net = Field::Net(Col::Ip);
+        let nets = |&at: &usize| layout.has(net).then(|| (at, Keys::new(net.name(), capacity)));
         RowBuilder {
             layout,
             cells: layout.places.iter().filter(|(c, _)| **c != Col::Currency).map(cell).collect(),
             currency_at: layout.places.get(&Col::Currency).copied(),
-            macros_at: MACRO_COLUMNS.iter().filter_map(|c| layout.places.get(c)).copied().collect(),
-            macros,
+            flags: FLAGS.iter().filter(|f| layout.has(**f)).map(flag).collect(),
+            nets: layout.places.get(&Col::Ip).and_then(nets),
             row_keys: Vec::new(),
             currencies: BTreeMap::new(),
             last_currency: (Vec::new(), None),
@@ -220,8 +301,11 @@ impl<'a> RowBuilder<'a> {
         for cell in &mut self.cells {
             cell.append(&record[cell.at], &self.layout.side, rate);
         }
-        if let Some(macros) = &mut self.macros {
-            macros.append_value(self.macros_at.iter().any(|&at| value::is_unexpanded_macro(&record[at])));
+        for Flag { field, at, values } in &mut self.flags {
+            values.append_option(self.layout.flag(*field, at.iter().map(|&at| &record[at])));
+        }
+        if let Some((at, nets)) = &mut self.nets {
+            nets.append_option(self.layout.net(&record[*at]));
         }
         if self.layout.row_key {
             self.row_keys.push(row_key(self.layout.places.values().map(|&at| &record[at])));
@@ -285,16 +369,14 @@ impl<'a> RowBuilder<'a> {
         let mut columns: Vec<Column> = self.cells.into_iter().flat_map(Cell::finish).collect();
         let constants = self.layout.constants.iter().filter(|(c, _)| self.layout.has(Field::Value(**c)));
         columns.extend(constants.map(|(col, text)| constant(*col, text, rows)));
-        columns.extend(self.macros.map(|m| m.finish().into_column()));
+        columns.extend(self.flags.into_iter().map(|f| f.values.finish().into_column()));
+        columns.extend(self.nets.map(|(_, nets)| nets.finish().into_column()));
         if self.layout.row_key {
             columns.push(Series::new(Field::Row.name(), self.row_keys).into());
         }
         DataFrame::new(rows, columns).expect("all columns have one length and different names")
     }
 }
-
-/// The columns that a tracker fills from macros.
-pub const MACRO_COLUMNS: [Col; 2] = [Col::ClickId, Col::Source];
 
 /// The key of a whole row: of the text of all mapped columns, in the order of [`Col`].
 pub fn row_key<'t>(texts: impl Iterator<Item = &'t [u8]>) -> u64 {
@@ -314,7 +396,7 @@ pub fn constant(col: Col, text: &str, rows: usize) -> Column {
 fn slot(layout: &Layout, col: Col, capacity: usize) -> Slot {
     let (value, key) = (Field::Value(col), Field::Key(col));
     let texts = || layout.has(value).then(|| StringChunkedBuilder::new(value.name(), capacity));
-    let keys = || layout.has(key).then(|| PrimitiveChunkedBuilder::new(key.name(), capacity));
+    let keys = || layout.has(key).then(|| Keys::new(key.name(), capacity));
     match col.kind() {
         Kind::Text => Slot::Text(texts()),
         Kind::Key => Slot::Key(texts(), keys()),

@@ -3,6 +3,7 @@
 //! A mapping is loose while it is YAML ([`MappingFile`]) and strict afterwards ([`Mapping`]). Types, zones and
 //! perspective come from here and are never guessed from the data.
 
+use super::brand;
 use crate::base::column::{Col, Kind};
 use crate::base::error::{Error, Result, read_small};
 use crate::base::money::SCALE;
@@ -150,6 +151,8 @@ pub struct MappingFile {
     drops_orphans: Option<bool>,
     drops_duplicates: Option<bool>,
     export_limits: Option<Vec<u64>>,
+    brand_terms: Vec<String>,
+    trusted: Vec<String>,
     columns: BTreeMap<String, Names>,
     time_format: Option<String>,
     time_zone: Option<String>,
@@ -206,6 +209,11 @@ pub struct Mapping {
     pub drops_orphans: bool,
     pub drops_duplicates: bool,
     pub export_limits: Vec<u64>,
+    /// Words that only who owns the brand may bid on, as the user spells them; none twice however spelled.
+    pub brand_terms: Vec<String>,
+    /// Sources that may anchor the peer statistics: the exact text of `source`, or of
+    /// `traffic_source/source`; none empty, none twice.
+    pub trusted: Vec<String>,
     sides: BTreeMap<Shape, SideMapping>,
 }
 
@@ -265,6 +273,8 @@ fn strict(name: &str, base: &MappingFile, user: &MappingFile) -> Result<Mapping>
         drops_orphans: user.drops_orphans.or(base.drops_orphans).unwrap_or(false),
         drops_duplicates: user.drops_duplicates.or(base.drops_duplicates).unwrap_or(false),
         export_limits: user.export_limits.clone().or(base.export_limits.clone()).unwrap_or_default(),
+        brand_terms: brand_terms(&user.brand_terms)?,
+        trusted: trusted(&user.trusted)?,
         sides: BTreeMap::new(),
     };
     for shape in Shape::ALL {
@@ -287,6 +297,42 @@ fn statuses(words: BTreeMap<String, String>) -> Result<BTreeMap<String, String>>
         Err(Error::usage(format!("`{target}` is no status"))
             .help(format!("the statuses are {}", STATUS_WORDS.join(", "))))
     })
+}
+
+/// Words that are long enough to tell a brand, each once however it is spelled.
+fn brand_terms(terms: &[String]) -> Result<Vec<String>> {
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for term in terms {
+        let folded = brand::folded(term.as_bytes());
+        if folded.chars().count() < brand::SHORTEST {
+            return Err(Error::usage(format!("`{}` is no brand term", shown(term))).help(format!(
+                "expected a word of at least {} letters or digits in brand_terms",
+                brand::SHORTEST
+            )));
+        }
+        if let Some(first) = seen.insert(folded, term) {
+            let (first, again) = (shown(first), shown(term));
+            return Err(Error::usage(format!("the brand terms `{first}` and `{again}` are the same word"))
+                .help("case, spaces, dots, hyphens and underscores do not count; keep one of them"));
+        }
+    }
+    Ok(terms.to_vec())
+}
+
+/// Source IDs that say something, each once.
+fn trusted(ids: &[String]) -> Result<Vec<String>> {
+    let mut seen = BTreeSet::new();
+    for id in ids {
+        if id.trim().is_empty() {
+            return Err(Error::usage(format!("`{}` is no source", shown(id)))
+                .help("expected a source's ID, or traffic_source/source, in trusted"));
+        }
+        if !seen.insert(id) {
+            return Err(Error::usage(format!("the trusted source `{}` stands there twice", shown(id)))
+                .help("keep one of them"));
+        }
+    }
+    Ok(ids.to_vec())
 }
 
 fn rates(texts: &BTreeMap<String, String>) -> Result<BTreeMap<String, i64>> {

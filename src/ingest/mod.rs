@@ -4,8 +4,10 @@
 //! every row becomes typed columns or a reject with file, line and reason. Types come from the mapping,
 //! never from inference.
 
+mod brand;
 pub mod columns;
 pub mod mapping;
+mod network;
 mod open;
 mod parquet;
 mod reject;

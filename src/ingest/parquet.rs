@@ -3,7 +3,7 @@
 //! A Parquet export's rows are judged by the same rules as text: what does not fit the declared type is a
 //! reject with its row number, never a silent null.
 
-use super::columns::{Field, Layout, MACRO_COLUMNS, Wanted, constant, key, row_key};
+use super::columns::{Field, Layout, Wanted, constant, key, row_key};
 use super::mapping::{Mapping, Shape};
 use super::reject::{Reason, Rejects};
 use super::table::{failed, open, stream};
@@ -150,10 +150,8 @@ pub fn needed(plan: &mut LazyFrame, layout: &Layout, fields: &[Field]) -> Result
     let schema = plan.collect_schema().map_err(|e| Error::input("cannot read the schema").because(e))?;
     let wanted = |col: &Col| {
         checked(*col)
-            || fields.contains(&Field::Value(*col))
-            || fields.contains(&Field::Key(*col))
             || fields.contains(&Field::Row) && layout.row_key
-            || fields.contains(&Field::Macro) && MACRO_COLUMNS.contains(col)
+            || fields.iter().any(|f| f.origin().contains(col) && layout.has(*f))
     };
     let places = layout.places.iter().filter(|(c, _)| wanted(c));
     Ok(places.filter_map(|(_, &at)| schema.get_at_index(at)).map(|(name, _)| name.clone()).collect())
@@ -327,7 +325,8 @@ fn assemble(
             Field::Row if layout.row_key => {
                 columns.push(Series::new(field.name(), row_keys(raw, layout)).into());
             }
-            Field::Macro => columns.push(macros(raw, layout)),
+            Field::Net(_) if layout.has(field) => columns.extend(nets(raw, layout, field)),
+            _ if field.is_flag() && layout.has(field) => columns.push(flags(raw, layout, field)),
             _ => {}
         }
     }
@@ -364,13 +363,17 @@ fn row_keys(raw: &DataFrame, layout: &Layout) -> Vec<u64> {
     (0..raw.height()).map(key).collect()
 }
 
-/// Which rows carry a macro that was never replaced.
-fn macros(raw: &DataFrame, layout: &Layout) -> Column {
-    let mut flags = vec![false; raw.height()];
-    for texts in MACRO_COLUMNS.iter().filter_map(|c| text_of(raw, layout, *c)) {
-        for (flag, text) in flags.iter_mut().zip(texts.iter()) {
-            *flag |= text.is_some_and(|t| value::is_unexpanded_macro(t.as_bytes()));
-        }
-    }
-    Series::new(Field::Macro.name(), flags).into()
+/// The keys of the networks of an address column.
+fn nets(raw: &DataFrame, layout: &Layout, field: Field) -> Option<Column> {
+    let texts = field.origin().first().and_then(|c| text_of(raw, layout, *c))?;
+    let nets: UInt64Chunked = texts.iter().map(|t| layout.net(t?.as_bytes())).collect();
+    Some(nets.with_name(field.name()).into_column())
+}
+
+/// One flag of every row.
+fn flags(raw: &DataFrame, layout: &Layout, field: Field) -> Column {
+    let texts: Vec<StringChunked> = field.origin().iter().filter_map(|c| text_of(raw, layout, *c)).collect();
+    let flag = |row| layout.flag(field, texts.iter().map(|t| t.get(row).unwrap_or_default().as_bytes()));
+    let flags: BooleanChunked = (0..raw.height()).map(flag).collect();
+    flags.with_name(field.name()).into_column()
 }

@@ -1,9 +1,11 @@
-//! Adds up measures of one side's rows for one grain: cells of group × peer key × day.
+//! Adds up measures of one side's rows for one grain: cells of stratum × peer key × day. A stratum is the part
+//! of a group that is paid for the same: its clicks of one format, model and offer.
 
-use super::declared::{Kind, M, MEASURES, Rows};
+use super::declared::{Kind, M, MEASURES, Measure, Rows};
 use crate::base::stats::Counted;
 use crate::base::symbol::Symbol;
 use hashbrown::HashMap;
+use std::collections::BTreeSet;
 
 /// Numbers for tuples, built up pair by pair: `(a, b)` is one number, `((a, b), c)` another.
 #[derive(Default)]
@@ -34,45 +36,59 @@ pub struct Contributions {
     pub keys: Vec<(Vec<M>, Vec<Option<u64>>)>,
 }
 
-/// Where rows belong: symbols of the grain's columns, of the peer key, and the day.
+/// Where rows belong: symbols of the grain's columns, of the stratum's and of the peer key's, and the day.
 pub struct Placement {
     pub group: Vec<Vec<Symbol>>,
+    pub stratum: Vec<Vec<Symbol>>,
     pub peer: Vec<Vec<Symbol>>,
     pub day: Vec<i32>,
 }
 
-/// Pairs of group and key.
-type GroupKeys = Vec<(u32, u64)>;
+/// How many columns make a group, a stratum of it, and a peer key.
+#[derive(Clone, Copy)]
+pub struct Widths {
+    pub group: usize,
+    pub stratum: usize,
+    pub peer: usize,
+}
+
+/// Pairs of stratum and key.
+type StratumKeys = Vec<(u32, u64)>;
 
 /// The measures of one side for one grain.
 pub struct Accumulator {
+    widths: Widths,
     slots: Vec<M>,
-    group_pairs: Vec<Pairs>,
-    peer_pairs: Vec<Pairs>,
-    group_days: Pairs,
+    /// The chain of numbers: of the group's columns first, the stratum's behind them.
+    strata: Vec<Pairs>,
+    peers: Vec<Pairs>,
+    stratum_days: Pairs,
     cells: Pairs,
     data: Vec<i64>,
     values: HashMap<(u32, M, i64), u64>,
-    /// Group and key of every row, for the measures that count keys.
-    keys: Vec<(Vec<M>, GroupKeys)>,
+    /// Stratum and key of every row, for the measures that count keys.
+    keys: Vec<(Vec<M>, StratumKeys)>,
 }
 
 /// Where a cell stands.
 pub struct Cell {
-    pub group: u32,
+    pub stratum: u32,
     pub peer: Vec<Symbol>,
     pub day: i32,
 }
 
 impl Accumulator {
     /// An empty accumulator for rows of this side.
-    pub fn new(rows: Rows, group_columns: usize, peer_columns: usize) -> Accumulator {
-        let summed = |k: Kind| matches!(k, Kind::Count | Kind::Sum(_));
+    pub fn new(rows: Rows, available: &BTreeSet<M>, widths: Widths) -> Accumulator {
+        let summed = |m: &&Measure| {
+            m.rows == rows && matches!(m.kind, Kind::Count | Kind::Sum(_)) && available.contains(&m.id)
+        };
         Accumulator {
-            slots: MEASURES.iter().filter(|m| m.rows == rows && summed(m.kind)).map(|m| m.id).collect(),
-            group_pairs: (0..group_columns).map(|_| Pairs::default()).collect(),
-            peer_pairs: (0..peer_columns).map(|_| Pairs::default()).collect(),
-            group_days: Pairs::default(),
+            widths,
+            slots: MEASURES.iter().filter(summed).map(|m| m.id).collect(),
+            strata: (0..widths.group + widths.stratum).map(|_| Pairs::default()).collect(),
+            peers: (0..widths.peer).map(|_| Pairs::default()).collect(),
+            stratum_days: Pairs::default(),
             cells: Pairs::default(),
             data: Vec::new(),
             values: HashMap::new(),
@@ -85,10 +101,11 @@ impl Accumulator {
         &self.slots
     }
 
-    /// Adds rows.
-    pub fn add(&mut self, at: &Placement, rows: &Contributions) {
-        let group = chained(&mut self.group_pairs, &at.group, at.day.len());
-        let peer = chained(&mut self.peer_pairs, &at.peer, at.day.len());
+    /// Adds rows; returns the number of each row's stratum.
+    pub fn add(&mut self, at: &Placement, rows: &Contributions) -> Vec<u32> {
+        let columns: Vec<&Vec<Symbol>> = at.group.iter().chain(&at.stratum).collect();
+        let stratum = chained(&mut self.strata, &columns, at.day.len());
+        let peer = chained(&mut self.peers, &at.peer.iter().collect::<Vec<_>>(), at.day.len());
         let columns: Vec<&[i64]> = self
             .slots
             .iter()
@@ -96,8 +113,8 @@ impl Accumulator {
             .collect();
         let width = self.slots.len();
         for row in 0..at.day.len() {
-            let group_day = self.group_days.of(group[row], at.day[row] as u32);
-            let cell = self.cells.of(group_day, peer[row]) as usize;
+            let stratum_day = self.stratum_days.of(stratum[row], at.day[row] as u32);
+            let cell = self.cells.of(stratum_day, peer[row]) as usize;
             if self.data.len() < (cell + 1) * width {
                 self.data.resize((cell + 1) * width, 0);
             }
@@ -105,27 +122,36 @@ impl Accumulator {
             for (sum, column) in sums.iter_mut().zip(&columns) {
                 *sum = sum.saturating_add(column.get(row).copied().unwrap_or(0));
             }
-            for (measure, values) in &rows.values {
-                if let Some(value) = values[row] {
-                    *self.values.entry((group_day, *measure, value)).or_default() += 1;
-                }
-            }
-            for (measure, lists) in &rows.many {
-                for &value in &lists[row] {
-                    *self.values.entry((group_day, *measure, value)).or_default() += 1;
+        }
+        self.add_values(&stratum, rows);
+        self.add_keys(&stratum, rows);
+        stratum
+    }
+
+    fn add_values(&mut self, stratum: &[u32], rows: &Contributions) {
+        for (measure, values) in &rows.values {
+            for (stratum, value) in stratum.iter().zip(values) {
+                if let Some(value) = value {
+                    *self.values.entry((*stratum, *measure, *value)).or_default() += 1;
                 }
             }
         }
-        self.add_keys(&group, rows);
+        for (measure, lists) in &rows.many {
+            for (stratum, values) in stratum.iter().zip(lists) {
+                for value in values {
+                    *self.values.entry((*stratum, *measure, *value)).or_default() += 1;
+                }
+            }
+        }
     }
 
-    fn add_keys(&mut self, group: &[u32], rows: &Contributions) {
+    fn add_keys(&mut self, stratum: &[u32], rows: &Contributions) {
         for (measures, keys) in &rows.keys {
             let at = self.keys.iter().position(|(m, _)| m == measures).unwrap_or_else(|| {
                 self.keys.push((measures.clone(), Vec::new()));
                 self.keys.len() - 1
             });
-            let pairs = group.iter().zip(keys).filter_map(|(g, k)| k.map(|k| (*g, k)));
+            let pairs = stratum.iter().zip(keys).filter_map(|(s, k)| k.map(|k| (*s, k)));
             self.keys[at].1.extend(pairs);
         }
     }
@@ -150,98 +176,91 @@ impl Accumulator {
 
     /// Where a cell stands.
     pub fn cell(&self, cell: usize) -> Cell {
-        let (group_day, peer) = self.cells.members[cell];
-        let (group, day) = self.group_days.members[group_day as usize];
-        Cell { group, peer: unchained(&self.peer_pairs, peer), day: day as i32 }
+        let (stratum_day, peer) = self.cells.members[cell];
+        let (stratum, day) = self.stratum_days.members[stratum_day as usize];
+        Cell { stratum, peer: unchained(&self.peers, peer), day: day as i32 }
     }
 
-    /// Number of groups.
-    pub fn group_count(&self) -> usize {
-        match self.group_pairs.last() {
+    /// Number of strata.
+    pub fn stratum_count(&self) -> usize {
+        match self.strata.last() {
             Some(pairs) => pairs.members.len(),
             None => usize::from(!self.cells.members.is_empty()),
         }
     }
 
-    /// All sums of every group, in the order of [`Accumulator::slots`].
-    pub fn sums_by_group(&self) -> Vec<Vec<i64>> {
+    /// All sums of every stratum, in the order of [`Accumulator::slots`].
+    pub fn sums_by_stratum(&self) -> Vec<Vec<i64>> {
         let width = self.slots.len();
-        let mut totals = vec![vec![0i64; width]; self.group_count()];
-        for (cell, (group_day, _)) in self.cells.members.iter().enumerate() {
-            let total = &mut totals[self.group_days.members[*group_day as usize].0 as usize];
+        let mut totals = vec![vec![0i64; width]; self.stratum_count()];
+        for (cell, (stratum_day, _)) in self.cells.members.iter().enumerate() {
+            let total = &mut totals[self.stratum_days.members[*stratum_day as usize].0 as usize];
             let sums = &self.data[cell * width..(cell + 1) * width];
             total.iter_mut().zip(sums).for_each(|(t, s)| *t = t.saturating_add(*s));
         }
         totals
     }
 
-    /// One sum by group and by one column of the peer key; zeroes are left out.
-    pub fn sum_by_peer(&self, measure: M, column: usize) -> HashMap<(u32, Symbol), i64> {
-        let Some(slot) = self.slots.iter().position(|m| *m == measure) else { return HashMap::new() };
-        let peers = self.peer_pairs.last().map_or(0, |p| p.members.len());
-        let symbols: Vec<Symbol> =
-            (0..peers as u32).map(|peer| unchained(&self.peer_pairs, peer)[column]).collect();
-        let mut sums: HashMap<(u32, Symbol), i64> = HashMap::new();
-        for (cell, (group_day, peer)) in self.cells.members.iter().enumerate() {
-            let sum = self.data[cell * self.slots.len() + slot];
-            if sum != 0 {
-                let group = self.group_days.members[*group_day as usize].0;
-                *sums.entry((group, symbols[*peer as usize])).or_default() += sum;
-            }
-        }
-        sums
+    /// Symbols of a stratum's columns, those of its group first.
+    pub fn stratum_key(&self, stratum: u32) -> (Vec<Symbol>, Vec<Symbol>) {
+        let mut group = unchained(&self.strata, stratum);
+        let stratum = group.split_off(self.widths.group);
+        (group, stratum)
     }
 
-    /// Symbols of a group's columns.
-    pub fn group_key(&self, group: u32) -> Vec<Symbol> {
-        unchained(&self.group_pairs, group)
-    }
-
-    /// Histograms by group and measure, their values sorted.
-    pub fn values(&self) -> HashMap<(u32, M), Box<Counted>> {
-        let mut sparse: Vec<(u32, M, i64, u64)> = self
-            .values
-            .iter()
-            .map(|((group_day, m, value), count)| {
-                (self.group_days.members[*group_day as usize].0, *m, *value, *count)
+    /// The number of each stratum's group, counted from 0, and how many groups there are.
+    pub fn groups(&self) -> (Vec<u32>, usize) {
+        let mut numbers: HashMap<Vec<Symbol>, u32> = HashMap::new();
+        let groups = (0..self.stratum_count() as u32)
+            .map(|stratum| {
+                let next = numbers.len() as u32;
+                *numbers.entry(self.stratum_key(stratum).0).or_insert(next)
             })
             .collect();
-        sparse.sort_unstable();
-        let mut merged: HashMap<(u32, M), Vec<(i64, u64)>> = HashMap::new();
-        for (group, measure, value, count) in sparse {
-            let list = merged.entry((group, measure)).or_default();
-            match list.last_mut() {
-                Some(last) if last.0 == value => last.1 += count,
-                _ => list.push((value, count)),
-            }
-        }
-        merged.into_iter().map(|(k, v)| (k, v.into_boxed_slice())).collect()
+        (groups, numbers.len())
     }
 
-    /// Distinct and top counts: group, measure, count. Takes the keys away: they are the largest thing held.
-    pub fn take_key_counts(&mut self) -> Vec<(u32, M, i64)> {
-        let mut counts = Vec::new();
+    /// Histograms by stratum and measure, their values sorted.
+    pub fn values(&self) -> HashMap<(u32, M), Box<Counted>> {
+        let mut sparse: Vec<(u32, M, i64, u64)> =
+            self.values.iter().map(|((stratum, m, value), count)| (*stratum, *m, *value, *count)).collect();
+        sparse.sort_unstable();
+        let of = |list: &[(u32, M, i64, u64)]| list.iter().map(|v| (v.2, v.3)).collect();
+        sparse
+            .chunk_by(|a, b| (a.0, a.1) == (b.0, b.1))
+            .map(|list| ((list[0].0, list[0].1), of(list)))
+            .collect()
+    }
+
+    /// Distinct and top counts by stratum and by group: number, measure, count. Takes the keys away: they are
+    /// the largest thing held.
+    pub fn take_key_counts(&mut self, groups: &[u32]) -> [Vec<(u32, M, i64)>; 2] {
+        let mut counts = [Vec::new(), Vec::new()];
         for (measures, mut pairs) in std::mem::take(&mut self.keys) {
-            pairs.sort_unstable();
-            for of_group in pairs.chunk_by(|a, b| a.0 == b.0) {
-                let runs = of_group.chunk_by(|a, b| a.1 == b.1).map(<[_]>::len);
-                let (distinct, top) = runs.fold((0i64, 0i64), |(d, t), run| (d + 1, t.max(run as i64)));
-                for &measure in &measures {
-                    let count = if matches!(measure.decl().kind, Kind::Top(_)) { top } else { distinct };
-                    counts.push((of_group[0].0, measure, count));
-                }
-            }
+            count_keys(&measures, &mut pairs, &mut counts[0]);
+            pairs.iter_mut().for_each(|(stratum, _)| *stratum = groups[*stratum as usize]);
+            count_keys(&measures, &mut pairs, &mut counts[1]);
         }
         counts
     }
 }
 
+fn count_keys(measures: &[M], pairs: &mut StratumKeys, counts: &mut Vec<(u32, M, i64)>) {
+    pairs.sort_unstable();
+    for of_one in pairs.chunk_by(|a, b| a.0 == b.0) {
+        let runs = of_one.chunk_by(|a, b| a.1 == b.1).map(<[_]>::len);
+        let (distinct, top) = runs.fold((0i64, 0i64), |(d, t), run| (d + 1, t.max(run as i64)));
+        let count = |m: &M| if matches!(m.decl().kind, Kind::Top(_)) { top } else { distinct };
+        counts.extend(measures.iter().map(|m| (of_one[0].0, *m, count(m))));
+    }
+}
+
 /// The number of each row's tuple of symbols.
-fn chained(pairs: &mut [Pairs], columns: &[Vec<Symbol>], rows: usize) -> Vec<u32> {
+fn chained(pairs: &mut [Pairs], columns: &[&Vec<Symbol>], rows: usize) -> Vec<u32> {
     let mut numbers = vec![0u32; rows];
     for (pairs, column) in pairs.iter_mut().zip(columns) {
         let mut last = (u32::MAX, u32::MAX, 0);
-        for (number, symbol) in numbers.iter_mut().zip(column) {
+        for (number, symbol) in numbers.iter_mut().zip(column.iter()) {
             if (last.0, last.1) != (*number, symbol.0) {
                 last = (*number, symbol.0, pairs.of(*number, symbol.0));
             }
@@ -270,8 +289,8 @@ mod tests {
     #[test]
     fn tuples_come_back() {
         let mut pairs = vec![Pairs::default(), Pairs::default()];
-        let columns = vec![vec![Symbol(5), Symbol(6), Symbol(5)], vec![Symbol(1), Symbol(1), Symbol(1)]];
-        let numbers = chained(&mut pairs, &columns, 3);
+        let columns = [vec![Symbol(5), Symbol(6), Symbol(5)], vec![Symbol(1), Symbol(1), Symbol(1)]];
+        let numbers = chained(&mut pairs, &[&columns[0], &columns[1]], 3);
         assert_eq!(numbers[0], numbers[2]);
         assert_ne!(numbers[0], numbers[1]);
         assert_eq!(unchained(&pairs, numbers[1]), [Symbol(6), Symbol(1)]);

@@ -5,7 +5,7 @@
 //! such, and never blocks.
 
 use super::accumulate::Accumulator;
-use super::{M, Pass};
+use super::{M, Pass, STRATUM_COLUMNS};
 use crate::base::column::{Col, Kind, Side};
 use crate::base::error::Result;
 use crate::base::symbol::{Symbol, Symbols};
@@ -42,8 +42,8 @@ impl Pass<'_> {
         let key = key_columns(intake);
         let costs = self.read_costs(intake, &key)?;
         let clicks = intake.clicks.columns();
-        let places: Vec<usize> =
-            key.iter().filter_map(|c| self.peer_columns.iter().position(|p| p == c)).collect();
+        let placed = || STRATUM_COLUMNS.iter().chain(&self.peer_columns);
+        let places: Vec<usize> = key.iter().filter_map(|c| placed().position(|p| p == c)).collect();
         self.available.extend([M::Cost, M::MatureCost, M::CostedClicks]);
         let mut left = 0;
         for grain in &mut self.grains {
@@ -108,8 +108,10 @@ fn cells_by_key(clicks: &Accumulator, places: &[usize], symbols: &Symbols) -> BT
     let mut sorted: Vec<(At, Key, usize)> = (0..clicks.cell_count())
         .map(|at| {
             let cell = clicks.cell(at);
-            let key = places.iter().map(|&p| text(&cell.peer[p])).collect();
-            let order = clicks.group_key(cell.group).iter().chain(&cell.peer).map(text).collect();
+            let (group, stratum) = clicks.stratum_key(cell.stratum);
+            let placed: Vec<Symbol> = stratum.iter().chain(&cell.peer).copied().collect();
+            let key = places.iter().map(|&p| text(&placed[p])).collect();
+            let order = group.iter().chain(&stratum).chain(&cell.peer).map(text).collect();
             ((key, cell.day), order, at)
         })
         .collect();

@@ -243,6 +243,12 @@ impl Measure {
         }
     }
 
+    /// Whether the measure is counted from the log of clicks, not row by row.
+    pub fn of_log(&self) -> bool {
+        let by_click = self.id == M::Hours || self.filters.contains(&Filter::Converted);
+        self.rows == Rows::Clicks && (self.merge() == Merge::Recompute || by_click)
+    }
+
     /// Whether the measure can be written in portable SQL.
     pub fn portable(&self) -> bool {
         !self.filters.contains(&Filter::Surplus) && !matches!(self.kind, Kind::Rhythm(_) | Kind::Crowd(_))

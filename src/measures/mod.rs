@@ -7,30 +7,39 @@
 mod accumulate;
 mod costs;
 mod declared;
+mod grain;
+mod hits;
 mod report;
 mod rows;
+mod totals;
 
 pub use costs::key_columns as cost_columns;
 pub use declared::{Crowd, Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rhythm, Rows};
+pub use hits::{Facts, Identity};
+pub use totals::Totals;
 
 use crate::base::column::{Col, Grain};
 use crate::base::error::{Error, Result};
-use crate::base::stats::Counted;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::Zone;
 use crate::clean::ClickDuplicates;
 use crate::ingest::{Batch, Field, Intake, StatusMeans};
-use crate::matching::{Class, Matched};
-use accumulate::{Accumulator, Placement};
-use declared::unpack;
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
-use rows::{ClickFilter, ClickRows, ConversionSet};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::matching::{Class, Matched, MatchedConversion};
+use accumulate::Placement;
+use grain::GrainPass;
+use hashbrown::HashSet;
+use hits::Hit;
+use rows::{ClickFilter, ClickRows, ConversionSet, Places};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
-/// The columns that make comparable groups: part of every cell's key.
-pub const PEER_COLUMNS: [Col; 3] = [Col::Offer, Col::Country, Col::Device];
+/// The columns that part a group into strata, which peers are compared by: pop is never judged by search, nor
+/// a payout per action by a share of revenue, nor one offer by another.
+pub const STRATUM_COLUMNS: [Col; 3] = [Col::Format, Col::Model, Col::Offer];
+
+/// The columns by which peers are found within an offer, and whose votes count as one: part of every cell's key.
+pub const PEER_COLUMNS: [Col; 5] = [Col::Country, Col::Device, Col::Lander, Col::Account, Col::Network];
 
 /// When it is, how days are cut, and how old a click must be to be judged. Microseconds.
 #[derive(Clone, Copy, Debug)]
@@ -55,38 +64,7 @@ pub struct Options<'a> {
     pub fields: &'a [Field],
     pub clock: Clock,
     pub main_event: Symbol,
-}
-
-/// The measures of one group over the window.
-#[derive(Clone, Debug, Default)]
-pub struct Totals {
-    counts: Vec<Option<i64>>,
-    values: BTreeMap<M, Box<Counted>>,
-    /// The measures that are needed by day, days sorted; their sum is in `counts`.
-    daily: BTreeMap<M, Box<[(i32, i64)]>>,
-    /// Conversions by event and status, sorted.
-    pub events: Vec<(String, &'static str, u64)>,
-    /// Cost of mature clicks by offer, in micro-units.
-    pub mature_cost_of: BTreeMap<Option<String>, i64>,
-    /// Part of the cost was allocated to this group and is not exact for it.
-    pub cost_allocated: bool,
-}
-
-impl Totals {
-    /// A count, sum, distinct or top count; `None` if its columns are missing.
-    pub fn get(&self, measure: M) -> Option<i64> {
-        self.counts[measure as usize]
-    }
-
-    /// A measure by day, sorted; empty if it is not kept by day or there is nothing.
-    pub fn daily(&self, measure: M) -> &[(i32, i64)] {
-        self.daily.get(&measure).map_or(&[], |d| d)
-    }
-
-    /// A histogram as sorted values with counts; empty if there are none.
-    pub fn values(&self, measure: M) -> &Counted {
-        self.values.get(&measure).map_or(&[], |v| v)
-    }
+    pub threads: usize,
 }
 
 /// One group of a grain.
@@ -94,7 +72,19 @@ impl Totals {
 pub struct Group {
     /// Texts of the grain's columns; `None` where the rows have none.
     pub key: Vec<Option<String>>,
-    pub totals: Totals,
+    pub totals: Arc<Totals>,
+}
+
+/// The part of a group that is of one format, model and offer.
+#[derive(Debug)]
+pub struct Stratum {
+    /// Place among [`GrainMeasures::groups`].
+    pub group: usize,
+    /// Texts of [`STRATUM_COLUMNS`].
+    pub key: Vec<Option<String>>,
+    /// For each of [`PEER_COLUMNS`] the text that most of its clicks have, if two in three have it.
+    pub mostly: Vec<Option<String>>,
+    pub totals: Arc<Totals>,
 }
 
 /// All groups of a grain, sorted by key.
@@ -102,6 +92,8 @@ pub struct Group {
 pub struct GrainMeasures {
     pub grain: Grain,
     pub groups: Vec<Group>,
+    /// Sorted by group and key.
+    pub strata: Vec<Stratum>,
 }
 
 /// All measures of an audit.
@@ -130,7 +122,7 @@ pub fn measure(
     symbols: &mut Symbols,
 ) -> Result<Measures> {
     let mut pass = Pass::new(intake, options);
-    pass.clicks(intake, duplicates, symbols)?;
+    pass.clicks(intake, duplicates, &converted(matched, options.main_event), symbols)?;
     pass.conversions(matched);
     pass.report(intake, symbols)?;
     let unallocated_cost = pass.costs(intake, symbols)?;
@@ -144,21 +136,12 @@ pub fn measure(
     })
 }
 
-/// The accumulators of one grain.
-struct GrainPass {
-    grain: Grain,
-    /// Places of the grain's columns among the options' columns.
-    places: Vec<usize>,
-    clicks: Accumulator,
-    conversions: Accumulator,
-    cost_allocated: bool,
-}
-
 struct Pass<'a> {
     options: &'a Options<'a>,
     grains: Vec<GrainPass>,
+    /// The columns that cells are kept by besides their stratum's.
     peer_columns: Vec<Col>,
-    peer_places: Vec<usize>,
+    places: Places,
     available: BTreeSet<M>,
     counted: u64,
     other_hits: u64,
@@ -168,26 +151,18 @@ struct Pass<'a> {
 impl<'a> Pass<'a> {
     fn new(intake: &Intake, options: &'a Options) -> Pass<'a> {
         let mut peer_columns = PEER_COLUMNS.to_vec();
-        peer_columns.extend(costs::key_columns(intake).into_iter().filter(|c| !PEER_COLUMNS.contains(c)));
-        let place = |col: &Col| options.columns.iter().position(|c| c == col);
-        let peer_places: Vec<usize> = peer_columns.iter().filter_map(place).collect();
-        let grain_pass = |grain: &Grain| {
-            let places: Vec<usize> = grain.columns().iter().filter_map(place).collect();
-            let accumulator = |rows| Accumulator::new(rows, places.len(), peer_places.len());
-            GrainPass {
-                grain: grain.clone(),
-                clicks: accumulator(Rows::Clicks),
-                conversions: accumulator(Rows::Conversions),
-                cost_allocated: false,
-                places,
-            }
-        };
+        let placed = |c: &Col| STRATUM_COLUMNS.contains(c) || PEER_COLUMNS.contains(c);
+        peer_columns.extend(costs::key_columns(intake).into_iter().filter(|c| !placed(c)));
+        let of = |cols: &[Col]| cols.iter().map(|c| place(options, *c)).collect::<Vec<usize>>();
+        let places = Places { stratum: of(&STRATUM_COLUMNS), peer: of(&peer_columns) };
+        let available = available(intake);
+        let new = |grain: &Grain| GrainPass::new(grain, of(grain.columns()), &places, &available);
         Pass {
-            grains: options.grains.iter().map(grain_pass).collect(),
+            grains: options.grains.iter().map(new).collect(),
             options,
             peer_columns,
-            peer_places,
-            available: available(intake),
+            places,
+            available,
             counted: 0,
             other_hits: 0,
             days: None,
@@ -195,20 +170,30 @@ impl<'a> Pass<'a> {
     }
 
     /// One thread reads batches and finds where rows belong while another adds them up.
-    fn clicks(&mut self, intake: &Intake, duplicates: &ClickDuplicates, symbols: &mut Symbols) -> Result<()> {
+    fn clicks(
+        &mut self,
+        intake: &Intake,
+        duplicates: &ClickDuplicates,
+        converted: &HashSet<u64>,
+        symbols: &mut Symbols,
+    ) -> Result<()> {
         let hit_type = intake.mapping.hit_type.as_deref();
         let mut filter = ClickFilter::new(self.options.fields, duplicates, hit_type);
-        let mut rows = ClickRows::new(duplicates, self.options.clock);
+        let available = self.available.clone();
+        let mut rows = ClickRows::new(duplicates, converted, self.options.clock, &available);
         let mut grains = std::mem::take(&mut self.grains);
         let (send, batches) = sync_channel::<(Batch, Vec<Vec<Symbol>>, Vec<i32>)>(1);
-        let peers = self.peer_places.clone();
+        let places = self.places.clone();
         let scanned = std::thread::scope(|scope| {
             scope.spawn(|| {
                 for (batch, columns, days) in batches {
                     let contributions = rows.contributions(&batch);
+                    let hits = rows.hits(&batch);
                     for grain in &mut grains {
-                        let at = rows::placement(&columns, &grain.places, &peers, days.clone());
-                        grain.clicks.add(&at, &contributions);
+                        let at = rows::placement(&columns, &grain.places, &places, days.clone());
+                        let strata = grain.clicks.add(&at, &contributions);
+                        let of = |(stratum, hit): (u32, &Hit)| Hit { stratum, ..*hit };
+                        grain.hits.extend(strata.into_iter().zip(&hits).map(of));
                     }
                 }
             });
@@ -244,13 +229,13 @@ impl<'a> Pass<'a> {
     fn conversions(&mut self, matched: &Matched) {
         let rows = &matched.conversions;
         let (clock, main_event) = (self.options.clock, self.options.main_event);
-        let contributions = ConversionSet { rows, clock, main_event }.contributions();
+        let contributions = ConversionSet { rows, clock, main_event }.contributions(&self.available);
         let columns: Vec<Vec<Symbol>> =
             (0..self.options.columns.len()).map(|i| rows.iter().map(|m| m.columns[i]).collect()).collect();
         let days: Vec<i32> =
             rows.iter().map(|m| self.day(m.click_time.unwrap_or(m.conversion.time))).collect();
         for grain in &mut self.grains {
-            let at: Placement = rows::placement(&columns, &grain.places, &self.peer_places, days.clone());
+            let at: Placement = rows::placement(&columns, &grain.places, &self.places, days.clone());
             grain.conversions.add(&at, &contributions);
         }
         if !rows.iter().any(|m| matches!(m.class, Class::Matched | Class::BeforeClick | Class::Orphan)) {
@@ -259,86 +244,23 @@ impl<'a> Pass<'a> {
     }
 
     fn finish(self, symbols: &Symbols) -> Vec<GrainMeasures> {
-        let available = self.available;
-        self.grains.into_iter().map(|grain| grain.finish(&available, symbols)).collect()
+        let available: Arc<[bool]> = MEASURES.iter().map(|m| self.available.contains(&m.id)).collect();
+        let (zone, threads) = (self.options.clock.zone, self.options.threads);
+        let finish = |grain: GrainPass| grain.finish(&available, zone, threads, symbols);
+        self.grains.into_iter().map(finish).collect()
     }
 }
 
-impl GrainPass {
-    fn finish(mut self, available: &BTreeSet<M>, symbols: &Symbols) -> GrainMeasures {
-        let zero = MEASURES.iter().map(|m| available.contains(&m.id).then_some(0)).collect();
-        let empty = Totals { counts: zero, cost_allocated: self.cost_allocated, ..Totals::default() };
-        let mut groups: HashMap<Vec<Symbol>, Totals> = HashMap::new();
-        for side in [&mut self.clicks, &mut self.conversions] {
-            let mut of_side = totals(side, &empty, symbols);
-            for (number, totals) in of_side.drain(..).enumerate() {
-                match groups.entry(side.group_key(number as u32)) {
-                    Entry::Occupied(mut known) => known.get_mut().merge(totals),
-                    Entry::Vacant(new) => drop(new.insert(totals)),
-                }
-            }
-        }
-        let text = |s: &Symbol| symbols.text(*s).map(str::to_owned);
-        let group =
-            |(key, totals): (Vec<Symbol>, Totals)| Group { key: key.iter().map(text).collect(), totals };
-        let mut groups: Vec<Group> = groups.into_iter().map(group).collect();
-        groups.sort_by(|a, b| a.key.cmp(&b.key));
-        GrainMeasures { grain: self.grain, groups }
-    }
+/// Where a column that rows are placed by stands among the options' columns.
+fn place(options: &Options, col: Col) -> usize {
+    options.columns.iter().position(|c| *c == col).expect("rows are placed by all of these columns")
 }
 
-/// The totals of one side's groups over all cells, by group number.
-fn totals(side: &mut Accumulator, empty: &Totals, symbols: &Symbols) -> Vec<Totals> {
-    let mut totals = vec![empty.clone(); side.group_count()];
-    for (group, sums) in side.sums_by_group().into_iter().enumerate() {
-        side.slots().iter().zip(sums).for_each(|(m, add)| totals[group].add(*m, add));
-    }
-    for (group, measure, count) in side.take_key_counts() {
-        totals[group as usize].add(measure, count);
-    }
-    for ((group, measure), list) in side.values() {
-        match measure {
-            M::Events => totals[group as usize].events = events(&list, symbols),
-            _ => drop(totals[group as usize].values.insert(measure, list)),
-        }
-    }
-    for ((group, offer), cost) in side.sum_by_peer(M::MatureCost, OFFER) {
-        *totals[group as usize].mature_cost_of.entry(symbols.text(offer).map(str::to_owned)).or_default() +=
-            cost;
-    }
-    totals
-}
-
-/// Packed events and statuses as texts.
-fn events(packed: &Counted, symbols: &Symbols) -> Vec<(String, &'static str, u64)> {
-    let text = |&(packed, count): &(i64, u64)| {
-        let (event, status) = unpack(packed);
-        (symbols.text(event).unwrap_or_default().to_owned(), status.word(), count)
-    };
-    let mut events: Vec<_> = packed.iter().map(text).collect();
-    events.sort();
-    events
-}
-
-/// Where the offer stands in [`PEER_COLUMNS`].
-const OFFER: usize = 0;
-
-impl Totals {
-    fn add(&mut self, measure: M, amount: i64) {
-        if let Some(sum) = &mut self.counts[measure as usize] {
-            *sum = sum.saturating_add(amount);
-        }
-    }
-
-    /// Adds the other side of the same group: the two have no measure in common.
-    fn merge(&mut self, other: Totals) {
-        for (sum, more) in self.counts.iter_mut().zip(other.counts) {
-            *sum = sum.zip(more).map(|(a, b)| a.saturating_add(b));
-        }
-        self.values.extend(other.values);
-        self.events.extend(other.events);
-        self.mature_cost_of.extend(other.mature_cost_of);
-    }
+/// The click IDs' keys of conversions that a click is known to have led to.
+fn converted(matched: &Matched, main_event: Symbol) -> HashSet<u64> {
+    let main = |m: &&MatchedConversion| m.class == Class::Matched && m.conversion.event == main_event;
+    let key = |m: &MatchedConversion| m.conversion.click_id.as_ref().map(|id| id.key);
+    matched.conversions.iter().filter(main).filter_map(key).collect()
 }
 
 /// The measures whose side was given and whose columns at least one of its files has.
@@ -362,6 +284,13 @@ fn available(intake: &Intake) -> BTreeSet<M> {
     let tie = if clicks.contains(&Col::ClickId) { Col::ClickId } else { Col::ClickTime };
     if !conversions.contains(&tie) {
         found.retain(|m| !m.decl().filters.contains(&Filter::InTime));
+    }
+    if !conversions.contains(&Col::ClickId) {
+        found.retain(|m| !m.decl().filters.contains(&Filter::Converted));
+        found.remove(&M::CrowdConverted);
+    }
+    if intake.mapping.brand_terms.is_empty() {
+        found.retain(|m| !m.decl().filters.contains(&Filter::Brand));
     }
     found
 }

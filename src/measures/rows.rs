@@ -2,6 +2,7 @@
 
 use super::accumulate::{Contributions, Placement};
 use super::declared::{Filter, Kind, M, MEASURES, Number, Rows, pack};
+use super::hits::Hit;
 use super::{Clock, Key};
 use crate::base::column::Col;
 use crate::base::symbol::{Symbol, Symbols};
@@ -10,8 +11,9 @@ use crate::clean::vocabulary::LONG_S;
 use crate::clean::{ClickDuplicates, Status, click_content};
 use crate::ingest::{Batch, Field};
 use crate::matching::{Class, MatchedConversion};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use polars::prelude::{BooleanChunked, Int64Chunked, UInt64Chunked};
+use std::collections::BTreeSet;
 
 /// A set of rows that filters and numbers can be asked of.
 trait RowSet {
@@ -24,10 +26,10 @@ trait RowSet {
 }
 
 /// What each of these rows adds to every measure of its side.
-fn contributions(set: &mut dyn RowSet, side: Rows) -> Contributions {
+fn contributions(set: &mut dyn RowSet, side: Rows, available: &BTreeSet<M>) -> Contributions {
     let mut masks: Vec<(Filter, Vec<bool>)> = Vec::new();
     let mut out = Contributions { sums: Vec::new(), values: Vec::new(), many: Vec::new(), keys: Vec::new() };
-    for measure in MEASURES.iter().filter(|m| m.rows == side) {
+    for measure in MEASURES.iter().filter(|m| m.rows == side && available.contains(&m.id) && !m.of_log()) {
         for &filter in measure.filters {
             if !masks.iter().any(|(f, _)| *f == filter) {
                 masks.push((filter, set.passes(filter)));
@@ -123,23 +125,64 @@ impl<'a> ClickFilter<'a> {
 /// Turns batches of clicks into contributions.
 pub struct ClickRows<'a> {
     duplicates: &'a ClickDuplicates,
+    /// Keys of the click IDs that converted.
+    converted: &'a HashSet<u64>,
     clock: Clock,
+    available: &'a BTreeSet<M>,
     /// Identical rows met so far, by row key.
     met: HashMap<u64, u32>,
 }
 
 impl<'a> ClickRows<'a> {
     /// For one pass over all clicks.
-    pub fn new(duplicates: &'a ClickDuplicates, clock: Clock) -> ClickRows<'a> {
-        ClickRows { duplicates, clock, met: HashMap::new() }
+    pub fn new(
+        duplicates: &'a ClickDuplicates,
+        converted: &'a HashSet<u64>,
+        clock: Clock,
+        available: &'a BTreeSet<M>,
+    ) -> ClickRows<'a> {
+        ClickRows { duplicates, converted, clock, available, met: HashMap::new() }
     }
 
     /// What the rows of a batch add to the click measures.
     pub fn contributions(&mut self, batch: &Batch) -> Contributions {
         let times = batch.integers(Col::ClickTime).unwrap_or_default();
+        let available = self.available;
         let mut set = ClickSet { batch, times, rows: self };
-        contributions(&mut set, Rows::Clicks)
+        contributions(&mut set, Rows::Clicks, available)
     }
+
+    /// The rows of a batch as the log of clicks keeps them, without their stratum.
+    pub fn hits(&self, batch: &Batch) -> Vec<Hit> {
+        let times = batch.integers(Col::ClickTime).unwrap_or_default();
+        let second = |t: Option<i64>| u32::try_from(t.unwrap_or_default().div_euclid(SECOND)).unwrap_or(0);
+        let mut hits: Vec<Hit> = times.iter().map(|t| Hit { second: second(t), ..Hit::default() }).collect();
+        let mut set = |field: Field, put: &dyn Fn(&mut Hit, u64)| {
+            let Some(keys) = batch.keys(field) else { return };
+            let some = hits.iter_mut().zip(keys.iter()).filter_map(|(hit, key)| key.map(|key| (hit, key)));
+            some.for_each(|(hit, key)| put(hit, key));
+        };
+        set(Field::Key(Col::Ip), &|hit, key| hit.ip = key.max(1));
+        set(Field::Net(Col::Ip), &|hit, key| hit.net = short(key));
+        set(Field::Key(Col::UserAgent), &|hit, key| hit.agent = short(key));
+        set(Field::Key(Col::Asn), &|hit, key| hit.asn = short(key));
+        let converted = |hit: &mut Hit, key| {
+            if self.converted.contains(&key) {
+                hit.flags |= Hit::CONVERTED;
+            }
+        };
+        set(Field::Key(Col::ClickId), &converted);
+        if let Some(flags) = batch.flags(Field::Brand) {
+            let branded = hits.iter_mut().zip(flags.iter()).filter(|(_, flag)| *flag == Some(true));
+            branded.for_each(|(hit, _)| hit.flags |= Hit::BRAND);
+        }
+        hits
+    }
+}
+
+/// 32 of the bits of a key, never 0: enough to tell the keys of one group apart.
+fn short(key: u64) -> u32 {
+    ((key >> 32) as u32).max(1)
 }
 
 struct ClickSet<'a, 'b> {
@@ -175,10 +218,25 @@ impl ClickSet<'_, '_> {
             .collect()
     }
 
-    fn macros(&self) -> Vec<bool> {
-        let flags = self.batch.flags(Field::Macro);
+    fn has(&self, field: Field) -> Vec<bool> {
+        let keys = self.keys(field);
+        keys.map_or_else(|| vec![false; self.len()], |k| k.iter().map(|k| k.is_some()).collect())
+    }
+
+    fn yes(&self, col: Col) -> Vec<bool> {
+        let integers = self.batch.integers(col);
+        integers.map_or_else(|| vec![false; self.len()], |c| c.iter().map(|v| v == Some(1)).collect())
+    }
+
+    fn flag(&self, field: Field) -> Vec<bool> {
+        let flags = self.batch.flags(field);
         flags.map_or_else(|| vec![false; self.len()], |f| f.iter().map(|m| m == Some(true)).collect())
     }
+}
+
+/// Whether a day since 1970, which began on a Thursday, is a Saturday or Sunday.
+fn weekend(day: i32) -> bool {
+    matches!((day + 3).rem_euclid(7), 5 | 6)
 }
 
 impl RowSet for ClickSet<'_, '_> {
@@ -200,8 +258,19 @@ impl RowSet for ClickSet<'_, '_> {
                 keys.iter().map(|k| k.is_some_and(|k| reused.contains(&k))).collect()
             }
             Filter::Surplus => self.surplus(),
-            Filter::UnexpandedMacro => self.macros(),
-            Filter::HasIp => self.key(Key::Ip).iter().map(Option::is_some).collect(),
+            Filter::UnexpandedMacro => self.flag(Field::Macro),
+            Filter::HasIp => self.has(Field::Key(Col::Ip)),
+            Filter::HasNetwork => self.has(Field::Net(Col::Ip)),
+            Filter::HasUserAgent => self.flag(Field::Present(Col::UserAgent)),
+            Filter::HasReferrer => self.flag(Field::Present(Col::Referrer)),
+            Filter::HasAsn => self.has(Field::Key(Col::Asn)),
+            Filter::MarkedBot => self.yes(Col::IsBot),
+            Filter::Datacenter => self.yes(Col::IsDatacenter),
+            Filter::Brand => self.flag(Field::Brand),
+            Filter::Weekend => {
+                let weekend = |t: i64| weekend(self.rows.clock.zone.day_and_hour(t).0);
+                self.times.iter().map(|t| t.is_some_and(weekend)).collect()
+            }
             _ => unreachable!("a filter of conversions"),
         }
     }
@@ -211,10 +280,6 @@ impl RowSet for ClickSet<'_, '_> {
         let none = || vec![None; self.len()];
         match number {
             Number::Cost => column(Col::Cost).unwrap_or_else(none),
-            Number::Hour => {
-                let hour = |t: i64| i64::from(self.rows.clock.zone.day_and_hour(t).1);
-                self.times.iter().map(|t| t.map(hour)).collect()
-            }
             Number::LanderDelay => {
                 let Some(later) = column(Col::LanderClickTime) else { return none() };
                 let delay =
@@ -230,9 +295,7 @@ impl RowSet for ClickSet<'_, '_> {
     }
 
     fn key(&self, key: Key) -> Vec<Option<u64>> {
-        let _ = key;
-        let keys = self.keys(Field::Key(Col::Ip));
-        keys.map_or_else(|| vec![None; self.len()], |k| k.iter().collect())
+        unreachable!("{key:?} of clicks is counted from their log")
     }
 }
 
@@ -245,8 +308,8 @@ pub struct ConversionSet<'a> {
 
 impl ConversionSet<'_> {
     /// What the rows add to the conversion measures.
-    pub fn contributions(&mut self) -> Contributions {
-        contributions(self, Rows::Conversions)
+    pub fn contributions(&mut self, available: &BTreeSet<M>) -> Contributions {
+        contributions(self, Rows::Conversions, available)
     }
 
     fn passes_row(&self, filter: Filter, m: &MatchedConversion) -> bool {
@@ -415,8 +478,15 @@ pub fn symbols_of(batch: &Batch, columns: &[Col], symbols: &mut Symbols) -> Vec<
     columns.iter().map(column).collect()
 }
 
-/// Where rows belong, from the symbols of all columns and the places of grain and peer columns among them.
-pub fn placement(columns: &[Vec<Symbol>], grain: &[usize], peer: &[usize], day: Vec<i32>) -> Placement {
+/// Where the columns of strata and peer keys stand among all columns.
+#[derive(Clone)]
+pub struct Places {
+    pub stratum: Vec<usize>,
+    pub peer: Vec<usize>,
+}
+
+/// Where rows belong, from the symbols of all columns and the places of the grain's and the others among them.
+pub fn placement(columns: &[Vec<Symbol>], grain: &[usize], places: &Places, day: Vec<i32>) -> Placement {
     let pick = |places: &[usize]| places.iter().map(|&i| columns[i].clone()).collect();
-    Placement { group: pick(grain), peer: pick(peer), day }
+    Placement { group: pick(grain), stratum: pick(&places.stratum), peer: pick(&places.peer), day }
 }

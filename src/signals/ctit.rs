@@ -107,7 +107,7 @@ pub const SIGNALS: &[Signal] = &[
 
 fn quantile(group: &Group, p: f64) -> Result<Estimate, Absence> {
     let n = group.count(M::CtitCount)?;
-    let (value, low, high) = stats::quantile(group.totals.values(M::Ctit), p)
+    let (value, low, high) = stats::quantile(&group.totals.values(M::Ctit), p)
         .ok_or(Absence::Nothing("conversions with a CTIT"))?;
     limited(value, low.max(0.0), high, n)
 }

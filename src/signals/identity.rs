@@ -112,7 +112,7 @@ fn hour_spread(group: &Group) -> Result<Estimate, Absence> {
     let clicks = group.count(M::Clicks)?;
     group.get(M::Hours)?;
     let (entropy, variance) =
-        stats::entropy(group.totals.values(M::Hours)).ok_or(Absence::Nothing("clicks"))?;
+        stats::entropy(&by_hour(&group.totals.values(M::Hours))).ok_or(Absence::Nothing("clicks"))?;
     let spread = |h: f64| (h.exp() / 24.0).min(1.0);
     let half = stats::z(0.95) * variance.sqrt();
     Ok(Estimate::limits(spread(entropy), spread(entropy - half), spread(entropy + half), clicks))
@@ -122,6 +122,13 @@ fn lander_time(group: &Group) -> Result<Estimate, Absence> {
     let n = group.count(M::LanderClicks)?;
     group.get(M::LanderDelays)?;
     let delays = group.totals.values(M::LanderDelays);
-    let (value, low, high) = stats::quantile(delays, 0.5).ok_or(Absence::Nothing("lander clicks"))?;
+    let (value, low, high) = stats::quantile(&delays, 0.5).ok_or(Absence::Nothing("lander clicks"))?;
     limited(value, low.max(0.0), high, n)
+}
+
+/// Clicks by hour of the day from clicks by hour.
+fn by_hour(hours: &stats::Counted) -> Vec<(i64, u64)> {
+    let mut day = [0; 24];
+    hours.iter().for_each(|&(hour, clicks)| day[hour.rem_euclid(24) as usize] += clicks);
+    (0..).zip(day).filter(|&(_, clicks)| clicks > 0).collect()
 }

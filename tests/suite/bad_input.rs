@@ -731,6 +731,17 @@ fn wrong_usage_reads_nothing() {
         Case::usage("unknown canonical column", &[], &["`clik_id`", "did you mean click_id"]).map(column),
         Case::usage("unknown time format", &[], &["`isoo`", "expected iso"]).map(format),
         Case::usage("unknown key in a mapping", &[], &["delimitr"]).map("delimitr: ';'\n"),
+        Case::usage("misspelled brand terms", &[], &["`brand_term`", "did you mean `brand_terms`"])
+            .map("brand_term: [lucky]\n"),
+        Case::usage("brand terms that are no list", &[], &["map.yaml:1"]).map("brand_terms: {a: b}\n"),
+        Case::usage("empty brand term", &[], &["`- .` is no brand term", "at least 2"])
+            .map("brand_terms: [lucky, '- .']\n"),
+        Case::usage("brand term twice", &[], &["`Lucky Casino` and `lucky-casino`", "keep one"])
+            .map("brand_terms: [Lucky Casino, lucky-casino]\n"),
+        Case::usage("empty trusted source", &[], &["` ` is no source", "traffic_source/source"])
+            .map("trusted: [' ']\n"),
+        Case::usage("trusted source twice", &[], &["`zone/7` stands there twice"])
+            .map("trusted: [zone/7, zone/8, zone/7]\n"),
         Case::usage("a mapping that is no YAML", &[], &["map.yaml"]).map("clicks: {columns: [\n"),
     ]);
 }

@@ -1,0 +1,223 @@
+//! One grain's accumulators, and the measures of its strata and groups that they come to.
+
+use super::accumulate::{Accumulator, Widths};
+use super::declared::{M, Merge, Rows, unpack};
+use super::hits::{HitFacts, Hits};
+use super::rows::Places;
+use super::{GrainMeasures, Group, PEER_COLUMNS, STRATUM_COLUMNS, Stratum, Totals};
+use crate::base::column::{Col, Grain};
+use crate::base::stats::Counted;
+use crate::base::symbol::{Symbol, Symbols};
+use crate::base::time::Zone;
+use hashbrown::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Most of a stratum's clicks: two in three.
+const MOSTLY: (i64, i64) = (2, 3);
+
+/// The accumulators of one grain.
+pub struct GrainPass {
+    pub grain: Grain,
+    /// Places of the grain's columns among the options' columns.
+    pub places: Vec<usize>,
+    pub clicks: Accumulator,
+    pub conversions: Accumulator,
+    pub hits: Hits,
+    pub cost_allocated: bool,
+}
+
+/// Texts of a group's or a stratum's columns.
+type Key = Vec<Option<String>>;
+
+/// A stratum in the making.
+struct Part {
+    totals: Totals,
+    /// Rows by the texts of each peer column.
+    weights: Vec<BTreeMap<Option<String>, i64>>,
+}
+
+impl GrainPass {
+    /// Empty accumulators of a grain.
+    pub fn new(grain: &Grain, places: Vec<usize>, others: &Places, available: &BTreeSet<M>) -> GrainPass {
+        let (stratum, peer) = (others.stratum.len(), others.peer.len());
+        let widths = Widths { group: places.len(), stratum, peer };
+        GrainPass {
+            grain: grain.clone(),
+            clicks: Accumulator::new(Rows::Clicks, available, widths),
+            conversions: Accumulator::new(Rows::Conversions, available, widths),
+            hits: Hits::default(),
+            cost_allocated: false,
+            places,
+        }
+    }
+
+    /// The measures of all strata and groups.
+    pub fn finish(
+        mut self,
+        available: &Arc<[bool]>,
+        zone: Zone,
+        threads: usize,
+        symbols: &Symbols,
+    ) -> GrainMeasures {
+        let empty = Totals::empty(available.clone(), self.cost_allocated);
+        let (group_of, group_count) = self.clicks.groups();
+        let facts = std::mem::take(&mut self.hits).facts(&group_of, group_count, zone, threads);
+        let mut whole = Whole::default();
+        whole.side(&mut self.clicks, &empty, symbols);
+        whole.side(&mut self.conversions, &empty, symbols);
+        whole.set_facts(&self.clicks, &group_of, &facts, symbols);
+        whole.grain_measures(self.grain, &empty)
+    }
+}
+
+/// Strata by key, and what of groups does not follow from their strata.
+#[derive(Default)]
+struct Whole {
+    strata: BTreeMap<(Key, Key), Part>,
+    /// Measures that do not add up, by group.
+    recomputed: BTreeMap<Key, Vec<(M, i64)>>,
+    facts: BTreeMap<Key, Arc<super::Facts>>,
+}
+
+impl Whole {
+    /// Takes one side's sums, histograms and key counts.
+    fn side(&mut self, side: &mut Accumulator, empty: &Totals, symbols: &Symbols) {
+        let (groups, _) = side.groups();
+        let [of_strata, of_groups] = side.take_key_counts(&groups);
+        let mut parts: Vec<Totals> = vec![empty.clone(); side.stratum_count()];
+        for (part, sums) in parts.iter_mut().zip(side.sums_by_stratum()) {
+            side.slots().iter().zip(sums).for_each(|(m, add)| part.add(*m, add));
+        }
+        of_strata.into_iter().for_each(|(stratum, m, count)| parts[stratum as usize].add(m, count));
+        for ((stratum, m), list) in in_order(side.values()) {
+            match m {
+                M::Events => parts[stratum as usize].events = events(&list, symbols),
+                _ => parts[stratum as usize].set_values(m, list),
+            }
+        }
+        let weights = weights(side, symbols);
+        for (number, (totals, weights)) in parts.into_iter().zip(weights).enumerate() {
+            self.take(keys(side, number as u32, symbols), totals, weights);
+        }
+        let mut group_keys: Vec<Option<Key>> = vec![None; groups.len()];
+        for (stratum, group) in groups.iter().enumerate() {
+            group_keys[*group as usize].get_or_insert_with(|| keys(side, stratum as u32, symbols).0);
+        }
+        for (group, m, count) in of_groups {
+            let key = group_keys[group as usize].clone().expect("every group has a stratum");
+            self.recomputed.entry(key).or_default().push((m, count));
+        }
+    }
+
+    fn take(&mut self, key: (Key, Key), mut totals: Totals, weights: Vec<BTreeMap<Option<String>, i64>>) {
+        if let Some(cost) = totals.get(M::MatureCost).filter(|cost| *cost != 0) {
+            totals.mature_cost_of.insert(key.1[OFFER].clone(), cost);
+        }
+        match self.strata.get_mut(&key) {
+            // Clicks come first: they say where a stratum's traffic is from.
+            Some(part) => part.totals.merge(&totals),
+            None => drop(self.strata.insert(key, Part { totals, weights })),
+        }
+    }
+
+    fn set_facts(&mut self, clicks: &Accumulator, groups: &[u32], facts: &HitFacts, symbols: &Symbols) {
+        for (stratum, group) in groups.iter().enumerate() {
+            let key = keys(clicks, stratum as u32, symbols);
+            self.facts.insert(key.0.clone(), facts.groups[*group as usize].clone());
+            let part = self.strata.get_mut(&key).expect("every stratum of clicks is there");
+            part.totals.set_facts(facts.strata[stratum].clone());
+        }
+    }
+
+    fn grain_measures(mut self, grain: Grain, empty: &Totals) -> GrainMeasures {
+        let mut groups: Vec<Group> = Vec::new();
+        let mut strata: Vec<Stratum> = Vec::new();
+        let mut last: Option<Key> = None;
+        let mut firsts: Vec<usize> = Vec::new();
+        for ((group, key), part) in std::mem::take(&mut self.strata) {
+            if last.as_ref() != Some(&group) {
+                firsts.push(strata.len());
+                last = Some(group);
+            }
+            strata.push(Stratum {
+                group: firsts.len() - 1,
+                key,
+                mostly: part.weights.iter().take(PEER_COLUMNS.len()).map(mostly).collect(),
+                totals: Arc::new(part.totals),
+            });
+            if firsts.len() > groups.len() {
+                groups.push(Group { key: last.clone().expect("just set"), totals: Arc::new(empty.clone()) });
+            }
+        }
+        for (at, group) in groups.iter_mut().enumerate() {
+            let end = firsts.get(at + 1).copied().unwrap_or(strata.len());
+            group.totals = self.of_group(&group.key, &strata[firsts[at]..end]);
+        }
+        GrainMeasures { grain, groups, strata }
+    }
+
+    /// A group of one stratum shares its measures.
+    fn of_group(&self, key: &Key, strata: &[Stratum]) -> Arc<Totals> {
+        let [first, others @ ..] = strata else { unreachable!("a group has a stratum") };
+        if others.is_empty() {
+            return first.totals.clone();
+        }
+        let mut totals = (*first.totals).clone();
+        others.iter().for_each(|stratum| totals.merge(&stratum.totals));
+        for (m, count) in self.recomputed.get(key).into_iter().flatten() {
+            debug_assert!(m.decl().merge() == Merge::Recompute);
+            totals.set(*m, *count);
+        }
+        self.facts.get(key).into_iter().for_each(|facts| totals.set_facts(facts.clone()));
+        Arc::new(totals)
+    }
+}
+
+/// Where the offer stands in [`STRATUM_COLUMNS`].
+const OFFER: usize = 2;
+const _: () = assert!(matches!(STRATUM_COLUMNS[OFFER], Col::Offer));
+
+/// Texts of a stratum's group and of its own columns.
+fn keys(side: &Accumulator, stratum: u32, symbols: &Symbols) -> (Key, Key) {
+    let texts = |list: Vec<Symbol>| list.iter().map(|s| symbols.text(*s).map(str::to_owned)).collect();
+    let (group, stratum) = side.stratum_key(stratum);
+    (texts(group), texts(stratum))
+}
+
+/// Rows of each stratum by the texts of each peer column.
+fn weights(side: &Accumulator, symbols: &Symbols) -> Vec<Vec<BTreeMap<Option<String>, i64>>> {
+    let rows = if side.slots().contains(&M::Clicks) { M::Clicks } else { M::Conversions };
+    let mut weights = vec![vec![BTreeMap::new(); PEER_COLUMNS.len()]; side.stratum_count()];
+    for at in 0..side.cell_count() {
+        let cell = side.cell(at);
+        let count = side.sum(at, rows);
+        for (of_column, symbol) in weights[cell.stratum as usize].iter_mut().zip(&cell.peer) {
+            *of_column.entry(symbols.text(*symbol).map(str::to_owned)).or_default() += count;
+        }
+    }
+    weights
+}
+
+/// The text that most rows have.
+fn mostly(weights: &BTreeMap<Option<String>, i64>) -> Option<String> {
+    let all: i64 = weights.values().sum();
+    let (text, most) = weights.iter().max_by_key(|(_, count)| **count)?;
+    (most * MOSTLY.1 >= all * MOSTLY.0).then(|| text.clone()).flatten()
+}
+
+/// Histograms in the order of stratum and measure.
+fn in_order(values: HashMap<(u32, M), Box<Counted>>) -> BTreeMap<(u32, M), Box<Counted>> {
+    values.into_iter().collect()
+}
+
+/// Packed events and statuses as texts.
+fn events(packed: &Counted, symbols: &Symbols) -> Vec<(String, &'static str, u64)> {
+    let text = |&(packed, count): &(i64, u64)| {
+        let (event, status) = unpack(packed);
+        (symbols.text(event).unwrap_or_default().to_owned(), status.word(), count)
+    };
+    let mut events: Vec<_> = packed.iter().map(text).collect();
+    events.sort();
+    events
+}
