@@ -8,6 +8,8 @@ mod ctit;
 mod data;
 mod duplicates;
 mod estimate;
+#[cfg(test)]
+mod formulas;
 mod group;
 mod identity;
 mod performance;

@@ -245,3 +245,63 @@ pub fn squared_variation(values: &Counted) -> f64 {
         _ => 0.0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(actual: f64, expected: f64) {
+        assert!((actual - expected).abs() < 1e-6 * expected.abs(), "{actual} is not {expected}");
+    }
+
+    /// For a mean of days the jackknife is s² / D: of 1, 2, 3, 4, 5 that is 2.5 / 5.
+    #[test]
+    fn leaving_out_days_gives_the_variance_of_a_mean() {
+        let days: Vec<[f64; 2]> = (1..=5).map(|v| [f64::from(v), 1.0]).collect();
+        let mean = |[sum, n]: [f64; 2]| sum / n;
+        close(jackknife(&days, &mean), 0.5);
+        let estimate = |days: &[[f64; 2]], floor, formula| {
+            OfDays { days, statistic: &mean, floor, formula }.estimate(Link::Identity, 9)
+        };
+        let normal = |y, v, df| Ok(Estimate::normal(Link::Identity, y, v, df, 9));
+        assert_eq!(estimate(&days, 0.7, Some(0.1)), normal(3.0, 0.7, 4.0));
+        assert_eq!(estimate(&days[..4], 0.0, Some(0.1)), normal(2.5, 0.2, f64::INFINITY));
+        assert_eq!(estimate(&days[..3], 9.0, None), normal(2.0, 9.0, 2.0));
+        assert!(estimate(&days[..2], 0.0, None).is_err());
+    }
+
+    #[test]
+    fn moments_of_a_die() {
+        let die: Vec<(f64, u64)> = (1..=6).map(|v| (f64::from(v), 2)).collect();
+        let moments = Moments::of(&die).expect("twelve throws");
+        assert_eq!((moments.n, moments.mean, moments.kurtosis), (12.0, 3.5, 3.0));
+        close(moments.variance, 35.0 / 11.0);
+        let heavy = Moments::of(&[(-10.0, 1), (0.0, 18), (10.0, 1)]).expect("twenty");
+        close(heavy.kurtosis, 10.0);
+        assert_eq!(Moments::of(&[]), None);
+    }
+
+    #[test]
+    fn binomial_golden() {
+        close(binomial_at_most(2, 10, 0.3), 0.3827827864);
+        close(binomial_at_most(0, 100, 0.5), 0.5f64.powi(100));
+        close(binomial_at_most(480, 1_000, 0.5), 0.1087241466);
+        assert_eq!(binomial_at_most(7, 7, 0.4), 1.0);
+        assert_eq!(binomial_at_most(0, 1_000_000, 0.5), 1e-300);
+    }
+
+    #[test]
+    fn next_windows_golden() {
+        close(next_window_at_least(1, 0, 36.0), 1.0 - (36.0f64 / 37.0).sqrt());
+        assert_eq!(next_window_at_least(0, 9, 36.0), 1.0);
+        let busy = next_window_at_least(1_000, 36_000, 36.0);
+        assert!((0.49..0.53).contains(&busy), "{busy}");
+    }
+
+    #[test]
+    fn variation_is_relative() {
+        assert_eq!(squared_variation(&[(7, 5)]), 0.0);
+        close(squared_variation(&[(1, 1), (3, 1)]), 0.5);
+        assert_eq!(squared_variation(&[]), 0.0);
+    }
+}
