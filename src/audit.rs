@@ -8,9 +8,11 @@ use crate::base::time::{DAY, SECOND, Zone};
 use crate::clean::{self, Cleaned};
 use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Shape, Wanted};
 use crate::matching::{self, Matched, gates};
-use crate::measures::{self, Clock, PEER_COLUMNS, STRATUM_COLUMNS};
+use crate::measures::{self, Clock, Measures, PEER_COLUMNS, STRATUM_COLUMNS};
+use crate::peers::{self, Compared};
 use crate::report::Report;
 use crate::rules::RuleSet;
+use crate::signals::{Context, Family};
 use crate::verdicts::{Brake, Protect};
 use std::collections::BTreeSet;
 
@@ -35,6 +37,10 @@ pub struct Settings {
     pub max_age_s: f64,
     /// Clicks younger than this many seconds are no evidence of missing conversions.
     pub maturity_s: f64,
+    /// The share of false accusations among all significant groups that is acceptable.
+    pub fdr: f64,
+    /// Families of signals that peers are not asked about.
+    pub without: Vec<Family>,
     pub threads: usize,
 }
 
@@ -61,11 +67,12 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     let cleaned = clean::clean(&intake, &columns, &fields, &mut symbols)?;
     let main_event = main_event(&intake, &cleaned, &mut symbols);
     let (clicks, seen) = (cleaned.clicks.clone(), coverage::Seen::of(&cleaned, &intake.mapping, &symbols));
-    let options = matching::Options { columns: &columns, span: intake.span(Col::ClickTime) };
+    let clock = clock(settings, &intake);
+    let options =
+        matching::Options { columns: &columns, span: intake.span(Col::ClickTime), as_of: clock.as_of };
     let matched = matching::matching(&intake, cleaned, &options, &mut symbols)?;
     let gates = gates::gates(&gate_input(settings, &intake, &matched));
 
-    let clock = clock(settings, &intake);
     let options = measures::Options {
         grains: &grains,
         columns: &columns,
@@ -76,7 +83,8 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     };
     let measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
     let context = context::of(&intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock);
-    let groups = judging::judged(&measures, &context, rules, settings);
+    let compared = compared(&measures, &context, &intake.mapping, settings);
+    let groups = judging::judged(&measures, &compared, &context, rules, settings);
 
     let facts = coverage::Facts {
         intake: &intake,
@@ -88,9 +96,21 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     let main_event = symbols.text(main_event).unwrap_or("none").to_owned();
     let run = coverage::run(&facts, settings, rules, clock, main_event);
     let coverage = coverage::coverage(&facts, &groups, settings);
+    let peers = compared.into_iter().next().map(|c| c.summary).unwrap_or_default();
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
     let lists = judging::lists(&groups, settings, &gates, &totals);
-    Ok(Audited { report: Report { run, coverage, totals, groups, lists }, files: intake.files })
+    Ok(Audited { report: Report { run, coverage, totals, peers, groups, lists }, files: intake.files })
+}
+
+/// Every grain's groups beside their peers.
+fn compared(measures: &Measures, context: &Context, mapping: &Mapping, settings: &Settings) -> Vec<Compared> {
+    let peers = peers::Settings {
+        fdr: settings.fdr,
+        trusted: mapping.trusted.clone(),
+        without: settings.without.clone(),
+        threads: settings.threads,
+    };
+    measures.grains.iter().map(|grain| peers::profiles(grain, context, &peers)).collect()
 }
 
 /// Refuses an input with a side of which not a single row is usable. Conversions without any row at all are
@@ -156,7 +176,7 @@ fn wanted(settings: &Settings, grains: &[Grain]) -> Wanted {
         return Wanted::Everything;
     }
     let columns: Vec<Col> = placing(grains).into_iter().collect();
-    let ids = [Field::Value(Col::ClickId)];
+    let ids = [Field::Value(Col::ClickId), Field::Key(Col::UserAgent)];
     Wanted::Only(click_fields(&columns).into_iter().chain(ids).collect())
 }
 

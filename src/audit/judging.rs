@@ -6,6 +6,7 @@ use crate::base::money::{Micro, SCALE};
 use crate::base::text::Text;
 use crate::matching::{Matched, gates::Gate};
 use crate::measures::{self, M, Measures};
+use crate::peers::{Compared, Profile};
 use crate::report::{List, Lists, Totals};
 use crate::rules::{Outcome, Rule, RuleSet, Truth, evaluate};
 use crate::signals::{self, Context, Row};
@@ -14,20 +15,21 @@ use crate::verdicts::{self, Judged, ListKind, Subject};
 /// Judges every group of the audited grain, and those of the rules' own grains on which one of them fired.
 pub fn judged<'r>(
     measures: &Measures,
+    compared: &[Compared],
     context: &Context,
     rules: &'r RuleSet,
     settings: &Settings,
 ) -> Vec<Judged<'r>> {
     let mut groups = Vec::new();
-    for of_grain in &measures.grains {
+    for (of_grain, compared) in measures.grains.iter().zip(compared) {
         let audited = of_grain.grain == settings.grain;
         let runs = |rule: &&Rule| match &rule.by {
             Some(grain) => *grain == of_grain.grain,
             None => audited,
         };
         let rules: Vec<&'r Rule> = rules.rules.iter().filter(runs).collect();
-        for group in &of_grain.groups {
-            let subject = subject(&of_grain.grain, group, context, &rules);
+        for (group, profile) in of_grain.groups.iter().zip(&compared.profiles) {
+            let subject = subject(&of_grain.grain, group, profile, context, &rules);
             let fired = subject.outcomes.iter().any(|o| matches!(o.truth, Truth::Fires));
             if audited || fired {
                 groups.push(verdicts::judge(subject, &settings.protect));
@@ -37,7 +39,13 @@ pub fn judged<'r>(
     groups
 }
 
-fn subject<'r>(grain: &Grain, group: &measures::Group, context: &Context, rules: &[&'r Rule]) -> Subject<'r> {
+fn subject<'r>(
+    grain: &Grain,
+    group: &measures::Group,
+    profile: &Profile,
+    context: &Context,
+    rules: &[&'r Rule],
+) -> Subject<'r> {
     let row = Row::compute(&signals::Group { totals: &group.totals, context });
     let outcomes: Vec<Outcome<'r>> =
         rules.iter().map(|rule| evaluate(rule, &|s| row.reading(s).clone())).collect();
@@ -57,6 +65,7 @@ fn subject<'r>(grain: &Grain, group: &measures::Group, context: &Context, rules:
         spend: money(&row, "cost"),
         at_stake,
         row,
+        profile: profile.clone(),
     }
 }
 

@@ -83,7 +83,7 @@ fn rows_of(
     let mut wanted = fields.to_vec();
     wanted.push(Field::Value(Col::ClickId));
     let mut rows = Vec::new();
-    clicks.scan(&wanted, Some(keys), &mut |batch| {
+    clicks.scan(&wanted, Some((Col::ClickId, keys)), &mut |batch| {
         let (Some(ids), Some(times)) = (batch.texts(Col::ClickId), batch.integers(Col::ClickTime)) else {
             return Ok(());
         };

@@ -17,7 +17,8 @@ pub struct Id {
 }
 
 impl Id {
-    fn new(text: &str) -> Id {
+    /// An ID as it stands in an export.
+    pub fn new(text: &str) -> Id {
         Id { key: key(text.as_bytes()), text: text.into() }
     }
 }
@@ -37,6 +38,10 @@ pub struct Conversion {
     pub status_time: Option<i64>,
     pub payout: Option<i64>,
     pub revenue: Option<i64>,
+    /// What the customer paid or deposited.
+    pub sale_amount: Option<i64>,
+    /// The advertiser's ID of the customer.
+    pub player_id: Option<Id>,
     pub ip: Option<u64>,
     /// The text columns asked for, in the order asked.
     pub carried: Vec<Symbol>,
@@ -128,6 +133,8 @@ impl<'a> Columns<'a> {
             status_time: self.integer(Col::StatusTime, row),
             payout: self.integer(Col::Payout, row),
             revenue: self.integer(Col::Revenue, row),
+            sale_amount: self.integer(Col::SaleAmount, row),
+            player_id: id(Col::PlayerId),
             ip: self.ips.and_then(|k| k.get(row)),
             carried: self
                 .carried

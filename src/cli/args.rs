@@ -130,6 +130,15 @@ pub struct AuditArgs {
     /// Event that conversion rates are on [default: the most frequent]
     #[arg(long, value_name = "EVENT")]
     pub main_event: Option<String>,
+    /// Share of false accusations among all significant groups that is acceptable [default: 10%]
+    #[arg(long, value_name = "SHARE")]
+    pub fdr: Option<String>,
+    /// Source that is known to be honest and anchors the comparison with peers; repeatable
+    #[arg(long, value_name = "SOURCE")]
+    pub trusted: Vec<String>,
+    /// Family of signals that peers are not asked about, to see what it is worth; repeatable
+    #[arg(long, value_name = "FAMILY")]
+    pub without: Vec<String>,
     /// Clicks younger than this are no evidence of missing conversions [default: 24h]
     #[arg(long, value_name = "TIME")]
     pub maturity: Option<String>,
@@ -199,17 +208,46 @@ pub struct SimulateArgs {
     /// Folder to write clicks.csv, conversions.csv and planted.csv to
     pub folder: PathBuf,
     /// Make the traffic of sample-data/
-    #[arg(long, conflicts_with_all = ["clicks", "conversions"])]
+    #[arg(long, conflicts_with_all = ["clicks", "conversions", "mix"])]
     pub sample: bool,
-    /// Number of clicks
-    #[arg(long, default_value_t = 100_000, value_name = "N")]
-    pub clicks: u64,
+    /// Make a mix to measure detection with: the one the method was designed on, or one that assumes
+    /// something else about honest traffic
+    #[arg(long, value_enum, value_name = "NAME", conflicts_with = "conversions")]
+    pub mix: Option<MixName>,
+    /// Number of clicks [default: 100000; of a mix: what its sources have by nature]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub clicks: Option<u64>,
     /// Number of conversions, about
     #[arg(long, default_value_t = 2_000, value_name = "N")]
     pub conversions: u64,
     /// Same seed, same bytes
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
+    /// Sources of a mix
+    #[arg(long, default_value_t = 2_000, value_name = "N", requires = "mix", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub sources: u32,
+    /// Days of a mix
+    #[arg(long, default_value_t = 14, value_name = "N", requires = "mix", value_parser = clap::value_parser!(u32).range(1..=400))]
+    pub days: u32,
+    /// Share of the sources of a mix with a planted fraud
+    #[arg(long, default_value = "7.2%", value_name = "SHARE", requires = "mix")]
+    pub fraud_share: String,
+    /// Share of the clicks or conversions that a fraud touches [default: drawn between 10% and 60%]
+    #[arg(long, value_name = "SHARE", requires = "mix")]
+    pub strength: Option<String>,
+    /// Frauds to plant, separated by commas, or `all` [default: those of the reference mix]
+    #[arg(long, value_delimiter = ',', value_name = "KINDS", requires = "mix")]
+    pub kinds: Vec<String>,
+    /// Write the headers and words of this preset [default: generic]
+    #[arg(long, value_name = "NAME", requires = "mix")]
+    pub preset: Option<String>,
+}
+
+/// Which mix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MixName {
+    Reference,
+    World,
 }
 
 #[derive(Args)]

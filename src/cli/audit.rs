@@ -15,6 +15,7 @@ use crate::ingest::mapping::{self, seconds};
 use crate::ingest::{Inputs, Mapping, Perspective, Shape};
 use crate::report::{self, Job, List, Look, Output, Report, Written};
 use crate::rules::{RuleFile, RuleSet, builtin_files, read};
+use crate::signals::{FAMILIES, Family};
 use crate::verdicts::{Brake, Protect, Verdict};
 use anstream::ColorChoice;
 use std::path::PathBuf;
@@ -85,6 +86,8 @@ fn settings(args: &AuditArgs, project: Project) -> Result<Settings> {
         as_of: args.as_of.as_deref().map(|text| moment(text, zone)).transpose()?,
         max_age_s: seconds(args.max_age.as_deref().unwrap_or("48h"))?,
         maturity_s: seconds(args.maturity.as_deref().unwrap_or("24h"))?,
+        fdr: fdr(args)?,
+        without: args.without.iter().map(family).collect::<Result<_>>()?,
         threads: threads(args.threads.unwrap_or_else(cores))?,
     })
 }
@@ -162,21 +165,45 @@ fn mapping(args: &AuditArgs, project: Project) -> Result<Mapping> {
         mapping.perspective = Some(found.ok_or_else(unknown)?);
     }
     mapping.currency = args.currency.as_ref().map(|c| c.to_uppercase()).or(mapping.currency);
+    mapping.trusted.extend(args.trusted.iter().cloned());
     mapping.main_event = args.main_event.clone().or(mapping.main_event);
     Ok(mapping)
 }
 
 fn brake(args: &AuditArgs) -> Result<Brake> {
-    let share = |text: &Option<String>, default: f64| {
-        let Some(text) = text.as_deref() else { return Ok(default) };
-        let share = Unit::Share.parse(text).map_err(|fault| Error::usage(fault.to_string()))?;
-        let outside = || Error::usage(format!("`{text}` is no share")).help("use 0% to 100%");
-        if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(outside()) }
-    };
     let default = Brake::default();
     Ok(Brake {
         max_click_share: share(&args.max_click_share, default.max_click_share)?,
         max_spend_share: share(&args.max_spend_share, default.max_spend_share)?,
+    })
+}
+
+fn share(text: &Option<String>, default: f64) -> Result<f64> {
+    let Some(text) = text.as_deref() else { return Ok(default) };
+    let share = Unit::Share.parse(text).map_err(|fault| Error::usage(fault.to_string()))?;
+    let outside = || Error::usage(format!("`{text}` is no share")).help("use 0% to 100%");
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(outside()) }
+}
+
+/// The usual level of false-discovery control; more than half of all accusations false is none.
+const FDR: f64 = 0.10;
+const MOST_FDR: f64 = 0.5;
+
+fn fdr(args: &AuditArgs) -> Result<f64> {
+    let fdr = share(&args.fdr, FDR)?;
+    let outside =
+        || Error::usage(format!("--fdr {fdr} controls nothing")).help("use more than 0% and at most 50%");
+    if fdr > 0.0 && fdr <= MOST_FDR { Ok(fdr) } else { Err(outside()) }
+}
+
+fn family(word: &String) -> Result<Family> {
+    let words = || FAMILIES.iter().map(|(_, word)| *word);
+    let found = FAMILIES.iter().find(|(_, w)| w == word).map(|(family, _)| *family);
+    found.ok_or_else(|| {
+        let near = nearest(word, words());
+        let choices: Vec<&str> = if near.is_empty() { words().collect() } else { near };
+        Error::usage(format!("`{word}` is no family of signals"))
+            .help(format!("use {}", choices.join(" or ")))
     })
 }
 

@@ -40,6 +40,9 @@ pub struct Project {
     perspective: Option<String>,
     currency: Option<String>,
     main_event: Option<String>,
+    fdr: Option<String>,
+    trusted: Vec<String>,
+    without: Vec<String>,
     maturity: Option<String>,
     tz: Option<String>,
     as_of: Option<String>,
@@ -101,6 +104,9 @@ impl Project {
         open(&mut args.perspective, &mut self.perspective);
         open(&mut args.currency, &mut self.currency);
         open(&mut args.main_event, &mut self.main_event);
+        open(&mut args.fdr, &mut self.fdr);
+        args.trusted.append(&mut self.trusted);
+        lists(&mut args.without, &mut self.without);
         open(&mut args.maturity, &mut self.maturity);
         open(&mut args.tz, &mut self.tz);
         open(&mut args.as_of, &mut self.as_of);

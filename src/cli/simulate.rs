@@ -1,35 +1,167 @@
 //! `clickaudit simulate`: labelled traffic into a folder; and the reference documentation.
 
-use super::args::{ReferenceArgs, SimulateArgs};
+use super::args::{MixName, ReferenceArgs, SimulateArgs};
 use super::complain;
 use super::exit::Exit;
+use crate::base::column::Col;
 use crate::base::error::{Error, Result};
-use crate::simulate::Traffic;
+use crate::base::near::nearest;
+use crate::base::time::TimeFormat;
+use crate::base::unit::Unit;
+use crate::ingest::mapping::{Mapping, Shape, SideMapping, normalise};
+use crate::simulate::mix::export::{CLICK_COLUMNS, CONVERSION_COLUMNS, Sheet, Stamp};
+use crate::simulate::mix::{Fraud, Mix, Strength, World};
+use crate::simulate::{Summary, Traffic};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
+
+/// Clicks where none are asked for.
+const CLICKS: u64 = 100_000;
 
 /// Writes the traffic.
 ///
 /// # Errors
-/// The folder cannot be written.
+/// A flag says what cannot be made, or the folder cannot be written.
 pub fn run(args: SimulateArgs) -> Result<Exit> {
-    let traffic = if args.sample {
-        Traffic::sample()
-    } else {
-        Traffic::bench(args.clicks, args.conversions, args.seed)
+    let summary = match args.mix {
+        Some(name) => write_mix(&mix(name, &args)?, args.preset.as_deref(), &args.folder)?,
+        None => write_traffic(&args)?,
     };
-    std::fs::create_dir_all(&args.folder).map_err(|e| Error::writing(&args.folder, e))?;
-    let mut files =
-        ["clicks.csv", "conversions.csv", "planted.csv"].into_iter().map(|n| create(&args.folder, n));
-    let mut next = || files.next().expect("there are three");
-    let (mut clicks, mut conversions, mut planted) = (next()?, next()?, next()?);
-    let written = traffic.write(&mut clicks, &mut conversions, &mut planted);
-    let summary = written.map_err(|e| Error::writing(&args.folder, e))?;
     complain(&format!(
         "{} clicks, {} conversions, {} sources, {} of them with planted fraud",
         summary.clicks, summary.conversions, summary.sources, summary.planted
     ));
     Ok(Exit::Completed)
+}
+
+fn write_traffic(args: &SimulateArgs) -> Result<Summary> {
+    let traffic = if args.sample {
+        Traffic::sample()
+    } else {
+        Traffic::bench(args.clicks.unwrap_or(CLICKS), args.conversions, args.seed)
+    };
+    let [mut clicks, mut conversions, mut planted] =
+        create_all(&args.folder, ["clicks.csv", "conversions.csv", "planted.csv"])?;
+    let written = traffic.write(&mut clicks, &mut conversions, &mut planted);
+    written.map_err(|e| Error::writing(&args.folder, e))
+}
+
+fn write_mix(mix: &Mix, preset: Option<&str>, folder: &Path) -> Result<Summary> {
+    let mapping = Mapping::build(preset, None)?;
+    let written = if is_combined(&mapping) {
+        let sheet = sheet(&mapping, Shape::Combined, &combined_columns());
+        let [mut rows, mut planted] = create_all(folder, ["combined.csv", "planted.csv"])?;
+        mix.write((&sheet, &mut rows), None, &mut planted)
+    } else {
+        let (clicks, conversions) = (
+            sheet(&mapping, Shape::Clicks, CLICK_COLUMNS),
+            sheet(&mapping, Shape::Conversions, CONVERSION_COLUMNS),
+        );
+        let [mut click_file, mut conversion_file, mut planted] =
+            create_all(folder, ["clicks.csv", "conversions.csv", "planted.csv"])?;
+        mix.write((&clicks, &mut click_file), Some((&conversions, &mut conversion_file)), &mut planted)
+    };
+    written.map_err(|e| Error::writing(folder, e))
+}
+
+// ---------------------------------------------------------------- what is asked for
+
+fn mix(name: MixName, args: &SimulateArgs) -> Result<Mix> {
+    let world = match name {
+        MixName::Reference => World::Reference,
+        MixName::World => World::Other,
+    };
+    let strength = args.strength.as_deref().map(|text| share("--strength", text, 0.01..=0.95)).transpose()?;
+    Ok(Mix {
+        sources: args.sources,
+        clicks: args.clicks,
+        days: args.days,
+        fraud_share: share("--fraud-share", &args.fraud_share, 0.0..=1.0)?,
+        strength: strength.map_or(Strength::Drawn, Strength::Fixed),
+        kinds: kinds(&args.kinds)?,
+        ..Mix::new(world, args.seed)
+    })
+}
+
+fn share(flag: &str, text: &str, range: std::ops::RangeInclusive<f64>) -> Result<f64> {
+    let share = Unit::Share.parse(text).map_err(|fault| Error::usage(format!("{flag}: {fault}")))?;
+    if range.contains(&share) {
+        return Ok(share);
+    }
+    let help = format!("use {:.0}% to {:.0}%", 100.0 * range.start(), 100.0 * range.end());
+    Err(Error::usage(format!("{flag}: `{text}` cannot be made")).help(help))
+}
+
+fn kinds(names: &[String]) -> Result<Vec<Fraud>> {
+    if names == ["all"] {
+        return Ok(Fraud::ALL.to_vec());
+    }
+    let known = || Fraud::ALL.iter().map(|f| f.decl().name);
+    let kind = |name: &String| {
+        Fraud::of(name).ok_or_else(|| {
+            let near = nearest(name, known());
+            let hint = if near.is_empty() { known().collect() } else { near };
+            Error::usage(format!("--kinds: there is no fraud `{name}`"))
+                .help(format!("the nearest: {}", hint.join(", ")))
+        })
+    };
+    names.iter().map(kind).collect()
+}
+
+// ---------------------------------------------------------------- a preset's files
+
+/// Whether the preset has rows with click and conversion in one, and no files of clicks.
+fn is_combined(mapping: &Mapping) -> bool {
+    let maps =
+        |shape: Shape| shape.required().iter().all(|col| mapping.side(shape).columns.contains_key(col));
+    maps(Shape::Combined) && !(maps(Shape::Clicks) && maps(Shape::Conversions))
+}
+
+/// A click with what is known of its conversion when the row is written.
+fn combined_columns() -> Vec<Col> {
+    CLICK_COLUMNS.iter().copied().chain([Col::Event, Col::ConversionTime]).collect()
+}
+
+/// The file that the preset reads: its first headers for the columns that can be made.
+fn sheet(mapping: &Mapping, shape: Shape, can: &[Col]) -> Sheet {
+    let side = mapping.side(shape);
+    let mut columns: Vec<(Col, String)> = Vec::new();
+    for &col in can {
+        let free = |header: &&String| columns.iter().all(|(_, taken)| normalise(taken) != normalise(header));
+        let header = side.columns.get(&col).and_then(|(headers, _)| headers.iter().find(free));
+        columns.extend(header.map(|header| (col, header.clone())));
+    }
+    Sheet {
+        columns,
+        delimiter: side.delimiter.unwrap_or(b','),
+        decimal: side.decimal,
+        stamp: stamp(side),
+        words: words(mapping),
+    }
+}
+
+fn stamp(side: &SideMapping) -> Stamp {
+    match &side.time.format {
+        TimeFormat::Iso => Stamp::Iso,
+        TimeFormat::EpochS => Stamp::EpochS,
+        TimeFormat::EpochMs => Stamp::EpochMs,
+        TimeFormat::Pattern(pattern) => Stamp::Pattern(pattern.clone()),
+    }
+}
+
+/// The export's own word for each canonical one; of several the first in the alphabet.
+fn words(mapping: &Mapping) -> BTreeMap<String, String> {
+    let pairs = mapping.statuses.iter().chain(&mapping.events).rev();
+    pairs.map(|(word, canonical)| (canonical.clone(), word.clone())).collect()
+}
+
+// ---------------------------------------------------------------- files
+
+fn create_all<const N: usize>(folder: &Path, names: [&str; N]) -> Result<[File; N]> {
+    std::fs::create_dir_all(folder).map_err(|e| Error::writing(folder, e))?;
+    let files: Vec<File> = names.iter().map(|name| create(folder, name)).collect::<Result<_>>()?;
+    Ok(files.try_into().expect("one file for each name"))
 }
 
 fn create(folder: &Path, name: &str) -> Result<File> {

@@ -84,14 +84,14 @@ impl Table {
     }
 
     /// Hands all rows to `each`, batch by batch, with those of `fields` that the part has; with `only`, just
-    /// the rows whose click ID's key is among them.
+    /// the rows whose key of that column is among them.
     ///
     /// # Errors
     /// A part that cannot be read, or what `each` returns.
     pub fn scan<'t>(
         &'t self,
         fields: &[Field],
-        only: Option<&Arc<HashSet<u64>>>,
+        only: Option<(Col, &Arc<HashSet<u64>>)>,
         each: &mut dyn FnMut(&Batch<'t>) -> Result<()>,
     ) -> Result<()> {
         for part in &self.parts {
@@ -105,7 +105,7 @@ impl Part {
     fn scan<'t>(
         &'t self,
         fields: &[Field],
-        only: Option<&Arc<HashSet<u64>>>,
+        only: Option<(Col, &Arc<HashSet<u64>>)>,
         each: &mut dyn FnMut(&Batch<'t>) -> Result<()>,
     ) -> Result<()> {
         let Some(plan) = self.plan(fields, only)? else { return Ok(()) };
@@ -115,11 +115,11 @@ impl Part {
         })
     }
 
-    /// The scan of the columns needed; `None` if `only` asks for click IDs and there are none.
-    fn plan(&self, fields: &[Field], only: Option<&Arc<HashSet<u64>>>) -> Result<Option<LazyFrame>> {
+    /// The scan of the columns needed; `None` if `only` asks for keys that the part does not have.
+    fn plan(&self, fields: &[Field], only: Option<(Col, &Arc<HashSet<u64>>)>) -> Result<Option<LazyFrame>> {
         let mut plan = open(&self.path)?;
-        if let Some(keys) = only {
-            let Some(predicate) = self.has_key(keys.clone()) else { return Ok(None) };
+        if let Some((column, keys)) = only {
+            let Some(predicate) = self.has_key(column, keys.clone()) else { return Ok(None) };
             plan = plan.filter(predicate);
         }
         let names: BTreeSet<PlSmallStr> = if self.direct {
@@ -131,15 +131,15 @@ impl Part {
         Ok(Some(plan.select(columns)))
     }
 
-    fn has_key(&self, keys: Arc<HashSet<u64>>) -> Option<Expr> {
-        if !self.layout.places.contains_key(&Col::ClickId) {
+    fn has_key(&self, column: Col, keys: Arc<HashSet<u64>>) -> Option<Expr> {
+        if !self.layout.has(Field::Key(column)) {
             return None;
         }
         let boolean = |_: &Schema, f: &polars::prelude::Field| {
             Ok(polars::prelude::Field::new(f.name().clone(), DataType::Boolean))
         };
         Some(if self.direct {
-            let name = self.layout.header_of(Col::ClickId)?;
+            let name = self.layout.header_of(column)?;
             col(name).cast(DataType::String).map(
                 move |c| {
                     let found = |t: Option<&str>| Some(t.is_some_and(|t| keys.contains(&key(t.as_bytes()))));
@@ -149,7 +149,7 @@ impl Part {
                 boolean,
             )
         } else {
-            col(Field::Key(Col::ClickId).name()).map(
+            col(Field::Key(column).name()).map(
                 move |c| {
                     let found = |k: Option<u64>| Some(k.is_some_and(|k| keys.contains(&k)));
                     let mask: BooleanChunked = c.as_materialized_series().u64()?.iter().map(found).collect();

@@ -14,7 +14,12 @@ pub struct Click {
     id: Box<str>,
     pub time: i64,
     pub columns: Vec<Symbol>,
+    /// The keys of address and user agent.
+    pub visitor: Option<Visitor>,
 }
+
+/// The keys of an address and of a user agent.
+pub type Visitor = (u64, u64);
 
 /// Clicks by ID, each ID's in the order of time.
 #[derive(Default)]
@@ -46,18 +51,22 @@ pub fn load(
 ) -> Result<Clicks> {
     let wanted: HashSet<u64> =
         conversions.iter().filter_map(|c| c.click_id.as_ref()).map(|id| id.key).collect();
+    let visitor = [Col::Ip, Col::UserAgent].map(Field::Key);
     let mut fields = vec![Field::Value(Col::ClickId), Field::Value(Col::ClickTime)];
+    fields.extend(visitor);
     fields.extend(columns.iter().filter(|c| **c != Col::ClickId).map(|c| Field::Value(*c)));
     let mut rows: Vec<(u64, Click)> = Vec::new();
-    intake.clicks.scan(&fields, Some(&Arc::new(wanted)), &mut |batch| {
+    intake.clicks.scan(&fields, Some((Col::ClickId, &Arc::new(wanted))), &mut |batch| {
         let (Some(ids), Some(times)) = (batch.texts(Col::ClickId), batch.integers(Col::ClickTime)) else {
             return Ok(());
         };
         let texts: Vec<_> = columns.iter().map(|c| batch.texts(*c)).collect();
+        let [ips, agents] = visitor.map(|field| batch.keys(field));
         for row in 0..batch.len() {
             let (Some(id), Some(time)) = (ids.get(row), times.get(row)) else { continue };
             let columns = texts.iter().map(|t| symbols.of_option(t.and_then(|t| t.get(row)))).collect();
-            rows.push((key(id.as_bytes()), Click { id: id.into(), time, columns }));
+            let visitor = ips.and_then(|k| k.get(row)).zip(agents.and_then(|k| k.get(row)));
+            rows.push((key(id.as_bytes()), Click { id: id.into(), time, columns, visitor }));
         }
         Ok(())
     })?;
@@ -69,7 +78,9 @@ fn indexed(mut rows: Vec<(u64, Click)>, symbols: &Symbols) -> Clicks {
     rows.sort_by(|(k, a), (l, b)| {
         let texts =
             |c: &Click| c.columns.iter().map(|s| symbols.text(*s).map(str::to_owned)).collect::<Vec<_>>();
-        (k, &a.id, a.time).cmp(&(l, &b.id, b.time)).then_with(|| texts(a).cmp(&texts(b)))
+        (k, &a.id, a.time)
+            .cmp(&(l, &b.id, b.time))
+            .then_with(|| (texts(a), a.visitor).cmp(&(texts(b), b.visitor)))
     });
     let mut by_key: HashMap<u64, (u32, u32)> = HashMap::new();
     for (at, (key, _)) in rows.iter().enumerate() {

@@ -4,6 +4,7 @@
 //! is a signal, not a dropped row; where the loaded clicks do not reach back far enough, it is neither.
 
 mod clicks;
+mod facts;
 pub mod gates;
 mod transactions;
 
@@ -13,7 +14,8 @@ use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SECOND;
 use crate::clean::{Cleaned, Conversion};
 use crate::ingest::{Intake, Shape, is_unexpanded_macro};
-use clicks::{Click, Clicks};
+use clicks::{Click, Clicks, Visitor};
+pub use facts::Facts;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a conversion's click was found.
@@ -62,6 +64,23 @@ pub struct MatchedConversion {
     pub replay: bool,
     /// A replay that another source had claimed before.
     pub shared: bool,
+    /// What it is among the other conversions.
+    pub facts: Facts,
+    origin: Option<Origin>,
+}
+
+/// What of a conversion's click its facts need.
+struct Origin {
+    time: i64,
+    /// The click's own text columns.
+    columns: Vec<Symbol>,
+    visitor: Option<Visitor>,
+}
+
+impl Origin {
+    fn of(click: &Click) -> Origin {
+        Origin { time: click.time, columns: click.columns.clone(), visitor: click.visitor }
+    }
 }
 
 /// All conversions that count, and the rest by reason.
@@ -75,6 +94,8 @@ pub struct Matched {
     pub batched: u64,
     /// Conversions whose own source differs from their click's.
     pub source_conflicts: u64,
+    /// Enough matched click IDs are there to learn which forms they have.
+    pub forms_known: bool,
 }
 
 /// What matching needs to know besides the rows.
@@ -83,6 +104,8 @@ pub struct Options<'a> {
     pub columns: &'a [Col],
     /// First and last loaded click.
     pub span: Option<(i64, i64)>,
+    /// The moment the input reaches up to.
+    pub as_of: i64,
 }
 
 /// Matches the conversions of an intake.
@@ -117,12 +140,14 @@ pub fn matching(
     let scope = intake.mapping.transaction_scope;
     transactions::settle(&mut matched, scope, options.columns, &sources, &mut duplicates);
     let batched = transactions::drop_batch_times(&mut matched, options.columns, &sources);
+    let setting = facts::Setting { columns: options.columns, sources: &sources, as_of: options.as_of };
+    let forms_known = facts::settle(&mut matched, &setting, intake, symbols)?;
     let mut classes = BTreeMap::new();
     for m in &matched {
         *classes.entry(m.class).or_default() += 1;
     }
     let replays = matched.iter().filter(|m| m.replay).count() as u64;
-    Ok(Matched { conversions: matched, classes, duplicates, replays, batched, source_conflicts })
+    Ok(Matched { conversions: matched, classes, duplicates, replays, batched, source_conflicts, forms_known })
 }
 
 /// The attribution window in microseconds.
@@ -172,6 +197,8 @@ impl Finder<'_> {
             repeated_event: false,
             replay: false,
             shared: false,
+            facts: Facts::default(),
+            origin: click.map(Origin::of),
             conversion,
         }
     }

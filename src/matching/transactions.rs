@@ -52,7 +52,8 @@ pub fn settle(
     mark_first(rows);
 }
 
-fn order(m: &MatchedConversion) -> (i64, (i64, i64, Status, u64)) {
+/// What conversions are sorted by in time: ties break on content.
+pub fn order(m: &MatchedConversion) -> (i64, (i64, i64, Status, u64)) {
     (m.conversion.time, m.conversion.recency())
 }
 
@@ -75,7 +76,7 @@ fn identity(m: &MatchedConversion, scope: Option<TransactionScope>, columns: &[C
 }
 
 /// An ID that says which: a macro that was never replaced does not.
-fn real(id: &Option<Id>) -> Option<&Id> {
+pub fn real(id: &Option<Id>) -> Option<&Id> {
     id.as_ref().filter(|id| !is_unexpanded_macro(id.text.as_bytes()))
 }
 

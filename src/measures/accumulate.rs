@@ -30,6 +30,8 @@ pub struct Contributions {
     pub sums: Vec<(M, Vec<i64>)>,
     /// For every histogram: the value of each row that has one.
     pub values: Vec<(M, Vec<Option<i64>>)>,
+    /// For every histogram to which a row adds several values: those of each row.
+    pub many: Vec<(M, Vec<Vec<i64>>)>,
     /// For every key that distinct and top measures need: the key of each row that has one.
     pub keys: Vec<(Vec<M>, Vec<Option<u64>>)>,
 }
@@ -130,6 +132,13 @@ impl Accumulator {
         for (measure, values) in &rows.values {
             for (stratum, value) in stratum.iter().zip(values) {
                 if let Some(value) = value {
+                    *self.values.entry((*stratum, *measure, *value)).or_default() += 1;
+                }
+            }
+        }
+        for (measure, lists) in &rows.many {
+            for (stratum, values) in stratum.iter().zip(lists) {
+                for value in values {
                     *self.values.entry((*stratum, *measure, *value)).or_default() += 1;
                 }
             }

@@ -102,7 +102,7 @@ pub enum Number {
     RevenuePending,
     /// What the customer paid, micro-units.
     SaleAmount,
-    /// What the customer paid within a week or a month of the click, micro-units.
+    /// What the customer paid within a week or 30 days of the click, micro-units.
     SaleAmountD7,
     SaleAmountD30,
     /// Five minutes since 1970.
@@ -194,7 +194,7 @@ pub enum Filter {
     DepositDue,
     /// A second deposit followed in that time.
     ThenDepositedAgain,
-    /// A first registration whose click is at least a week, or a month, old; with a deposit within it.
+    /// A first registration within a week, or 30 days, of a click that is as old; with a deposit within it.
     CohortD7,
     CohortD30,
     DepositedD7,
@@ -202,14 +202,15 @@ pub enum Filter {
     /// The conversion's own country and its click's are both known; and differ.
     CountriesKnown,
     CountriesDiffer,
-    /// A deposit or sale with an amount; at the smallest amount the offer sees; a round amount.
+    /// A player's first payment with an amount; at the smallest amount the offer sees; a round amount.
     Amount,
     AtFloor,
     RoundAmount,
+    /// The first conversion of the source that names this click ID.
     HasClickId,
-    /// The click ID has a form that clicks of this network do not have.
+    /// The click ID is no click's and has a form that clicks of this network do not have.
     ForeignForm,
-    /// The click ID counts on from that of the source's conversion before.
+    /// The click ID ends in a number behind the same beginning as one of the source before; it counts on from it.
     StepKnown,
     Step,
     /// It is known whether another source's click of the same visitor came at most 5 s before; it did.
@@ -240,6 +241,12 @@ impl Measure {
             Kind::Count | Kind::Sum(_) | Kind::Values(_) => Merge::Sum,
             _ => Merge::Recompute,
         }
+    }
+
+    /// Whether the measure is counted from the log of clicks, not row by row.
+    pub fn of_log(&self) -> bool {
+        let by_click = self.id == M::Hours || self.filters.contains(&Filter::Converted);
+        self.rows == Rows::Clicks && (self.merge() == Merge::Recompute || by_click)
     }
 
     /// Whether the measure can be written in portable SQL.
@@ -368,26 +375,26 @@ measures! {
     DepositingRegistrations "depositing_registrations" Conversions Count, [RegistrationDue ThenDeposited] [Event] "registrations that led to a first deposit in time";
     DueDeposits "due_deposits" Conversions Count, [DepositDue] [Event] "first deposits old enough for a second one";
     RepeatedDeposits "repeated_deposits" Conversions Count, [DepositDue ThenDepositedAgain] [Event] "first deposits that a second one followed in time";
-    CohortD7 "cohort_d7" Conversions Count, [CohortD7] [Event] "registrations of clicks at least a week old";
+    CohortD7 "cohort_d7" Conversions Count, [CohortD7] [Event] "registrations within a week of clicks at least a week old";
     DepositedD7 "deposited_d7" Conversions Count, [CohortD7 DepositedD7] [Event] "registrations with a deposit within a week of the click";
-    CohortD30 "cohort_d30" Conversions Count, [CohortD30] [Event] "registrations of clicks at least a month old";
-    DepositedD30 "deposited_d30" Conversions Count, [CohortD30 DepositedD30] [Event] "registrations with a deposit within a month of the click";
+    CohortD30 "cohort_d30" Conversions Count, [CohortD30] [Event] "registrations within 30 days of clicks at least 30 days old";
+    DepositedD30 "deposited_d30" Conversions Count, [CohortD30 DepositedD30] [Event] "registrations with a deposit within 30 days of the click";
     DepositsD7 "deposits_d7" Conversions Sum(Number::SaleAmountD7), [] [Event SaleAmount] "amounts deposited within a week of clicks at least a week old";
-    DepositsD30 "deposits_d30" Conversions Sum(Number::SaleAmountD30), [] [Event SaleAmount] "amounts deposited within a month of clicks at least a month old";
+    DepositsD30 "deposits_d30" Conversions Sum(Number::SaleAmountD30), [] [Event SaleAmount] "amounts deposited within 30 days of clicks at least 30 days old";
     CountriesKnown "countries_known" Conversions Count, [CountriesKnown] [Country] "conversions whose country and whose click's country are known";
     CountriesDiffer "countries_differ" Conversions Count, [CountriesKnown CountriesDiffer] [Country] "conversions from another country than their click";
-    Amounts "amounts" Conversions Count, [Amount] [SaleAmount] "first deposits, deposits and sales with an amount";
+    Amounts "amounts" Conversions Count, [Amount] [SaleAmount] "first payments of players (first deposit, else deposit or sale) with an amount";
     AmountValues "amount_values" Conversions Values(Number::SaleAmount), [Amount] [SaleAmount] "these by amount";
-    AmountsAtFloor "amounts_at_floor" Conversions Count, [Amount AtFloor] [SaleAmount] "first deposits at the smallest amount of their offer";
-    RoundAmounts "round_amounts" Conversions Count, [Amount RoundAmount] [SaleAmount] "amounts that are whole tens";
-    IdCount "id_count" Conversions Count, [HasClickId] [ClickId] "conversions with a click ID";
-    IdForms "id_forms" Conversions Values(Number::IdForm), [HasClickId] [ClickId] "conversions by the form of the click ID";
-    IdCharacters "id_characters" Conversions Values(Number::IdCharacters), [HasClickId] [ClickId] "last characters of click IDs by place";
-    ForeignIds "foreign_ids" Conversions Count, [HasClickId ForeignForm] [ClickId] "conversions whose click ID has a form that clicks do not have";
-    StepsKnown "steps_known" Conversions Count, [StepKnown] [ClickId] "successive conversions whose click IDs end in numbers";
-    Steps "steps" Conversions Count, [StepKnown Step] [ClickId] "of these, click IDs that count on by 1 to 16";
-    NeighboursKnown "neighbours_known" Conversions Count, [NeighbourKnown] [Ip UserAgent] "conversions whose click's visitor is known";
-    Neighbours "neighbours" Conversions Count, [NeighbourKnown Neighbour] [Ip UserAgent] "of these, clicks at most 5 s after another source's click of the same visitor";
+    AmountsAtFloor "amounts_at_floor" Conversions Count, [Amount AtFloor] [SaleAmount] "first payments at the smallest amount of their offer";
+    RoundAmounts "round_amounts" Conversions Count, [Amount RoundAmount] [SaleAmount] "first payments of whole tens";
+    IdCount "id_count" Conversions Count, [HasClickId] [ClickId] "click IDs that conversions name, each once a source";
+    IdForms "id_forms" Conversions Values(Number::IdForm), [HasClickId] [ClickId] "click IDs by their form";
+    IdCharacters "id_characters" Conversions Values(Number::IdCharacters), [HasClickId] [ClickId] "the last six letters and digits of click IDs by place";
+    ForeignIds "foreign_ids" Conversions Count, [HasClickId ForeignForm] [ClickId] "click IDs without a click and of a form that clicks do not have";
+    StepsKnown "steps_known" Conversions Count, [StepKnown] [ClickId] "click IDs that end in a number behind the same beginning as one before";
+    Steps "steps" Conversions Count, [StepKnown Step] [ClickId] "of these, IDs that count on by 1 to 16";
+    NeighboursKnown "neighbours_known" Conversions Count, [NeighbourKnown] [ClickId] "conversions whose click's visitor is known";
+    Neighbours "neighbours" Conversions Count, [NeighbourKnown Neighbour] [ClickId] "of these, clicks at most 5 s after another source's click of the same visitor";
     BusiestConversionAddress "busiest_conversion_address" Conversions Top(Key::Ip), [HasIp] [Ip] "conversions of the busiest address";
 }
 

@@ -719,3 +719,419 @@ fn mixed(net: u32) -> u64 {
     mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ mixed >> 31
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    /// SplitMix64: the same numbers in every run.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, end: u64) -> u64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+            (z ^ z >> 31) % end
+        }
+
+        fn shuffle<T>(&mut self, list: &mut [T]) {
+            (1..list.len()).rev().for_each(|at| list.swap(at, self.below(at as u64 + 1) as usize));
+        }
+    }
+
+    /// How a log is made. Keys below the number given, 0 among them.
+    #[derive(Clone, Copy)]
+    struct Shape {
+        hits: u64,
+        strata: u64,
+        groups: u64,
+        start: u32,
+        seconds: u64,
+        ips: u64,
+        nets: u64,
+        agents: u64,
+        /// One in so many clicks is followed by some more within seconds.
+        storms: u64,
+        zone: &'static str,
+    }
+
+    /// 2026-10-24 12:00 UTC: half a day before clocks are set back in Berlin.
+    const OCTOBER: u32 = 1_792_843_200;
+
+    const PLAIN: Shape = Shape {
+        hits: 600,
+        strata: 7,
+        groups: 3,
+        start: OCTOBER,
+        seconds: 3 * 86_400,
+        ips: 150,
+        nets: 12,
+        agents: 9,
+        storms: 40,
+        zone: "Europe/Berlin",
+    };
+
+    fn log(shape: &Shape, seed: u64) -> Vec<Hit> {
+        let mut random = Random(seed);
+        let mut log: Vec<Hit> = Vec::new();
+        for _ in 0..shape.hits {
+            let hit = Hit {
+                stratum: random.below(shape.strata) as u32,
+                second: shape.start + random.below(shape.seconds) as u32,
+                ip: random.below(shape.ips) << 40,
+                net: random.below(shape.nets) as u32,
+                agent: random.below(shape.agents) as u32 * 0x0101_0101,
+                asn: random.below(4) as u32,
+                flags: random.below(4) as u8,
+            };
+            let storm = if random.below(shape.storms) == 0 { random.below(30) } else { 0 };
+            let more = (0..=storm).map(|_| Hit { second: hit.second + random.below(200) as u32, ..hit });
+            log.extend(more.collect::<Vec<Hit>>());
+        }
+        log
+    }
+
+    fn group_of(shape: &Shape) -> Vec<u32> {
+        (0..shape.strata).map(|stratum| (stratum * 7 % shape.groups) as u32).collect()
+    }
+
+    fn facts(shape: &Shape, log: Vec<Hit>, threads: usize) -> HitFacts {
+        let mut hits = Hits::default();
+        hits.extend(log);
+        let zone = shape.zone.parse().expect("a zone");
+        hits.facts(&group_of(shape), shape.groups as usize, zone, threads)
+    }
+
+    /// What [`Facts`] say, computed and laid out without care for time and space.
+    #[derive(Debug, Default, PartialEq)]
+    struct Plain {
+        days: Vec<DayFacts>,
+        hours: Vec<[u32; 24]>,
+        gaps: BTreeMap<u32, u32>,
+        multiplicities: Vec<BTreeMap<u32, u32>>,
+        agents: Vec<(u32, u32)>,
+        networks: Vec<u64>,
+        identities: [u32; 2],
+        repeats: u32,
+        bursts: [u32; 2],
+        converted: [u32; 2],
+        crowds: [u32; 3],
+        brand: [u32; 2],
+    }
+
+    const IDENTITIES: [Identity; 4] = [Identity::Ip, Identity::Net, Identity::Asn, Identity::Agent];
+
+    fn key(hit: &Hit, identity: Identity) -> u64 {
+        match identity {
+            Identity::Ip => hit.ip,
+            Identity::Net => u64::from(hit.net),
+            Identity::Asn => u64::from(hit.asn),
+            Identity::Agent => u64::from(hit.agent),
+        }
+    }
+
+    fn plain(facts: &Facts) -> Plain {
+        Plain {
+            days: facts.days.to_vec(),
+            hours: (0..facts.days.len()).map(|day| facts.hours(day)).collect(),
+            gaps: facts.gaps().iter().copied().collect(),
+            multiplicities: IDENTITIES.map(|i| facts.multiplicities(i).iter().copied().collect()).to_vec(),
+            agents: facts.agents().to_vec(),
+            networks: facts.networks.to_vec(),
+            identities: [facts.ip_agents, facts.agent_ips],
+            repeats: facts.repeats,
+            bursts: [facts.busiest, facts.burst_clicks],
+            converted: [facts.converted, facts.net_converted],
+            crowds: [facts.crowds, facts.crowd_clicks, facts.crowd_converted],
+            brand: [facts.brand, facts.brand_converted],
+        }
+    }
+
+    fn counted<K: Ord>(keys: impl Iterator<Item = K>) -> BTreeMap<K, u32> {
+        let mut counts = BTreeMap::new();
+        keys.for_each(|key| *counts.entry(key).or_default() += 1);
+        counts
+    }
+
+    fn count<'a>(hits: impl IntoIterator<Item = &'a Hit>, held: impl Fn(&Hit) -> bool) -> u32 {
+        hits.into_iter().filter(|hit| held(hit)).count() as u32
+    }
+
+    fn naive(hits: &[Hit], zone: Zone) -> Plain {
+        let local = |hit: &Hit| zone.day_and_hour(i64::from(hit.second) * SECOND);
+        let days: Vec<i32> = counted(hits.iter().map(|hit| local(hit).0)).into_keys().collect();
+        let of_day = |day: i32| hits.iter().copied().filter(|hit| local(hit).0 == day).collect::<Vec<Hit>>();
+        let hours = |day: &i32| {
+            let mut hours = [0; 24];
+            of_day(*day).iter().for_each(|hit| hours[usize::from(local(hit).1)] += 1);
+            hours
+        };
+        let multiplicities = |identity| {
+            let keys = hits.iter().map(|hit| key(hit, identity)).filter(|&key| key != 0);
+            counted(counted(keys).into_values())
+        };
+        let nets = counted(hits.iter().map(|hit| hit.net).filter(|&net| net != 0));
+        let mut networks: Vec<u64> = nets.keys().map(|&net| mixed(net)).collect();
+        networks.sort_unstable();
+        networks.truncate(NETWORK_SAMPLE);
+        let mut agents: Vec<(u32, u32)> =
+            counted(hits.iter().map(|hit| hit.agent).filter(|&agent| agent != 0)).into_iter().collect();
+        agents.sort_by_key(|&(agent, clicks)| (Reverse(clicks), agent));
+        agents.truncate(TOP_AGENTS);
+        let both: BTreeSet<(u64, u32)> =
+            hits.iter().filter(|h| h.ip != 0 && h.agent != 0).map(|h| (h.ip, h.agent)).collect();
+        let least = (f64::from(nets.values().sum::<u32>()) / 100.0).max(20.0);
+        let crowd = |hit: &Hit| nets.get(&hit.net).is_some_and(|&clicks| f64::from(clicks) >= least);
+        Plain {
+            days: days.iter().map(|&day| naive_day(day, &of_day(day), hits, local)).collect(),
+            hours: days.iter().map(hours).collect(),
+            gaps: counted(days.iter().flat_map(|&day| naive_gaps(&of_day(day)))),
+            multiplicities: IDENTITIES.map(multiplicities).to_vec(),
+            agents,
+            networks,
+            identities: [both.len() as u32, both.iter().map(|b| b.0).collect::<BTreeSet<_>>().len() as u32],
+            repeats: naive_repeats(hits),
+            bursts: naive_bursts(hits, local),
+            converted: [count(hits, Hit::converted), count(hits, |h| h.converted() && h.net != 0)],
+            crowds: [
+                nets.keys().filter(|&&net| crowd(&Hit { net, ..Hit::default() })).count() as u32,
+                count(hits, crowd),
+                count(hits, |h| crowd(h) && h.converted()),
+            ],
+            brand: [count(hits, Hit::brand), count(hits, |h| h.brand() && h.converted())],
+        }
+    }
+
+    fn naive_gaps(of_day: &[Hit]) -> Vec<u32> {
+        let mut seconds: Vec<u32> = of_day.iter().map(|hit| hit.second).collect();
+        seconds.sort_unstable();
+        seconds.windows(2).map(|pair| pair[1] - pair[0]).filter(|&gap| gap <= 3_600).collect()
+    }
+
+    fn sum_of_pairs<K: Ord>(keys: impl Iterator<Item = K>) -> u64 {
+        counted(keys).into_values().map(|c| u64::from(c) * u64::from(c - 1)).sum()
+    }
+
+    fn naive_day(day: i32, of_day: &[Hit], hits: &[Hit], local: impl Fn(&Hit) -> (i32, u8)) -> DayFacts {
+        let gaps = naive_gaps(of_day);
+        let begins = |hit: &Hit| {
+            let same_hour = hits.iter().filter(|other| other.second / 3_600 == hit.second / 3_600);
+            local(same_hour.min_by_key(|other| other.second).expect("the hit itself")).0 == day
+        };
+        let windowed: Vec<Hit> = hits.iter().copied().filter(begins).collect();
+        let window_pairs = |length| sum_of_pairs(windowed.iter().map(|hit| hit.second / length));
+        let keys = |identity| of_day.iter().map(move |hit| key(hit, identity)).filter(|&key| key != 0);
+        DayFacts {
+            day,
+            clicks: of_day.len() as u32,
+            gaps: gaps.len() as u32,
+            gap_sum: gaps.iter().sum(),
+            gap_squares: gaps.iter().map(|gap| gap * gap).sum(),
+            hour_clicks: windowed.len() as u32,
+            minute_pairs: window_pairs(60),
+            five_minute_pairs: window_pairs(300),
+            hour_pairs: window_pairs(3_600),
+            identified: IDENTITIES.map(|identity| keys(identity).count() as u32),
+            same: IDENTITIES.map(|identity| sum_of_pairs(keys(identity))),
+        }
+    }
+
+    fn naive_repeats(hits: &[Hit]) -> u32 {
+        let mut of_visitor: BTreeMap<(u32, u64, u32), Vec<u32>> = BTreeMap::new();
+        for hit in hits.iter().filter(|hit| hit.ip != 0) {
+            of_visitor.entry((hit.stratum, hit.ip, hit.agent)).or_default().push(hit.second);
+        }
+        of_visitor.values_mut().for_each(|seconds| seconds.sort_unstable());
+        of_visitor.values().flat_map(|s| s.windows(2)).filter(|pair| pair[1] - pair[0] <= 60).count() as u32
+    }
+
+    fn naive_bursts(hits: &[Hit], local: impl Fn(&Hit) -> (i32, u8)) -> [u32; 2] {
+        let hours = counted(hits.iter().map(|hit| hit.second / 3_600));
+        let days = counted(hits.iter().map(|hit| local(hit).0));
+        let mut found = [0, 0];
+        for (window, clicks) in counted(hits.iter().map(|hit| hit.second / 300)) {
+            let in_hour = hits.iter().filter(|hit| hit.second / 3_600 == window / 12);
+            let day = days[&local(in_hour.min_by_key(|hit| hit.second).expect("a click")).0];
+            let rest = f64::from(hours[&(window / 12)] - clicks) / 11.0;
+            let tail = poisson_tail(clicks, rest.max(f64::from(day) / 288.0) * 1.15);
+            found[0] = found[0].max(clicks);
+            found[1] += if clicks >= 10 && tail < 1e-6 { clicks } else { 0 };
+        }
+        found
+    }
+
+    /// The upper tail, term by term.
+    fn poisson_tail(least: u32, mean: f64) -> f64 {
+        let mut term = (1..=least).fold((-mean).exp(), |term, k| term * mean / f64::from(k));
+        let terms = (least + 1..least + 400).map(|k| {
+            let this = term;
+            term *= mean / f64::from(k);
+            this
+        });
+        terms.sum()
+    }
+
+    fn check(shape: Shape) {
+        let log = log(&shape, shape.hits);
+        let facts = facts(&shape, log.clone(), 2);
+        let (zone, group_of) = (shape.zone.parse().expect("a zone"), group_of(&shape));
+        let of =
+            |held: &dyn Fn(u32) -> bool| log.iter().copied().filter(|h| held(h.stratum)).collect::<Vec<_>>();
+        assert_eq!((facts.strata.len(), facts.groups.len()), (shape.strata as usize, shape.groups as usize));
+        for (number, stratum) in facts.strata.iter().enumerate() {
+            assert_eq!(plain(stratum), naive(&of(&|s| s == number as u32), zone), "stratum {number}");
+        }
+        for (number, group) in facts.groups.iter().enumerate() {
+            let union = of(&|s| group_of[s as usize] == number as u32);
+            assert_eq!(plain(group), naive(&union, zone), "group {number}");
+        }
+    }
+
+    #[test]
+    fn facts_are_those_of_the_naive_count() {
+        check(PLAIN);
+        check(Shape { storms: 4, ..PLAIN });
+        check(Shape { strata: 1, groups: 1, ..PLAIN });
+        check(Shape { strata: 1, groups: 1, nets: 400, hits: 2_500, agents: 90, storms: 4_000, ..PLAIN });
+        check(Shape { strata: 300, groups: 40, ..PLAIN });
+        check(Shape { strata: 90, groups: 90, hits: 30, ..PLAIN });
+        check(Shape { seconds: 1, ..PLAIN });
+        check(Shape { seconds: 7_200, ..PLAIN });
+        check(Shape { ips: 1, nets: 1, agents: 1, ..PLAIN });
+        check(Shape { ips: 2, agents: 2, storms: 1, hits: 100, ..PLAIN });
+        check(Shape { seconds: 2 * 365 * 86_400, ..PLAIN });
+        check(Shape { hits: 0, ..PLAIN });
+        check(Shape { hits: 1, ..PLAIN });
+    }
+
+    /// Hours that midnight cuts, clocks that are set forth and back by an hour or half of one.
+    #[test]
+    fn days_and_hours_are_local() {
+        for zone in ["UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/New_York", "Africa/Cairo"] {
+            check(Shape { zone, seconds: 10 * 86_400, ..PLAIN });
+        }
+        let april = 1_774_958_400;
+        check(Shape { zone: "Australia/Lord_Howe", start: april, seconds: 5 * 86_400, ..PLAIN });
+        let march = 1_774_656_000;
+        check(Shape { start: march, seconds: 2 * 86_400, ..PLAIN });
+    }
+
+    /// In St. John's of 2010, one minute past midnight was followed by 23:01.
+    #[test]
+    fn a_day_ends_once() {
+        let midnight = 1_289_097_000;
+        let shape = Shape { zone: "America/St_Johns", start: midnight - 7_200, seconds: 4 * 3_600, ..PLAIN };
+        let facts = facts(&shape, log(&shape, 1), 1);
+        assert!(facts.groups.iter().all(|group| group.days.len() == 2));
+    }
+
+    #[test]
+    fn neither_order_nor_threads_matter() {
+        let shape = Shape { strata: 40, groups: 11, storms: 10, ..PLAIN };
+        let mut log = log(&shape, 3);
+        let expected = facts(&shape, log.clone(), 1);
+        let mut random = Random(9);
+        for threads in [1, 2, 3, 64, 0] {
+            random.shuffle(&mut log);
+            let again = facts(&shape, log.clone(), threads);
+            assert_eq!(again.strata, expected.strata, "{threads}");
+            assert_eq!(again.groups, expected.groups, "{threads}");
+        }
+    }
+
+    #[test]
+    fn a_group_of_one_stratum_shares_its_facts() {
+        let shape = Shape { strata: 10, groups: 10, ..PLAIN };
+        let facts = facts(&shape, log(&shape, 1), 2);
+        for (stratum, group) in group_of(&shape).into_iter().enumerate() {
+            assert!(Arc::ptr_eq(&facts.strata[stratum], &facts.groups[group as usize]), "{stratum}");
+        }
+    }
+
+    /// A million groups of one click fit beside each other.
+    #[test]
+    fn a_tiny_group_is_small() {
+        assert_eq!(size_of::<Hit>(), 32);
+        let shape = Shape { hits: 1, strata: 1, groups: 1, storms: u64::MAX, ..PLAIN };
+        let facts = facts(&shape, log(&shape, 5), 1);
+        let facts = &facts.groups[0];
+        let held = size_of_val(&*facts.days) + size_of_val(&*facts.lists) + size_of_val(&*facts.networks);
+        assert!(size_of::<Facts>() + held <= 320, "{} and {held}", size_of::<Facts>());
+    }
+
+    /// Clicks at chance have dispersion 1, a metronome's is 0.
+    #[test]
+    fn dispersion_tells_a_metronome_from_chance() {
+        let ratio = |hits: Vec<Hit>, of: fn(&DayFacts) -> (u128, u128)| {
+            let sums =
+                alone(hits.into_iter()).days.iter().map(of).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+            sums.0 as f64 / sums.1 as f64
+        };
+        let at = |second| Hit { second: OCTOBER + second, ..Hit::default() };
+        let metronome: Vec<Hit> = (0..86_400 / 30).map(|beat| at(beat * 30)).collect();
+        assert_eq!(ratio(metronome.clone(), DayFacts::minute_dispersion), 0.0);
+        assert_eq!(ratio(metronome, DayFacts::five_minute_dispersion), 0.0);
+        let mut random = Random(4);
+        let chance: Vec<Hit> = (0..20_000).map(|_| at(random.below(86_400) as u32)).collect();
+        for of in [DayFacts::minute_dispersion, DayFacts::five_minute_dispersion] {
+            let chance = ratio(chance.clone(), of);
+            assert!((chance - 1.0).abs() < 0.2, "{chance}");
+        }
+    }
+
+    fn alone(hits: impl Iterator<Item = Hit>) -> Arc<Facts> {
+        let shape = Shape { strata: 1, groups: 1, zone: "UTC", ..PLAIN };
+        facts(&shape, hits.collect(), 1).groups[0].clone()
+    }
+
+    #[test]
+    fn a_gap_may_last_an_hour() {
+        let facts =
+            alone([0, 3_600, 7_201].into_iter().map(|s| Hit { second: OCTOBER + s, ..Hit::default() }));
+        assert_eq!(facts.gaps(), [(3_600, 1)]);
+    }
+
+    /// A network that has `crowd` of the group's clicks with a network, all others having one each.
+    fn crowds(crowd: u32, clicks: u32) -> u32 {
+        let net = |click| if click < crowd { 1 } else { click + 1 };
+        let without = Hit { second: OCTOBER, ..Hit::default() };
+        let with = (0..clicks).map(|click| Hit { net: net(click), ..without });
+        alone(with.chain((0..5_000).map(|_| without))).crowds
+    }
+
+    #[test]
+    fn a_crowd_has_twenty_clicks_and_one_in_a_hundred() {
+        assert_eq!([crowds(19, 100), crowds(20, 100), crowds(20, 2_000)], [0, 1, 1]);
+        assert_eq!(
+            [crowds(20, 2_001), crowds(21, 2_001), crowds(49, 4_950), crowds(50, 4_950)],
+            [0, 1, 0, 1]
+        );
+    }
+
+    #[test]
+    fn a_burst_is_what_the_tail_says() {
+        for (window, rest, day) in (1..160)
+            .flat_map(|w| (0..90).map(move |r| (w, r * 9)))
+            .flat_map(|(w, r)| [0, 500, 4_001, 20_000].map(|more| (w, r, w + r + more)))
+        {
+            let usual = 1.15 * f64::max(f64::from(rest) / 11.0, f64::from(day) / 288.0);
+            let expected = window >= 10 && poisson_tail(window, usual) < 1e-6;
+            let burst = is_burst(window as usize, (window + rest) as usize, day);
+            assert_eq!(burst, expected, "{window} {rest} {day}");
+        }
+    }
+
+    #[test]
+    fn bursts_stand_out_of_their_hour_and_their_day() {
+        let burst =
+            |window, hour, day, expected| assert_eq!(is_burst(window, hour, day), expected, "{window}");
+        burst(9, 9, 9, false);
+        burst(10, 10, 10, true);
+        burst(40, 40 + 11 * 40, 12_000, false);
+        burst(40, 40, 12_000, false);
+        burst(120, 120 + 11 * 40, 12_000, true);
+        burst(4_000_000, 4_000_000, 4_000_000, true);
+    }
+}

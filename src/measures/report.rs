@@ -64,7 +64,7 @@ impl Pass<'_> {
 }
 
 fn contributions(batch: &Batch, side: Rows, mature: &[bool]) -> Contributions {
-    let mut out = Contributions { sums: Vec::new(), values: Vec::new(), keys: Vec::new() };
+    let mut out = Contributions { sums: Vec::new(), values: Vec::new(), many: Vec::new(), keys: Vec::new() };
     for (col, _, measure, of_mature) in SUMS.iter().filter(|s| s.1 == side) {
         let Some(column) = batch.integers(*col) else { continue };
         let counted = |v: Option<i64>| {

@@ -1,7 +1,7 @@
 //! What the declared filters, numbers and keys mean on rows of either side.
 
 use super::accumulate::{Contributions, Placement};
-use super::declared::{Filter, Kind, M, MEASURES, Measure, Merge, Number, Rows, pack};
+use super::declared::{Filter, Kind, M, MEASURES, Number, Rows, pack};
 use super::hits::Hit;
 use super::{Clock, Key};
 use crate::base::column::Col;
@@ -20,14 +20,16 @@ trait RowSet {
     fn len(&self) -> usize;
     fn passes(&mut self, filter: Filter) -> Vec<bool>;
     fn number(&self, number: Number) -> Vec<Option<i64>>;
+    /// [`Number::IdCharacters`] of each row.
+    fn many(&self) -> Vec<Vec<i64>>;
     fn key(&self, key: Key) -> Vec<Option<u64>>;
 }
 
 /// What each of these rows adds to every measure of its side.
 fn contributions(set: &mut dyn RowSet, side: Rows, available: &BTreeSet<M>) -> Contributions {
     let mut masks: Vec<(Filter, Vec<bool>)> = Vec::new();
-    let mut out = Contributions { sums: Vec::new(), values: Vec::new(), keys: Vec::new() };
-    for measure in MEASURES.iter().filter(|m| m.rows == side && available.contains(&m.id) && by_row(m)) {
+    let mut out = Contributions { sums: Vec::new(), values: Vec::new(), many: Vec::new(), keys: Vec::new() };
+    for measure in MEASURES.iter().filter(|m| m.rows == side && available.contains(&m.id) && !m.of_log()) {
         for &filter in measure.filters {
             if !masks.iter().any(|(f, _)| *f == filter) {
                 masks.push((filter, set.passes(filter)));
@@ -48,17 +50,17 @@ fn contributions(set: &mut dyn RowSet, side: Rows, available: &BTreeSet<M>) -> C
                 let values = only(set.number(number));
                 out.sums.push((measure.id, values.into_iter().map(Option::unwrap_or_default).collect()));
             }
+            Kind::Values(Number::IdCharacters) => {
+                let lists = set.many().into_iter().enumerate();
+                let only = lists.map(|(row, list)| if passes(row) { list } else { Vec::new() });
+                out.many.push((measure.id, only.collect()));
+            }
             Kind::Values(number) => out.values.push((measure.id, only(set.number(number)))),
             Kind::Distinct(key) | Kind::Top(key) => add_key(&mut out, measure.id, || set.key(key)),
             _ => {}
         }
     }
     out
-}
-
-/// Whether a measure is counted row by row, not from the log of clicks.
-fn by_row(measure: &Measure) -> bool {
-    measure.rows == Rows::Conversions || (measure.merge() == Merge::Sum && measure.id != M::Hours)
 }
 
 /// Measures of one key share its column.
@@ -221,6 +223,11 @@ impl ClickSet<'_, '_> {
         keys.map_or_else(|| vec![false; self.len()], |k| k.iter().map(|k| k.is_some()).collect())
     }
 
+    fn yes(&self, col: Col) -> Vec<bool> {
+        let integers = self.batch.integers(col);
+        integers.map_or_else(|| vec![false; self.len()], |c| c.iter().map(|v| v == Some(1)).collect())
+    }
+
     fn flag(&self, field: Field) -> Vec<bool> {
         let flags = self.batch.flags(field);
         flags.map_or_else(|| vec![false; self.len()], |f| f.iter().map(|m| m == Some(true)).collect())
@@ -257,8 +264,8 @@ impl RowSet for ClickSet<'_, '_> {
             Filter::HasUserAgent => self.flag(Field::Present(Col::UserAgent)),
             Filter::HasReferrer => self.flag(Field::Present(Col::Referrer)),
             Filter::HasAsn => self.has(Field::Key(Col::Asn)),
-            Filter::MarkedBot => self.flag(Field::Value(Col::IsBot)),
-            Filter::Datacenter => self.flag(Field::Value(Col::IsDatacenter)),
+            Filter::MarkedBot => self.yes(Col::IsBot),
+            Filter::Datacenter => self.yes(Col::IsDatacenter),
             Filter::Brand => self.flag(Field::Brand),
             Filter::Weekend => {
                 let weekend = |t: i64| weekend(self.rows.clock.zone.day_and_hour(t).0);
@@ -283,6 +290,10 @@ impl RowSet for ClickSet<'_, '_> {
         }
     }
 
+    fn many(&self) -> Vec<Vec<i64>> {
+        unreachable!("a number of conversions")
+    }
+
     fn key(&self, key: Key) -> Vec<Option<u64>> {
         unreachable!("{key:?} of clicks is counted from their log")
     }
@@ -302,7 +313,7 @@ impl ConversionSet<'_> {
     }
 
     fn passes_row(&self, filter: Filter, m: &MatchedConversion) -> bool {
-        let c = &m.conversion;
+        let (c, f) = (&m.conversion, &m.facts);
         match filter {
             Filter::Told => matches!(m.class, Class::Matched | Class::BeforeClick | Class::Orphan),
             Filter::WithClick => matches!(m.class, Class::Matched | Class::BeforeClick),
@@ -329,7 +340,9 @@ impl ConversionSet<'_> {
             Filter::OnceOnly => c.once,
             Filter::RepeatedEvent => m.repeated_event,
             Filter::InTime => self.in_time(m),
-            Filter::DecisionDue => m.click_time.unwrap_or(c.time) <= self.clock.mature_until(),
+            Filter::DecisionDue => {
+                f.decision_due && m.click_time.unwrap_or(c.time) <= self.clock.mature_until()
+            }
             Filter::HasCtit => m.ctit_s.is_some() && c.facts.short_s.is_some(),
             Filter::Short => m.ctit_s.zip(c.facts.short_s).is_some_and(|(ctit, short)| ctit < short),
             Filter::Long => m.ctit_s.is_some_and(|ctit| ctit > LONG_S),
@@ -341,7 +354,42 @@ impl ConversionSet<'_> {
             }
             Filter::Shared => m.shared,
             Filter::HasIp => c.ip.is_some(),
-            _ => unreachable!("a filter of clicks"),
+            Filter::RegistrationDue => f.deposited.is_some(),
+            Filter::ThenDeposited => f.deposited == Some(true),
+            Filter::DepositDue => f.deposited_again.is_some(),
+            Filter::ThenDepositedAgain => f.deposited_again == Some(true),
+            Filter::CohortD7 => f.deposited_d7.is_some(),
+            Filter::CohortD30 => f.deposited_d30.is_some(),
+            Filter::DepositedD7 => f.deposited_d7 == Some(true),
+            Filter::DepositedD30 => f.deposited_d30 == Some(true),
+            Filter::CountriesKnown => f.countries_differ.is_some(),
+            Filter::CountriesDiffer => f.countries_differ == Some(true),
+            Filter::Amount => f.first_amount.is_some(),
+            Filter::AtFloor => f.at_floor,
+            Filter::RoundAmount => m.is_round_amount(),
+            Filter::HasClickId => f.id_form.is_some(),
+            Filter::ForeignForm => f.foreign_form,
+            Filter::StepKnown => f.step.is_some(),
+            Filter::Step => f.step == Some(true),
+            Filter::NeighbourKnown => f.neighbour.is_some(),
+            Filter::Neighbour => f.neighbour == Some(true),
+            Filter::RoundCtit => m.ctit_s.is_some_and(|ctit| ctit > 0 && ctit % 60 == 0),
+            Filter::HourLater => m.ctit_s.is_some_and(|ctit| ctit > 3_600),
+            Filter::Mature
+            | Filter::Costed
+            | Filter::LanderClicked
+            | Filter::ReusedId
+            | Filter::Surplus
+            | Filter::UnexpandedMacro
+            | Filter::Weekend
+            | Filter::HasUserAgent
+            | Filter::HasReferrer
+            | Filter::HasAsn
+            | Filter::HasNetwork
+            | Filter::MarkedBot
+            | Filter::Datacenter
+            | Filter::Brand
+            | Filter::Converted => unreachable!("a filter of clicks"),
         }
     }
 
@@ -372,10 +420,21 @@ impl RowSet for ConversionSet<'_> {
                 Number::RevenueConfirmed => confirmed(m, c.revenue),
                 Number::PayoutPending => pending(c.status, c.payout),
                 Number::RevenuePending => pending(c.status, c.revenue),
-                _ => unreachable!("a number of clicks"),
+                Number::SaleAmount => c.sale_amount,
+                Number::SaleAmountD7 => m.facts.amount_d7,
+                Number::SaleAmountD30 => m.facts.amount_d30,
+                Number::Hour => Some(i64::from(self.clock.zone.day_and_hour(c.time).1)),
+                Number::FiveMinutes => Some(c.time.div_euclid(300 * SECOND)),
+                Number::IdForm => m.facts.id_form,
+                Number::IdCharacters => unreachable!("several values a row"),
+                Number::Cost | Number::LanderDelay => unreachable!("a number of clicks"),
             }
         };
         self.rows.iter().map(of).collect()
+    }
+
+    fn many(&self) -> Vec<Vec<i64>> {
+        self.rows.iter().map(MatchedConversion::id_characters).collect()
     }
 
     fn key(&self, key: Key) -> Vec<Option<u64>> {

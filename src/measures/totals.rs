@@ -1,6 +1,6 @@
 //! The measures of one stratum or group over the window.
 
-use super::declared::{Crowd, Key, Kind, M, Merge, Rhythm, Rows};
+use super::declared::{Crowd, Key, Kind, M, Rhythm};
 use super::hits::{DayFacts, Facts, Identity};
 use crate::base::stats::Counted;
 use std::borrow::Cow;
@@ -43,7 +43,7 @@ impl Totals {
         if !self.available[measure as usize] {
             return None;
         }
-        if !of_facts(measure) {
+        if !measure.decl().of_log() {
             return Some(self.counts[measure as usize]);
         }
         let facts = &self.facts;
@@ -51,6 +51,8 @@ impl Totals {
             Kind::Distinct(Key::Visitor) => facts.ip_agents.into(),
             Kind::Distinct(key) => signed(facts.distinct(identity(key))),
             Kind::Top(key) => facts.top(identity(key)).into(),
+            Kind::Count if measure == M::BrandConverted => facts.brand_converted.into(),
+            Kind::Count => facts.converted.into(),
             Kind::Rhythm(Rhythm::Repeats) => facts.repeats.into(),
             Kind::Rhythm(Rhythm::BusiestFiveMinutes) => facts.busiest.into(),
             Kind::Rhythm(Rhythm::BurstClicks) => facts.burst_clicks.into(),
@@ -124,13 +126,6 @@ impl Totals {
             *self.mature_cost_of.entry(offer.clone()).or_default() += cost;
         }
     }
-}
-
-/// Whether a measure is read from the facts of the clicks.
-fn of_facts(measure: M) -> bool {
-    let declared = measure.decl();
-    declared.rows == Rows::Clicks && (declared.merge() == Merge::Recompute || measure == M::ClicksThatConvert)
-        || matches!(measure, M::BrandConverted)
 }
 
 /// How a measure that is kept by day is read from a day.

@@ -1,8 +1,8 @@
 //! What a comparison says: the types that rules, verdicts and reports read.
 
 use crate::signals::{Family, Signal};
-use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// On which side of its peers a value lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,7 +41,7 @@ pub struct Versus {
     /// What peers have, on the signal's own scale.
     pub expected: f64,
     /// The level at which peers were found, such as `offer, country`.
-    pub level: &'static str,
+    pub level: Arc<str>,
     /// How many informative peers there are.
     pub peers: u32,
     /// How many times the peers' odds (of a share) or value (of anything else).
@@ -113,8 +113,8 @@ impl Pattern {
 /// Everything that peers say of one group.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
-    /// By signal name; signals that are not there are not compared.
-    pub signals: BTreeMap<&'static str, Standing>,
+    /// Sorted by signal name; signals that are not there are not compared.
+    pub signals: Vec<(&'static str, Standing)>,
     /// ln of the combined p-value of the group; `None` if nothing could be compared.
     pub ln_p: Option<f64>,
     /// ln of the combined p-value of each family that was compared.
@@ -132,6 +132,7 @@ pub struct Profile {
 impl Profile {
     /// How a signal stands.
     pub fn standing(&self, signal: &Signal) -> Standing {
-        self.signals.get(signal.name).cloned().unwrap_or(Standing::TooFew(TooFew::NotCompared))
+        let at = self.signals.binary_search_by_key(&signal.name, |(name, _)| name);
+        at.map_or(Standing::TooFew(TooFew::NotCompared), |at| self.signals[at].1.clone())
     }
 }

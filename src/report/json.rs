@@ -9,6 +9,7 @@ use crate::base::error::{Error, Result};
 use crate::base::money::Micro;
 use crate::base::text::{Text, json_document};
 use crate::base::time;
+use crate::peers::{Standing, Summary, TooFew};
 use crate::rules::{Evidence, Why};
 use crate::signals::{self, Reading};
 use crate::verdicts::{Finding, Judged};
@@ -28,6 +29,8 @@ struct Document {
     run: Run,
     coverage: Coverage,
     totals: Totals,
+    /// What the comparison of the groups with their peers came to.
+    peers: Peers,
     lists: Lists,
     /// The audited groups: by verdict from the most severe, then by money at risk, then by key.
     sources: Vec<Source>,
@@ -132,6 +135,21 @@ struct Totals {
     payout: Option<String>,
 }
 
+/// The comparison of groups with their peers.
+#[derive(Serialize, JsonSchema)]
+struct Peers {
+    /// Groups that could be compared in at least one signal.
+    tested: usize,
+    /// Groups that are significant, before the effect is asked for.
+    significant: usize,
+    /// The estimated share of ordinary groups.
+    ordinary_share: Option<Number>,
+    /// Decoys per discovery: an estimate of the false share that needs no model of honest sources.
+    mirror_fdr: Option<Number>,
+    /// The standard deviation between honest groups by signal, below and above their location.
+    spreads: BTreeMap<&'static str, [Option<Number>; 2]>,
+}
+
 /// What this run allows to be put on lists.
 #[derive(Serialize, JsonSchema)]
 struct Lists {
@@ -169,6 +187,16 @@ struct Source {
     class: Option<&'static str>,
     /// On the protect list: judged as any other, but never listed.
     protected: bool,
+    /// The risk from 0 to 100: how probably the group is no ordinary one of its peers. Abnormal, not fraudulent.
+    /// Null where nothing could be compared.
+    score: Option<Number>,
+    /// The group's p-value over all its comparisons, and its q-value among all groups.
+    p: Option<Number>,
+    q: Option<Number>,
+    /// Significant at the run's false-discovery rate, with an effect that is large enough to matter.
+    significant: bool,
+    /// The known ways to cheat that fit, the most certain first.
+    patterns: Vec<&'static str>,
     clicks: u64,
     /// What the traffic of this group cost.
     cost: Option<String>,
@@ -200,9 +228,38 @@ enum Signal {
         /// The value rests on a cost that was allocated, an assumption below the cost's own grain.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         allocated: bool,
+        /// How the value stands against its peers; not there where peers are not asked.
+        #[serde(flatten)]
+        versus: Option<Versus>,
     },
     Absent {
         absent: String,
+    },
+}
+
+/// A signal beside its peers.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+enum Versus {
+    Compared {
+        /// What peers have.
+        peers: Option<Number>,
+        /// How many there are, and at which level they were found.
+        peer_count: u32,
+        level: String,
+        /// How many times the peers' odds (of a share) or value, and the end of its interval nearer to 1.
+        ratio: Option<Number>,
+        ratio_limit: Option<Number>,
+        /// The signed distance in standard deviations.
+        z: Option<Number>,
+        /// The one-sided p-value on the side where the value lies.
+        p: Option<Number>,
+        /// The upper bound of the weight of evidence in decibans.
+        decibans: Option<Number>,
+    },
+    NotCompared {
+        /// Why the value could not be held against peers.
+        not_compared: String,
     },
 }
 
@@ -289,6 +346,7 @@ fn document(report: &Report) -> Document {
         run: run(report),
         coverage: coverage(report),
         totals: totals(report),
+        peers: peers(&report.peers),
         lists: Lists { block: id_list(&report.lists.block), profit: id_list(&report.lists.profit) },
         sources,
     }
@@ -369,6 +427,17 @@ fn totals(report: &Report) -> Totals {
     }
 }
 
+fn peers(summary: &Summary) -> Peers {
+    let spread = |(name, (low, high)): (&&'static str, &(f64, f64))| (*name, [number(*low), number(*high)]);
+    Peers {
+        tested: summary.tested,
+        significant: summary.significant,
+        ordinary_share: summary.ordinary_share.and_then(number),
+        mirror_fdr: summary.mirror_fdr.and_then(number),
+        spreads: summary.spreads.iter().map(spread).collect(),
+    }
+}
+
 fn id_list(list: &List) -> IdList {
     let listing = match list {
         List::Withheld(why) => return IdList { ids: vec![], rejected: vec![], withheld: Some(why.clone()) },
@@ -389,12 +458,17 @@ fn source(group: &Judged, columns: &[&'static str], currency: Option<&str>) -> S
         verdict: group.verdict.word(),
         class: group.class.map(|c| c.word()),
         protected: group.protected,
+        score: group.subject.profile.risk.and_then(number),
+        p: group.subject.profile.ln_p.and_then(probability),
+        q: group.subject.profile.q.and_then(number),
+        significant: group.subject.profile.significant,
+        patterns: group.subject.profile.patterns.iter().map(|(p, _)| p.word()).collect(),
         clicks: group.subject.clicks,
         cost: amount(group.subject.spend),
         money_at_risk: amount(group.money_at_risk),
         currency: currency.map(str::to_owned),
         events: events(group),
-        signals: signals::all().iter().map(|s| (s.name, signal(group.subject.row.reading(s)))).collect(),
+        signals: signals::all().iter().map(|s| (s.name, signal(group, s))).collect(),
         findings: group.findings.iter().map(fired).collect(),
         undecided_because: group.unknown.iter().map(|(rule, why)| undecided(&rule.id, why)).collect(),
         checks_not_possible: group.not_possible,
@@ -409,16 +483,43 @@ fn events(group: &Judged) -> BTreeMap<String, BTreeMap<&'static str, u64>> {
     events
 }
 
-fn signal(reading: &Reading) -> Signal {
-    let estimate = match reading {
+/// A probability from its logarithm; what is too small for a number is the smallest one.
+fn probability(ln_p: f64) -> Option<Number> {
+    number(ln_p.exp().max(f64::MIN_POSITIVE))
+}
+
+fn versus(standing: Standing) -> Option<Versus> {
+    Some(match standing {
+        Standing::TooFew(TooFew::NotCompared | TooFew::Absent) => return None,
+        Standing::TooFew(why) => Versus::NotCompared { not_compared: why.to_string() },
+        Standing::Compared(v) => Versus::Compared {
+            peers: number(v.expected),
+            peer_count: v.peers,
+            level: v.level.to_string(),
+            ratio: number(v.ratio),
+            ratio_limit: number(v.ratio_limit),
+            z: number(v.z),
+            p: v.ln_p(v.direction).and_then(probability),
+            decibans: number(v.decibans),
+        },
+    })
+}
+
+fn signal(group: &Judged, signal: &'static signals::Signal) -> Signal {
+    let estimate = match group.subject.row.reading(signal) {
         Reading::Absent(why) => return Signal::Absent { absent: why.to_string() },
         Reading::Present(estimate) => estimate,
     };
     let (low, high) = estimate.printed();
     match (number(estimate.value()), number(low), number(high)) {
-        (Some(value), Some(low), Some(high)) => {
-            Signal::Present { value, n: estimate.n, low, high, allocated: estimate.allocated }
-        }
+        (Some(value), Some(low), Some(high)) => Signal::Present {
+            value,
+            n: estimate.n,
+            low,
+            high,
+            allocated: estimate.allocated,
+            versus: versus(group.subject.profile.standing(signal)),
+        },
         _ => Signal::Absent { absent: "not a finite number".to_owned() },
     }
 }

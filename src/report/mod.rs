@@ -22,6 +22,7 @@ use crate::base::column::Grain;
 use crate::base::error::Result;
 use crate::base::money::Micro;
 use crate::base::text::Text;
+use crate::peers::Summary;
 use crate::verdicts::{Judged, Listing};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ pub struct Report<'r> {
     pub run: RunInfo,
     pub coverage: Coverage,
     pub totals: Totals,
+    /// What the comparison with peers came to.
+    pub peers: Summary,
     /// The judged groups, in any order; renderers go through [`Report::ordered`].
     pub groups: Vec<Judged<'r>>,
     pub lists: Lists,

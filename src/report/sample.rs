@@ -50,6 +50,7 @@ pub fn report(rules: &[Rule]) -> Report<'_> {
 pub fn empty() -> Report<'static> {
     let none = || List::Ready(Listing { ids: vec![], rejected: vec![] });
     Report {
+        peers: crate::peers::Summary::default(),
         run: RunInfo {
             version: "0.1.0",
             inputs: vec![],
@@ -158,6 +159,7 @@ fn group<'r>(id: &str, verdict: Verdict, findings: Vec<Finding<'r>>) -> Judged<'
     let money_at_risk = findings.iter().filter_map(|f| f.money).max();
     Judged {
         subject: Subject {
+            profile: crate::peers::Profile::default(),
             grain: Grain::source(),
             key: vec![None, Some(Text::new(id))],
             row: row(),

@@ -7,6 +7,7 @@
 
 mod click;
 mod crowd;
+pub mod mix;
 mod postback;
 mod random;
 mod sample;

@@ -80,6 +80,51 @@ impl Rng {
         (median * exp(sigma * self.normal())) as i64
     }
 
+    /// True with this probability.
+    pub fn happens(&mut self, p: f64) -> bool {
+        self.unit() < p
+    }
+
+    /// A number between the two.
+    pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.unit()
+    }
+
+    /// One of `items`, all alike; there is at least one.
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len() as u64) as usize]
+    }
+
+    /// A standard normal deviate with its true tails (Marsaglia's polar method), where [`Rng::normal`] is not
+    /// far enough out.
+    pub fn gauss(&mut self) -> f64 {
+        loop {
+            let (u, v) = (self.uniform(-1.0, 1.0), self.uniform(-1.0, 1.0));
+            let s = u * u + v * v;
+            if s > 0.0 && s < 1.0 {
+                return u * (-2.0 * ln(s) / s).sqrt();
+            }
+        }
+    }
+
+    /// Student's t with seven degrees of freedom, scaled to a standard deviation of one: heavy tails.
+    pub fn t7(&mut self) -> f64 {
+        let chi2: f64 = (0..7).map(|_| self.gauss()).map(|g| g * g).sum();
+        self.gauss() / (chi2 / 7.0).sqrt() * (5.0f64 / 7.0).sqrt()
+    }
+
+    /// An exponential deviate with mean one.
+    pub fn exponential(&mut self) -> f64 {
+        -ln(1.0 - self.unit())
+    }
+
+    /// A Beta deviate with whole parameters: of two sums of exponential deviates, the share of the first.
+    pub fn beta(&mut self, a: u32, b: u32) -> f64 {
+        let mut sum = |n: u32| (0..n).map(|_| self.exponential()).sum::<f64>();
+        let (x, y) = (sum(a), sum(b));
+        x / (x + y)
+    }
+
     /// How many of `n` trials succeed: exact while at most 30 are expected, normal beyond.
     pub fn binomial(&mut self, n: u64, p: f64) -> u64 {
         if p > 0.5 {
@@ -127,6 +172,19 @@ pub fn exp(x: f64) -> f64 {
     series * f64::from_bits(((k as i64 + 1023) as u64) << 52)
 }
 
+/// The natural logarithm of a positive number, to about 15 digits: the exponent, and the series of the
+/// inverse hyperbolic tangent for the rest.
+pub fn ln(x: f64) -> f64 {
+    let bits = x.to_bits();
+    let k = (bits >> 52 & 0x7ff) as i64 - 1022;
+    let m = f64::from_bits(bits & !(0x7ff << 52) | 1022 << 52);
+    // The series is short near one: m lies between the square roots of one half and of two.
+    let (k, m) = if m < std::f64::consts::FRAC_1_SQRT_2 { (k - 1, 2.0 * m) } else { (k, m) };
+    let s = (m - 1.0) / (m + 1.0);
+    let series = (0..14).rev().fold(0.0, |sum, i| 1.0 / f64::from(2 * i + 1) + sum * s * s);
+    k as f64 * std::f64::consts::LN_2 + 2.0 * s * series
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +204,36 @@ mod tests {
         for x in [-20.0, -1.0, -0.3, 0.0, 1e-9, 0.5, 1.0, 9.0, 40.0] {
             let relative = (exp(x) / f64::exp(x) - 1.0).abs();
             assert!(relative < 1e-14, "exp({x}) is off by {relative}");
+        }
+    }
+
+    #[test]
+    fn ln_agrees_with_the_standard_library() {
+        for x in [1e-300, 1e-9, 0.3, 0.707, 0.7072, 1.0 + 1e-9, 1.5, 2.0, 1e6] {
+            let off = (ln(x) - f64::ln(x)).abs() / f64::ln(x).abs();
+            assert!(off < 1e-13, "ln({x}) is off by {off}");
+        }
+        assert_eq!(ln(1.0), 0.0);
+    }
+
+    #[test]
+    fn heavy_and_bounded_laws_have_their_moments() {
+        let mut rng = Rng::new(11);
+        let mut moments = |draw: fn(&mut Rng) -> f64| {
+            let draws: Vec<f64> = (0..40_000).map(|_| draw(&mut rng)).collect();
+            let mean = draws.iter().sum::<f64>() / draws.len() as f64;
+            let central = |k: i32| draws.iter().map(|d| (d - mean).powi(k)).sum::<f64>() / draws.len() as f64;
+            (mean, central(2).sqrt(), central(4) / central(2).powi(2))
+        };
+        for (name, draw, mean, sd, kurtosis) in [
+            ("gauss", Rng::gauss as fn(&mut Rng) -> f64, 0.0, 1.0, 2.8..3.2),
+            ("t7", Rng::t7, 0.0, 1.0, 3.8..7.0),
+            ("exponential", Rng::exponential, 1.0, 1.0, 7.5..10.5),
+            ("beta", |r: &mut Rng| r.beta(2, 60), 2.0 / 62.0, 0.02226, 3.5..7.0),
+        ] {
+            let (m, s, k) = moments(draw);
+            let close = (m - mean).abs() < 0.02 * sd + 0.01 * mean && (s / sd - 1.0).abs() < 0.03;
+            assert!(close && kurtosis.contains(&k), "{name}: {m} {s} {k}");
         }
     }
 

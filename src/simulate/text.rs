@@ -42,6 +42,12 @@ impl ClickId {
         let (low, high) = (rng.bits(), rng.bits());
         ClickId(std::array::from_fn(|i| digit(if i < 10 { low } else { high }, i % 10)))
     }
+
+    /// An ID that somebody made up by counting: twelve digits that stay, eight decimals that rise.
+    pub fn counted(prefix: u64, number: u64) -> ClickId {
+        let decimal = |place: usize| b'0' + (number / 10u64.pow(19 - place as u32) % 10) as u8;
+        ClickId(std::array::from_fn(|i| if i < 12 { digit(prefix, i) } else { decimal(i) }))
+    }
 }
 
 impl fmt::Display for ClickId {
@@ -78,6 +84,7 @@ mod tests {
         assert_eq!(amount(291_234, 4).to_string(), "0.2912");
         assert_eq!(amount(12_000_000, 2).to_string(), "12.00");
         assert_eq!(ClickId::fresh(&mut Rng::new(1)).to_string().len(), 20);
+        assert_eq!(ClickId::counted(0, 4_107).to_string(), "aaaaaaaaaaaa00004107");
         assert_eq!(conversion_id(1).to_string().len(), 13);
     }
 }

@@ -60,6 +60,14 @@ impl Country {
         self.hours[(utc_hour + self.utc_offset_h).rem_euclid(24) as usize]
     }
 
+    /// An address behind the NAT of one of its mobile carriers, of which there are three: all of a carrier's
+    /// visitors share 2^12 addresses, the first ones more than the last.
+    pub fn carrier_address(&self, carrier: u8, rng: &mut Rng) -> IpAddr {
+        let [a, b] = self.networks[usize::from(carrier) % self.networks.len()];
+        let member = rng.below(1 << 12).min(rng.below(1 << 12)) as u32;
+        Ipv4Addr::from(u32::from_be_bytes([a, b, 0, 0]) | u32::from(carrier) << 12 | member).into()
+    }
+
     /// Some address of this country; one in sixteen is an IPv6 address of the documentation range.
     pub fn address(&self, rng: &mut Rng) -> IpAddr {
         if rng.below(16) == 0 {

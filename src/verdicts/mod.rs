@@ -18,6 +18,7 @@ pub use protect::Protect;
 use crate::base::column::Grain;
 use crate::base::money::Micro;
 use crate::base::text::Text;
+use crate::peers::Profile;
 use crate::rules::{Action, Class, Evidence, Outcome, Rule, Truth, Why};
 use crate::signals::Row;
 
@@ -56,6 +57,8 @@ pub struct Subject<'r> {
     /// One value per column of the grain; `None` where the column is empty or not mapped.
     pub key: Vec<Option<Text>>,
     pub row: Row,
+    /// What its peers say of it.
+    pub profile: Profile,
     /// What each rule that runs on this grain says of the group.
     pub outcomes: Vec<Outcome<'r>>,
     pub clicks: u64,

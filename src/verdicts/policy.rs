@@ -1,7 +1,7 @@
 //! The table from evidence to verdict: which findings may act as their rule asks, and which must do less.
 //!
 //! The verdict of a group is the strongest action that any of its findings may still take, so every
-//! verdict can be read off its findings. Peers, risk and history are not here.
+//! verdict can be read off its findings. History is not here.
 
 use super::{Finding, Subject, Verdict, money};
 use crate::rules::{Action, Class, Evidence, Node, Outcome, Rule, Status, Test, Truth};
@@ -16,6 +16,8 @@ struct Case<'o, 'r> {
     conversion_side: bool,
     /// It is one of several rules that back each other.
     company: bool,
+    /// The group as a whole is far from its peers: the second leg of a rule that stands alone in its family.
+    backed: bool,
 }
 
 /// One reason to do less than the rule asks.
@@ -39,7 +41,7 @@ const REDUCTIONS: &[Reduction] = &[
     Reduction {
         reason: "one family only",
         at_most: Action::Hold,
-        applies: |c| !(c.rule().alone || c.rule().deterministic || c.company),
+        applies: |c| !(c.rule().alone || c.rule().deterministic || c.company || c.backed),
     },
 ];
 
@@ -68,14 +70,25 @@ fn cases<'s, 'r>(subject: &'s Subject<'r>) -> Vec<Case<'s, 'r>> {
         allocated: allocated(outcome, subject),
         conversion_side: on_conversion_side(outcome),
         company: false,
+        backed: false,
     };
     let fired = subject.outcomes.iter().filter(|o| o.truth == Truth::Fires);
     let mut cases: Vec<Case> = fired.map(case).collect();
     let corroborated = corroborated(&cases);
+    let far = is_far(subject);
     for case in &mut cases {
+        case.backed = far && case.is_leg();
         case.company = corroborated && case.is_leg();
     }
     cases
+}
+
+/// The risk from which peers are a second leg (design of the verdicts: risk 95 with significance and effect).
+const FAR: f64 = 95.0;
+
+/// Whether the group differs from its peers beyond doubt.
+fn is_far(subject: &Subject) -> bool {
+    subject.profile.significant && subject.profile.risk.is_some_and(|risk| risk >= FAR)
 }
 
 /// Whether rules that ask for a block fired in two families.

@@ -70,6 +70,7 @@ pub(super) fn row(present: &[(&str, f64)], allocated: bool) -> Row {
 /// A group of the default grain with 100 conversions, 200.00 spent, 1,000.00 at stake and 50.00 lost.
 pub(super) fn subject<'r>(key: &[&str], outcomes: Vec<Outcome<'r>>) -> Subject<'r> {
     Subject {
+        profile: crate::peers::Profile::default(),
         grain: Grain::source(),
         key: key.iter().map(|k| (!k.is_empty()).then(|| Text::new(*k))).collect(),
         row: row(&[("conversion_count", 100.0), ("profit", -50.0)], false),

@@ -1,36 +1,6 @@
-//! Pure functions on numbers: intervals and tails. The only module that names `statrs`.
-//!
-//! Formulas are those of Brown, Cai, DasGupta 2001 (Wilson) and order statistics (binomial ranks); what
-//! statrs 0.19 gets wrong is not used here.
+//! Samples as counted values: quantiles with limits from ranks, entropy.
 
-use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Normal, Poisson};
-
-/// The upper quantile of the standard normal for a two-sided confidence: 0.95 gives 1.96.
-///
-/// `confidence` lies in 0..1, ends excluded.
-pub fn z(confidence: f64) -> f64 {
-    Normal::standard().inverse_cdf(0.5 + confidence / 2.0)
-}
-
-/// Wilson score limits of `x` successes in `n` trials; `n` is at least 1.
-pub fn wilson(x: u64, n: u64, confidence: f64) -> (f64, f64) {
-    let (n, z) = (n as f64, z(confidence));
-    let p = x as f64 / n;
-    let scale = 1.0 + z * z / n;
-    let centre = (p + z * z / (2.0 * n)) / scale;
-    let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt() / scale;
-    let low = if x == 0 { 0.0 } else { (centre - half).max(0.0) };
-    let high = if p == 1.0 { 1.0 } else { (centre + half).min(1.0) };
-    (low, high)
-}
-
-/// Probability of at most `x` events where `mean` are expected.
-pub fn poisson_at_most(x: u64, mean: f64) -> f64 {
-    if mean <= 0.0 {
-        return 1.0;
-    }
-    Poisson::new(mean).map_or(1.0, |d| d.cdf(x))
-}
+use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Normal};
 
 /// A sample as sorted distinct values with their counts.
 pub type Counted = [(i64, u64)];
@@ -101,25 +71,6 @@ mod tests {
 
     fn close(actual: f64, expected: f64) {
         assert!((actual - expected).abs() < 1e-6 * expected.abs().max(1.0), "{actual} is not {expected}");
-    }
-
-    /// Golden values: Brown, Cai, DasGupta's formula evaluated independently.
-    #[test]
-    fn wilson_golden() {
-        let (low, high) = wilson(3, 50, 0.95);
-        close(low, 0.020615);
-        close(high, 0.162171);
-        let (low, high) = wilson(0, 40, 0.95);
-        close(low, 0.0);
-        close(high, 0.087622);
-        assert_eq!(wilson(40, 40, 0.95).1, 1.0);
-    }
-
-    #[test]
-    fn poisson_golden() {
-        close(poisson_at_most(0, 2.0), (-2.0f64).exp());
-        close(poisson_at_most(2, 1.0), 2.5 * (-1.0f64).exp());
-        close(poisson_at_most(5, 0.0), 1.0);
     }
 
     #[test]

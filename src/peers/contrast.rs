@@ -1,0 +1,322 @@
+//! One signal of all strata beside their peers.
+
+use super::compare::compare;
+use super::fit::{self, Fit, Observation, fit};
+use super::places::Places;
+use super::profile::{direction, parallel};
+use super::scan::{
+    BUCKETS, LOG_SPIKE, Pool, SECOND_SPIKE, SECONDS, amount_bucket, histogram, log_bucket, scan,
+    second_bucket,
+};
+use super::standing::{Direction, TooFew, Versus};
+use crate::base::stats::{self, Counted};
+use crate::measures::{GrainMeasures, M};
+use crate::signals::{Against, CONFIDENCE, Estimate, Family, Interval, Link, Reading, Row, Signal};
+use std::sync::Arc;
+
+/// How many times the peers' odds or value make a difference that matters (statistics.md, 4.3 (iii)).
+const LARGE: f64 = 1.5;
+
+/// A signal beside its peers, by stratum: `None` where the signal has no value.
+pub struct Contrast {
+    pub signal: &'static Signal,
+    pub strata: Vec<Option<Result<Versus, TooFew>>>,
+    /// The spread between honest strata below and above the location.
+    pub spread: Option<(f64, f64)>,
+}
+
+/// Compares all strata in every signal that is asked for.
+pub fn contrasts(
+    asked: &[&'static Signal],
+    rows: &[Row],
+    measures: &GrainMeasures,
+    places: &Places,
+    threads: usize,
+) -> Vec<Contrast> {
+    let work = Work { rows, measures, places };
+    parallel(threads, asked.len(), |at| work.contrast(asked[at]))
+}
+
+struct Work<'a> {
+    rows: &'a [Row],
+    measures: &'a GrainMeasures,
+    places: &'a Places,
+}
+
+impl Work<'_> {
+    fn contrast(&self, signal: &'static Signal) -> Contrast {
+        match signal.against {
+            Against::Rate | Against::Normal => self.fitted(signal),
+            Against::Spikes(measure) => self.scanned(signal, measure),
+            Against::Itself => self.alone(signal),
+            Against::Nothing => Contrast { signal, strata: vec![None; self.rows.len()], spread: None },
+        }
+    }
+
+    /// The estimate of a stratum, if its sample is large enough to be asked about.
+    fn estimate(&self, signal: &'static Signal, stratum: usize) -> Option<Result<&Estimate, TooFew>> {
+        match self.rows[stratum].reading(signal) {
+            Reading::Present(e) if e.n >= signal.min_sample => Some(Ok(e)),
+            Reading::Present(_) => Some(Err(TooFew::Sample)),
+            Reading::Absent(_) => None,
+        }
+    }
+
+    fn fitted(&self, signal: &'static Signal) -> Contrast {
+        let row = |at: usize| match self.estimate(signal, at) {
+            Some(Ok(e)) => Some(self.row(at, observation(e)?)),
+            _ => None,
+        };
+        let rows: Vec<Option<fit::Row>> = (0..self.rows.len()).map(row).collect();
+        let usable: Vec<fit::Row> = rows.iter().flatten().copied().collect();
+        let fit = fit(&usable, &self.places.tree, &settings(signal));
+        let of = |at: usize| {
+            let e = match self.estimate(signal, at)? {
+                Ok(e) => e,
+                Err(why) => return Some(Err(why)),
+            };
+            let Some(row) = &rows[at] else { return Some(Err(TooFew::Sample)) };
+            Some(self.versus(e, row, &fit))
+        };
+        let strata = (0..self.rows.len()).map(of).collect();
+        Contrast { signal, strata, spread: Some((fit.tau_low, fit.tau_high)) }
+    }
+
+    fn row(&self, stratum: usize, observation: Observation) -> fit::Row {
+        fit::Row {
+            leaf: self.places.leaves[stratum],
+            observation,
+            vote: self.places.votes[stratum],
+            account: self.places.accounts[stratum],
+            trusted: self.places.trusted[stratum],
+        }
+    }
+
+    fn versus(&self, e: &Estimate, row: &fit::Row, fit: &Fit) -> Result<Versus, TooFew> {
+        let found = compare(row, fit).map_err(|_| TooFew::Peers)?;
+        let (high, low) = (found.tails.high, found.tails.low);
+        if high.is_none() && low.is_none() {
+            return Err(TooFew::Sample);
+        }
+        let side = direction(high, low);
+        let effect = Effect::of(e, found.eta);
+        Ok(Versus {
+            expected: effect.expected,
+            level: self.places.level(found.node),
+            peers: found.peers,
+            ratio: effect.ratio,
+            ratio_limit: effect.limit(side),
+            z: found.tails.z,
+            direction: side,
+            ln_p_high: high,
+            ln_p_low: low,
+            q: 1.0,
+            large: effect.is_large(side),
+            decibans: 0.0,
+        })
+    }
+
+    /// A p-value of a test inside the group.
+    fn alone(&self, signal: &'static Signal) -> Contrast {
+        let of = |at: usize| {
+            let e = match self.estimate(signal, at)? {
+                Ok(e) => e,
+                Err(why) => return Some(Err(why)),
+            };
+            let ln_p = e.value().max(f64::MIN_POSITIVE).ln().min(0.0);
+            Some(Ok(Versus {
+                expected: 0.5,
+                level: Arc::from("itself"),
+                peers: 0,
+                ratio: 1.0,
+                ratio_limit: 1.0,
+                z: stats::normal_score(ln_p),
+                direction: Direction::Low,
+                ln_p_high: None,
+                ln_p_low: Some(ln_p),
+                q: 1.0,
+                large: true,
+                decibans: 0.0,
+            }))
+        };
+        Contrast { signal, strata: (0..self.rows.len()).map(of).collect(), spread: None }
+    }
+
+    fn scanned(&self, signal: &'static Signal, measure: M) -> Contrast {
+        let scale = Scale::of(signal, measure);
+        let eligible = |at: usize| matches!(self.estimate(signal, at), Some(Ok(_)));
+        let histograms: Vec<Option<[Vec<u64>; 2]>> = (0..self.rows.len())
+            .map(|at| {
+                eligible(at).then(|| scale.histograms(&self.measures.strata[at].totals.values(measure)))
+            })
+            .collect();
+        let pools = Pools::new(&histograms, self.places);
+        let of = |at: usize| {
+            let e = match self.estimate(signal, at)? {
+                Ok(e) => e,
+                Err(why) => return Some(Err(why)),
+            };
+            Some(self.spike(at, e, histograms[at].as_ref()?, &pools))
+        };
+        Contrast { signal, strata: (0..self.rows.len()).map(of).collect(), spread: None }
+    }
+
+    fn spike(
+        &self,
+        at: usize,
+        e: &Estimate,
+        histograms: &[Vec<u64>; 2],
+        pools: &Pools,
+    ) -> Result<Versus, TooFew> {
+        let (node, peers) = pools.level(self.places, self.places.leaves[at]).ok_or(TooFew::Peers)?;
+        let pool = &pools.by_node[node as usize].1;
+        let scans = [(0, LOG_SPIKE), (1, SECOND_SPIKE)].map(|(which, shape)| {
+            let histogram = &histograms[which];
+            scan(histogram, &pool[which].without(histogram), shape, stats::beta_binomial_at_least)
+        });
+        let best = scans.iter().flatten().min_by(|a, b| a.ln_p.total_cmp(&b.ln_p)).ok_or(TooFew::Sample)?;
+        // Two looks, at coarse and at fine buckets.
+        let ln_p = (best.ln_p + std::f64::consts::LN_2).min(0.0);
+        let (share, expected) =
+            best.spike.as_ref().map_or((e.value(), e.value()), |s| (s.share, s.expected_share));
+        let ratio = odds(share) / odds(expected);
+        Ok(Versus {
+            expected,
+            level: self.places.level(node),
+            peers,
+            ratio,
+            ratio_limit: ratio,
+            z: -stats::normal_score(ln_p),
+            direction: Direction::High,
+            ln_p_high: Some(ln_p),
+            ln_p_low: None,
+            q: 1.0,
+            large: ratio >= LARGE,
+            decibans: 0.0,
+        })
+    }
+}
+
+/// An estimate on the scale on which it is fitted.
+fn observation(e: &Estimate) -> Option<Observation> {
+    match e.interval {
+        Interval::Share { x } => Some(Observation::Rate { x, n: e.n }),
+        Interval::Normal { y, v, df, .. } => Some(Observation::Normal { y, v, df }),
+        Interval::Exact(_) | Interval::Limits { .. } => None,
+    }
+}
+
+fn settings(signal: &Signal) -> fit::Settings {
+    match (signal.against, signal.family) {
+        (Against::Normal, _) => fit::Settings::NORMALS,
+        (_, Family::Rhythm) => fit::Settings { floor: 0.10, ..fit::Settings::RATES },
+        _ => fit::Settings::RATES,
+    }
+}
+
+/// By how much a value differs from its peers'.
+struct Effect {
+    expected: f64,
+    ratio: f64,
+    low: f64,
+    high: f64,
+}
+
+impl Effect {
+    fn of(e: &Estimate, eta: f64) -> Effect {
+        let (low, high) = e.at(CONFIDENCE);
+        match e.interval {
+            Interval::Normal { link, y, v, .. } => {
+                let half = stats::z(CONFIDENCE) * v.sqrt();
+                let times = |d: f64| if link == Link::Identity { 1.0 + d } else { d.exp() };
+                let from = |y: f64| times((y - eta).clamp(-700.0, 700.0));
+                Effect { expected: link.back(eta), ratio: from(y), low: from(y - half), high: from(y + half) }
+            }
+            _ => {
+                let usual = eta.clamp(-700.0, 700.0).exp();
+                Effect {
+                    expected: usual / (1.0 + usual),
+                    ratio: odds(e.value()) / usual,
+                    low: odds(low) / usual,
+                    high: odds(high) / usual,
+                }
+            }
+        }
+    }
+
+    /// The end of the interval that is nearer to the peers.
+    fn limit(&self, side: Direction) -> f64 {
+        match side {
+            Direction::High => self.low,
+            Direction::Low => self.high,
+        }
+    }
+
+    fn is_large(&self, side: Direction) -> bool {
+        match side {
+            Direction::High => self.low >= LARGE,
+            Direction::Low => self.high <= 1.0 / LARGE,
+        }
+    }
+}
+
+/// Odds of a share, within what a float can hold.
+fn odds(share: f64) -> f64 {
+    let p = share.clamp(1e-12, 1.0 - 1e-12);
+    p / (1.0 - p)
+}
+
+/// How values of a histogram become buckets: coarse, and fine where a second counts.
+enum Scale {
+    Seconds,
+    Amounts,
+}
+
+impl Scale {
+    fn of(_signal: &Signal, measure: M) -> Scale {
+        if measure == M::AmountValues { Scale::Amounts } else { Scale::Seconds }
+    }
+
+    fn histograms(&self, sample: &Counted) -> [Vec<u64>; 2] {
+        match self {
+            Scale::Seconds => [
+                histogram(sample, BUCKETS, |v| Some(log_bucket(v))),
+                histogram(sample, SECONDS, second_bucket),
+            ],
+            Scale::Amounts => [histogram(sample, BUCKETS, |v| Some(amount_bucket(v))), Vec::new()],
+        }
+    }
+}
+
+/// The pooled histograms of every peer group.
+struct Pools {
+    /// Sources, and the pools of their coarse and their fine histograms.
+    by_node: Vec<(u32, [Pool; 2])>,
+}
+
+impl Pools {
+    fn new(histograms: &[Option<[Vec<u64>; 2]>], places: &Places) -> Pools {
+        let widths = histograms.iter().flatten().next().map_or([0, 0], |h| [h[0].len(), h[1].len()]);
+        let empty = || widths.map(|w| Pool::new(w as u16));
+        let mut by_node: Vec<(u32, [Pool; 2])> = (0..places.tree.len()).map(|_| (0, empty())).collect();
+        for (leaf, histograms) in places.leaves.iter().zip(histograms) {
+            let Some(histograms) = histograms else { continue };
+            for node in places.tree.upwards(*leaf) {
+                let (sources, pools) = &mut by_node[node as usize];
+                *sources += 1;
+                pools.iter_mut().zip(histograms).for_each(|(pool, h)| pool.add(h));
+            }
+        }
+        Pools { by_node }
+    }
+
+    /// The narrowest group with enough peers, and how many it has.
+    fn level(&self, places: &Places, leaf: u32) -> Option<(u32, u32)> {
+        let enough = fit::Settings::RATES.min_peers;
+        places
+            .tree
+            .upwards(leaf)
+            .map(|node| (node, self.by_node[node as usize].0.saturating_sub(1)))
+            .find(|(_, peers)| *peers >= enough)
+    }
+}

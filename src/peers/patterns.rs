@@ -1,0 +1,113 @@
+//! Known ways to cheat: which abnormal signals make up which (statistics.md, 4.7).
+//!
+//! A pattern asks for all of its signs at once (intersection-union test: its p is the largest of theirs), and
+//! takes the smallest p where one of several signs will do.
+
+use super::profile::both;
+use super::standing::{Direction, Pattern, Standing};
+use Direction::{High, Low};
+
+/// The ln p up to which a pattern fits: 0.01. That the group differs at all is for its combined p to say.
+const FITS: f64 = -4.605_170_185_988_091;
+
+/// The patterns that fit, the most certain first.
+pub fn found(signals: &[(&'static str, Standing)]) -> Vec<(Pattern, f64)> {
+    let signs = Signs(signals);
+    let mut found: Vec<(Pattern, f64)> = super::standing::PATTERNS
+        .iter()
+        .filter_map(|(pattern, ..)| Some((*pattern, signs.of(*pattern)?)))
+        .filter(|(_, ln_p)| *ln_p <= FITS)
+        .collect();
+    found.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+    found
+}
+
+/// A signal and the side on which it is a sign.
+type Sign = (&'static str, Direction);
+
+const LATE: &[Sign] = &[("ctit_long_share", High), ("ctit_hour_share", High)];
+const CONVERTS_LITTLE: &[Sign] = &[("cr", Low)];
+const FAST: &[Sign] = &[("ctit_short_share", High)];
+const CONSTANT_DELAY: &[Sign] = &[("ctit_modal_share", High)];
+const FIXED_TIMER: &[Sign] = &[("gap_modal_share", High)];
+const NOT_HUMAN: &[Sign] = &[("ctit_log_sd", Low), ("approval_share", Low)];
+const DUPLICATES: &[Sign] = &[
+    ("repeated_transaction_share", High),
+    ("multi_conversion_click_share", High),
+    ("orphan_share", High),
+    ("foreign_id_share", High),
+    ("id_step_share", High),
+    ("before_click_share", High),
+];
+const CONCENTRATED: &[Sign] =
+    &[("ip_hhi", High), ("network_hhi", High), ("distinct_ip_share", Low), ("repeat_60s_share", High)];
+const WORTHLESS: &[Sign] = &[("idle_crowd_p", Low), ("cr", Low), ("approval_share", Low)];
+const CHEAP_DEPOSITS: &[Sign] = &[("min_deposit_share", High), ("amount_modal_share", High), ("cr", High)];
+const NEVER_AGAIN: &[Sign] = &[("second_deposit_share", Low), ("approval_share", Low)];
+const ON_TOP: &[Sign] = &[("neighbour_click_share", High), ("ctit_long_share", High)];
+
+struct Signs<'a>(&'a [(&'static str, Standing)]);
+
+impl Signs<'_> {
+    fn of(&self, pattern: Pattern) -> Option<f64> {
+        match pattern {
+            Pattern::Injection => self.any(FAST),
+            Pattern::Flooding => both(self.any(LATE), self.any(CONVERTS_LITTLE)),
+            Pattern::Scripted => {
+                let timed = both(self.any(FIXED_TIMER), self.any(NOT_HUMAN));
+                least([self.any(CONSTANT_DELAY), timed])
+            }
+            Pattern::Replay => self.any(DUPLICATES),
+            Pattern::IpFarm => both(self.any(CONCENTRATED), self.any(WORTHLESS)),
+            Pattern::Incentive => both(self.any(CHEAP_DEPOSITS), self.any(NEVER_AGAIN)),
+            Pattern::Stuffing => both(self.any(ON_TOP), self.any(CONVERTS_LITTLE)),
+        }
+    }
+
+    fn any(&self, signs: &[Sign]) -> Option<f64> {
+        least(signs.iter().map(|sign| self.ln_p(*sign)))
+    }
+
+    /// ln p of a sign, where the effect is large.
+    fn ln_p(&self, (name, direction): Sign) -> Option<f64> {
+        let at = self.0.binary_search_by_key(&name, |(name, _)| name).ok()?;
+        match &self.0[at].1 {
+            Standing::Compared(versus) if versus.direction != direction || versus.large => {
+                versus.ln_p(direction)
+            }
+            _ => None,
+        }
+    }
+}
+
+fn least(ln_p: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
+    ln_p.into_iter().flatten().min_by(f64::total_cmp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signals;
+
+    #[test]
+    fn every_sign_is_a_signal_that_is_compared() {
+        let lists = [
+            LATE,
+            CONVERTS_LITTLE,
+            FAST,
+            CONSTANT_DELAY,
+            FIXED_TIMER,
+            NOT_HUMAN,
+            DUPLICATES,
+            CONCENTRATED,
+            WORTHLESS,
+            CHEAP_DEPOSITS,
+            NEVER_AGAIN,
+            ON_TOP,
+        ];
+        for (name, _) in lists.into_iter().flatten() {
+            let signal = signals::find(name).unwrap_or_else(|| panic!("{name} is no signal"));
+            assert_ne!(signal.against, signals::Against::Nothing, "{name}");
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! From the strata of a grain to what peers say of every group (statistics.md, 4.7 to 4.9).
+
+use super::combine::{all_of, cauchy, decibans, simes};
+use super::contrast::{Contrast, contrasts};
+use super::fdr::{self, guarded_cut};
+use super::risk::{local_fdr, risk};
+use super::standing::{Direction, Profile, Standing, Versus};
+use super::{patterns, places::Places};
+use crate::measures::{GrainMeasures, M};
+use crate::signals::{self, Context, Family, Row, Signal, Suspicious};
+use std::collections::BTreeMap;
+
+/// How groups are held against their peers.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The share of false accusations among all that is taken to be acceptable.
+    pub fdr: f64,
+    /// Sources that the user knows to be honest, as `source` or `traffic_source/source`.
+    pub trusted: Vec<String>,
+    /// Families that are left out, to see what they are worth.
+    pub without: Vec<Family>,
+    pub threads: usize,
+}
+
+/// What the comparison of a grain came to.
+#[derive(Debug, Default)]
+pub struct Compared {
+    /// In the order of [`GrainMeasures::groups`].
+    pub profiles: Vec<Profile>,
+    pub summary: Summary,
+}
+
+/// What holds for the comparison as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Groups that could be compared in at least one signal.
+    pub tested: usize,
+    /// Groups that are significant, before the effect is asked for.
+    pub significant: usize,
+    /// The estimated share of ordinary groups.
+    pub ordinary_share: Option<f64>,
+    /// Decoys per discovery: an estimate of the false share that needs no model of honest sources.
+    pub mirror_fdr: Option<f64>,
+    /// The spread between honest groups by signal, below and above the location, on the fitted scale.
+    pub spreads: BTreeMap<&'static str, (f64, f64)>,
+}
+
+/// Holds every group of a grain against its peers.
+pub fn profiles(measures: &GrainMeasures, context: &Context, settings: &Settings) -> Compared {
+    let rows: Vec<Row> = parallel(settings.threads, measures.strata.len(), |at| {
+        Row::compute(&signals::Group { totals: &measures.strata[at].totals, context })
+    });
+    let places = Places::new(measures, &settings.trusted);
+    let asked: Vec<&'static Signal> = signals::all()
+        .iter()
+        .copied()
+        .filter(|s| s.against != signals::Against::Nothing && !settings.without.contains(&s.family))
+        .collect();
+    let contrasts = contrasts(&asked, &rows, measures, &places, settings.threads);
+    let spreads = contrasts.iter().filter_map(|c| Some((c.signal.name, c.spread?))).collect();
+    let strata: Vec<Evidence> =
+        parallel(settings.threads, rows.len(), |at| Evidence::of(at, &contrasts, Side::Suspicious));
+    let decoys: Vec<Evidence> =
+        parallel(settings.threads, rows.len(), |at| Evidence::of(at, &contrasts, Side::Opposite));
+    let judge = Judge { measures, contrasts: &contrasts, strata: &strata, decoys: &decoys };
+    let mut compared = judge.compared(settings);
+    compared.summary.spreads = spreads;
+    compared
+}
+
+/// Runs `work` for every place below `count`, in order whatever the number of threads.
+pub(super) fn parallel<T: Send>(threads: usize, count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let share = count.div_ceil(threads.max(1)).max(1);
+    let work = &work;
+    std::thread::scope(|scope| {
+        let run = |first: usize| {
+            scope.spawn(move || (first..(first + share).min(count)).map(work).collect::<Vec<T>>())
+        };
+        let running: Vec<_> = (0..count).step_by(share).map(run).collect();
+        running.into_iter().flat_map(|r| r.join().expect("comparing does not panic")).collect()
+    })
+}
+
+/// Which tails of the comparisons are put together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Suspicious,
+    /// The other tail of signals of which only one is suspicious: honest groups reach both alike.
+    Opposite,
+}
+
+/// The p-values of one stratum, put together.
+struct Evidence {
+    families: Vec<(Family, f64, usize)>,
+    ln_p: Option<f64>,
+}
+
+impl Evidence {
+    fn of(stratum: usize, contrasts: &[Contrast], side: Side) -> Evidence {
+        let mut families: BTreeMap<Family, Vec<f64>> = BTreeMap::new();
+        for contrast in contrasts {
+            let Some(Ok(found)) = &contrast.strata[stratum] else { continue };
+            if let Some(p) = tail(contrast.signal, found.ln_p_high, found.ln_p_low, side) {
+                families.entry(contrast.signal.family).or_default().push(p);
+            }
+        }
+        let families: Vec<(Family, f64, usize)> =
+            families.into_iter().filter_map(|(f, p)| Some((f, simes(&p)?, p.len()))).collect();
+        let weighted: Vec<(f64, f64)> = families.iter().map(|(_, p, _)| (*p, 1.0)).collect();
+        Evidence { ln_p: cauchy(&weighted), families }
+    }
+}
+
+/// ln p of the tail that is asked for; that both tails were looked at costs a factor of 2.
+fn tail(signal: &Signal, high: Option<f64>, low: Option<f64>, side: Side) -> Option<f64> {
+    match (signal.suspicious, side) {
+        (Suspicious::High, Side::Suspicious) | (Suspicious::Low, Side::Opposite) => high,
+        (Suspicious::Low, Side::Suspicious) | (Suspicious::High, Side::Opposite) => low,
+        (Suspicious::Either, Side::Suspicious) => {
+            let least = [high, low].into_iter().flatten().min_by(f64::total_cmp)?;
+            Some((least + std::f64::consts::LN_2).min(0.0))
+        }
+        _ => None,
+    }
+}
+
+/// Everything that is known before groups are compared with each other.
+struct Judge<'a> {
+    measures: &'a GrainMeasures,
+    contrasts: &'a [Contrast],
+    strata: &'a [Evidence],
+    decoys: &'a [Evidence],
+}
+
+impl Judge<'_> {
+    fn compared(&self, settings: &Settings) -> Compared {
+        let members = self.members();
+        let combined = |of: &[Evidence]| -> Vec<Option<f64>> {
+            members.iter().map(|strata| self.combined(strata, of)).collect()
+        };
+        let (up, down) = (combined(self.strata), combined(self.decoys));
+        let tested: Vec<usize> = (0..up.len()).filter(|&at| up[at].is_some()).collect();
+        let ln_p: Vec<f64> = tested.iter().filter_map(|&at| up[at]).collect();
+        let mirrored: Vec<f64> = tested.iter().map(|&at| down[at].unwrap_or(0.0)).collect();
+        let q: Vec<f64> = fdr::q_values(&ln_p);
+        let guarded = guarded_cut(&ln_p, &mirrored, settings.fdr);
+        let local = local_fdr(&ln_p);
+        let mut profiles: Vec<Profile> = members.iter().map(|strata| self.profile(strata, &ln_p)).collect();
+        for (place, &at) in tested.iter().enumerate() {
+            let profile = &mut profiles[at];
+            profile.ln_p = Some(ln_p[place]);
+            profile.q = Some(q[place].exp());
+            profile.risk = Some(risk(local.ln_lfdr[place]));
+            let found = guarded.cut.is_some_and(|cut| ln_p[place] <= cut);
+            profile.significant = found && profile.is_large(settings.fdr);
+        }
+        Compared {
+            summary: Summary {
+                tested: tested.len(),
+                significant: guarded.cut.map_or(0, |cut| ln_p.iter().filter(|p| **p <= cut).count()),
+                ordinary_share: (!tested.is_empty()).then_some(local.pi0),
+                mirror_fdr: guarded.mirror_fdr,
+                spreads: BTreeMap::new(),
+            },
+            profiles,
+        }
+    }
+
+    /// The strata of each group.
+    fn members(&self) -> Vec<Vec<usize>> {
+        let mut members = vec![Vec::new(); self.measures.groups.len()];
+        self.measures.strata.iter().enumerate().for_each(|(at, s)| members[s.group].push(at));
+        members
+    }
+
+    /// ln p of a group: its strata's, weighted by what is paid for each.
+    fn combined(&self, strata: &[usize], of: &[Evidence]) -> Option<f64> {
+        let weighted: Vec<(f64, f64)> =
+            strata.iter().filter_map(|&at| Some((of[at].ln_p?, self.weight(at)))).collect();
+        cauchy(&weighted)
+    }
+
+    /// The payout of a stratum; where none is known its conversions count, then its clicks.
+    fn weight(&self, stratum: usize) -> f64 {
+        let totals = &self.measures.strata[stratum].totals;
+        let known = |m: M| totals.get(m).filter(|n| *n > 0).map(|n| n as f64);
+        let paid = known(M::PayoutConfirmed).unwrap_or(0.0) + known(M::PayoutPending).unwrap_or(0.0);
+        let rows = known(M::Conversions).unwrap_or(0.0) + 0.01 * known(M::Clicks).unwrap_or(0.0);
+        (if paid > 0.0 { paid / crate::base::money::SCALE as f64 } else { 0.0 }) + rows + 1e-9
+    }
+
+    fn profile(&self, strata: &[usize], all: &[f64]) -> Profile {
+        let signals: Vec<(&'static str, Standing)> = self
+            .contrasts
+            .iter()
+            .filter_map(|c| Some((c.signal.name, self.standing(c, strata, all)?)))
+            .collect();
+        let mut families: BTreeMap<Family, Vec<(f64, f64)>> = BTreeMap::new();
+        for &at in strata {
+            for (family, p, _) in &self.strata[at].families {
+                families.entry(*family).or_default().push((*p, self.weight(at)));
+            }
+        }
+        let families = families.into_iter().filter_map(|(f, p)| Some((f, cauchy(&p)?))).collect();
+        let patterns = patterns::found(&signals);
+        Profile { signals, families, patterns, ..Profile::default() }
+    }
+
+    /// How a signal of a group stands: in the stratum in which it differs most.
+    fn standing(&self, contrast: &Contrast, strata: &[usize], all: &[f64]) -> Option<Standing> {
+        let known = strata.iter().filter_map(|&at| contrast.strata[at].as_ref().map(|f| (at, f)));
+        let (mut best, mut why): (Option<(f64, usize, &Versus)>, _) = (None, None);
+        for (at, found) in known {
+            match found {
+                Ok(versus) => {
+                    let p = shown_ln_p(contrast.signal, versus);
+                    if best.is_none_or(|(least, ..)| p < least) {
+                        best = Some((p, at, versus));
+                    }
+                }
+                Err(reason) => why = why.max(Some(*reason)),
+            }
+        }
+        let Some((p, at, versus)) = best else { return why.map(Standing::TooFew) };
+        let price = self.price(contrast.signal.family, at, strata);
+        let q = q_at((p + price.ln()).min(0.0), all);
+        Some(Standing::Compared(Versus { q, decibans: decibans(p), ..versus.clone() }))
+    }
+
+    /// How many looks were taken before this one: signals of its family, families, strata.
+    fn price(&self, family: Family, stratum: usize, strata: &[usize]) -> f64 {
+        let families = &self.strata[stratum].families;
+        let signals = families.iter().find(|(f, ..)| *f == family).map_or(1, |f| f.2);
+        (signals * families.len().max(1) * strata.len()) as f64
+    }
+}
+
+/// ln p of a comparison; of one that is only shown the smaller tail.
+fn shown_ln_p(signal: &Signal, versus: &Versus) -> f64 {
+    let (high, low) = (versus.ln_p_high, versus.ln_p_low);
+    let asked = tail(signal, high, low, Side::Suspicious);
+    asked.or_else(|| [high, low].into_iter().flatten().min_by(f64::total_cmp)).unwrap_or(0.0)
+}
+
+/// The q-value that a group with this p would have among all (Benjamini and Hochberg).
+fn q_at(ln_p: f64, all: &[f64]) -> f64 {
+    let m = all.len().max(1) as f64;
+    let rank = all.iter().filter(|p| **p <= ln_p).count() as f64 + 1.0;
+    (ln_p.exp() * m / rank).min(1.0)
+}
+
+impl Profile {
+    /// Whether a signal that is part of the reason differs by enough to matter: a trifle at a huge count is
+    /// significant, too.
+    fn is_large(&self, fdr: f64) -> bool {
+        let compared = || {
+            self.signals.iter().filter_map(|(name, standing)| match standing {
+                Standing::Compared(versus) => Some((*name, versus)),
+                Standing::TooFew(_) => None,
+            })
+        };
+        let reason = |v: &&Versus| v.q <= fdr;
+        if compared().map(|(_, v)| v).any(|v| reason(&v)) {
+            return compared().map(|(_, v)| v).filter(reason).any(|v| v.large);
+        }
+        let strongest = compared().max_by(|a, b| a.1.decibans.total_cmp(&b.1.decibans));
+        strongest.is_some_and(|(_, v)| v.large)
+    }
+
+    /// The families that would each have made the group significant alone, strongest first.
+    pub fn reasons(&self) -> Vec<Family> {
+        let mut families = self.families.clone();
+        families.sort_by(|a, b| a.1.total_cmp(&b.1));
+        families.into_iter().map(|(family, _)| family).collect()
+    }
+}
+
+/// Both conditions at once, for patterns (intersection-union test).
+pub(super) fn both(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    all_of(&[a?, b?])
+}
+
+/// The direction of a comparison's smaller tail.
+pub(super) fn direction(high: Option<f64>, low: Option<f64>) -> Direction {
+    if high.unwrap_or(0.0) <= low.unwrap_or(0.0) { Direction::High } else { Direction::Low }
+}

@@ -1,0 +1,1 @@
+//! What a mix holds is what was asked for.
