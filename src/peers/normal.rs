@@ -25,3 +25,28 @@ pub fn tails(y: f64, v: f64, df: f64, null: &Null) -> Tails {
 
 /// Logarithms below this one say nothing more; keeps an impossible observation finite.
 const LEAST: f64 = -1e15;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NULL: Null = Null { eta: 1.0, above: 0.4, below: 0.2 };
+
+    #[test]
+    fn a_known_variance_gives_the_normal_tail() {
+        let found = tails(2.5, 0.09, f64::INFINITY, &NULL);
+        assert!(
+            (found.z - 3.0).abs() < 1e-9 && (found.high.expect("tested") + 6.607_726).abs() < 1e-6,
+            "{found:?}"
+        );
+        assert!((tails(1.0 - 0.5, 0.0225, f64::INFINITY, &NULL).z + 2.0).abs() < 1e-9);
+    }
+
+    /// τ² = .16, v = .16, six degrees of freedom: 24 by Satterthwaite; P(t₂₄ > 2.5) by mpmath.
+    #[test]
+    fn an_estimated_variance_gives_a_wider_tail() {
+        let y = 1.0 + 2.5 * 0.32f64.sqrt();
+        let high = tails(y, 0.16, 6.0, &NULL).high.expect("tested");
+        assert!((high.exp() - 0.009_827_088).abs() < 1e-6, "{}", high.exp());
+    }
+}
