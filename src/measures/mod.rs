@@ -15,7 +15,8 @@ mod totals;
 
 pub use costs::key_columns as cost_columns;
 pub use declared::{Crowd, Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rhythm, Rows};
-pub use hits::{Facts, Identity};
+pub use declared::{character_place, pack_character};
+pub use hits::{Facts, Hit, Identity};
 pub use totals::Totals;
 
 use crate::base::column::{Col, Grain};
@@ -28,7 +29,6 @@ use crate::matching::{Class, Matched, MatchedConversion};
 use accumulate::Placement;
 use grain::GrainPass;
 use hashbrown::HashSet;
-use hits::Hit;
 use rows::{ClickFilter, ClickRows, ConversionSet, Places};
 use std::collections::BTreeSet;
 use std::sync::Arc;
