@@ -193,6 +193,8 @@ mod tests {
             click_time: days("click"),
             ctit_s: None,
             first_of_event: false,
+            first_on_click: false,
+            batched: false,
             repeated_event: false,
             replay: word("replay").is_some(),
             shared: false,
