@@ -4,7 +4,8 @@ use super::spread;
 use super::{Absence, Against, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
 use crate::base::column::Col;
 use crate::base::unit::Unit;
-use crate::measures::{M, character_place};
+use crate::matching::character_place;
+use crate::measures::M;
 
 /// The signals of this table.
 pub const SIGNALS: &[Signal] = &[
