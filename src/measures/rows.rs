@@ -423,7 +423,10 @@ impl RowSet for ConversionSet<'_> {
                 Number::SaleAmount => c.sale_amount,
                 Number::SaleAmountD7 => m.facts.amount_d7,
                 Number::SaleAmountD30 => m.facts.amount_d30,
-                Number::Hour => Some(i64::from(self.clock.zone.day_and_hour(c.time).1)),
+                Number::Hour => {
+                    let (day, hour) = self.clock.zone.day_and_hour(c.time);
+                    Some(i64::from(day) * 24 + i64::from(hour))
+                }
                 Number::FiveMinutes => Some(c.time.div_euclid(300 * SECOND)),
                 Number::IdForm => m.facts.id_form,
                 Number::IdCharacters => unreachable!("several values a row"),

@@ -179,6 +179,7 @@ impl<'a> Visits<'a> {
                 self.own_clicks(hour, index, count, &mut clicks);
             }
         }
+        self.later.retain(|click| click.time >= self.first * HOUR_S);
         clicks
     }
 
