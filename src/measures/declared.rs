@@ -412,16 +412,6 @@ pub fn unpack(packed: i64) -> (Symbol, Status) {
     (Symbol((packed >> 8) as u32), status.unwrap_or(Status::Unknown))
 }
 
-/// A character of an ID and its place from the end as one number.
-pub fn pack_character(place: u32, character: char) -> i64 {
-    i64::from(place) << 32 | i64::from(u32::from(character))
-}
-
-/// The place of such a number.
-pub fn character_place(packed: i64) -> i64 {
-    packed >> 32
-}
-
 impl M {
     /// The declaration.
     pub fn decl(self) -> &'static Measure {

@@ -2,6 +2,7 @@
 
 use super::spread;
 use super::{Absence, Against, Estimate, Family, Group, IntervalKind, Link, Side, Signal, Suspicious};
+use crate::base::stats;
 use crate::base::unit::Unit;
 use crate::measures::M;
 
@@ -471,7 +472,8 @@ fn idle_crowd(group: &Group) -> Result<Estimate, Absence> {
         () if others == 0 => return Err(Absence::Nothing("clicks outside its crowded networks")),
         () => {}
     }
-    let crowd = GRANTED_ODDS * crowd as f64;
-    let p = spread::binomial_at_most(of_crowd.min(converted), converted, crowd / (crowd + others as f64));
-    Ok(Estimate::exact(p, converted))
+    let (granted, others) = (GRANTED_ODDS * crowd as f64, others as f64);
+    let of_others = converted.saturating_sub(of_crowd);
+    let p = stats::binomial_at_least(of_others, converted, others / (granted + others));
+    Ok(Estimate::exact(p.clamp(f64::MIN_POSITIVE, 1.0), converted))
 }
