@@ -10,6 +10,10 @@ use crate::measures::{GrainMeasures, M};
 use crate::signals::{self, Context, Family, Row, Signal, Suspicious};
 use std::collections::BTreeMap;
 
+/// Signals that rules may hold against peers beside a limit of their own, but that are no part of a group's p:
+/// distinct addresses grow more slowly than clicks, so that large groups have a smaller share by nature.
+const NOT_COMBINED: [&str; 2] = ["conversion_distinct_ip_share", "distinct_ip_share"];
+
 /// How groups are held against their peers.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -98,7 +102,7 @@ struct Evidence {
 impl Evidence {
     fn of(stratum: usize, contrasts: &[Contrast], side: Side) -> Evidence {
         let mut families: BTreeMap<Family, Vec<f64>> = BTreeMap::new();
-        for contrast in contrasts {
+        for contrast in contrasts.iter().filter(|c| !NOT_COMBINED.contains(&c.signal.name)) {
             let Some(Ok(found)) = &contrast.strata[stratum] else { continue };
             if let Some(p) = tail(contrast.signal, found.ln_p_high, found.ln_p_low, side) {
                 families.entry(contrast.signal.family).or_default().push(p);
