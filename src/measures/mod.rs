@@ -15,7 +15,6 @@ mod totals;
 
 pub use costs::key_columns as cost_columns;
 pub use declared::{Crowd, Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rhythm, Rows};
-pub use declared::{character_place, pack_character};
 pub use hits::{Facts, Hit, Identity};
 pub use totals::Totals;
 

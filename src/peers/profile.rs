@@ -106,8 +106,19 @@ impl Evidence {
         }
         let families: Vec<(Family, f64, usize)> =
             families.into_iter().filter_map(|(f, p)| Some((f, simes(&p)?, p.len()))).collect();
-        let weighted: Vec<(f64, f64)> = families.iter().map(|(_, p, _)| (*p, 1.0)).collect();
+        let joint = if side == Side::Suspicious { Self::joint(stratum, contrasts) } else { None };
+        let all = families.iter().map(|(_, p, _)| *p).chain(joint);
+        let weighted: Vec<(f64, f64)> = all.map(|p| (p, 1.0)).collect();
         Evidence { ln_p: cauchy(&weighted), families }
+    }
+
+    /// The weak signs of patterns together: one more family.
+    fn joint(stratum: usize, contrasts: &[Contrast]) -> Option<f64> {
+        let ln_p = |name: &str, side: Direction| {
+            let at = contrasts.binary_search_by_key(&name, |c| c.signal.name).ok()?;
+            contrasts[at].strata[stratum].as_ref()?.as_ref().ok()?.ln_p(side)
+        };
+        simes(&patterns::joint(&ln_p))
     }
 }
 

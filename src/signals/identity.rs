@@ -2,6 +2,7 @@
 
 use super::spread;
 use super::{Absence, Against, Estimate, Family, Group, IntervalKind, Link, Side, Signal, Suspicious};
+use crate::base::stats;
 use crate::base::unit::Unit;
 use crate::measures::M;
 
@@ -17,7 +18,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Click,
         suspicious: Suspicious::Low,
         kind: IntervalKind::Share,
-        against: Against::Rate,
+        against: Against::Nothing,
         min_sample: 100,
         sample: "clicks with an address",
         range: (0.0, 1.0),
@@ -49,7 +50,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Conversion,
         suspicious: Suspicious::Low,
         kind: IntervalKind::Share,
-        against: Against::Rate,
+        against: Against::Nothing,
         min_sample: 20,
         sample: "conversions with an address",
         range: (0.0, 1.0),
@@ -157,7 +158,7 @@ pub const SIGNALS: &[Signal] = &[
         unit: Unit::Ratio,
         family: Family::Identity,
         side: Side::Click,
-        suspicious: Suspicious::Low,
+        suspicious: Suspicious::Neither,
         kind: IntervalKind::Normal,
         against: Against::Normal,
         min_sample: 100,
@@ -176,7 +177,7 @@ pub const SIGNALS: &[Signal] = &[
         unit: Unit::Ratio,
         family: Family::Identity,
         side: Side::Click,
-        suspicious: Suspicious::Either,
+        suspicious: Suspicious::Neither,
         kind: IntervalKind::Normal,
         against: Against::Normal,
         min_sample: 100,
@@ -212,7 +213,7 @@ pub const SIGNALS: &[Signal] = &[
         unit: Unit::Ratio,
         family: Family::Identity,
         side: Side::Click,
-        suspicious: Suspicious::Either,
+        suspicious: Suspicious::Neither,
         kind: IntervalKind::Normal,
         against: Against::Normal,
         min_sample: 100,
@@ -471,7 +472,8 @@ fn idle_crowd(group: &Group) -> Result<Estimate, Absence> {
         () if others == 0 => return Err(Absence::Nothing("clicks outside its crowded networks")),
         () => {}
     }
-    let crowd = GRANTED_ODDS * crowd as f64;
-    let p = spread::binomial_at_most(of_crowd.min(converted), converted, crowd / (crowd + others as f64));
-    Ok(Estimate::exact(p, converted))
+    let (granted, others) = (GRANTED_ODDS * crowd as f64, others as f64);
+    let of_others = converted.saturating_sub(of_crowd);
+    let p = stats::binomial_at_least(of_others, converted, others / (granted + others));
+    Ok(Estimate::exact(p.clamp(f64::MIN_POSITIVE, 1.0), converted))
 }
