@@ -2,12 +2,12 @@
 
 use super::check::Checker;
 use super::format::{RawNode, RawPattern, RawPeers, RawRisk, RawTest};
-use super::model::{Bar, Few, Limit, Node, PeerLimit, Test};
+use super::model::{Bar, Few, Limit, Node, PeerLimit, Test, directions};
 use crate::base::diag;
 use crate::base::unit::Unit;
 use crate::base::yaml::Spanned;
 use crate::peers::{Direction, PATTERNS, Pattern};
-use crate::signals::{Against, CONFIDENCE, IntervalKind, Side, Signal, Suspicious};
+use crate::signals::{CONFIDENCE, IntervalKind, Side, Signal, Suspicious};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -55,16 +55,6 @@ pub(super) fn settled_by_lack(node: &Node, fires: bool) -> bool {
             *few == if fires { Few::Fires } else { Few::Silent }
         }
         Node::Test(_) | Node::Significant(_) | Node::Pattern { .. } => false,
-    }
-}
-
-/// The directions in which a signal is compared with peers and can accuse.
-pub(super) fn directions(signal: &Signal) -> &'static [Direction] {
-    match (signal.against, signal.suspicious) {
-        (Against::Nothing, _) | (_, Suspicious::Neither) => &[],
-        (_, Suspicious::High) => &[Direction::High],
-        (_, Suspicious::Low) => &[Direction::Low],
-        (_, Suspicious::Either) => &[Direction::High, Direction::Low],
     }
 }
 

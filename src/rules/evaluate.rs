@@ -4,8 +4,8 @@
 //! takes an absent signal for zero. A group that cannot be compared with peers is neither like them nor
 //! unlike them: the rule says what this means, and unless it does the answer is unknown.
 
-use super::model::{Bar, Evidence, Few, Limit, Node, Outcome, PeerLimit, Rule, Test, Truth, Why};
-use crate::peers::{Pattern, Profile, Standing, TooFew, Versus};
+use super::model::{Bar, Evidence, Few, Limit, Node, Outcome, PeerLimit, Rule, Test, Truth, Why, directions};
+use crate::peers::{Pattern, Profile, Standing, Versus};
 use crate::signals::{self, CONFIDENCE, Estimate, Reading, Signal};
 
 /// The largest p-value of a signal that is named as a reason for the risk or the pattern of its group.
@@ -147,13 +147,7 @@ fn beside_peers(test: &Test, limit: PeerLimit, estimate: Estimate, view: &View) 
     match view.profile.standing(signal) {
         Standing::Compared(v) if beyond(limit, &v) => Answer::of(evidence(test, estimate, Some(v))),
         Standing::Compared(_) => Answer::bare(Truth::Silent),
-        // Where peers lack, the rule says what follows; too small a sample leaves it open in any case.
-        Standing::TooFew(why @ (TooFew::Peers | TooFew::NotCompared)) => {
-            lacking(limit.few, Why::Peers { signal, why })
-        }
-        Standing::TooFew(why @ (TooFew::Sample | TooFew::Absent)) => {
-            lacking(Few::Unknown, Why::Peers { signal, why })
-        }
+        Standing::TooFew(why) => lacking(limit.few, Why::Peers { signal, why }),
     }
 }
 
@@ -208,20 +202,21 @@ fn of_the_whole(holds: bool, view: &View) -> Answer {
     Answer { truth: Truth::Fires, evidence: found.into_iter().map(|(_, evidence)| evidence).collect() }
 }
 
-/// ln p and the evidence of a signal that lies far beyond its peers.
+/// ln p and the evidence of a signal that lies far beyond its peers, on a side that is suspicious.
 fn notable(signal: &'static Signal, view: &View) -> Option<(f64, Evidence)> {
     let Standing::Compared(versus) = view.profile.standing(signal) else { return None };
     let Reading::Present(estimate) = (view.read)(signal) else { return None };
     let limit = PeerLimit { direction: versus.direction, bar: Bar::P(NOTABLE_P), few: Few::Unknown };
     let test = Test { signal, limit: Limit::Peers(limit), confidence: CONFIDENCE, min_sample: 0 };
     let ln_p = versus.ln_p(versus.direction)?;
-    beyond(limit, &versus).then(|| (ln_p, evidence(&test, estimate, Some(versus))))
+    let suspicious = directions(signal).contains(&versus.direction);
+    (suspicious && beyond(limit, &versus)).then(|| (ln_p, evidence(&test, estimate, Some(versus))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peers::Direction;
+    use crate::peers::{Direction, TooFew};
     use crate::signals::Absence;
 
     fn signal(name: &str) -> &'static Signal {
@@ -400,14 +395,11 @@ mod tests {
     }
 
     #[test]
-    fn too_few_peers_answer_as_the_rule_says_and_a_small_sample_never() {
-        for why in [TooFew::Peers, TooFew::NotCompared] {
+    fn too_few_peers_answer_as_the_rule_says() {
+        for why in [TooFew::Peers, TooFew::Sample, TooFew::Absent, TooFew::NotCompared] {
             for (few, expected) in [(Few::Fires, 'F'), (Few::Silent, 'S'), (Few::Unknown, 'U')] {
                 check_peers(Standing::TooFew(why), few, expected);
             }
-        }
-        for why in [TooFew::Sample, TooFew::Absent] {
-            check_peers(Standing::TooFew(why), Few::Fires, 'U');
         }
         let open = asked(&above(Bar::Q(0.1), Few::Unknown), &beside(Standing::TooFew(TooFew::Peers)));
         let Truth::Unknown(why) = open.truth else { panic!("not unknown") };
@@ -450,6 +442,9 @@ mod tests {
             let named: Vec<&str> = answer.evidence.iter().map(|e| e.signal.name).collect();
             assert_eq!(named.len(), usize::from(expected == 'F'), "{condition:?} {named:?}");
         }
+        let other_side = vec![("ctit_short_share", Standing::Compared(versus(Direction::Low, 0.001, 1e-6)))];
+        let better = Profile { signals: other_side, ..profile.clone() };
+        assert_eq!(asked(&Node::Significant(true), &better).evidence, []);
         let twice = Node::All(vec![above(Bar::Q(0.1), Few::Unknown), Node::Significant(true)]);
         let evidence = asked(&twice, &profile).evidence;
         assert_eq!(evidence.len(), 1);

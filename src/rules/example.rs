@@ -3,7 +3,7 @@
 use super::check::Checker;
 use super::condition;
 use super::format::{RawExample, RawValue};
-use super::model::Example;
+use super::model::{Example, directions};
 use crate::base::diag;
 use crate::base::unit::Unit;
 use crate::base::yaml::{Entries, Spanned};
@@ -105,7 +105,7 @@ impl Checker<'_> {
     ) -> Option<Standing> {
         let part = |key: &str| part(parts, key);
         let (q, p, peers) = (part("q"), part("p"), part("peers"));
-        let direction = match (peers.map(|p| p.as_str()), condition::directions(signal)) {
+        let direction = match (peers.map(|p| p.as_str()), directions(signal)) {
             (None, _) if q.or(p).is_none() => return None,
             (Some("few"), [_, ..]) if q.or(p).is_none() => return Some(Standing::TooFew(TooFew::Peers)),
             (Some("high"), [_, ..]) => Direction::High,

@@ -128,7 +128,7 @@ pub(super) struct RawPeers {
     /// The largest p-value that counts, above 0 and at most 0.5: of this signal and group alone.
     #[schemars(with = "Option<Amount>")]
     pub p: Option<Spanned<String>>,
-    /// The answer where there are too few peers. Default: unknown.
+    /// The answer where the signal cannot be compared, for lack of peers or of cases. Default: unknown.
     pub few: Option<Few>,
 }
 

@@ -3,7 +3,7 @@
 use crate::base::column::Grain;
 use crate::base::unit::Unit;
 use crate::peers::{Direction, Pattern, Profile, TooFew, Versus};
-use crate::signals::{Absence, Estimate, Family, Reading, Signal};
+use crate::signals::{Absence, Against, Estimate, Family, Reading, Signal, Suspicious};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -182,8 +182,18 @@ pub enum Limit {
 pub struct PeerLimit {
     pub direction: Direction,
     pub bar: Bar,
-    /// The answer where there are too few peers.
+    /// The answer where the signal cannot be compared.
     pub few: Few,
+}
+
+/// The directions in which a signal is compared with peers and can accuse.
+pub(super) fn directions(signal: &Signal) -> &'static [Direction] {
+    match (signal.against, signal.suspicious) {
+        (Against::Nothing, _) | (_, Suspicious::Neither) => &[],
+        (_, Suspicious::High) => &[Direction::High],
+        (_, Suspicious::Low) => &[Direction::Low],
+        (_, Suspicious::Either) => &[Direction::High, Direction::Low],
+    }
 }
 
 /// The largest value of a test against peers that still counts.
