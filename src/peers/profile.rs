@@ -10,9 +10,19 @@ use crate::measures::{GrainMeasures, M};
 use crate::signals::{self, Context, Family, Row, Signal, Suspicious};
 use std::collections::BTreeMap;
 
-/// Signals that rules may hold against peers beside a limit of their own, but that are no part of a group's p:
-/// distinct addresses grow more slowly than clicks, so that large groups have a smaller share by nature.
-const NOT_COMBINED: [&str; 2] = ["conversion_distinct_ip_share", "distinct_ip_share"];
+/// Signals that rules may hold against peers, that are no part of a group's p by themselves. Distinct addresses
+/// grow more slowly than clicks: large groups have a smaller share by nature. Carriers, offices and VPNs make
+/// honest traffic as concentrated, and as foreign, as any farm's: that counts beside signs of other kinds only
+/// (see [`patterns::joint`]).
+const NOT_COMBINED: [&str; 7] = [
+    "agent_hhi",
+    "asn_hhi",
+    "conversion_distinct_ip_share",
+    "country_mismatch_share",
+    "distinct_ip_share",
+    "ip_hhi",
+    "network_hhi",
+];
 
 /// How groups are held against their peers.
 #[derive(Clone, Debug)]
