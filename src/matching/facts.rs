@@ -152,11 +152,11 @@ fn first_ids(rows: &[MatchedConversion], setting: &Setting) -> Vec<(u32, usize)>
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Class, Origin};
     use super::*;
     use crate::base::time::DAY;
     use crate::clean::vocabulary::event;
     use crate::clean::{Conversion, Id, Status};
+    use crate::matching::{Class, Origin};
 
     const COLUMNS: [Col; 5] = [Col::TrafficSource, Col::Source, Col::Network, Col::Offer, Col::Country];
 

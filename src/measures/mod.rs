@@ -240,6 +240,9 @@ impl<'a> Pass<'a> {
         if !rows.iter().any(|m| matches!(m.class, Class::Matched | Class::BeforeClick | Class::Orphan)) {
             self.available.remove(&M::Orphans);
         }
+        if !matched.forms_known {
+            self.available.remove(&M::ForeignIds);
+        }
     }
 
     fn finish(self, symbols: &Symbols) -> Vec<GrainMeasures> {
@@ -287,6 +290,10 @@ fn available(intake: &Intake) -> BTreeSet<M> {
     if !conversions.contains(&Col::ClickId) {
         found.retain(|m| !m.decl().filters.contains(&Filter::Converted));
         found.remove(&M::CrowdConverted);
+    }
+    found.extend(report::given(&intake.report.columns()));
+    if !intake.costs.is_empty() {
+        found.extend(costs::GIVEN);
     }
     if intake.mapping.brand_terms.is_empty() {
         found.retain(|m| !m.decl().filters.contains(&Filter::Brand));

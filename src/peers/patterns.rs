@@ -41,6 +41,7 @@ const DUPLICATES: &[Sign] = &[
 ];
 const CONCENTRATED: &[Sign] =
     &[("ip_hhi", High), ("network_hhi", High), ("distinct_ip_share", Low), ("repeat_60s_share", High)];
+const ROBOTIC: &[Sign] = &[("hour_r", Low), ("gap_cv", Low), ("fano_5m", Low)];
 const WORTHLESS: &[Sign] = &[("idle_crowd_p", Low), ("cr", Low), ("approval_share", Low)];
 const CHEAP_DEPOSITS: &[Sign] = &[("min_deposit_share", High), ("amount_modal_share", High), ("cr", High)];
 const NEVER_AGAIN: &[Sign] = &[("second_deposit_share", Low), ("approval_share", Low)];
@@ -50,7 +51,7 @@ const ON_TOP: &[Sign] = &[("neighbour_click_share", High), ("ctit_long_share", H
 /// strong evidence (Fisher's method). Every leg is a choice of signs.
 const JOINT: [&[&[Sign]]; 3] = [
     &[LATE, CONVERTS_LITTLE],
-    &[&[("ip_hhi", High), ("network_hhi", High)], &[("idle_crowd_p", Low)]],
+    &[&[("ip_hhi", High), ("network_hhi", High), ("agent_hhi", High)], &[("idle_crowd_p", Low)], ROBOTIC],
     &[
         &[("min_deposit_share", High)],
         &[("second_deposit_share", Low)],
@@ -58,12 +59,16 @@ const JOINT: [&[&[Sign]]; 3] = [
     ],
 ];
 
+/// The ln p that one leg is worth at most: one sign alone, however strong, is no pattern. A carrier's addresses
+/// are concentrated beyond all measure, and convert like everybody's.
+const LEAST_LEG: f64 = -8.1;
+
 /// ln p of the weak signs of patterns put together, by the signals' one-sided ln p.
 pub fn joint(ln_p: &dyn Fn(&str, Direction) -> Option<f64>) -> Vec<f64> {
     let leg = |choice: &&[Sign]| {
         let found: Vec<f64> = choice.iter().filter_map(|(name, side)| ln_p(name, *side)).collect();
         let least = found.iter().copied().min_by(f64::total_cmp)?;
-        Some((least + (found.len() as f64).ln()).min(0.0))
+        Some((least + (found.len() as f64).ln()).clamp(LEAST_LEG, 0.0))
     };
     let together = |legs: &&[&[Sign]]| {
         let known: Vec<f64> = legs.iter().filter_map(leg).collect();
@@ -145,12 +150,14 @@ mod tests {
             NOT_HUMAN,
             DUPLICATES,
             CONCENTRATED,
+            ROBOTIC,
             WORTHLESS,
             CHEAP_DEPOSITS,
             NEVER_AGAIN,
             ON_TOP,
         ];
-        for (name, _) in lists.into_iter().flatten() {
+        let joint = JOINT.into_iter().flatten().copied();
+        for (name, _) in lists.into_iter().chain(joint).flatten() {
             let signal = signals::find(name).unwrap_or_else(|| panic!("{name} is no signal"));
             assert_ne!(signal.against, signals::Against::Nothing, "{name}");
         }

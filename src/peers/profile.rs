@@ -10,6 +10,20 @@ use crate::measures::{GrainMeasures, M};
 use crate::signals::{self, Context, Family, Row, Signal, Suspicious};
 use std::collections::BTreeMap;
 
+/// Signals that rules may hold against peers, that are no part of a group's p by themselves. Distinct addresses
+/// grow more slowly than clicks: large groups have a smaller share by nature. Carriers, offices and VPNs make
+/// honest traffic as concentrated, and as foreign, as any farm's: that counts beside signs of other kinds only
+/// (see [`patterns::joint`]).
+const NOT_COMBINED: [&str; 7] = [
+    "agent_hhi",
+    "asn_hhi",
+    "conversion_distinct_ip_share",
+    "country_mismatch_share",
+    "distinct_ip_share",
+    "ip_hhi",
+    "network_hhi",
+];
+
 /// How groups are held against their peers.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -98,7 +112,7 @@ struct Evidence {
 impl Evidence {
     fn of(stratum: usize, contrasts: &[Contrast], side: Side) -> Evidence {
         let mut families: BTreeMap<Family, Vec<f64>> = BTreeMap::new();
-        for contrast in contrasts {
+        for contrast in contrasts.iter().filter(|c| !NOT_COMBINED.contains(&c.signal.name)) {
             let Some(Ok(found)) = &contrast.strata[stratum] else { continue };
             if let Some(p) = tail(contrast.signal, found.ln_p_high, found.ln_p_low, side) {
                 families.entry(contrast.signal.family).or_default().push(p);
