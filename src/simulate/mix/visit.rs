@@ -160,7 +160,8 @@ impl<'a> Visits<'a> {
     }
 
     fn extra_presence(&self, source: &Source, plant: &Plant, hour: i64) -> f64 {
-        let bursts = || mix(source.key ^ mix(!hour as u64)) % BURST_EVERY_H == 0 || hour == self.first + 12;
+        let bursts =
+            || mix(source.key ^ mix(!hour as u64)).is_multiple_of(BURST_EVERY_H) || hour == self.first + 12;
         match plant.fraud {
             Fraud::Bots => 1.0,
             Fraud::Bursts => f64::from(u8::from(bursts())),
@@ -430,7 +431,7 @@ fn whole(x: f64, rng: &mut Rng) -> u64 {
 /// An address in a made-up data centre: the network's number says which /24.
 fn hosting(network: u64, host: u64) -> IpAddr {
     let spread = mix(network) % (1 << 14);
-    Ipv4Addr::from(0x2d_40_00_00 | (spread as u32) << 8 | host as u32 + 2).into()
+    Ipv4Addr::from(0x2d_40_00_00 | (spread as u32) << 8 | (host as u32 + 2)).into()
 }
 
 /// What the planted fraud does to a click's conversion.
