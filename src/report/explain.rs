@@ -208,15 +208,21 @@ impl Sheet {
 
     /// A table below a heading. The columns of `right` are aligned to the right.
     fn table(&mut self, rows: &[Vec<String>], right: &[bool]) {
+        self.table_over(rows, right, &vec![None; rows.len()]);
+    }
+
+    /// The same with a line of its own below some rows.
+    fn table_over(&mut self, rows: &[Vec<String>], right: &[bool], below: &[Option<String>]) {
         let cells = |row: &Vec<String>, at: usize| row[at].chars().count();
         let widths: Vec<usize> =
             (0..right.len()).map(|at| rows.iter().map(|row| cells(row, at)).max().unwrap_or(0)).collect();
-        for row in rows {
+        for (row, below) in rows.iter().zip(below) {
             let padded = row.iter().zip(&widths).zip(right).map(|((cell, width), right)| match right {
                 true => format!("{cell:>width$}"),
                 false => format!("{cell:<width$}"),
             });
             self.row(&padded.collect::<Vec<String>>().join("  "));
+            below.iter().for_each(|line| self.row(&format!("    {line}")));
         }
     }
 }

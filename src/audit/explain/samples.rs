@@ -10,7 +10,7 @@ use crate::matching::MatchedConversion;
 use crate::measures::{ConversionSet, Filter, Kind, M, Rows};
 use crate::peers::Standing;
 use crate::report::explain::{Sample, Samples};
-use crate::signals::{self, Against, Signal, Suspicious};
+use crate::signals::{self, Against, IntervalKind, Signal, Suspicious};
 use crate::verdicts::Judged;
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
@@ -60,21 +60,22 @@ fn concerned<'a>(
     if signal.against == Against::Spikes(M::Ctit) {
         return at_the_peak(rows);
     }
-    let counts = |m: &&M| m.decl().rows == Rows::Conversions && m.decl().kind == Kind::Count;
-    let mut measures =
-        signal.measures.iter().filter(counts).copied().filter(|m| !m.decl().filters.is_empty());
+    if signal.kind != IntervalKind::Share || signal.measures.iter().any(|m| m.decl().rows == Rows::Clicks) {
+        return None;
+    }
+    let counted = |m: &&M| m.decl().kind == Kind::Count;
+    let mut measures = signal.measures.iter().filter(counted).copied();
+    let (part, whole) = (measures.next()?, measures.next()?);
     let set = ConversionSet { rows: &[], clock: workings.clock, main_event: workings.main_event };
-    let part = measures.next()?;
+    let of =
+        |wanted: &dyn Fn(&MatchedConversion) -> bool| rows.iter().copied().filter(|m| wanted(m)).collect();
     let (what, chosen): Chosen = match signal.suspicious {
+        Suspicious::High => (part.decl().summary.to_owned(), of(&|m| set.counts(part, m))),
         Suspicious::Low => {
-            let whole = measures.next()?;
-            let lacks = |m: &&&MatchedConversion| set.counts(whole, m) && !set.counts(part, m);
-            (
-                format!("{}, but not {}", whole.decl().summary, part.decl().summary),
-                rows.iter().filter(lacks).copied().collect(),
-            )
+            let lacking = |m: &MatchedConversion| set.counts(whole, m) && !set.counts(part, m);
+            (format!("those that lower {}", signal.name), of(&lacking))
         }
-        _ => (part.decl().summary.to_owned(), rows.iter().filter(|m| set.counts(part, m)).copied().collect()),
+        Suspicious::Either | Suspicious::Neither => return None,
     };
     (!chosen.is_empty()).then(|| (what, ordered(part, chosen)))
 }

@@ -2,7 +2,7 @@
 
 use super::{Page, Sheet};
 use crate::base::unit::Unit;
-use crate::peers::{Direction, Standing, Versus};
+use crate::peers::{Direction, Standing, TooFew, Versus};
 use crate::report::phrase::{self, count, counted};
 use crate::rules::Action;
 use crate::signals::{self, Interval, Reading, Signal};
@@ -126,9 +126,10 @@ fn table(sheet: &mut Sheet, page: &Page, remarkable: &[(&'static Signal, Option<
     sheet.table(&rows, &[false, true, true, true, true, true, true, false]);
     if remarkable.iter().any(|(_, versus)| versus.is_some()) {
         sheet.say(
-            "of: the sample. times: how many times its peers' odds (of a share) or value. decibans: the most that \
-             this can weigh against its being ordinary; 10 is ten to one, 20 a hundred to one, 60 the end of the \
-             scale. Signals hang together, so these are not to be added up.",
+            "of: the sample. peers: what is expected among them; of several offers, on the one where it differs \
+             most. times: how many times the peers' odds (of a share) or value. decibans: the most that this can \
+             weigh against its being ordinary; 10 is ten to one, 20 a hundred to one, 60 the end of the scale. \
+             Signals hang together, so these are not to be added up.",
         );
     }
 }
@@ -171,7 +172,7 @@ fn side(versus: &Versus) -> &'static str {
 /// What does not stand out, what could not be compared, and what is not there.
 fn others(sheet: &mut Sheet, page: &Page, shown: &BTreeSet<&str>) {
     let mut alike: Vec<String> = Vec::new();
-    let mut alone: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut alone: BTreeMap<TooFew, Vec<String>> = BTreeMap::new();
     let mut absent: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for signal in signals::all().iter().filter(|s| !shown.contains(s.name)) {
         let estimate = match page.group.subject.row.reading(signal) {
@@ -187,21 +188,27 @@ fn others(sheet: &mut Sheet, page: &Page, shown: &BTreeSet<&str>) {
                 alike.push(format!("{value} ({})", signal.unit.format(v.expected)));
             }
             Standing::Compared(_) => alike.push(value),
-            Standing::TooFew(why) => alone.entry(why.to_string()).or_default().push(value),
+            Standing::TooFew(why) => alone.entry(why).or_default().push(value),
         }
     }
     if !alike.is_empty() {
-        sheet.say(&format!("Nothing unusual (peers in brackets): {}.", alike.join(", ")));
+        let words = "Within what honest groups differ by, or on the harmless side (peers in brackets)";
+        sheet.say(&format!("{words}: {}.", alike.join(", ")));
     }
     for (why, values) in alone {
-        sheet.say(&format!("{}: {}.", capital(&why), values.join(", ")));
+        sheet.say(&format!("{}: {}.", uncompared(why), values.join(", ")));
     }
     for (why, names) in absent {
         sheet.say(&format!("Absent ({why}): {}.", names.join(", ")));
     }
 }
 
-fn capital(words: &str) -> String {
-    let mut rest = words.chars();
-    rest.next().map_or(String::new(), |first| first.to_uppercase().chain(rest).collect())
+/// What values have in common that no peers stand beside.
+fn uncompared(why: TooFew) -> &'static str {
+    match why {
+        TooFew::NotCompared => "Facts of which peers say nothing",
+        TooFew::Peers => "Too few peers to compare with",
+        TooFew::Sample => "Too small a sample to differ from peers",
+        TooFew::Absent => "Nothing to compare",
+    }
 }

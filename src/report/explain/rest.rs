@@ -6,12 +6,13 @@ use crate::base::time;
 use crate::base::unit::Unit;
 use crate::report::phrase::{count, counted, money};
 use crate::rules::{Limit, Rule, Why};
+use crate::signals::Interval;
 use crate::verdicts::Verdict;
 use std::collections::BTreeMap;
 
 /// Cells of an ID and of another text in the table of conversions.
-const ID: usize = 24;
-const WORD: usize = 16;
+const ID: usize = 64;
+const WORD: usize = 14;
 
 pub(super) fn write(sheet: &mut Sheet, page: &Page) {
     sheet.heading("What would have to change");
@@ -25,18 +26,30 @@ pub(super) fn write(sheet: &mut Sheet, page: &Page) {
 
 fn carried(sheet: &mut Sheet, page: &Page) {
     let outlook = &page.details.outlook;
-    let verdict = page.group.verdict.word();
-    let rules = counted(outlook.changes.len() as u64, "rule carries", "rules carry");
-    sheet.say(&format!("{rules} the verdict. All else the same, it changes so:"));
+    let rules = counted(outlook.changes.len() as u64, "rule", "rules");
+    sheet.say(&format!("The verdict rests on {rules}. All else the same,"));
     for change in &outlook.changes {
         let then = match change.verdict {
-            same if same == page.group.verdict => format!("still {verdict} then, by the others"),
-            other => format!("{} then", other.word()),
+            same if same == page.group.verdict => {
+                format!("and the verdict still {} by the others", same.word())
+            }
+            other => format!("and the verdict {}", other.word()),
         };
-        sheet.labelled("·", &format!("{} is silent if {}; {then}.", change.rule.id, ways(change)));
+        sheet.labelled("·", &format!("{} would be silent, {then}, if {}.", change.rule.id, ways(change)));
     }
     if let Some(left) = outlook.without_all.filter(|_| outlook.changes.len() > 1) {
-        sheet.say(&format!("With all of these silent: {}.", left.word()));
+        sheet.say(&format!("With all of these silent the verdict would be {}.", left.word()));
+    }
+    limits(sheet, &outlook.changes);
+}
+
+/// Why a value has to go further than its limit.
+fn limits(sheet: &mut Sheet, changes: &[Change]) {
+    let uncertain = |m: &Move| !matches!(m.from.interval, Interval::Exact(_));
+    if changes.iter().flat_map(|c| &c.moves).any(uncertain) {
+        sheet.say(
+            "A limit is held against the end of the interval that favours the source, not against the value.",
+        );
     }
 }
 
@@ -45,18 +58,19 @@ fn nearest(sheet: &mut Sheet, page: &Page) {
     if changes.is_empty() {
         return sheet.say("No rule comes near to firing by a change of one value.");
     }
-    sheet.say("Nearest to firing, all else the same:");
+    sheet.say("Nearest to a finding: all else the same,");
     for change in changes {
         let then = change.verdict.word();
-        sheet.labelled("·", &format!("{} fires if {}; {then} then.", change.rule.id, ways(change)));
+        let words = format!("{} would fire, and the verdict be {then}, if {}.", change.rule.id, ways(change));
+        sheet.labelled("·", &words);
     }
+    limits(sheet, changes);
 }
 
-/// `ctit_short_share falls from 149 of 240 (62.1%) to 88 of 240 (36.7%)`, and the other ways.
+/// `ctit_short_share fell from 149 of 240 (62.1%) to 88 of 240 (36.7%)`, and the other ways.
 fn ways(change: &Change) -> String {
     if change.moves.is_empty() {
-        return "the comparison with its peers no longer sets it apart (no single value decides that)"
-            .to_owned();
+        return "it were no longer set apart from its peers (no single value decides that)".to_owned();
     }
     let between = if change.together { ", and " } else { ", or if " };
     change.moves.iter().map(one).collect::<Vec<String>>().join(between)
@@ -64,7 +78,7 @@ fn ways(change: &Change) -> String {
 
 fn one(step: &Move) -> String {
     let (from, to) = (&step.from, &step.to);
-    let verb = if to.value() < from.value() { "falls" } else { "rises" };
+    let verb = if to.value() < from.value() { "fell" } else { "rose" };
     let limit = match step.limit {
         Limit::Above(_) | Limit::Below(_) => {
             format!(" (limit: {} {})", step.limit.word(), step.limit.text(step.signal.unit))
@@ -117,7 +131,16 @@ fn samples(sheet: &mut Sheet, page: &Page) {
     let cells = |row| columns.iter().map(|c| (c.cell)(row).unwrap_or_else(|| "–".to_owned())).collect();
     rows.extend(samples.rows.iter().map(cells));
     let right: Vec<bool> = columns.iter().map(|c| c.right).collect();
-    sheet.table(&rows, &right);
+    let ids: Vec<Option<String>> =
+        std::iter::once(None).chain(samples.rows.iter().map(|row| Some(ids(row)))).collect();
+    sheet.table_over(&rows, &right, &ids);
+}
+
+/// The IDs to ask the advertiser about: uncut, on a line of their own.
+fn ids(sample: &Sample) -> String {
+    let click = text(&sample.click_id, ID).map_or("no click ID".to_owned(), |id| format!("click {id}"));
+    let transaction = text(&sample.transaction_id, ID).map(|id| format!(" · transaction {id}"));
+    click + &transaction.unwrap_or_default()
 }
 
 /// A column of the table of conversions.
@@ -136,9 +159,11 @@ const COLUMNS: &[Column] = &[
     Column { name: "offer", right: false, cell: |s| text(&s.offer, WORD) },
     Column { name: "country", right: false, cell: |s| text(&s.country, WORD) },
     Column { name: "network", right: false, cell: |s| s.network.clone() },
-    Column { name: "click ID", right: false, cell: |s| text(&s.click_id, ID) },
-    Column { name: "transaction", right: false, cell: |s| text(&s.transaction_id, ID) },
-    Column { name: "click", right: false, cell: |s| (s.class != "matched").then(|| s.class.to_owned()) },
+    Column {
+        name: "click",
+        right: false,
+        cell: |s| (s.class != "matched").then(|| s.class.replace('_', " ")),
+    },
 ];
 
 fn text(text: &Option<Text>, room: usize) -> Option<String> {

@@ -8,21 +8,27 @@ use crate::peers::{Standing, Versus};
 use crate::report::phrase::{counted, money};
 use crate::report::terminal::painted;
 use crate::rules::Class;
-use crate::verdicts::Verdict;
+use crate::verdicts::{Judged, Verdict};
 use std::collections::BTreeMap;
 
 pub(super) fn write(sheet: &mut Sheet, page: &Page) {
     sheet.lines.line("", 0, &page.name());
     verdict(sheet, page);
-    for (pattern, _) in page.group.subject.profile.patterns.iter().take(1) {
-        sheet.lines.line("", 0, &format!("Pattern: {}: {}.", pattern.word(), pattern.meaning()));
-    }
+    pattern(sheet, page);
     gates(sheet, page);
     sheet.lines.part();
     sheet.lines.line("", 0, &risk(page));
     sheet.lines.line("", 0, &compared(page));
     sheet.lines.part();
     numbers(sheet, page);
+}
+
+/// The pattern of a group that is set apart from its peers at all: of others it would accuse too many.
+fn pattern(sheet: &mut Sheet, page: &Page) {
+    let profile = &page.group.subject.profile;
+    if let Some((pattern, _)) = profile.patterns.first().filter(|_| profile.significant) {
+        sheet.lines.line("", 0, &format!("It looks like {}: {}.", pattern.word(), pattern.meaning()));
+    }
 }
 
 fn verdict(sheet: &mut Sheet, page: &Page) {
@@ -32,7 +38,7 @@ fn verdict(sheet: &mut Sheet, page: &Page) {
     let indent = word.len() + 1;
     // A colour has no width.
     let invisible = first.chars().count() - indent;
-    let mut words = meaning(group.verdict, group.class).to_owned();
+    let mut words = meaning(group).to_owned();
     if group.protected {
         words.push_str(" It is protected: it is never put on a list.");
     }
@@ -43,14 +49,17 @@ fn verdict(sheet: &mut Sheet, page: &Page) {
 }
 
 /// What a verdict means for who has to act on it.
-fn meaning(verdict: Verdict, class: Option<Class>) -> &'static str {
-    match (verdict, class) {
+fn meaning(group: &Judged) -> &'static str {
+    match (group.verdict, group.class) {
         (Verdict::Block, Some(Class::Profit)) => {
             "Stop buying it: it loses money. That accuses nobody of anything."
         }
         (Verdict::Block, _) => "Stop the traffic and do not pay for it.",
         (Verdict::Hold, _) => "Do not pay yet: a person has to look at the evidence below.",
         (Verdict::Watch, _) => "Nothing to do yet: look again after the next run.",
+        (Verdict::Clean, _) if group.subject.profile.significant => {
+            "No rule found anything, but it stands out among its peers: look at the signals below."
+        }
         (Verdict::Clean, _) => "Nothing to do: all rules that decide were answered, and none found anything.",
         (Verdict::Undecided, _) => "Nobody can tell yet: too little is known to call it clean.",
     }
