@@ -4,6 +4,7 @@ mod bad_input;
 mod bad_rules;
 mod command;
 mod documents;
+mod explain;
 mod fields;
 mod gates;
 mod layers;

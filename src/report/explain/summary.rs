@@ -73,23 +73,33 @@ fn gates(sheet: &mut Sheet, page: &Page) {
     }
 }
 
+/// From how many ordinary groups in a hundred on a risk is none.
+const MUCH_ALIKE: f64 = 40.0;
+
 fn risk(page: &Page) -> String {
-    let Some(risk) = page.group.subject.profile.risk else {
-        return "Risk: unknown, because nothing could be compared with peers.".to_owned();
+    let profile = &page.group.subject.profile;
+    let Some(risk) = profile.risk.filter(|_| versus(page).any(|v| v.peers > 0)) else {
+        return "Risk: unknown, because hardly anything could be compared with peers.".to_owned();
     };
     let ordinary = (100.0 - risk).round();
     let words = match ordinary {
         o if o < 1.0 => {
-            "so far from its peers that of a hundred such groups fewer than one would be ordinary"
+            "so far from its peers that of a hundred such groups fewer than one would be ordinary. That says \
+             unusual; it does not yet say fraud"
         }
-        o if o <= 40.0 => {
-            "of a hundred groups that differ so much from their peers, {} would be ordinary ones"
+        o if o <= MUCH_ALIKE => {
+            "of a hundred groups that differ so much from their peers, {} would be ordinary. That says unusual; it \
+             does not yet say fraud"
         }
-        _ => "it is much like its peers: of a hundred such groups, {} would be ordinary ones",
+        _ if page.group.findings.is_empty() => {
+            "in what could be compared it is much like its peers: of a hundred such groups, {} would be ordinary"
+        }
+        _ => {
+            "in what could be compared it is much like its peers; the findings below rest on fixed limits of the \
+             rules"
+        }
     };
-    let words = words.replace("{}", &format!("{ordinary:.0}"));
-    let rest = if ordinary <= 40.0 { ". That says unusual; it does not yet say fraud" } else { "" };
-    format!("Risk {} of 100: {words}{rest}.", rounded(risk))
+    format!("Risk {} of 100: {}.", rounded(risk), words.replace("{}", &format!("{ordinary:.0}")))
 }
 
 /// A risk below 100 is never shown as 100.
