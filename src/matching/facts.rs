@@ -57,6 +57,9 @@ pub struct Facts {
 /// The last characters of a click ID are so many.
 const CHARACTERS: usize = 6;
 
+/// A character fits into so many bits.
+const CHARACTER_BITS: u32 = 21;
+
 impl MatchedConversion {
     /// The last six letters and digits of the click ID, each with its place from the end: `place << 21 | character`.
     /// Empty unless the ID has a form to be counted.
@@ -64,7 +67,9 @@ impl MatchedConversion {
         let id = self.conversion.click_id.as_ref().filter(|_| self.facts.id_form.is_some());
         let text = id.map_or("", |id| &*id.text);
         let last = text.chars().rev().filter(|c| c.is_alphanumeric()).take(CHARACTERS);
-        last.enumerate().map(|(place, c)| (place as i64) << 21 | i64::from(u32::from(c))).collect()
+        last.enumerate()
+            .map(|(place, c)| (place as i64) << CHARACTER_BITS | i64::from(u32::from(c)))
+            .collect()
     }
 
     /// Whether the first payment is a whole multiple of ten units.
@@ -72,6 +77,11 @@ impl MatchedConversion {
         const TEN: i64 = 10_000_000;
         self.facts.first_amount.is_some_and(|amount| amount % TEN == 0)
     }
+}
+
+/// The place of a number of [`MatchedConversion::id_characters`].
+pub fn character_place(packed: i64) -> i64 {
+    packed >> CHARACTER_BITS
 }
 
 /// What the facts of conversions depend on besides them.
@@ -142,11 +152,11 @@ fn first_ids(rows: &[MatchedConversion], setting: &Setting) -> Vec<(u32, usize)>
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Class, Origin};
     use super::*;
     use crate::base::time::DAY;
     use crate::clean::vocabulary::event;
     use crate::clean::{Conversion, Id, Status};
+    use crate::matching::{Class, Origin};
 
     const COLUMNS: [Col; 5] = [Col::TrafficSource, Col::Source, Col::Network, Col::Offer, Col::Country];
 
@@ -193,6 +203,8 @@ mod tests {
             click_time: days("click"),
             ctit_s: None,
             first_of_event: false,
+            first_on_click: false,
+            batched: false,
             repeated_event: false,
             replay: word("replay").is_some(),
             shared: false,

@@ -70,6 +70,8 @@ pub enum Crowd {
     Clicks,
     /// Converted clicks in them.
     Converted,
+    /// The networks by their clicks and converted clicks, packed as `clicks << 32 | converted`.
+    Sizes,
 }
 
 /// How a measure of several days, or of several groups, is made from theirs.
@@ -167,7 +169,10 @@ pub enum Filter {
     InTime,
     /// Old enough that a decision is due.
     DecisionDue,
+    /// The first conversion on its click, with a CTIT.
     HasCtit,
+    /// The time is the event's, not that of an upload.
+    OwnTime,
     Short,
     Long,
     Replay,
@@ -327,6 +332,7 @@ measures! {
     BurstClicks "burst_clicks" Clicks Kind::Rhythm(Rhythm::BurstClicks), [] [ClickTime] "clicks in five minutes that hold far more than the rest of their hour";
     CrowdNetworks "crowd_networks" Clicks Kind::Crowd(Crowd::Networks), [HasNetwork] [Ip] "networks that hold many of the clicks";
     CrowdClicks "crowd_clicks" Clicks Kind::Crowd(Crowd::Clicks), [HasNetwork] [Ip] "clicks in networks that hold many of them";
+    CrowdSizes "crowd_sizes" Clicks Kind::Crowd(Crowd::Sizes), [HasNetwork] [Ip ClickId] "networks that hold many of the clicks by their clicks and converted clicks";
     CrowdConverted "crowd_converted" Clicks Kind::Crowd(Crowd::Converted), [HasNetwork] [Ip ClickId] "converted clicks in these networks";
     Conversions "conversions" Conversions Count, [] [] "conversions of every class, event and status";
     Events "events" Conversions Values(Number::EventAndStatus), [] [] "conversions by event and status";
@@ -356,7 +362,7 @@ measures! {
     MaturePayoutPending "mature_payout_pending" Conversions Sum(Number::PayoutPending), [InTime] [Payout] "pending payout of mature clicks in time";
     MatureRevenuePending "mature_revenue_pending" Conversions Sum(Number::RevenuePending), [InTime] [Revenue] "pending revenue of mature clicks in time";
     EarningConversions "earning_conversions" Conversions Count, [InTime Earning] [] "conversions worth money, of mature clicks in time";
-    CtitCount "ctit_count" Conversions Count, [HasCtit] [] "conversions with a CTIT";
+    CtitCount "ctit_count" Conversions Count, [HasCtit] [] "first conversions of clicks with a CTIT";
     Ctit "ctit" Conversions Values(Number::Ctit), [HasCtit] [] "seconds from click to conversion";
     CtitShort "ctit_short" Conversions Count, [HasCtit Short] [Event] "conversions faster than a person can act";
     CtitLong "ctit_long" Conversions Count, [HasCtit Long] [] "conversions more than a day after their click";
@@ -368,7 +374,7 @@ measures! {
     AddressedConversions "addressed_conversions" Conversions Count, [HasIp] [Ip] "conversions with an address";
     ConversionAddresses "conversion_addresses" Conversions Distinct(Key::Ip), [HasIp] [Ip] "distinct addresses of conversions";
     ConversionHours "conversion_hours" Conversions Values(Number::Hour), [] [] "conversions by the hour of the conversion";
-    ConversionWindows "conversion_windows" Conversions Values(Number::FiveMinutes), [] [] "conversions by five minutes";
+    ConversionWindows "conversion_windows" Conversions Values(Number::FiveMinutes), [OwnTime] [] "conversions by five minutes";
     CtitRound "ctit_round" Conversions Count, [HasCtit RoundCtit] [] "conversions whole minutes after their click";
     CtitHourLater "ctit_hour_later" Conversions Count, [HasCtit HourLater] [] "conversions more than an hour after their click";
     DueRegistrations "due_registrations" Conversions Count, [RegistrationDue] [Event] "registrations old enough for a first deposit";
@@ -407,16 +413,6 @@ pub fn pack(event: Symbol, status: Status) -> i64 {
 pub fn unpack(packed: i64) -> (Symbol, Status) {
     let status = STATUSES.iter().map(|s| s.0).find(|s| *s as i64 == packed & 0xff);
     (Symbol((packed >> 8) as u32), status.unwrap_or(Status::Unknown))
-}
-
-/// A character of an ID and its place from the end as one number.
-pub fn pack_character(place: u32, character: char) -> i64 {
-    i64::from(place) << 32 | i64::from(u32::from(character))
-}
-
-/// The place of such a number.
-pub fn character_place(packed: i64) -> i64 {
-    packed >> 32
 }
 
 impl M {

@@ -15,7 +15,6 @@ mod totals;
 
 pub use costs::key_columns as cost_columns;
 pub use declared::{Crowd, Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rhythm, Rows};
-pub use declared::{character_place, pack_character};
 pub use hits::{Facts, Hit, Identity};
 pub use rows::ConversionSet;
 pub use totals::Totals;
@@ -242,6 +241,9 @@ impl<'a> Pass<'a> {
         if !rows.iter().any(|m| matches!(m.class, Class::Matched | Class::BeforeClick | Class::Orphan)) {
             self.available.remove(&M::Orphans);
         }
+        if !matched.forms_known {
+            self.available.remove(&M::ForeignIds);
+        }
     }
 
     fn finish(self, symbols: &Symbols) -> Vec<GrainMeasures> {
@@ -289,6 +291,11 @@ fn available(intake: &Intake) -> BTreeSet<M> {
     if !conversions.contains(&Col::ClickId) {
         found.retain(|m| !m.decl().filters.contains(&Filter::Converted));
         found.remove(&M::CrowdConverted);
+        found.remove(&M::CrowdSizes);
+    }
+    found.extend(report::given(&intake.report.columns()));
+    if !intake.costs.is_empty() {
+        found.extend(costs::GIVEN);
     }
     if intake.mapping.brand_terms.is_empty() {
         found.retain(|m| !m.decl().filters.contains(&Filter::Brand));

@@ -348,7 +348,8 @@ impl ConversionSet<'_> {
             Filter::DecisionDue => {
                 f.decision_due && m.click_time.unwrap_or(c.time) <= self.clock.mature_until()
             }
-            Filter::HasCtit => m.ctit_s.is_some() && c.facts.short_s.is_some(),
+            Filter::HasCtit => m.ctit_s.is_some() && m.first_on_click,
+            Filter::OwnTime => !m.batched,
             Filter::Short => m.ctit_s.zip(c.facts.short_s).is_some_and(|(ctit, short)| ctit < short),
             Filter::Long => m.ctit_s.is_some_and(|ctit| ctit > LONG_S),
             Filter::Replay => m.replay,

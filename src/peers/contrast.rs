@@ -11,7 +11,7 @@ use super::scan::{
 use super::standing::{Direction, TooFew, Versus};
 use crate::base::stats::{self, Counted};
 use crate::measures::{GrainMeasures, M};
-use crate::signals::{Against, CONFIDENCE, Estimate, Family, Interval, Link, Reading, Row, Signal};
+use crate::signals::{Against, CONFIDENCE, Estimate, Family, Interval, Link, Reading, Row, Side, Signal};
 use std::sync::Arc;
 
 /// How many times the peers' odds or value make a difference that matters (statistics.md, 4.3 (iii)).
@@ -56,7 +56,7 @@ impl Work<'_> {
     /// The estimate of a stratum, if its sample is large enough to be asked about.
     fn estimate(&self, signal: &'static Signal, stratum: usize) -> Option<Result<&Estimate, TooFew>> {
         match self.rows[stratum].reading(signal) {
-            Reading::Present(e) if e.n >= signal.min_sample => Some(Ok(e)),
+            Reading::Present(e) if e.n >= least_sample(signal) => Some(Ok(e)),
             Reading::Present(_) => Some(Err(TooFew::Sample)),
             Reading::Absent(_) => None,
         }
@@ -197,6 +197,25 @@ impl Work<'_> {
     }
 }
 
+/// The sample from which peers are asked. What a rate's few events can say is part of its test; the other tests
+/// need the sample of the signal.
+fn least_sample(signal: &Signal) -> u64 {
+    match (signal.against, signal.side) {
+        (Against::Rate, Side::Conversion) => signal.min_sample.min(LEAST_EVENTS),
+        _ => signal.min_sample,
+    }
+}
+
+/// The least conversions of a rate that peers are asked about.
+const LEAST_EVENTS: u64 = 10;
+
+/// The least sources whose curves together say where an offer's peaks are.
+const LEAST_CURVES: u32 = 10;
+
+/// Below this many seconds every whole second is a peak of its own, and how fast visitors are is for the short
+/// share to say.
+const LEAST_SECONDS: i64 = 10;
+
 /// An estimate on the scale on which it is fitted.
 fn observation(e: &Estimate) -> Option<Observation> {
     match e.interval {
@@ -279,10 +298,13 @@ impl Scale {
 
     fn histograms(&self, sample: &Counted) -> [Vec<u64>; 2] {
         match self {
-            Scale::Seconds => [
-                histogram(sample, BUCKETS, |v| Some(log_bucket(v))),
-                histogram(sample, SECONDS, second_bucket),
-            ],
+            Scale::Seconds => {
+                let slow = |v: &i64| *v >= LEAST_SECONDS;
+                [
+                    histogram(sample, BUCKETS, |v| Some(v).filter(slow).map(log_bucket)),
+                    histogram(sample, SECONDS, |v| Some(v).filter(slow).and_then(second_bucket)),
+                ]
+            }
             Scale::Amounts => [histogram(sample, BUCKETS, |v| Some(amount_bucket(v))), Vec::new()],
         }
     }
@@ -310,13 +332,14 @@ impl Pools {
         Pools { by_node }
     }
 
-    /// The narrowest group with enough peers, and how many it has.
+    /// The narrowest group with enough peers, and how many it has. Where a curve peaks is the offer's own: where
+    /// offers are known, those of others are no peers.
     fn level(&self, places: &Places, leaf: u32) -> Option<(u32, u32)> {
-        let enough = fit::Settings::RATES.min_peers;
         places
             .tree
             .upwards(leaf)
+            .filter(|node| places.tree.depth(*node) >= places.own_offer())
             .map(|node| (node, self.by_node[node as usize].0.saturating_sub(1)))
-            .find(|(_, peers)| *peers >= enough)
+            .find(|(_, peers)| *peers >= LEAST_CURVES)
     }
 }

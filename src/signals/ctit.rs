@@ -162,7 +162,7 @@ pub const SIGNALS: &[Signal] = &[
         unit: Unit::Seconds,
         family: Family::Ctit,
         side: Side::Conversion,
-        suspicious: Suspicious::Either,
+        suspicious: Suspicious::Neither,
         kind: IntervalKind::Normal,
         against: Against::Normal,
         min_sample: 20,

@@ -4,7 +4,8 @@ use super::spread;
 use super::{Absence, Against, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
 use crate::base::column::Col;
 use crate::base::unit::Unit;
-use crate::measures::{M, character_place};
+use crate::matching::character_place;
+use crate::measures::M;
 
 /// The signals of this table.
 pub const SIGNALS: &[Signal] = &[
@@ -131,7 +132,7 @@ pub const SIGNALS: &[Signal] = &[
         min_sample: 20,
         sample: "conversions with a click ID",
         range: (0.0, 1.0),
-        summary: "conversions whose click ID has a form that clicks of their network do not have",
+        summary: "conversions without a click whose click ID has a form that the IDs of clicks do not have",
         innocent: &[
             "an advertiser that sends another of its own IDs back",
             "a tracker that was changed in the window",
@@ -167,7 +168,7 @@ pub const SIGNALS: &[Signal] = &[
         min_sample: 20,
         sample: "successive conversions whose click IDs end in numbers",
         range: (0.0, 1.0),
-        summary: "click IDs that count on by 1 to 16 from that of the conversion before",
+        summary: "click IDs that count on by 1 to 16 from the source's one before that begins alike",
         innocent: &[
             "a tracker that numbers its clicks, with few clicks in between",
             "IDs that begin or end with the time",

@@ -1,7 +1,7 @@
 //! Formulas on small totals, against values computed by hand.
 
 use super::{Absence, Context, Estimate, Group, Interval, Reading, Row, find};
-use crate::measures::{Hit, M, Totals, pack_character};
+use crate::measures::{Hit, M, Totals};
 
 const HOUR_S: u32 = 3_600;
 const DAY_S: u32 = 24 * HOUR_S;
@@ -230,7 +230,7 @@ fn deposits_are_divided_by_registrations() {
 /// One place with two characters, each twice: 1 bit and 1 / 8 nat of correction; one with a single character.
 #[test]
 fn ids_are_as_random_as_their_characters() {
-    let places = [(pack_character(0, 'a'), 2), (pack_character(0, 'b'), 2), (pack_character(1, 'x'), 4)];
+    let places = [(97, 2), (98, 2), (1 << 21 | 120, 4)];
     let totals = Totals::of(&[(M::IdCount, 4)], &[(M::IdCharacters, &places)], Vec::new());
     let even = 2.0 * std::f64::consts::LOG2_E.powi(2) / 32.0;
     check(

@@ -93,7 +93,7 @@ pub const SIGNALS: &[Signal] = &[
         unit: Unit::Share,
         family: Family::Quality,
         side: Side::Conversion,
-        suspicious: Suspicious::Low,
+        suspicious: Suspicious::Neither,
         kind: IntervalKind::Share,
         against: Against::Rate,
         min_sample: 30,
@@ -112,7 +112,7 @@ pub const SIGNALS: &[Signal] = &[
         unit: Unit::Share,
         family: Family::Quality,
         side: Side::Conversion,
-        suspicious: Suspicious::Low,
+        suspicious: Suspicious::Neither,
         kind: IntervalKind::Share,
         against: Against::Rate,
         min_sample: 30,
@@ -169,49 +169,49 @@ pub const SIGNALS: &[Signal] = &[
         kind: IntervalKind::Share,
         against: Against::Rate,
         min_sample: 20,
-        sample: "deposits and sales with an amount",
+        sample: "first payments with an amount",
         range: (0.0, 1.0),
-        summary: "first deposits at the smallest amount that their offer sees, of all deposits and sales with an amount",
+        summary: "players' first payments at the smallest amount that several sources of their offer see",
         innocent: &[
             "an offer with one preset amount",
             "a country where people start small",
             "a bonus for which the smallest deposit is enough",
         ],
         measures: &[M::AmountsAtFloor, M::Amounts],
-        formula: |g| g.share(M::AmountsAtFloor, M::Amounts, "deposits and sales with an amount"),
+        formula: |g| g.share(M::AmountsAtFloor, M::Amounts, "first payments with an amount"),
     },
     Signal {
         name: "round_amount_share",
         unit: Unit::Share,
         family: Family::Quality,
         side: Side::Conversion,
-        suspicious: Suspicious::Either,
+        suspicious: Suspicious::Neither,
         kind: IntervalKind::Share,
         against: Against::Rate,
         min_sample: 20,
-        sample: "deposits and sales with an amount",
+        sample: "first payments with an amount",
         range: (0.0, 1.0),
-        summary: "amounts that are whole tens",
+        summary: "players' first payments that are whole tens",
         innocent: &[
             "preset amounts of the cashier",
             "another currency, which was converted",
             "sales, which have odd prices by nature",
         ],
         measures: &[M::RoundAmounts, M::Amounts],
-        formula: |g| g.share(M::RoundAmounts, M::Amounts, "deposits and sales with an amount"),
+        formula: |g| g.share(M::RoundAmounts, M::Amounts, "first payments with an amount"),
     },
     Signal {
         name: "amount_log_mean",
         unit: Unit::Money,
         family: Family::Quality,
         side: Side::Conversion,
-        suspicious: Suspicious::Either,
+        suspicious: Suspicious::Neither,
         kind: IntervalKind::Normal,
         against: Against::Normal,
         min_sample: 20,
-        sample: "deposits and sales with an amount",
+        sample: "first payments with an amount",
         range: (0.0, f64::MAX),
-        summary: "typical amount of a deposit or sale: the geometric mean",
+        summary: "typical amount of a player's first payment: the geometric mean",
         innocent: &[
             "an audience of other means",
             "an offer of another price",
@@ -225,13 +225,13 @@ pub const SIGNALS: &[Signal] = &[
         unit: Unit::Ratio,
         family: Family::Quality,
         side: Side::Conversion,
-        suspicious: Suspicious::Either,
+        suspicious: Suspicious::Neither,
         kind: IntervalKind::Normal,
         against: Against::Normal,
         min_sample: 30,
-        sample: "deposits and sales with an amount",
+        sample: "first payments with an amount",
         range: (0.0, f64::MAX),
-        summary: "how much amounts vary: standard deviation of their logarithm",
+        summary: "how much the amounts of first payments vary: standard deviation of their logarithm",
         innocent: &["an offer with few prices or preset amounts", "a few players with very high stakes"],
         measures: &[M::AmountValues, M::Amounts],
         formula: amount_deviation,
@@ -245,12 +245,12 @@ pub const SIGNALS: &[Signal] = &[
         kind: IntervalKind::Share,
         against: Against::Spikes(M::AmountValues),
         min_sample: 20,
-        sample: "deposits and sales with an amount",
+        sample: "first payments with an amount",
         range: (0.0, 1.0),
-        summary: "deposits and sales of the commonest single amount",
+        summary: "players' first payments of the commonest single amount",
         innocent: &["an offer with one price or preset amounts", "a bonus that rewards one amount"],
         measures: &[M::AmountValues, M::Amounts],
-        formula: |g| g.modal(M::AmountValues, "deposits and sales with an amount"),
+        formula: |g| g.modal(M::AmountValues, "first payments with an amount"),
     },
 ];
 
@@ -260,7 +260,7 @@ fn amounts(group: &Group) -> Result<Moments, Absence> {
     let values = group.totals.values(M::AmountValues);
     let log = |&(micro, count): &(i64, u64)| ((micro as f64 / SCALE as f64).ln(), count);
     let logs: Vec<(f64, u64)> = values.iter().filter(|(micro, _)| *micro > 0).map(log).collect();
-    Moments::of(&logs).ok_or(Absence::Nothing("deposits and sales with an amount"))
+    Moments::of(&logs).ok_or(Absence::Nothing("first payments with an amount"))
 }
 
 fn amount_deviation(group: &Group) -> Result<Estimate, Absence> {
@@ -272,7 +272,7 @@ fn amount_deviation(group: &Group) -> Result<Estimate, Absence> {
 }
 
 /// Money over registrations, from the measures of the sum, of the depositors and of the registrations: the
-/// number of depositors is Poisson, their amounts vary as those of single deposits do (delta method on the
+/// number of depositors is Poisson, their amounts vary as first payments do (delta method on the
 /// logarithm).
 fn deposits(
     group: &Group,

@@ -3,7 +3,7 @@
 //! Formulas are those of statistics.md, 4.4. All functions give finite numbers for any counts.
 
 use super::estimate::{Absence, Estimate, Link};
-use crate::base::stats::{Counted, size};
+use crate::base::stats::{self, Counted};
 
 /// From so many days on, the spread over days says more than a formula.
 const ENOUGH_DAYS: usize = 5;
@@ -140,22 +140,15 @@ pub fn concentration(same: &[(i32, i64)], all: &[(i32, i64)], n: u64) -> Result<
 /// # Errors
 /// There are fewer than two clicks.
 pub fn entropy_norm(multiplicities: &Counted) -> Result<Estimate, Absence> {
-    let keys = || multiplicities.iter().map(|&(clicks, keys)| (clicks as f64, keys as f64));
-    let n: f64 = keys().map(|(clicks, keys)| clicks * keys).sum();
-    if n < 2.0 {
-        return Err(Absence::Nothing("two such clicks"));
-    }
-    let once = keys().find(|(clicks, _)| *clicks == 1.0).map_or(0.0, |(_, keys)| keys);
+    let table: Vec<(u64, u64)> = multiplicities.iter().map(|&(clicks, keys)| (clicks as u64, keys)).collect();
+    let n = stats::total(&table);
+    let (entropy, variance) =
+        stats::chao_shen_entropy(&table).filter(|_| n >= 2.0).ok_or(Absence::Nothing("two such clicks"))?;
+    let once = table.iter().filter(|(clicks, _)| *clicks == 1).map(|(_, keys)| keys).sum::<u64>() as f64;
     let met_again = (n - once).max(1.0);
-    let coverage = met_again / n;
-    let term = |(clicks, keys): (f64, f64)| {
-        let p = coverage * clicks / n;
-        keys * p * p.ln() / (n * (-p).ln_1p()).exp_m1()
-    };
-    let h: f64 = keys().map(term).sum();
-    let v = entropy(keys(), n).variance + 2.0 / met_again;
+    let v = variance + even(table.iter().map(|(_, keys)| *keys).sum(), n) + 2.0 / met_again;
     let greatest = n.ln();
-    let (y, v) = (h / greatest, OVERDISPERSION * v / (greatest * greatest));
+    let (y, v) = (entropy / greatest, OVERDISPERSION * v / (greatest * greatest));
     Ok(Estimate::normal(Link::Identity, y, v, f64::INFINITY, n as u64))
 }
 
@@ -171,9 +164,11 @@ pub fn entropy_bits(places: &[Vec<u64>], n: u64) -> Result<Estimate, Absence> {
         return Err(Absence::Nothing("characters of click IDs"));
     }
     let of_place = |counts: &Vec<u64>| {
-        let n = counts.iter().sum::<u64>() as f64;
-        let found = entropy(counts.iter().map(|&c| (c as f64, 1.0)), n);
-        [(found.nats + (counts.len() as f64 - 1.0) / (2.0 * n)) * BITS, found.variance * BITS * BITS]
+        let table: Vec<(u64, u64)> = counts.iter().map(|&count| (count, 1)).collect();
+        let (n, keys) = (stats::total(&table), counts.len() as u64);
+        let (nats, variance) = stats::plug_in_entropy(&table).unwrap_or_default();
+        let bias = keys.saturating_sub(1) as f64 / (2.0 * n.max(1.0));
+        [(nats + bias) * BITS, (variance + even(keys, n.max(1.0))) * BITS * BITS]
     };
     let [bits, variance] = total(&places.iter().map(of_place).collect::<Vec<_>>());
     let count = places.len() as f64;
@@ -181,54 +176,17 @@ pub fn entropy_bits(places: &[Vec<u64>], n: u64) -> Result<Estimate, Absence> {
     Ok(Estimate::normal(Link::Identity, bits / count, v, f64::INFINITY, n))
 }
 
-/// Entropy as it was seen.
-struct Entropy {
-    nats: f64,
-    variance: f64,
-}
-
-/// Entropy of keys with a number of rows each (first) and how many of them there are (second), `n` rows in all.
-///
-/// Variance (Σ p ln² p − H²) / n, and (K − 1) / 2n² for K keys, which is what is left where all are alike; at
-/// least that of two keys.
-fn entropy(keys: impl Iterator<Item = (f64, f64)>, n: f64) -> Entropy {
-    let add = |[count, h, square]: [f64; 3], (rows, keys): (f64, f64)| {
-        let p = rows / n;
-        [count + keys, h - keys * p * p.ln(), square + keys * p * p.ln() * p.ln()]
-    };
-    let [count, nats, square] = keys.fold([0.0; 3], add);
-    let even = (count - 1.0).max(1.0) / (2.0 * n * n);
-    Entropy { nats, variance: ((square - nats * nats) / n).max(0.0) + even }
-}
-
-/// P(X ≤ x) for X of Binomial(n, p), `p` above 0 and below 1; at least 1e-300.
-pub fn binomial_at_most(x: u64, n: u64, p: f64) -> f64 {
-    if x >= n {
-        return 1.0;
-    }
-    let odds = p.ln() - (-p).ln_1p();
-    let next = |ln: &mut f64, k: u64| {
-        let now = *ln;
-        *ln += ((n - k) as f64 / (k + 1) as f64).ln() + odds;
-        Some(now)
-    };
-    let terms: Vec<f64> = (0..=x).scan(n as f64 * (-p).ln_1p(), next).collect();
-    let greatest = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let sum: f64 = terms.iter().map(|ln| (ln - greatest).exp()).sum();
-    (greatest + sum.ln()).exp().clamp(1e-300, 1.0)
+/// The variance of the entropy of keys that are all alike, where its first order is 0: (K − 1) / 2n², at least
+/// that of two keys.
+fn even(keys: u64, n: f64) -> f64 {
+    keys.saturating_sub(1).max(1) as f64 / (2.0 * n * n)
 }
 
 /// P(X ≥ x) for the next window, where `others` events came in `windows` windows before: the rate has Jeffreys'
 /// prior, so that X is negative binomial of size `others` + 1/2.
 pub fn next_window_at_least(x: u64, others: u64, windows: f64) -> f64 {
     let size = others as f64 + 0.5;
-    let next = |ln: &mut f64, k: u64| {
-        let now = *ln;
-        *ln += ((size + k as f64) / (k + 1) as f64).ln() - windows.ln_1p();
-        Some(now)
-    };
-    let below: f64 = (0..x).scan(size * (windows.ln() - windows.ln_1p()), next).map(f64::exp).sum();
-    (1.0 - below).max(0.0)
+    stats::neg_binomial_at_least(x, size / windows, size)
 }
 
 /// The counts of a histogram of packed values by what `group` says of each, in its order.
@@ -241,7 +199,7 @@ pub fn by_group(values: &Counted, group: impl Fn(i64) -> i64) -> Vec<Vec<u64>> {
 pub fn squared_variation(values: &Counted) -> f64 {
     let list: Vec<(f64, u64)> = values.iter().map(|&(v, count)| (v as f64, count)).collect();
     match Moments::of(&list) {
-        Some(m) if m.mean > 0.0 && size(values) > 1 => m.variance / (m.mean * m.mean),
+        Some(m) if m.mean > 0.0 && stats::size(values) > 1 => m.variance / (m.mean * m.mean),
         _ => 0.0,
     }
 }
@@ -279,15 +237,6 @@ mod tests {
         let heavy = Moments::of(&[(-10.0, 1), (0.0, 18), (10.0, 1)]).expect("twenty");
         close(heavy.kurtosis, 10.0);
         assert_eq!(Moments::of(&[]), None);
-    }
-
-    #[test]
-    fn binomial_golden() {
-        close(binomial_at_most(2, 10, 0.3), 0.3827827864);
-        close(binomial_at_most(0, 100, 0.5), 0.5f64.powi(100));
-        close(binomial_at_most(480, 1_000, 0.5), 0.1087241466);
-        assert_eq!(binomial_at_most(7, 7, 0.4), 1.0);
-        assert_eq!(binomial_at_most(0, 1_000_000, 0.5), 1e-300);
     }
 
     #[test]
