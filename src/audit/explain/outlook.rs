@@ -7,7 +7,7 @@
 use crate::base::unit::Unit;
 use crate::peers::Profile;
 use crate::report::explain::{Change, Move, Outlook};
-use crate::rules::{Action, Evidence, Node, Outcome, Rule, Test, Truth, evaluate};
+use crate::rules::{Action, Evidence, Limit, Node, Outcome, Rule, Test, Truth, View, evaluate};
 use crate::signals::{self, Estimate, Interval, Link, Reading, Row, Signal, Suspicious};
 use crate::verdicts::{Judged, Protect, Subject, Verdict, judge};
 
@@ -95,10 +95,11 @@ fn silencing(rule: &Rule, evidence: &[Evidence], subject: &Subject) -> Way {
     Way { moves: if enough { moves } else { Vec::new() }, together: true }
 }
 
-/// The tests that held, each signal once; context only where there is nothing else.
+/// The tests that held, each signal once; context only where there is nothing else. What was held against peers
+/// does not change with the value alone.
 fn telling(evidence: &[Evidence]) -> Vec<Test> {
     let mut tests: Vec<Test> = Vec::new();
-    for e in evidence {
+    for e in evidence.iter().filter(|e| !matches!(e.limit, Limit::Peers(_))) {
         if !tests.iter().any(|t| t.signal == e.signal) {
             tests.push(Test { signal: e.signal, limit: e.limit, confidence: e.confidence, min_sample: 0 });
         }
@@ -112,8 +113,8 @@ fn accuses(signal: &Signal) -> bool {
 }
 
 /// What a rule says of a row.
-fn ask<'r>(rule: &'r Rule, row: &Row, _profile: &Profile) -> Outcome<'r> {
-    evaluate(rule, &|s| row.reading(s).clone())
+fn ask<'r>(rule: &'r Rule, row: &Row, profile: &Profile) -> Outcome<'r> {
+    evaluate(rule, &View { read: &|s| row.reading(s).clone(), profile })
 }
 
 fn moved_row(row: &Row, moves: &[Move]) -> Row {
@@ -236,7 +237,6 @@ fn least(signal: &Signal, from: &Estimate, end: f64, after: &dyn Fn(Estimate) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::Limit;
 
     /// A rule with one test on a signal, and a row on which that signal is `from`.
     #[track_caller]

@@ -35,7 +35,10 @@ fn carried(sheet: &mut Sheet, page: &Page) {
             }
             other => format!("and the verdict {}", other.word()),
         };
-        sheet.labelled("·", &format!("{} would be silent, {then}, if {}.", change.rule.id, ways(change)));
+        sheet.labelled(
+            "·",
+            &format!("{} would be silent, {then}, if {}.", change.rule.id, ways(page, change)),
+        );
     }
     if let Some(left) = outlook.without_all.filter(|_| outlook.changes.len() > 1) {
         sheet.say(&format!("With all of these silent the verdict would be {}.", left.word()));
@@ -61,19 +64,43 @@ fn nearest(sheet: &mut Sheet, page: &Page) {
     sheet.say("Nearest to a finding: all else the same,");
     for change in changes {
         let then = change.verdict.word();
-        let words = format!("{} would fire, and the verdict be {then}, if {}.", change.rule.id, ways(change));
+        let words =
+            format!("{} would fire, and the verdict be {then}, if {}.", change.rule.id, ways(page, change));
         sheet.labelled("·", &words);
     }
     limits(sheet, changes);
 }
 
 /// `ctit_short_share fell from 149 of 240 (62.1%) to 88 of 240 (36.7%)`, and the other ways.
-fn ways(change: &Change) -> String {
+fn ways(page: &Page, change: &Change) -> String {
     if change.moves.is_empty() {
-        return "it were no longer set apart from its peers (no single value decides that)".to_owned();
+        return unlike_peers(page, change.rule);
     }
     let between = if change.together { ", and " } else { ", or if " };
     change.moves.iter().map(one).collect::<Vec<String>>().join(between)
+}
+
+/// Signals that are named where a rule rests on the comparison with peers.
+const NAMED: usize = 3;
+
+/// No value alone decides a comparison with peers: its limit depends on all of them.
+fn unlike_peers(page: &Page, rule: &Rule) -> String {
+    let finding = page.group.findings.iter().find(|f| f.rule.id == rule.id);
+    let mut names: Vec<&str> = Vec::new();
+    for evidence in finding.iter().flat_map(|f| &f.evidence) {
+        if !names.contains(&evidence.signal.name) {
+            names.push(evidence.signal.name);
+        }
+    }
+    let more = names.len() > NAMED;
+    names.truncate(NAMED);
+    match (names.as_slice(), more) {
+        ([], _) => "it were no longer set apart from its peers".to_owned(),
+        (names, false) => format!("it were no longer set apart from its peers by {}", names.join(" and ")),
+        (names, true) => {
+            format!("it were no longer set apart from its peers by {} and others", names.join(", "))
+        }
+    }
 }
 
 fn one(step: &Move) -> String {

@@ -208,5 +208,106 @@ fn the_document_holds_the_group_of_the_report_and_more() {
     }
 }
 
-const BLOCKED: &str = "";
-const UNDECIDED: &str = "";
+const BLOCKED: &str = r#"(none)/pub10032
+BLOCK Stop the traffic and do not pay for it.
+It looks like injection: conversions follow clicks that were made up once they were under way.
+
+Risk over 99.9 of 100: so far from its peers that of a hundred such groups fewer than one would be
+ordinary. That says unusual; it does not yet say fraud.
+Compared in 1 signal with 41 other groups of the same offer and country.
+
+2,401 clicks · 240 conversions · at least 1,204.00 USD at risk
+2026-03-01 to 2026-03-14 (UTC) · traffic_source (none) · source pub10032 · buyer's view
+
+Why
+  block   Too fast (conversions-too-fast, fraud)
+          ctit_short_share 62.1% of 240 (55.8–68.0%, limit: above 30%)
+          At least 1,204.00 USD at risk.
+          For tests.
+  block   Paid twice (replayed-conversions, fraud)
+          replayed_count 12 (limit: above 2)
+          At least 96.50 USD at risk.
+          For tests.
+  block   One address (one-address, quality)
+          top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%)
+          For tests.
+  2 other checks were not possible with these exports.
+
+Signals
+  signal            value  95 % interval   of  peers   times  decibans
+  ctit_short_share  62.1%     55.8–68.0%  240   1.2%  134.60        57  ▲ higher
+  of: the sample. peers: what is expected among them; of several offers, on the one where it differs
+  most. times: how many times the peers' odds (of a share) or value. decibans: the most that this
+  can weigh against its being ordinary; 10 is ten to one, 20 a hundred to one, 60 the end of the
+  scale. Signals hang together, so these are not to be added up.
+  Too few peers to compare with: profit -12.50.
+  Facts of which peers say nothing: click_count 2,401, conversion_count 240.
+
+Time from click to conversion (240 conversions)
+                 here                                           peers
+        0–10 s  62.1% ██████████████████████████████████   1.2% ▋
+       10–30 s   0.0%                                      5.0% ██▊
+       30–60 s   0.0%                                      5.0% ██▊
+       1–5 min  37.9% ████████████████████▊               48.8% ██████████████████████████▊
+      5–15 min   0.0%                                      5.0% ██▊
+     15–60 min   0.0%                                      5.0% ██▊
+         1–3 h   0.0%                                      5.0% ██▊
+        3–12 h   0.0%                                      5.0% ██▊
+       12–24 h   0.0%                                      5.0% ██▊
+      1–3 days   0.0%                                      5.0% ██▊
+      3–7 days   0.0%                                      5.0% ██▊
+   over 7 days   0.0%                                      5.0% ██▊
+  Peers: 38 other groups of the same offer and country, each with an equal vote.
+
+Clicks by hour of the day (UTC)
+         0     3     6     9     12    15    18    21
+    here             ▂▂▃▃▃▃▃▃▄▄▄▄▅▅▅▅▅▅▆▆▆▆▆▆▇▇▇▇████
+   peers ▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃
+  A full block is 9.7% of the clicks.
+  Peers: 38 other groups of the same offer and country, each with an equal vote.
+
+Clicks and their conversions by day (UTC)
+  day         clicks  conversions
+  2026-03-01   1,200          120  ████████████████████████████████████████
+  2026-03-02   1,201            0  ████████████████████████████████████████
+
+What would have to change
+  The verdict rests on 2 rules. All else the same,
+  · conversions-too-fast would be silent, and the verdict still block by the others, if
+    ctit_short_share fell from 149 of 240 (62.1%) to 85 of 240 (35.4%) (limit: above 30%).
+  · replayed-conversions would be silent, and the verdict still block by the others, if it were no
+    longer set apart from its peers by replayed_count.
+  With all of these silent the verdict would be hold.
+  A limit is held against the end of the interval that favours the source, not against the value.
+
+Conversions to look at: the fastest (1 of 149)
+  time                  CTIT  event    status    amount  offer  network
+  2026-03-14T23:59:59Z    3s  install  approved   12.00  7      203.0.113.0/24
+      click c1
+"#;
+
+const UNDECIDED: &str = r#"(none)/(none)
+UNDECIDED Nobody can tell yet: too little is known to call it clean.
+
+Risk: unknown, because hardly anything could be compared with peers.
+Compared with nobody: there are too few groups of its kind, so only the fixed limits of the rules
+speak.
+
+2,401 clicks · 240 conversions
+2026-03-01 to 2026-03-14 (UTC) · traffic_source (none) · source (none) · buyer's view
+
+Why
+  No rule found anything, but some that decide could not be answered; see below.
+  2 other checks were not possible with these exports.
+
+Signals
+  None stands out.
+  Facts of which peers say nothing: click_count 2,401, conversion_count 240, ctit_short_share 62.1%,
+  profit -12.50.
+
+What would have to change
+  These rules have to be answered before it can be called clean:
+  · conversions-too-fast: 25 more conversions with a CTIT (5 now, 30 needed for ctit_short_share).
+  · replayed-conversions: 25 more conversions with a CTIT (5 now, 30 needed for ctit_short_share);
+    and replayed_count: no conversions were given.
+"#;
