@@ -5,7 +5,7 @@ use crate::base::unit::Unit;
 use crate::peers::{Direction, Standing, TooFew, Versus};
 use crate::report::phrase::{self, count, counted};
 use crate::rules::Action;
-use crate::signals::{self, Interval, Reading, Signal};
+use crate::signals::{self, Interval, Reading, Signal, Suspicious};
 use crate::verdicts::{Finding, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,8 +29,9 @@ fn findings(sheet: &mut Sheet, page: &Page) {
     if findings.is_empty() {
         sheet.say(nothing(page.group.verdict));
     }
+    let mut told = BTreeSet::new();
     for (at, finding) in findings.iter().enumerate() {
-        fired(sheet, page, finding);
+        fired(sheet, page, finding, &mut told);
         if at < REASONS_TOLD {
             sheet.lines.line("", 10, &unwrapped(&finding.rule.why));
         }
@@ -54,13 +55,19 @@ fn nothing(verdict: Verdict) -> &'static str {
     }
 }
 
-fn fired(sheet: &mut Sheet, page: &Page, finding: &Finding) {
+/// One finding; evidence that an earlier one told is not told again.
+fn fired(sheet: &mut Sheet, page: &Page, finding: &Finding, told: &mut BTreeSet<String>) {
     let rule = finding.rule;
     let title = rule.message.as_ref().unwrap_or(&rule.title);
     let label = format!("  {:<7} ", finding.action.word());
     sheet.lines.line(&label, 10, &format!("{title} ({}, {})", rule.id, rule.class.word()));
-    for evidence in &finding.evidence {
-        sheet.lines.line("", 10, &phrase::evidence(evidence));
+    let evidence = finding.evidence.iter().map(phrase::evidence);
+    let new: Vec<String> = evidence.filter(|words| told.insert(words.clone())).collect();
+    if new.is_empty() && !finding.evidence.is_empty() {
+        sheet.lines.line("", 10, "By what is told above.");
+    }
+    for words in &new {
+        sheet.lines.line("", 10, words);
     }
     if let Some(why) = finding.reduced.filter(|_| finding.action != rule.action) {
         let words = format!("The rule asks for {}, but: {why}.", rule.action.word());
@@ -77,10 +84,12 @@ fn unwrapped(text: &str) -> String {
     text.split_whitespace().collect::<Vec<&str>>().join(" ")
 }
 
-/// What else could explain the findings, each once, in their order.
+/// What else could explain the findings that carry the verdict, each once, in their order.
 fn innocent<'f>(findings: &'f [Finding]) -> Vec<&'f str> {
+    let top = findings.first().map(|f| f.action);
+    let carrying = findings.iter().filter(|f| Some(f.action) == top);
     let mut all: Vec<&str> = Vec::new();
-    for cause in findings.iter().flat_map(|f| &f.rule.innocent) {
+    for cause in carrying.flat_map(|f| &f.rule.innocent) {
         if !all.contains(&cause.as_str()) {
             all.push(cause);
         }
@@ -101,8 +110,16 @@ fn remarkable(page: &Page) -> Vec<(&'static Signal, Option<Versus>)> {
     let mut found: Vec<(&'static Signal, Option<Versus>)> = signals::all().iter().filter_map(of).collect();
     let weight = |v: &Option<Versus>| v.as_ref().map_or(-1.0, |v| v.decibans);
     let z = |v: &Option<Versus>| v.as_ref().map_or(0.0, |v| v.z.abs());
-    found.sort_by(|a, b| weight(&b.1).total_cmp(&weight(&a.1)).then(z(&b.1).total_cmp(&z(&a.1))));
+    found.sort_by(|(a, va), (b, vb)| {
+        let strength = weight(vb).total_cmp(&weight(va)).then(z(vb).total_cmp(&z(va)));
+        is_context(a).cmp(&is_context(b)).then(strength)
+    });
     found
+}
+
+/// Whether a signal accuses nobody in either direction.
+fn is_context(signal: &Signal) -> bool {
+    signal.suspicious == Suspicious::Neither
 }
 
 fn compared(page: &Page, signal: &Signal) -> Option<Versus> {
@@ -145,7 +162,7 @@ fn row(page: &Page, signal: &'static Signal, versus: Option<&Versus>) -> Option<
     let mut row = vec![signal.name.to_owned(), unit.format(estimate.value()), interval, count(estimate.n)];
     row.extend(match versus {
         Some(v) if v.peers > 0 => {
-            [unit.format(v.expected), times(v.ratio), format!("{:.0}", v.decibans), side(v).to_owned()]
+            [unit.format(v.expected), times(v.ratio), format!("{:.0}", v.decibans), side(signal, v)]
         }
         Some(v) => [String::new(), String::new(), format!("{:.0}", v.decibans), "by itself".to_owned()],
         None => ["–".to_owned(), "–".to_owned(), "–".to_owned(), String::new()],
@@ -162,11 +179,12 @@ fn times(ratio: f64) -> String {
     }
 }
 
-fn side(versus: &Versus) -> &'static str {
-    match versus.direction {
+fn side(signal: &Signal, versus: &Versus) -> String {
+    let side = match versus.direction {
         Direction::High => "▲ higher",
         Direction::Low => "▼ lower",
-    }
+    };
+    if is_context(signal) { format!("{side}, context") } else { side.to_owned() }
 }
 
 /// What does not stand out, what could not be compared, and what is not there.

@@ -27,7 +27,8 @@ pub(super) fn write(sheet: &mut Sheet, page: &Page) {
 fn pattern(sheet: &mut Sheet, page: &Page) {
     let profile = &page.group.subject.profile;
     if let Some((pattern, _)) = profile.patterns.first().filter(|_| profile.significant) {
-        sheet.lines.line("", 0, &format!("It looks like {}: {}.", pattern.word(), pattern.meaning()));
+        let word = pattern.word().replace('_', " ");
+        sheet.lines.line("", 0, &format!("It looks like {word}: {}.", pattern.meaning()));
     }
 }
 
