@@ -1,6 +1,6 @@
 //! Conversions to look at: those that the strongest evidence counts, else the newest.
 
-use super::super::Workings;
+use super::Workings;
 use crate::base::column::Col;
 use crate::base::error::Result;
 use crate::base::money::Micro;
