@@ -90,7 +90,7 @@ fn an_unknown_name_is_answered_with_the_nearest() {
 #[test]
 fn a_name_that_several_have_is_answered_with_the_choices() {
     let (clicks, conversions) = crate::runs::pair(&["bad"]);
-    let network = |i: usize| if i % 2 == 0 { "north" } else { "south" }.to_owned();
+    let network = |i: usize| if i.is_multiple_of(2) { "north" } else { "south" }.to_owned();
     let clicks = clicks.column("traffic_source", network).csv();
     let folder = Folder::new().with("clicks.csv", clicks).with("conversions.csv", conversions.csv());
     let several = folder.run(&format!("explain source bad {PAIR}")).exits(2);
