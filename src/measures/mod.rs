@@ -16,6 +16,7 @@ mod totals;
 pub use costs::key_columns as cost_columns;
 pub use declared::{Crowd, Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rhythm, Rows};
 pub use hits::{Facts, Hit, Identity};
+pub use rows::ConversionSet;
 pub use totals::Totals;
 
 use crate::base::column::{Col, Grain};
@@ -28,7 +29,7 @@ use crate::matching::{Class, Matched, MatchedConversion};
 use accumulate::Placement;
 use grain::GrainPass;
 use hashbrown::HashSet;
-use rows::{ClickFilter, ClickRows, ConversionSet, Places};
+use rows::{ClickFilter, ClickRows, Places};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
