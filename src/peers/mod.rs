@@ -23,6 +23,7 @@ mod rate;
 mod risk;
 mod scan;
 pub mod shrink;
+mod siblings;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -30,4 +31,5 @@ mod tree;
 
 pub use compare::funnel;
 pub use profile::{Compared, Settings, Summary, profiles};
+pub use siblings::{Sibling, siblings};
 pub use standing::{Direction, PATTERNS, Pattern, Profile, Standing, TooFew, Versus};
