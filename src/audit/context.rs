@@ -89,7 +89,9 @@ fn squared_variation(sorted: &[i64]) -> f64 {
 
 /// Approved share of all decisions that are due.
 fn usual_approval(conversions: &[MatchedConversion], clock: Clock) -> Option<f64> {
-    let due = |m: &&MatchedConversion| m.click_time.unwrap_or(m.conversion.time) <= clock.mature_until();
+    let due = |m: &&MatchedConversion| {
+        m.facts.decision_due && m.click_time.unwrap_or(m.conversion.time) <= clock.mature_until()
+    };
     let count = |status| conversions.iter().filter(due).filter(|m| m.conversion.status == status).count();
     let (approved, rejected) = (count(Status::Approved), count(Status::Rejected));
     (approved + rejected > 0).then(|| approved as f64 / (approved + rejected) as f64)

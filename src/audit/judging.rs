@@ -8,7 +8,7 @@ use crate::matching::{Matched, gates::Gate};
 use crate::measures::{self, M, Measures};
 use crate::peers::{Compared, Profile};
 use crate::report::{List, Lists, Totals};
-use crate::rules::{Outcome, Rule, RuleSet, Truth, evaluate};
+use crate::rules::{Outcome, Rule, RuleSet, Truth, View, evaluate};
 use crate::signals::{self, Context, Row};
 use crate::verdicts::{self, Judged, ListKind, Subject};
 
@@ -47,8 +47,8 @@ fn subject<'r>(
     rules: &[&'r Rule],
 ) -> Subject<'r> {
     let row = Row::compute(&signals::Group { totals: &group.totals, context });
-    let outcomes: Vec<Outcome<'r>> =
-        rules.iter().map(|rule| evaluate(rule, &|s| row.reading(s).clone())).collect();
+    let view = View { read: &|s| row.reading(s).clone(), profile };
+    let outcomes: Vec<Outcome<'r>> = rules.iter().map(|rule| evaluate(rule, &view)).collect();
     let sum = |parts: &[M]| {
         let known: Vec<i64> = parts.iter().filter_map(|m| group.totals.get(*m)).collect();
         (!known.is_empty()).then(|| Micro(known.iter().sum()))

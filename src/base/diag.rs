@@ -49,9 +49,9 @@ codes! {
     OUT_OF_RANGE "R007" "out-of-range" "a limit lies outside the values its signal can take"
         "Such a test would always or never hold. The message gives the range of the signal.";
     ONE_LIMIT "R008" "one-limit" "a test has no limit, or more than one"
-        "A test has exactly one of `above`, `below`, `between` and `present`; `present` takes neither a confidence nor a sample size. For two limits write two tests under `all` or `any`.";
+        "A test has exactly one of `above`, `below`, `between`, `present`, `above_peers` and `below_peers`; `present` and the peers take neither a confidence nor a sample size. For two limits write two tests under `all` or `any`.";
     CONSTANT "R009" "constant-condition" "a condition can never hold, or always holds"
-        "Limits under one `all` exclude each other, a limit sits at the end of the signal's range, or a list of conditions is empty. The rule would be silent for ever or fire on everything.";
+        "Limits under one `all` exclude each other, a limit sits at the end of the signal's range, a list of conditions is empty, or the lack of peers is enough to fire. The rule would be silent for ever or fire on everything.";
     CONFIDENCE "R010" "confidence" "a confidence that cannot be used"
         "A confidence lies between 0.5 and 0.9999. The limits of some signals are known at 0.95 only; on these no other confidence can be asked for.";
     NO_SAMPLE_GUARD "R011" "no-sample-guard" "a blocking rule tests a signal without a minimum sample"
@@ -63,7 +63,7 @@ codes! {
     NOT_BLOCKING "R014" "alone-without-block" "a rule that does not block says that it blocks alone"
         "`alone` and `deterministic` strengthen `action: block` and mean nothing for another action.";
     WRONG_FAMILY "R015" "wrong-family" "a rule's family is none of its signals' families"
-        "Two rules of one family count as one piece of evidence; the family therefore follows from the signals that the rule tests.";
+        "Two rules of one family count as one piece of evidence; the family therefore follows from the signals that the rule tests. A rule that asks about the whole group (`risk`, `significant`, `pattern`) may name any family, and must name one if it tests no signal.";
     BAD_GRAIN "R016" "bad-grain" "a rule groups by something that is no column"
         "`by` lists canonical columns that can make a group, such as `source` or `source` and `campaign`.";
     NOT_YET "R017" "not-yet" "a key that this version knows but cannot evaluate"
@@ -75,9 +75,13 @@ codes! {
     NO_INNOCENT "R020" "no-innocent" "a stable rule names no innocent cause"
         "Whoever reads the verdict must know what else could explain it. List at least one under `innocent`.";
     BAD_EXAMPLE "R021" "bad-example" "an example's value is impossible"
-        "An example gives a signal as a value with its unit, as `{x, n}` for a share, as `{value, n}` for a fact or as `{value, n, low, high}` for a value with limits; 0 < n, x at most n, low at most value at most high.";
+        "An example gives a signal as a value with its unit, as `{x, n}` for a share, as `{value, n}` for a fact or as `{value, n, low, high}` for a value with limits; 0 < n, x at most n, low at most value at most high. Beside these a signal that is compared may have `q`, `p` and `peers` (`high`, `low` or `few`). `risk` lies between 0 and 100, `significant` is true or false, `pattern` is the word of a pattern.";
     REPLACED_BY "R022" "replaced-by" "a rule that is not retired names its successor"
         "`replaced_by` belongs to `status: retired` and holds the id of another rule.";
+    NOT_COMPARED "R023" "not-compared" "a rule asks for peers where there is nothing to compare"
+        "Some signals are facts, or numbers that peers say nothing about, and of most signals one direction only is suspicious. `clickaudit signals` says which signals are compared.";
+    PEER_LEVEL "R024" "peer-level" "a comparison with peers has no usable level"
+        "`above_peers` and `below_peers` take exactly one of `q` and `p`. Both, and the `p` of a pattern, lie above 0 and are at most 0.5.";
     SYNTAX "Y001" "yaml-syntax" "the file is not the YAML that is read here"
         "One document of plain YAML: no anchors, no aliases, at most 32 levels and 4 MiB.";
     WRONG_SHAPE "Y002" "wrong-shape" "a value has another shape than expected"

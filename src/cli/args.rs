@@ -24,6 +24,8 @@ pub enum Command {
     Signals,
     /// Write labelled traffic with planted fraud, to try things on
     Simulate(SimulateArgs),
+    /// Say how good the verdicts of a report are where the truth is known
+    Evaluate(EvaluateArgs),
     /// Write the reference documentation
     #[command(hide = true)]
     Reference(ReferenceArgs),
@@ -248,6 +250,30 @@ pub struct SimulateArgs {
 pub enum MixName {
     Reference,
     World,
+}
+
+#[derive(Args)]
+pub struct EvaluateArgs {
+    /// JSON report of an audit by source
+    pub report: PathBuf,
+    /// CSV file with the columns source and kind, such as planted.csv; sources that are not in it count as
+    /// honest
+    #[arg(long, value_name = "FILE")]
+    pub truth: PathBuf,
+    /// Mildest verdict that counts as flagged in the tables by kind and in the money
+    #[arg(long, value_enum, value_name = "VERDICT", default_value = "hold")]
+    pub at: FailOn,
+    /// How the tables are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: TableFormat,
+}
+
+/// How tables are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    #[default]
+    Text,
+    Json,
 }
 
 #[derive(Args)]

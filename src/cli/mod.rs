@@ -2,6 +2,7 @@
 
 mod args;
 mod audit;
+mod evaluate;
 mod exit;
 mod project;
 mod rules;
@@ -29,6 +30,7 @@ pub fn main() -> ExitCode {
         Command::Rules(args) => rules::run(args),
         Command::Signals => rules::signals(),
         Command::Simulate(args) => simulate::run(args),
+        Command::Evaluate(args) => evaluate::run(args),
         Command::Reference(args) => simulate::reference(args),
     });
     outcome.unwrap_or(Ok(Exit::Internal)).unwrap_or_else(|error| failed(&error)).into()

@@ -15,7 +15,7 @@ use crate::base::time::SECOND;
 use crate::clean::{Cleaned, Conversion};
 use crate::ingest::{Intake, Shape, is_unexpanded_macro};
 use clicks::{Click, Clicks, Visitor};
-pub use facts::Facts;
+pub use facts::{Facts, character_place};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a conversion's click was found.
@@ -58,6 +58,10 @@ pub struct MatchedConversion {
     pub ctit_s: Option<i64>,
     /// The first conversion of its event on its click.
     pub first_of_event: bool,
+    /// The first conversion on its click whose event tells how long a visitor took.
+    pub first_on_click: bool,
+    /// Its time is that of an upload.
+    pub batched: bool,
     /// The click has several conversions of this once-only event (set on the first of them).
     pub repeated_event: bool,
     /// The same transaction again, neither a retry nor an allowed update.
@@ -194,6 +198,8 @@ impl Finder<'_> {
             click_time,
             ctit_s,
             first_of_event: false,
+            first_on_click: false,
+            batched: false,
             repeated_event: false,
             replay: false,
             shared: false,

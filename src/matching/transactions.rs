@@ -154,12 +154,17 @@ fn mark_first(rows: &mut [MatchedConversion]) {
     let mut order_of_time: Vec<usize> = (0..rows.len()).collect();
     order_of_time.sort_by_key(|&i| order(&rows[i]));
     let mut first: HashMap<(Box<str>, Option<i64>, Symbol), usize> = HashMap::new();
+    let mut clicks: HashSet<(Box<str>, Option<i64>)> = HashSet::new();
     for i in order_of_time {
         let id = real(&rows[i].conversion.click_id).filter(|_| rows[i].class == Class::Matched);
         let Some(id) = id else {
             rows[i].first_of_event = true;
+            rows[i].first_on_click = true;
             continue;
         };
+        // An event that may come at any time says nothing of how long a visitor took.
+        let timed = rows[i].conversion.facts.short_s.is_some();
+        rows[i].first_on_click = timed && clicks.insert((id.text.clone(), rows[i].click_time));
         let click = (id.text.clone(), rows[i].click_time, rows[i].conversion.event);
         match first.get(&click) {
             Some(&earlier) => rows[earlier].repeated_event |= rows[earlier].conversion.once,
@@ -175,8 +180,8 @@ fn mark_first(rows: &mut [MatchedConversion]) {
 const BATCH_ROWS: usize = 10;
 const BATCH_SOURCES: usize = 5;
 
-/// Takes the CTIT away from conversions of many sources at the same second of one offer and event: the
-/// time is the upload's. Returns how many there were.
+/// Takes the CTIT away from conversions of many sources at the same second of one offer and event, and from
+/// those of offers that report on whole quarter hours: the time is the upload's. Returns how many there were.
 pub fn drop_batch_times(rows: &mut [MatchedConversion], columns: &[Col], sources: &[usize]) -> u64 {
     let offer = columns.iter().position(|c| *c == Col::Offer);
     let moment = |m: &MatchedConversion| {
@@ -186,13 +191,33 @@ pub fn drop_batch_times(rows: &mut [MatchedConversion], columns: &[Col], sources
     for (i, m) in rows.iter().enumerate().filter(|(_, m)| m.class == Class::Matched) {
         moments.entry(moment(m)).or_default().push(i);
     }
-    let mut batched = 0;
     for group in moments.into_values().filter(|g| g.len() >= BATCH_ROWS) {
         let source = |i: &usize| sources.iter().map(|&c| rows[*i].columns[c]).collect::<Vec<_>>();
         if group.iter().map(source).collect::<HashSet<_>>().len() >= BATCH_SOURCES {
-            batched += group.len() as u64;
-            group.iter().for_each(|&i| rows[i].ctit_s = None);
+            group.iter().for_each(|&i| rows[i].batched = true);
         }
     }
-    batched
+    mark_quarter_hours(rows, columns);
+    rows.iter_mut().filter(|m| m.batched).for_each(|m| m.ctit_s = None);
+    rows.iter().filter(|m| m.batched).count() as u64
+}
+
+/// Reports on whole quarter hours: half of an offer's conversions, where chance puts one in 900.
+const QUARTER_HOUR_S: i64 = 900;
+
+/// An advertiser that reports every hour or quarter hour gives all its conversions the time of the report.
+fn mark_quarter_hours(rows: &mut [MatchedConversion], columns: &[Col]) {
+    let places: Vec<usize> =
+        [Col::Network, Col::Offer].iter().filter_map(|c| columns.iter().position(|d| d == c)).collect();
+    let mut feeds: HashMap<Vec<Symbol>, Vec<usize>> = HashMap::new();
+    for (i, m) in rows.iter().enumerate() {
+        feeds.entry(places.iter().map(|&at| m.columns[at]).collect()).or_default().push(i);
+    }
+    let whole = |m: &MatchedConversion| m.conversion.time.div_euclid(SECOND) % QUARTER_HOUR_S == 0;
+    for feed in feeds.into_values().filter(|feed| feed.len() >= BATCH_ROWS) {
+        let on_time: Vec<usize> = feed.iter().copied().filter(|&i| whole(&rows[i])).collect();
+        if 2 * on_time.len() >= feed.len() {
+            feed.iter().for_each(|&i| rows[i].batched = true);
+        }
+    }
 }

@@ -21,6 +21,9 @@ pub fn key_columns(intake: &Intake) -> Vec<Col> {
         .collect()
 }
 
+/// The measures that cost files give.
+pub const GIVEN: [M; 3] = [M::Cost, M::MatureCost, M::CostedClicks];
+
 /// Texts of a cost's key columns.
 type Key = Vec<Option<String>>;
 
@@ -44,7 +47,6 @@ impl Pass<'_> {
         let clicks = intake.clicks.columns();
         let placed = || STRATUM_COLUMNS.iter().chain(&self.peer_columns);
         let places: Vec<usize> = key.iter().filter_map(|c| placed().position(|p| p == c)).collect();
-        self.available.extend([M::Cost, M::MatureCost, M::CostedClicks]);
         let mut left = 0;
         for grain in &mut self.grains {
             let below = |c: &&Col| clicks.contains(c) && !key.contains(c);
@@ -96,7 +98,7 @@ fn deal(clicks: &mut Accumulator, costs: &Costs, places: &[usize], symbols: &Sym
 /// Takes the clicks' own cost away: the cost files replace it.
 fn clear(clicks: &mut Accumulator) {
     for cell in 0..clicks.cell_count() {
-        for measure in [M::Cost, M::MatureCost, M::CostedClicks] {
+        for measure in GIVEN {
             clicks.add_to_cell(cell, measure, -clicks.sum(cell, measure));
         }
     }

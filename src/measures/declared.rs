@@ -167,7 +167,10 @@ pub enum Filter {
     InTime,
     /// Old enough that a decision is due.
     DecisionDue,
+    /// The first conversion on its click, with a CTIT.
     HasCtit,
+    /// The time is the event's, not that of an upload.
+    OwnTime,
     Short,
     Long,
     Replay,
@@ -356,7 +359,7 @@ measures! {
     MaturePayoutPending "mature_payout_pending" Conversions Sum(Number::PayoutPending), [InTime] [Payout] "pending payout of mature clicks in time";
     MatureRevenuePending "mature_revenue_pending" Conversions Sum(Number::RevenuePending), [InTime] [Revenue] "pending revenue of mature clicks in time";
     EarningConversions "earning_conversions" Conversions Count, [InTime Earning] [] "conversions worth money, of mature clicks in time";
-    CtitCount "ctit_count" Conversions Count, [HasCtit] [] "conversions with a CTIT";
+    CtitCount "ctit_count" Conversions Count, [HasCtit] [] "first conversions of clicks with a CTIT";
     Ctit "ctit" Conversions Values(Number::Ctit), [HasCtit] [] "seconds from click to conversion";
     CtitShort "ctit_short" Conversions Count, [HasCtit Short] [Event] "conversions faster than a person can act";
     CtitLong "ctit_long" Conversions Count, [HasCtit Long] [] "conversions more than a day after their click";
@@ -368,7 +371,7 @@ measures! {
     AddressedConversions "addressed_conversions" Conversions Count, [HasIp] [Ip] "conversions with an address";
     ConversionAddresses "conversion_addresses" Conversions Distinct(Key::Ip), [HasIp] [Ip] "distinct addresses of conversions";
     ConversionHours "conversion_hours" Conversions Values(Number::Hour), [] [] "conversions by the hour of the conversion";
-    ConversionWindows "conversion_windows" Conversions Values(Number::FiveMinutes), [] [] "conversions by five minutes";
+    ConversionWindows "conversion_windows" Conversions Values(Number::FiveMinutes), [OwnTime] [] "conversions by five minutes";
     CtitRound "ctit_round" Conversions Count, [HasCtit RoundCtit] [] "conversions whole minutes after their click";
     CtitHourLater "ctit_hour_later" Conversions Count, [HasCtit HourLater] [] "conversions more than an hour after their click";
     DueRegistrations "due_registrations" Conversions Count, [RegistrationDue] [Event] "registrations old enough for a first deposit";

@@ -67,7 +67,7 @@ impl GrainPass {
             clicks: Accumulator::of_sums(Rows::Clicks, sums, widths),
             conversions: Accumulator::of_sums(Rows::Conversions, sums, widths),
             hits: None,
-            ..GrainPass::new(grain, places, others, &BTreeSet::new())
+            ..GrainPass::new(&Grain::source(), places, others, &BTreeSet::new())
         }
     }
 

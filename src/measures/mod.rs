@@ -16,7 +16,7 @@ mod totals;
 
 pub use costs::key_columns as cost_columns;
 pub use declared::{Crowd, Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rhythm, Rows};
-pub use hits::{Facts, Identity};
+pub use hits::{Facts, Hit, Identity};
 pub use incidents::Incident;
 pub use totals::Totals;
 
@@ -30,7 +30,6 @@ use crate::matching::{Class, Matched, MatchedConversion};
 use accumulate::Placement;
 use grain::GrainPass;
 use hashbrown::HashSet;
-use hits::Hit;
 use incidents::{Cell, Table};
 use rows::{ClickFilter, ClickRows, ConversionSet, Places};
 use std::collections::BTreeSet;
@@ -180,8 +179,7 @@ impl<'a> Pass<'a> {
         let new = |grain: &Grain| GrainPass::new(grain, of(grain.columns()), &places, &available);
         let mut grains: Vec<GrainPass> = options.grains.iter().map(new).collect();
         if !grains.iter().any(GrainPass::has_sources) {
-            let source = Grain::source();
-            grains.push(GrainPass::of_mature(&source, of(source.columns()), &places, &available));
+            grains.push(GrainPass::of_mature(of(Grain::source().columns()), &places, &available));
         }
         Pass { grains, options, peer_columns, places, available, counted: 0, other_hits: 0, days: None }
     }
@@ -260,6 +258,9 @@ impl<'a> Pass<'a> {
         if !rows.iter().any(|m| matches!(m.class, Class::Matched | Class::BeforeClick | Class::Orphan)) {
             self.available.remove(&M::Orphans);
         }
+        if !matched.forms_known {
+            self.available.remove(&M::ForeignIds);
+        }
     }
 
     /// Finds the incidents and takes what waits for a conversion out of their days, in every grain; the sources
@@ -293,7 +294,7 @@ fn branches(table: &Table) -> Vec<Branch> {
     let mut branches: Vec<Branch> = Vec::new();
     for cells in table.cells.chunk_by(|a, b| (a.offer, a.network, a.group) == (b.offer, b.network, b.group)) {
         let Cell { offer: Some(offer), network: Some(network), group, .. } = cells[0] else { continue };
-        let source = &table.groups[group as usize];
+        let source = &table.sources[group as usize];
         branches.push(Branch {
             offer: offer.to_owned(),
             network: network.to_owned(),
@@ -342,6 +343,10 @@ fn available(intake: &Intake) -> BTreeSet<M> {
     if !conversions.contains(&Col::ClickId) {
         found.retain(|m| !m.decl().filters.contains(&Filter::Converted));
         found.remove(&M::CrowdConverted);
+    }
+    found.extend(report::given(&intake.report.columns()));
+    if !intake.costs.is_empty() {
+        found.extend(costs::GIVEN);
     }
     if intake.mapping.brand_terms.is_empty() {
         found.retain(|m| !m.decl().filters.contains(&Filter::Brand));

@@ -7,6 +7,7 @@ use crate::base::error::Result;
 use crate::base::symbol::Symbols;
 use crate::base::time::DAY;
 use crate::ingest::{Batch, Field, Intake};
+use std::collections::BTreeSet;
 
 /// What a column of a report adds to; `mature` also where the row's day is.
 const SUMS: &[(Col, Rows, M, Option<M>)] = &[
@@ -19,18 +20,18 @@ const SUMS: &[(Col, Rows, M, Option<M>)] = &[
     (Col::Revenue, Rows::Conversions, M::RevenueConfirmed, Some(M::MatureRevenue)),
 ];
 
+/// The measures that the columns of aggregated reports give.
+pub fn given(columns: &BTreeSet<Col>) -> impl Iterator<Item = M> {
+    let there = |sum: &&(Col, Rows, M, Option<M>)| columns.contains(&sum.0);
+    SUMS.iter().filter(there).flat_map(|(_, _, measure, mature)| mature.iter().copied().chain([*measure]))
+}
+
 impl Pass<'_> {
     /// Adds the rows of aggregated reports.
     ///
     /// # Errors
     /// The intake cannot be read.
     pub(super) fn report(&mut self, intake: &Intake, symbols: &mut Symbols) -> Result<()> {
-        let columns = intake.report.columns();
-        for (col, _, measure, mature) in SUMS.iter().filter(|s| columns.contains(&s.0)) {
-            debug_assert!(columns.contains(col));
-            self.available.insert(*measure);
-            self.available.extend(mature);
-        }
         let mut fields: Vec<Field> = self.options.columns.iter().map(|c| Field::Value(*c)).collect();
         fields.extend(
             [Col::Day, Col::Clicks, Col::Conversions, Col::Cost, Col::Payout, Col::Revenue].map(Field::Value),

@@ -343,7 +343,8 @@ impl ConversionSet<'_> {
             Filter::DecisionDue => {
                 f.decision_due && m.click_time.unwrap_or(c.time) <= self.clock.mature_until()
             }
-            Filter::HasCtit => m.ctit_s.is_some() && c.facts.short_s.is_some(),
+            Filter::HasCtit => m.ctit_s.is_some() && m.first_on_click,
+            Filter::OwnTime => !m.batched,
             Filter::Short => m.ctit_s.zip(c.facts.short_s).is_some_and(|(ctit, short)| ctit < short),
             Filter::Long => m.ctit_s.is_some_and(|ctit| ctit > LONG_S),
             Filter::Replay => m.replay,
@@ -423,7 +424,10 @@ impl RowSet for ConversionSet<'_> {
                 Number::SaleAmount => c.sale_amount,
                 Number::SaleAmountD7 => m.facts.amount_d7,
                 Number::SaleAmountD30 => m.facts.amount_d30,
-                Number::Hour => Some(i64::from(self.clock.zone.day_and_hour(c.time).1)),
+                Number::Hour => {
+                    let (day, hour) = self.clock.zone.day_and_hour(c.time);
+                    Some(i64::from(day) * 24 + i64::from(hour))
+                }
                 Number::FiveMinutes => Some(c.time.div_euclid(300 * SECOND)),
                 Number::IdForm => m.facts.id_form,
                 Number::IdCharacters => unreachable!("several values a row"),

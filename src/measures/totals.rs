@@ -191,3 +191,17 @@ fn merged_events(a: &Events, b: &Events) -> Events {
     a.iter().chain(b).for_each(|(event, status, n)| *sum.entry((event, status)).or_default() += n);
     sum.into_iter().map(|((event, status), n)| (event.to_owned(), status, n)).collect()
 }
+
+#[cfg(test)]
+impl Totals {
+    /// What tests of formulas read: counts, histograms and clicks in UTC; every measure is there.
+    pub fn of(counts: &[(M, i64)], values: &[(M, &Counted)], hits: Vec<super::hits::Hit>) -> Totals {
+        let mut totals = Totals::empty(super::MEASURES.iter().map(|_| true).collect(), false);
+        counts.iter().for_each(|&(measure, count)| totals.set(measure, count));
+        values.iter().for_each(|&(measure, list)| totals.set_values(measure, list.into()));
+        let mut log = super::hits::Hits::default();
+        log.extend(hits);
+        totals.set_facts(log.facts(&[0], 1, crate::base::time::Zone::UTC, 1).groups[0].clone());
+        totals
+    }
+}

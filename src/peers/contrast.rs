@@ -11,7 +11,7 @@ use super::scan::{
 use super::standing::{Direction, TooFew, Versus};
 use crate::base::stats::{self, Counted};
 use crate::measures::{GrainMeasures, M};
-use crate::signals::{Against, CONFIDENCE, Estimate, Family, Interval, Link, Reading, Row, Signal};
+use crate::signals::{Against, CONFIDENCE, Estimate, Family, Interval, Link, Reading, Row, Side, Signal};
 use std::sync::Arc;
 
 /// How many times the peers' odds or value make a difference that matters (statistics.md, 4.3 (iii)).
@@ -56,7 +56,7 @@ impl Work<'_> {
     /// The estimate of a stratum, if its sample is large enough to be asked about.
     fn estimate(&self, signal: &'static Signal, stratum: usize) -> Option<Result<&Estimate, TooFew>> {
         match self.rows[stratum].reading(signal) {
-            Reading::Present(e) if e.n >= signal.min_sample => Some(Ok(e)),
+            Reading::Present(e) if e.n >= least_sample(signal) => Some(Ok(e)),
             Reading::Present(_) => Some(Err(TooFew::Sample)),
             Reading::Absent(_) => None,
         }
@@ -196,6 +196,18 @@ impl Work<'_> {
         })
     }
 }
+
+/// The sample from which peers are asked. What a rate's few events can say is part of its test; the other tests
+/// need the sample of the signal.
+fn least_sample(signal: &Signal) -> u64 {
+    match (signal.against, signal.side) {
+        (Against::Rate, Side::Conversion) => signal.min_sample.min(LEAST_EVENTS),
+        _ => signal.min_sample,
+    }
+}
+
+/// The least conversions of a rate that peers are asked about.
+const LEAST_EVENTS: u64 = 10;
 
 /// An estimate on the scale on which it is fitted.
 fn observation(e: &Estimate) -> Option<Observation> {

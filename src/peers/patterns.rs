@@ -41,10 +41,52 @@ const DUPLICATES: &[Sign] = &[
 ];
 const CONCENTRATED: &[Sign] =
     &[("ip_hhi", High), ("network_hhi", High), ("distinct_ip_share", Low), ("repeat_60s_share", High)];
+const ROBOTIC: &[Sign] = &[("hour_r", Low), ("gap_cv", Low), ("fano_5m", Low)];
 const WORTHLESS: &[Sign] = &[("idle_crowd_p", Low), ("cr", Low), ("approval_share", Low)];
 const CHEAP_DEPOSITS: &[Sign] = &[("min_deposit_share", High), ("amount_modal_share", High), ("cr", High)];
 const NEVER_AGAIN: &[Sign] = &[("second_deposit_share", Low), ("approval_share", Low)];
 const ON_TOP: &[Sign] = &[("neighbour_click_share", High), ("ctit_long_share", High)];
+
+/// Signs of one pattern that have nothing to do with each other in honest traffic: weak ones together are
+/// strong evidence (Fisher's method). Every leg is a choice of signs.
+const JOINT: [&[&[Sign]]; 3] = [
+    &[LATE, CONVERTS_LITTLE],
+    &[&[("ip_hhi", High), ("network_hhi", High), ("agent_hhi", High)], &[("idle_crowd_p", Low)], ROBOTIC],
+    &[
+        &[("min_deposit_share", High)],
+        &[("second_deposit_share", Low)],
+        &[("registration_deposit_share", High)],
+    ],
+];
+
+/// The ln p that one leg is worth at most: one sign alone, however strong, is no pattern. A carrier's addresses
+/// are concentrated beyond all measure, and convert like everybody's.
+const LEAST_LEG: f64 = -8.1;
+
+/// ln p of the weak signs of patterns put together, by the signals' one-sided ln p.
+pub fn joint(ln_p: &dyn Fn(&str, Direction) -> Option<f64>) -> Vec<f64> {
+    let leg = |choice: &&[Sign]| {
+        let found: Vec<f64> = choice.iter().filter_map(|(name, side)| ln_p(name, *side)).collect();
+        let least = found.iter().copied().min_by(f64::total_cmp)?;
+        Some((least + (found.len() as f64).ln()).clamp(LEAST_LEG, 0.0))
+    };
+    let together = |legs: &&[&[Sign]]| {
+        let known: Vec<f64> = legs.iter().filter_map(leg).collect();
+        (known.len() > 1).then(|| fisher(&known))
+    };
+    JOINT.iter().filter_map(together).collect()
+}
+
+/// Fisher's method for independent p-values: −2 Σ ln p is χ² with 2k degrees of freedom, whose tail is a sum of
+/// k terms.
+fn fisher(ln_p: &[f64]) -> f64 {
+    let half: f64 = -ln_p.iter().sum::<f64>();
+    let terms = (1..ln_p.len()).scan(1.0, |term, i| {
+        *term *= half / i as f64;
+        Some(*term)
+    });
+    (-half + (1.0 + terms.sum::<f64>()).ln()).min(0.0)
+}
 
 struct Signs<'a>(&'a [(&'static str, Standing)]);
 
@@ -90,6 +132,14 @@ mod tests {
     use crate::signals;
 
     #[test]
+    fn fisher_golden() {
+        // statistics.md, 4.7: p = .0004, .03, .2, .8.
+        let p: Vec<f64> = [0.0004f64, 0.03, 0.2, 0.8].iter().map(|p| p.ln()).collect();
+        assert!((fisher(&p).exp() - 0.000_923_38).abs() < 1e-7);
+        assert!((fisher(&[0.25f64.ln()]).exp() - 0.25).abs() < 1e-12);
+    }
+
+    #[test]
     fn every_sign_is_a_signal_that_is_compared() {
         let lists = [
             LATE,
@@ -100,12 +150,14 @@ mod tests {
             NOT_HUMAN,
             DUPLICATES,
             CONCENTRATED,
+            ROBOTIC,
             WORTHLESS,
             CHEAP_DEPOSITS,
             NEVER_AGAIN,
             ON_TOP,
         ];
-        for (name, _) in lists.into_iter().flatten() {
+        let joint = JOINT.into_iter().flatten().copied();
+        for (name, _) in lists.into_iter().chain(joint).flatten() {
             let signal = signals::find(name).unwrap_or_else(|| panic!("{name} is no signal"));
             assert_ne!(signal.against, signals::Against::Nothing, "{name}");
         }

@@ -1,7 +1,8 @@
 //! Where each stratum stands in the tree of peer groups, and whose it is.
 //!
 //! Format and model are outermost: pop is never judged by search, nor a payout per action by a share of revenue.
-//! Then offer, then offer and country, and so on down to the landing page. A stratum stands where most of its
+//! Then offer, then the network that reports it, then country, and so on down to the
+//! landing page. A stratum stands where most of its
 //! clicks do; one of mixed countries has peers among the mixed ones and, above them, in its whole offer.
 
 use super::tree::Tree;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The levels below format and model, the widest first. One that no stratum has a text for is left out.
-const LEVELS: [Col; 4] = [Col::Offer, Col::Country, Col::Device, Col::Lander];
+const LEVELS: [Col; 5] = [Col::Offer, Col::Network, Col::Country, Col::Device, Col::Lander];
 
 /// The peer groups of all strata.
 pub struct Places {

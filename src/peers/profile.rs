@@ -10,6 +10,20 @@ use crate::measures::{GrainMeasures, M};
 use crate::signals::{self, Context, Family, Row, Signal, Suspicious};
 use std::collections::BTreeMap;
 
+/// Signals that rules may hold against peers, that are no part of a group's p by themselves. Distinct addresses
+/// grow more slowly than clicks: large groups have a smaller share by nature. Carriers, offices and VPNs make
+/// honest traffic as concentrated, and as foreign, as any farm's: that counts beside signs of other kinds only
+/// (see [`patterns::joint`]).
+const NOT_COMBINED: [&str; 7] = [
+    "agent_hhi",
+    "asn_hhi",
+    "conversion_distinct_ip_share",
+    "country_mismatch_share",
+    "distinct_ip_share",
+    "ip_hhi",
+    "network_hhi",
+];
+
 /// How groups are held against their peers.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -98,7 +112,7 @@ struct Evidence {
 impl Evidence {
     fn of(stratum: usize, contrasts: &[Contrast], side: Side) -> Evidence {
         let mut families: BTreeMap<Family, Vec<f64>> = BTreeMap::new();
-        for contrast in contrasts {
+        for contrast in contrasts.iter().filter(|c| !NOT_COMBINED.contains(&c.signal.name)) {
             let Some(Ok(found)) = &contrast.strata[stratum] else { continue };
             if let Some(p) = tail(contrast.signal, found.ln_p_high, found.ln_p_low, side) {
                 families.entry(contrast.signal.family).or_default().push(p);
@@ -106,8 +120,19 @@ impl Evidence {
         }
         let families: Vec<(Family, f64, usize)> =
             families.into_iter().filter_map(|(f, p)| Some((f, simes(&p)?, p.len()))).collect();
-        let weighted: Vec<(f64, f64)> = families.iter().map(|(_, p, _)| (*p, 1.0)).collect();
+        let joint = if side == Side::Suspicious { Self::joint(stratum, contrasts) } else { None };
+        let all = families.iter().map(|(_, p, _)| *p).chain(joint);
+        let weighted: Vec<(f64, f64)> = all.map(|p| (p, 1.0)).collect();
         Evidence { ln_p: cauchy(&weighted), families }
+    }
+
+    /// The weak signs of patterns together: one more family.
+    fn joint(stratum: usize, contrasts: &[Contrast]) -> Option<f64> {
+        let ln_p = |name: &str, side: Direction| {
+            let at = contrasts.binary_search_by_key(&name, |c| c.signal.name).ok()?;
+            contrasts[at].strata[stratum].as_ref()?.as_ref().ok()?.ln_p(side)
+        };
+        simes(&patterns::joint(&ln_p))
     }
 }
 

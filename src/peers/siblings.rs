@@ -226,7 +226,7 @@ fn student_95(df: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulate::Rng;
+    use crate::base::draws::Draws;
 
     /// An offer at some networks, each with its factor on every zone's own rate.
     struct World {
@@ -242,18 +242,18 @@ mod tests {
 
     impl World {
         fn branches(&self, offer: &str, seed: u64) -> Vec<Branch> {
-            let mut rng = Rng::new(seed);
-            let rates: Vec<f64> = (0..self.zones).map(|_| self.rate * (0.5 * rng.gauss()).exp()).collect();
+            let mut rng = Draws(seed);
+            let rates: Vec<f64> = (0..self.zones).map(|_| self.rate * (0.5 * rng.normal()).exp()).collect();
             let mut branches = Vec::new();
             for (network, factor) in self.factors.iter().enumerate() {
                 for (zone, rate) in rates.iter().enumerate() {
-                    let rate = (rate * factor * (self.noise * rng.gauss()).exp()).min(1.0);
+                    let rate = (rate * factor * (self.noise * rng.normal()).exp()).min(1.0);
                     branches.push(Branch {
                         offer: offer.to_owned(),
                         network: format!("n{network}"),
                         source: vec![None, Some(format!("z{zone:03}"))],
                         clicks: self.clicks,
-                        converted: rng.binomial(self.clicks, rate),
+                        converted: rng.poisson(self.clicks as f64 * rate).min(self.clicks),
                     });
                 }
             }

@@ -306,8 +306,20 @@ struct Undecided {
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 enum Reason {
-    Absent { signal: &'static str, absent: String },
-    Sample { signal: &'static str, n: u64, needed: u64 },
+    Absent {
+        signal: &'static str,
+        absent: String,
+    },
+    Sample {
+        signal: &'static str,
+        n: u64,
+        needed: u64,
+    },
+    /// A comparison with peers was not possible; without a signal, none at all.
+    Peers {
+        signal: Option<&'static str>,
+        peers: String,
+    },
 }
 
 /// The JSON Schema of the report.
@@ -558,6 +570,8 @@ fn undecided(rule: &str, why: &[Why]) -> Undecided {
             Reason::Absent { signal: signal.name, absent: absence.to_string() }
         }
         Why::Sample { signal, n, needed } => Reason::Sample { signal: signal.name, n: *n, needed: *needed },
+        Why::Peers { signal, why } => Reason::Peers { signal: Some(signal.name), peers: why.to_string() },
+        Why::Uncompared => Reason::Peers { signal: None, peers: why.to_string() },
     };
     Undecided { rule: rule.to_owned(), reasons: why.iter().map(reason).collect() }
 }

@@ -49,11 +49,20 @@ fn limit(evidence: &Evidence) -> String {
     let text = evidence.limit.text(evidence.signal.unit);
     match evidence.limit {
         Limit::Present(_) => text,
+        Limit::Peers(_) => peers(evidence).unwrap_or(text),
         Limit::Between(..) => format!("limit: {text}"),
         Limit::Above(_) | Limit::Below(_) => {
             format!("limit: {} {text}", evidence.limit.word())
         }
     }
+}
+
+/// `4.2 times 20 peers' 1.2%, q 0.0004`.
+fn peers(evidence: &Evidence) -> Option<String> {
+    let versus = evidence.versus.as_ref()?;
+    let expected = evidence.signal.unit.format(versus.expected);
+    let (ratio, n) = (Unit::Ratio.format(versus.ratio), count(u64::from(versus.peers)));
+    Some(format!("{ratio} times {n} peers' {expected}, q {:.1e}", versus.q))
 }
 
 /// `55.0–67.1%`: the unit's sign stands once where both ends have it; negative ends are kept apart.
@@ -68,6 +77,7 @@ pub fn why(why: &Why) -> String {
     match why {
         Why::Absent { signal, absence } => format!("{}: {absence}", signal.name),
         Why::Sample { signal, needed, .. } => format!("{}: a sample below {}", signal.name, count(*needed)),
+        Why::Peers { .. } | Why::Uncompared => why.to_string(),
     }
 }
 

@@ -102,12 +102,14 @@ fn groups(rules: &[Rule]) -> Vec<Judged<'_>> {
         estimate: Estimate::share(x, n),
         limit: Limit::Above(0.3),
         confidence: 0.95,
+        versus: None,
     };
     let replays = Evidence {
         signal: signals::find("replayed_count").unwrap(),
         estimate: Estimate::exact(12.0, 240),
         limit: Limit::Above(2.0),
         confidence: 0.95,
+        versus: None,
     };
     let fast = |x, n, money: Option<i64>| Finding {
         evidence: vec![short(x, n)],
@@ -151,6 +153,7 @@ fn finding(rule: &Rule) -> Finding<'_> {
         estimate: Estimate::share(700, 2_401),
         limit: Limit::Above(0.2),
         confidence: 0.95,
+        versus: None,
     };
     Finding { rule, action: rule.action, reduced: None, evidence: vec![evidence], money: None }
 }

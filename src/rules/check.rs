@@ -4,19 +4,16 @@
 //! the table [`POLICIES`].
 
 use super::condition;
-use super::format::{NOT_YET, REQUIRED, RawExample, RawRule, RawValue};
-use super::model::{Action, Example, Expect, Limit, Node, Rule, RuleFile, Status};
+use super::format::{NOT_YET, REQUIRED, RawRule};
+use super::model::{Action, Expect, Limit, Node, Rule, RuleFile, Status};
 use crate::base::column::Grain;
 use crate::base::diag::{self, Code, Diag};
 use crate::base::unit::Unit;
-use crate::base::yaml::{self, Entries, Spanned, Unknown};
-use crate::signals::{self, Estimate, Family, IntervalKind, Reading, Signal, Suspicious};
+use crate::base::yaml::{self, Spanned, Unknown};
+use crate::signals::{self, FAMILIES, Family, Signal, Suspicious};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
-
-/// The sample behind an example's bare value: large enough for any test.
-const ENOUGH: u64 = u32::MAX as u64;
 
 /// All faults of all files, sorted by file and place.
 pub fn check(files: &[RuleFile]) -> Vec<Diag> {
@@ -183,15 +180,22 @@ impl Checker<'_> {
         let tested: Vec<&Signal> = when.tests().into_iter().map(|t| t.signal).collect();
         let Some(raw) = raw else {
             let telling = tested.iter().find(|s| s.suspicious != Suspicious::Neither);
-            return telling.or(tested.first()).map(|s| s.family);
+            let first = telling.or(tested.first()).map(|s| s.family);
+            if first.is_none() {
+                let help = "name the family of evidence under `family`, such as `ctit`".to_owned();
+                let message = "this rule tests no signal that it could have its family from";
+                self.fault_help(&diag::WRONG_FAMILY, &(0..0), message, Some(help));
+            }
+            return first;
         };
-        let found = tested.iter().map(|s| s.family).find(|f| f.word() == raw.as_str());
+        let possible: Vec<Family> = match when.asks_of_the_whole() {
+            true => FAMILIES.iter().map(|(family, _)| *family).collect(),
+            false => tested.iter().map(|s| s.family).collect(),
+        };
+        let found = possible.iter().copied().find(|f| f.word() == raw.as_str());
         if found.is_none() {
-            let mut words: Vec<&str> = tested.iter().map(|s| s.family.word()).collect();
-            words.sort_unstable();
-            words.dedup();
             let message = format!("no signal of this rule is of the family `{}`", raw.value);
-            let help = format!("leave `family` out, or write `{}`", words.join("` or `"));
+            let help = format!("leave `family` out, or write `{}`", words(possible).join("` or `"));
             self.fault_help(&diag::WRONG_FAMILY, &raw.span, message, Some(help));
         }
         found
@@ -225,84 +229,6 @@ impl Checker<'_> {
         }
     }
 
-    /// An example, without the values that are impossible.
-    fn example(&mut self, raw: &Spanned<RawExample>) -> Example {
-        let given: Vec<_> = raw.given.0.iter().map(|(name, value)| self.given(name, value)).collect();
-        Example {
-            name: raw.name.clone(),
-            given: given.into_iter().flatten().collect(),
-            expect: raw.expect,
-            span: raw.span.clone(),
-        }
-    }
-
-    fn given(
-        &mut self,
-        name: &Spanned<String>,
-        raw: &Spanned<RawValue>,
-    ) -> Option<(&'static Signal, Reading)> {
-        let signal = self.signal(name)?;
-        let estimate = match &raw.value {
-            RawValue::Text(text) => Estimate::exact(self.value(signal, text, &raw.span)?, ENOUGH),
-            RawValue::Parts(parts) => self.parts(signal, parts, &raw.span)?,
-        };
-        Some((signal, Reading::Present(estimate)))
-    }
-
-    fn value(&mut self, signal: &Signal, text: &str, span: &Range<usize>) -> Option<f64> {
-        let value = self.amount(signal.unit, text, span)?;
-        let (low, high) = signal.range;
-        let inside = (low..=high).contains(&value);
-        if !inside {
-            let message = format!("{} cannot be {}", signal.name, signal.unit.format(value));
-            self.fault_help(&diag::BAD_EXAMPLE, span, message, Some(condition::range(signal)));
-        }
-        inside.then_some(value)
-    }
-
-    fn parts(
-        &mut self,
-        signal: &Signal,
-        parts: &Entries<Spanned<String>>,
-        span: &Range<usize>,
-    ) -> Option<Estimate> {
-        let mut keys: Vec<&str> = parts.0.iter().map(|(k, _)| k.as_str()).collect();
-        keys.sort_unstable();
-        let estimate = match keys[..] {
-            ["n", "x"] if signal.kind == IntervalKind::Share => {
-                let (x, n) = (self.whole(parts, "x")?, self.whole(parts, "n")?);
-                (n > 0 && x <= n).then(|| Estimate::share(x, n))
-            }
-            ["n", "value"] => {
-                let (value, n) = (self.part(signal, parts, "value")?, self.whole(parts, "n")?);
-                (n > 0).then(|| Estimate::exact(value, n))
-            }
-            ["high", "low", "n", "value"] => {
-                let (value, n) = (self.part(signal, parts, "value")?, self.whole(parts, "n")?);
-                let (low, high) = (self.part(signal, parts, "low")?, self.part(signal, parts, "high")?);
-                (n > 0 && low <= value && value <= high).then(|| Estimate::limits(value, low, high, n))
-            }
-            _ => None,
-        };
-        if estimate.is_none() {
-            let share = if signal.kind == IntervalKind::Share { "`{x, n}` with x at most n, " } else { "" };
-            let help = format!("write {share}`{{value, n}}` or `{{value, n, low, high}}`, n at least 1");
-            let message = format!("this is no possible value of {}", signal.name);
-            self.fault_help(&diag::BAD_EXAMPLE, span, message, Some(help));
-        }
-        estimate
-    }
-
-    fn part(&mut self, signal: &Signal, parts: &Entries<Spanned<String>>, key: &str) -> Option<f64> {
-        let (_, text) = parts.0.iter().find(|(k, _)| k.as_str() == key)?;
-        self.value(signal, text, &text.span)
-    }
-
-    fn whole(&mut self, parts: &Entries<Spanned<String>>, key: &str) -> Option<u64> {
-        let (_, text) = parts.0.iter().find(|(k, _)| k.as_str() == key)?;
-        self.count(text)
-    }
-
     /// A whole number that is not negative.
     pub(super) fn count(&mut self, text: &Spanned<String>) -> Option<u64> {
         let value = self.amount(Unit::Count, text, &text.span)?;
@@ -315,6 +241,14 @@ impl Checker<'_> {
         }
         (value >= 0.0).then_some(value as u64)
     }
+}
+
+/// The families' words, each once.
+fn words(families: Vec<Family>) -> Vec<&'static str> {
+    let mut words: Vec<&str> = families.into_iter().map(Family::word).collect();
+    words.sort_unstable();
+    words.dedup();
+    words
 }
 
 /// A blank text says nothing.
@@ -379,6 +313,15 @@ const POLICIES: &[Policy] = &[
         help: "add `min_sample` to the test",
     },
     Policy {
+        code: &diag::CONSTANT,
+        place: |raw| span(&raw.when),
+        broken: |r| {
+            condition::settled_by_lack(&r.when, true)
+                .then(|| "this fires on every group that has too few peers".to_owned())
+        },
+        help: "put a limit of its own beside `few: fires` under `all`",
+    },
+    Policy {
         code: &diag::NO_FIRING_TEST,
         place: |raw| span(&raw.title),
         broken: |r| {
@@ -432,7 +375,7 @@ fn strength(raw: &RawRule) -> Option<Range<usize>> {
 /// Names the signals that are tested on any sample, however small.
 fn unguarded(rule: &Rule) -> Option<String> {
     let open = rule.when.tests().into_iter();
-    let open = open.filter(|t| t.min_sample == 0 && !matches!(t.limit, Limit::Present(_)));
+    let open = open.filter(|t| t.min_sample == 0 && !matches!(t.limit, Limit::Present(_) | Limit::Peers(_)));
     let names: BTreeMap<&str, ()> = open.map(|t| (t.signal.name, ())).collect();
     let names: Vec<String> = names.keys().map(|n| format!("`{n}`")).collect();
     (!names.is_empty()).then(|| format!("{} is tested without a minimum sample", names.join(" and ")))
@@ -545,10 +488,85 @@ tests:
         check_faults(GIVEN, "101%", &["bad-example"]);
         check_faults(GIVEN, "{x: 0, n: 0}", &["bad-example"]);
         check_faults(GIVEN, "{x: 1}", &["bad-example"]);
-        check_faults(GIVEN, "{x: 1, n: 2, q: 0.1}", &["bad-example"]);
+        check_faults(GIVEN, "{x: 1, n: 2, s: 0.1}", &["bad-example"]);
         check_faults(GIVEN, "{value: 1%, n: 240, low: 2%, high: 3%}", &["bad-example"]);
         check_faults("{ctit_short_share: {x: 1, n: 240}}", "{ctit_p50_s: {x: 1, n: 240}}", &["bad-example"]);
         check_faults("{ctit_short_share: {x: 1, n: 240}}", "{ctit_p50: 5s}", &["unknown-signal"]);
+    }
+
+    #[test]
+    fn comparisons_with_peers_are_checked() {
+        let test = |limits: &str| format!("test: {{signal: ctit_short_share, {limits}}}");
+        let beside = |limits: &str| format!("all: [{{{TEST}}}, {{{}}}]", test(limits));
+        check_faults(TEST, &test("above_peers: {q: 0.1}"), &[]);
+        check_faults(TEST, &test("above_peers: {p: 0.1%}"), &[]);
+        check_faults(TEST, &beside("above_peers: {q: 0.5, few: fires}"), &[]);
+        check_faults(TEST, &test("above_peers: {q: 0.1, few: silent}"), &[]);
+        check_faults(TEST, &test("above_peers: {q: 0.1, few: fires}"), &["constant-condition"]);
+        check_faults(
+            TEST,
+            &format!("not: {{{}}}", test("above_peers: {q: 0.1, few: silent}")),
+            &["constant-condition"],
+        );
+        check_faults(
+            TEST,
+            &format!("any: [{{{TEST}}}, {{{}}}]", test("above_peers: {q: 0.1, few: fires}")),
+            &["constant-condition"],
+        );
+        check_faults(TEST, &test("above_peers: {q: 0.1, few: often}"), &["unknown-word"]);
+        check_faults(TEST, &test("above: 30%, above_peers: {q: 0.1}"), &["one-limit"]);
+        check_faults(TEST, &test("above_peers: {q: 0.1}, min_sample: 30"), &["one-limit"]);
+        check_faults(TEST, &test("above_peers: {q: 0}"), &["peer-level"]);
+        check_faults(TEST, &test("above_peers: {p: 0.51}"), &["peer-level"]);
+        check_faults(TEST, &test("above_peers: {q: 0.1, p: 0.1}"), &["peer-level"]);
+        check_faults(TEST, &test("above_peers: {few: silent}"), &["peer-level"]);
+        check_faults(TEST, &test("below_peers: {q: 0.1}"), &["not-compared"]);
+        check_faults(TEST, "test: {signal: top_ip_share, above_peers: {q: 0.1}}", &["not-compared"]);
+        check_faults(TEST, "test: {signal: cr, below_peers: {q: 0.1}}", &[]);
+        let both = "all: [{test: {signal: cr, below_peers: {q: 0.1}}}, \
+                    {test: {signal: cr, above_peers: {q: 0.1}}}]";
+        check_faults(TEST, both, &["constant-condition"]);
+    }
+
+    #[test]
+    fn the_whole_group_can_be_asked_for() {
+        let beside = |node: &str| format!("all: [{{{TEST}}}, {{{node}}}]");
+        check_faults(TEST, &beside("risk: {above: 95}"), &[]);
+        check_faults(TEST, &beside("risk: {above: 60, few: fires}"), &[]);
+        check_faults(TEST, &beside("risk: {above: 100}"), &["out-of-range"]);
+        check_faults(TEST, &beside("risk: {above: -1}"), &["wrong-unit"]);
+        check_faults(TEST, &beside("risk: {above: 60%}"), &["wrong-unit"]);
+        check_faults(TEST, &beside("risk: {few: fires}"), &["missing-key"]);
+        check_faults(TEST, &beside("significant: true"), &[]);
+        check_faults(TEST, &beside("pattern: injection"), &[]);
+        check_faults(TEST, &beside("pattern: {is: injection, p: 0.001}"), &[]);
+        check_faults(TEST, &beside("pattern: {is: injection, p: 0.6}"), &["peer-level"]);
+        check_faults(TEST, &beside("pattern: {is: injecting, p: 0.001}"), &["unknown-word"]);
+        check_faults(TEST, &beside("pattern: floding"), &["unknown-word"]);
+        check_faults(TEST, "risk: {above: 60, few: fires}\nfamily: ctit", &["constant-condition"]);
+        check_faults(TEST, "significant: true", &["wrong-family"]);
+        check_faults(TEST, "significant: true\nfamily: identity", &[]);
+    }
+
+    #[test]
+    fn examples_may_stand_beside_peers() {
+        let whole = "{ctit_short_share: {x: 1, n: 240}}";
+        check_faults(GIVEN, "{x: 1, n: 240, q: 0.001}", &[]);
+        check_faults(GIVEN, "{x: 1, n: 240, p: 0.001, peers: high}", &[]);
+        check_faults(GIVEN, "{x: 1, n: 240, peers: few}", &[]);
+        check_faults(GIVEN, "{x: 1, n: 240, peers: many}", &["bad-example"]);
+        check_faults(GIVEN, "{x: 1, n: 240, q: 0}", &["bad-example"]);
+        check_faults(GIVEN, "{q: 0.1}", &["bad-example"]);
+        check_faults(whole, "{cr: {x: 1, n: 240, q: 0.1}}", &["bad-example"]);
+        check_faults(whole, "{cr: {x: 1, n: 240, q: 0.1, peers: low}}", &[]);
+        check_faults(whole, "{top_ip_share: {x: 1, n: 240, q: 0.1}}", &["bad-example"]);
+        check_faults(whole, "{risk: 97, significant: true, pattern: injection}", &[]);
+        check_faults(whole, "{pattern: {is: injection, p: 0.001}}", &[]);
+        check_faults(whole, "{pattern: [injection]}", &["wrong-shape"]);
+        check_faults(whole, "{pattern: {is: injection, q: 0.001}}", &["bad-example"]);
+        check_faults(whole, "{pattern: injected}", &["unknown-word"]);
+        check_faults(whole, "{risk: 101}", &["bad-example"]);
+        check_faults(whole, "{significant: maybe}", &["bad-example"]);
     }
 
     #[test]

@@ -1,16 +1,22 @@
 //! Conditions: units, ranges, and whether they can hold at all.
 
 use super::check::Checker;
-use super::format::{RawNode, RawTest};
-use super::model::{Limit, Node, Test};
+use super::format::{RawNode, RawPattern, RawPeers, RawRisk, RawTest};
+use super::model::{Bar, Few, Limit, Node, PeerLimit, Test, directions};
 use crate::base::diag;
 use crate::base::unit::Unit;
 use crate::base::yaml::Spanned;
+use crate::peers::{Direction, PATTERNS, Pattern};
 use crate::signals::{CONFIDENCE, IntervalKind, Side, Signal, Suspicious};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// The confidences that can be asked for.
 const CONFIDENCES: (f64, f64) = (0.5, 0.9999);
+/// The largest q or p-value that can be asked for; a coin is as good.
+const MAX_LEVEL: f64 = 0.5;
+/// No risk lies above this.
+pub(super) const MAX_RISK: f64 = 100.0;
 
 /// Checks a condition.
 pub(super) fn node(checker: &mut Checker, raw: &RawNode) -> Option<Node> {
@@ -31,7 +37,46 @@ pub(super) fn node(checker: &mut Checker, raw: &RawNode) -> Option<Node> {
         }
         RawNode::Not(inner) => Some(Node::Not(Box::new(node(checker, inner)?))),
         RawNode::Test(raw) => test(checker, raw).map(Node::Test),
+        RawNode::Risk(raw) => risk(checker, raw),
+        RawNode::Significant(wanted) => Some(Node::Significant(*wanted)),
+        RawNode::Pattern(raw) => pattern_node(checker, raw),
     }
+}
+
+/// Whether a condition fires (or is silent) wherever there are too few peers, whatever else holds.
+pub(super) fn settled_by_lack(node: &Node, fires: bool) -> bool {
+    match node {
+        Node::All(nodes) if fires => nodes.iter().all(|n| settled_by_lack(n, fires)),
+        Node::All(nodes) => nodes.iter().any(|n| settled_by_lack(n, fires)),
+        Node::Any(nodes) if fires => nodes.iter().any(|n| settled_by_lack(n, fires)),
+        Node::Any(nodes) => nodes.iter().all(|n| settled_by_lack(n, fires)),
+        Node::Not(inner) => settled_by_lack(inner, !fires),
+        Node::Test(Test { limit: Limit::Peers(PeerLimit { few, .. }), .. }) | Node::Risk { few, .. } => {
+            *few == if fires { Few::Fires } else { Few::Silent }
+        }
+        Node::Test(_) | Node::Significant(_) | Node::Pattern { .. } => false,
+    }
+}
+
+/// The pattern of this word.
+pub(super) fn pattern(checker: &mut Checker, word: &str, span: &Range<usize>) -> Option<Pattern> {
+    let found = PATTERNS.iter().find(|(_, name, _)| *name == word);
+    if found.is_none() {
+        let help = diag::did_you_mean(word, PATTERNS.iter().map(|(_, name, _)| *name));
+        checker.fault_help(&diag::UNKNOWN_WORD, span, format!("there is no pattern `{word}`"), help);
+    }
+    found.map(|(pattern, ..)| *pattern)
+}
+
+/// A q or p-value that makes sense.
+pub(super) fn level(checker: &mut Checker, raw: &Spanned<String>) -> Option<f64> {
+    let value = checker.amount(Unit::Ratio, raw, &raw.span)?;
+    let inside = value > 0.0 && value <= MAX_LEVEL;
+    if !inside {
+        let message = format!("a q or p-value lies above 0 and is at most {MAX_LEVEL}, not {}", raw.value);
+        checker.fault(&diag::PEER_LEVEL, &raw.span, message);
+    }
+    inside.then_some(value)
 }
 
 /// Whether every way to fire needs a conversion-side signal that can accuse and has a value.
@@ -39,11 +84,11 @@ pub(super) fn needs_conversions(node: &Node) -> bool {
     match node {
         Node::All(nodes) => nodes.iter().any(needs_conversions),
         Node::Any(nodes) => nodes.iter().all(needs_conversions),
-        Node::Not(_) => false,
-        Node::Test(Test { signal, limit, .. }) => {
-            signal.side == Side::Conversion
-                && signal.suspicious != Suspicious::Neither
-                && *limit != Limit::Present(false)
+        Node::Not(_) | Node::Risk { .. } | Node::Significant(_) | Node::Pattern { .. } => false,
+        Node::Test(Test { limit: Limit::Present(false), .. }) => false,
+        Node::Test(Test { limit: Limit::Peers(PeerLimit { few: Few::Fires, .. }), .. }) => false,
+        Node::Test(Test { signal, .. }) => {
+            signal.side == Side::Conversion && signal.suspicious != Suspicious::Neither
         }
     }
 }
@@ -89,22 +134,29 @@ fn test(checker: &mut Checker, raw: &Spanned<Box<RawTest>>) -> Option<Test> {
     })
 }
 
-/// Whether a signal is there does not depend on its sample.
+/// Whether a signal is there does not depend on its sample, and a comparison knows its own.
 fn default_sample(signal: &Signal, raw: &RawTest) -> u64 {
-    if raw.present.is_some() { 0 } else { signal.min_sample }
+    if sampled(raw) { signal.min_sample } else { 0 }
 }
 
-/// A test has exactly one limit, and `present` nothing beside it.
+/// Whether the limit is held against the interval of a sample.
+fn sampled(raw: &RawTest) -> bool {
+    raw.present.is_none() && raw.above_peers.is_none() && raw.below_peers.is_none()
+}
+
+/// A test has exactly one limit; `present` and the peers have nothing beside it.
 fn one_limit(checker: &mut Checker, raw: &Spanned<Box<RawTest>>) -> bool {
-    let given = [raw.above.is_some(), raw.below.is_some(), raw.between.is_some(), raw.present.is_some()];
-    let message = match given.iter().filter(|g| **g).count() {
-        1 if raw.present.is_none() => return true,
+    let absolute = [raw.above.is_some(), raw.below.is_some(), raw.between.is_some(), raw.present.is_some()];
+    let peers = [raw.above_peers.is_some(), raw.below_peers.is_some()];
+    let message = match absolute.iter().chain(&peers).filter(|g| **g).count() {
+        1 if sampled(raw) => return true,
         1 if raw.confidence.is_none() && raw.min_sample.is_none() => return true,
-        1 => "`present` takes neither `confidence` nor `min_sample`",
+        1 => "`present`, `above_peers` and `below_peers` take neither `confidence` nor `min_sample`",
         0 => "this test has no limit",
         _ => "this test has more than one limit",
     };
-    let help = "write exactly one of `above`, `below`, `between` and `present`; two limits are two tests";
+    let help = "write exactly one of `above`, `below`, `between`, `present`, `above_peers` and `below_peers`; \
+                two limits are two tests";
     checker.fault_help(&diag::ONE_LIMIT, &raw.span, message, Some(help.to_owned()));
     false
 }
@@ -147,7 +199,72 @@ fn limit(checker: &mut Checker, signal: &Signal, raw: &RawTest) -> Option<Limit>
         };
         return possible(checker, signal, from, constant, Limit::Between(low, high));
     }
+    let beyond = [(&raw.above_peers, Direction::High), (&raw.below_peers, Direction::Low)];
+    if let Some((peers, direction)) = beyond.into_iter().find_map(|(p, d)| Some((p.as_ref()?, d))) {
+        return peer_limit(checker, signal, peers, direction).map(Limit::Peers);
+    }
     raw.present.as_ref().map(|p| Limit::Present(p.value))
+}
+
+fn peer_limit(
+    checker: &mut Checker,
+    signal: &Signal,
+    raw: &Spanned<RawPeers>,
+    direction: Direction,
+) -> Option<PeerLimit> {
+    let compared = is_compared(checker, signal, direction, &raw.span);
+    let bar = match (&raw.q, &raw.p) {
+        (Some(q), None) => level(checker, q).map(Bar::Q),
+        (None, Some(p)) => level(checker, p).map(Bar::P),
+        (given, _) => {
+            let count = if given.is_some() { "both `q` and `p`" } else { "neither `q` nor `p`" };
+            let help = "`q: 0.1` has paid for all that was looked at, `p: 0.001` is of this signal alone";
+            let message = format!("the comparison has {count}");
+            checker.fault_help(&diag::PEER_LEVEL, &raw.span, message, Some(help.to_owned()));
+            None
+        }
+    };
+    Some(PeerLimit { direction, bar: bar.filter(|_| compared)?, few: raw.few.unwrap_or(Few::Unknown) })
+}
+
+/// Whether peers are asked about this side of a signal.
+fn is_compared(checker: &mut Checker, signal: &Signal, direction: Direction, span: &Range<usize>) -> bool {
+    let possible = directions(signal);
+    if possible.contains(&direction) {
+        return true;
+    }
+    let (message, help) = match possible.first() {
+        None => (
+            format!("`{}` is not compared with peers", signal.name),
+            "`clickaudit signals` says which signals are; use a limit of its own here",
+        ),
+        Some(Direction::High) => (format!("a low `{}` is not suspicious", signal.name), "use `above_peers`"),
+        Some(Direction::Low) => (format!("a high `{}` is not suspicious", signal.name), "use `below_peers`"),
+    };
+    checker.fault_help(&diag::NOT_COMPARED, span, message, Some(help.to_owned()));
+    false
+}
+
+fn risk(checker: &mut Checker, raw: &RawRisk) -> Option<Node> {
+    let above = checker.count(&raw.above)? as f64;
+    let inside = above < MAX_RISK;
+    if !inside {
+        let message = format!("a risk is never above {}", raw.above.value);
+        let help = "risk lies between 0 and 100".to_owned();
+        checker.fault_help(&diag::OUT_OF_RANGE, &raw.above.span, message, Some(help));
+    }
+    inside.then_some(Node::Risk { above, few: raw.few.unwrap_or(Few::Unknown) })
+}
+
+fn pattern_node(checker: &mut Checker, raw: &Spanned<RawPattern>) -> Option<Node> {
+    let (found, p) = match &raw.value {
+        RawPattern::Word(word) => (pattern(checker, word, &raw.span), None),
+        RawPattern::Fits(fits) => {
+            let found = pattern(checker, &fits.is, &fits.is.span);
+            (found, Some(level(checker, &fits.p)?))
+        }
+    };
+    found.map(|pattern| Node::Pattern { pattern, p })
 }
 
 /// A limit in the signal's unit and range.
@@ -198,6 +315,7 @@ fn together(children: &[Node]) -> Vec<&Test> {
             Node::Test(test) => tests.push(test),
             Node::All(nodes) => tests.extend(together(nodes)),
             Node::Any(_) | Node::Not(_) => {}
+            Node::Risk { .. } | Node::Significant(_) | Node::Pattern { .. } => {}
         }
     }
     tests
@@ -215,6 +333,9 @@ fn excludes(a: Limit, b: Limit) -> bool {
         }
         (Limit::Between(a, b), Limit::Between(c, d)) => a > d || c > b,
         (Limit::Present(false), other) | (other, Limit::Present(false)) => other != Limit::Present(false),
+        (Limit::Peers(a), Limit::Peers(b)) => {
+            a.direction != b.direction && a.few != Few::Fires && b.few != Few::Fires
+        }
         _ => false,
     }
 }
@@ -241,6 +362,7 @@ fn opposites(children: &[Node]) -> Option<String> {
 fn both(a: &Test, b: &Test) -> String {
     let text = |t: &Test| match t.limit {
         Limit::Present(_) => t.limit.text(t.signal.unit),
+        Limit::Peers(_) => t.limit.word().to_owned(),
         _ => format!("{} {}", t.limit.word(), t.limit.text(t.signal.unit)),
     };
     format!("`{}` cannot be {} and {} at once", a.signal.name, text(a), text(b))

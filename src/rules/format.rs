@@ -3,7 +3,7 @@
 //! Keys that are needed are optional here, so that one missing key does not hide the next. The JSON Schema
 //! for editors comes from these types; what is only known to `rules check` is not in it.
 
-use super::model::{Action, Class, Expect, Status};
+use super::model::{Action, Class, Expect, Few, Status};
 use crate::base::yaml::{Entries, Spanned};
 use schemars::{
     JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, transform::RecursiveTransform,
@@ -13,19 +13,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// Keys that the format reserves and this version cannot evaluate yet.
-pub(super) const NOT_YET: &[&str] = &[
-    "above_own_past",
-    "above_peers",
-    "below_peers",
-    "clear",
-    "events",
-    "for",
-    "lists",
-    "mature",
-    "params",
-    "where",
-    "window",
-];
+pub(super) const NOT_YET: &[&str] =
+    &["above_own_past", "clear", "events", "for", "lists", "mature", "params", "where", "window"];
 
 /// Keys that every rule has.
 pub(super) const REQUIRED: &[&str] = &["id", "title", "status", "class", "action", "why", "when"];
@@ -90,9 +79,16 @@ pub(super) enum RawNode {
     Not(Box<RawNode>),
     /// One signal against one limit.
     Test(Spanned<Box<RawTest>>),
+    /// The group's risk, 0 to 100, lies above a limit. Risk says abnormal beside peers, not fraudulent.
+    Risk(Spanned<RawRisk>),
+    /// The group is significant at the false-discovery rate of the run, with an effect that matters; or not.
+    Significant(bool),
+    /// Several abnormal signals of the group make up this pattern.
+    Pattern(Spanned<RawPattern>),
 }
 
-/// One signal against one limit: exactly one of `above`, `below`, `between` and `present`.
+/// One signal against one limit: exactly one of `above`, `below`, `between`, `present`, `above_peers` and
+/// `below_peers`.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawTest {
@@ -109,6 +105,10 @@ pub(super) struct RawTest {
     pub between: Option<(Spanned<String>, Spanned<String>)>,
     /// The signal has a value, or has none.
     pub present: Option<Spanned<bool>>,
+    /// The signal lies above that of the group's peers.
+    pub above_peers: Option<Spanned<RawPeers>>,
+    /// The signal lies below that of the group's peers.
+    pub below_peers: Option<Spanned<RawPeers>>,
     /// The confidence of the interval. Default: 0.95.
     #[schemars(with = "Option<Amount>")]
     pub confidence: Option<Spanned<String>>,
@@ -117,25 +117,88 @@ pub(super) struct RawTest {
     pub min_sample: Option<Spanned<String>>,
 }
 
+/// How far beyond its peers a signal must lie: exactly one of `q` and `p`. Whether the effect is large enough
+/// to matter is always part of the test.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPeers {
+    /// The largest q-value that counts, above 0 and at most 0.5: it has paid for all that the run looked at.
+    #[schemars(with = "Option<Amount>")]
+    pub q: Option<Spanned<String>>,
+    /// The largest p-value that counts, above 0 and at most 0.5: of this signal and group alone.
+    #[schemars(with = "Option<Amount>")]
+    pub p: Option<Spanned<String>>,
+    /// The answer where the signal cannot be compared, for lack of peers or of cases. Default: unknown.
+    pub few: Option<Few>,
+}
+
+/// A limit of the risk.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRisk {
+    /// At least 0, below 100.
+    #[schemars(with = "Amount")]
+    pub above: Spanned<String>,
+    /// The answer where there is no risk for lack of peers. Default: unknown.
+    pub few: Option<Few>,
+}
+
+/// A pattern by its word, or with the largest p-value that counts: `{is: flooding, p: 0.001}`.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum RawPattern {
+    Word(String),
+    Fits(RawFits),
+}
+
+/// A pattern and how certain it must be.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFits {
+    pub is: Spanned<String>,
+    #[schemars(with = "Amount")]
+    pub p: Spanned<String>,
+}
+
+impl<'de> Deserialize<'de> for RawPattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RawPattern, D::Error> {
+        struct WordOrFits;
+        impl<'de> Visitor<'de> for WordOrFits {
+            type Value = RawPattern;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a pattern such as flooding, or {is: flooding, p: 0.001}")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<RawPattern, E> {
+                Ok(RawPattern::Word(text.to_owned()))
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<RawPattern, A::Error> {
+                RawFits::deserialize(MapAccessDeserializer::new(map)).map(RawPattern::Fits)
+            }
+        }
+        deserializer.deserialize_any(WordOrFits)
+    }
+}
+
 /// An example: what is given, and what the rule must answer.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawExample {
     /// What the example shows.
     pub name: String,
-    /// Signals that are not listed are absent.
+    /// Signals that are not listed are absent. `risk`, `significant` and `pattern` may stand beside them.
     #[serde(default)]
     pub given: Entries<Spanned<RawValue>>,
     pub expect: Expect,
 }
 
 /// A signal in an example: `61%`, `{x: 149, n: 240}`, `{value: 5s, n: 40}` or
-/// `{value: 5s, n: 40, low: 3s, high: 8s}`.
+/// `{value: 5s, n: 40, low: 3s, high: 8s}`; a mapping may hold `q`, `p` and `peers` (`high`, `low` or `few`)
+/// besides, which say how the signal stands against its peers.
 #[derive(Debug, JsonSchema)]
 #[schemars(untagged)]
 #[allow(dead_code, reason = "the fields are read through the match in check")]
 pub(super) enum RawValue {
-    Text(#[schemars(with = "Amount")] String),
+    Text(#[schemars(with = "Given")] String),
     Parts(#[schemars(with = "std::collections::BTreeMap<String, Amount>")] Entries<Spanned<String>>),
 }
 
@@ -176,6 +239,16 @@ pub fn schema() -> serde_json::Value {
 enum Amount {
     Number(f64),
     Text(String),
+}
+
+/// A single value in an example, for the schema.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code, reason = "only its schema is used")]
+enum Given {
+    Number(f64),
+    Text(String),
+    Flag(bool),
 }
 
 /// A place is no part of the schema.

@@ -7,17 +7,18 @@
 mod check;
 mod condition;
 mod evaluate;
+mod example;
 mod format;
 mod load;
 mod model;
 mod selftest;
 
 pub use check::check;
-pub use evaluate::evaluate;
+pub use evaluate::{View, evaluate};
 pub use format::schema;
 pub use load::{Refusal, builtin_files, read};
 pub use model::{
-    Action, Class, Evidence, Example, Expect, Limit, Node, Outcome, Rule, RuleFile, RuleSet, Status, Test,
-    Truth, Why,
+    Action, Bar, Class, Evidence, Example, Expect, Few, Limit, Node, Outcome, PeerLimit, Rule, RuleFile,
+    RuleSet, Status, Test, Truth, Why,
 };
 pub use selftest::{TestResult, run_tests};

@@ -2,7 +2,8 @@
 
 use crate::base::column::Grain;
 use crate::base::unit::Unit;
-use crate::signals::{Absence, Estimate, Family, Reading, Signal};
+use crate::peers::{Direction, Pattern, Profile, TooFew, Versus};
+use crate::signals::{Absence, Against, Estimate, Family, Reading, Signal, Suspicious};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -54,6 +55,10 @@ words! {
 words! {
     /// How far a rule can be trusted; only stable rules block, retired ones are not evaluated.
     Status { Experimental "experimental", Stable "stable", Retired "retired", }
+}
+words! {
+    /// What a comparison answers where there is nobody to compare with.
+    Few { Fires "fires", Silent "silent", Unknown "unknown", }
 }
 words! {
     /// The answer that an inline test expects.
@@ -112,6 +117,18 @@ pub enum Node {
     Any(Vec<Node>),
     Not(Box<Node>),
     Test(Test),
+    /// The group's risk, 0 to 100, lies above.
+    Risk {
+        above: f64,
+        few: Few,
+    },
+    /// Whether the group is significant at the false-discovery rate of the run, with an effect that matters.
+    Significant(bool),
+    /// The pattern fits, with at most this p-value if one is asked for.
+    Pattern {
+        pattern: Pattern,
+        p: Option<f64>,
+    },
 }
 
 impl Node {
@@ -121,6 +138,17 @@ impl Node {
             Node::All(nodes) | Node::Any(nodes) => nodes.iter().flat_map(Node::tests).collect(),
             Node::Not(node) => node.tests(),
             Node::Test(test) => vec![test],
+            Node::Risk { .. } | Node::Significant(_) | Node::Pattern { .. } => Vec::new(),
+        }
+    }
+
+    /// Whether the condition asks about the group as a whole: its risk, significance or pattern.
+    pub fn asks_of_the_whole(&self) -> bool {
+        match self {
+            Node::All(nodes) | Node::Any(nodes) => nodes.iter().any(Node::asks_of_the_whole),
+            Node::Not(node) => node.asks_of_the_whole(),
+            Node::Test(_) => false,
+            Node::Risk { .. } | Node::Significant(_) | Node::Pattern { .. } => true,
         }
     }
 }
@@ -145,6 +173,36 @@ pub enum Limit {
     Between(f64, f64),
     /// The signal has a value, or has none.
     Present(bool),
+    /// The signal lies beyond that of the group's peers.
+    Peers(PeerLimit),
+}
+
+/// How far beyond its peers a signal has to lie. The effect must be large enough to matter in any case.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PeerLimit {
+    pub direction: Direction,
+    pub bar: Bar,
+    /// The answer where the signal cannot be compared.
+    pub few: Few,
+}
+
+/// The directions in which a signal is compared with peers and can accuse.
+pub(super) fn directions(signal: &Signal) -> &'static [Direction] {
+    match (signal.against, signal.suspicious) {
+        (Against::Nothing, _) | (_, Suspicious::Neither) => &[],
+        (_, Suspicious::High) => &[Direction::High],
+        (_, Suspicious::Low) => &[Direction::Low],
+        (_, Suspicious::Either) => &[Direction::High, Direction::Low],
+    }
+}
+
+/// The largest value of a test against peers that still counts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bar {
+    /// Of the q-value: with the price for everything that was looked at in the run.
+    Q(f64),
+    /// Of the p-value of this one signal and group.
+    P(f64),
 }
 
 impl Limit {
@@ -155,24 +213,29 @@ impl Limit {
             Limit::Below(_) => "below",
             Limit::Between(..) => "between",
             Limit::Present(_) => "present",
+            Limit::Peers(PeerLimit { direction: Direction::High, .. }) => "above_peers",
+            Limit::Peers(PeerLimit { direction: Direction::Low, .. }) => "below_peers",
         }
     }
 
-    /// The thresholds: one, two for `between`, none for `present`.
+    /// The thresholds: one (against peers the q or p-value), two for `between`, none for `present`.
     pub fn values(self) -> Vec<f64> {
         match self {
             Limit::Above(v) | Limit::Below(v) => vec![v],
             Limit::Between(low, high) => vec![low, high],
             Limit::Present(_) => Vec::new(),
+            Limit::Peers(PeerLimit { bar: Bar::Q(v) | Bar::P(v), .. }) => vec![v],
         }
     }
 
-    /// The threshold for people: `30%`, `10s to 30s`, `present`.
+    /// The threshold for people: `30%`, `10s to 30s`, `present`, `q 0.1`.
     pub fn text(self, unit: Unit) -> String {
         let short = |v: f64| unit.format(v).replace(".0%", "%");
         match self {
             Limit::Present(true) => "present".to_owned(),
             Limit::Present(false) => "absent".to_owned(),
+            Limit::Peers(PeerLimit { bar: Bar::Q(q), .. }) => format!("q {q}"),
+            Limit::Peers(PeerLimit { bar: Bar::P(p), .. }) => format!("p {p}"),
             _ => self.values().into_iter().map(short).collect::<Vec<_>>().join(" to "),
         }
     }
@@ -184,6 +247,8 @@ pub struct Example {
     pub name: String,
     /// Signals that are not listed are absent.
     pub given: Vec<(&'static Signal, Reading)>,
+    /// How the group stands among its peers; signals without a q or p-value are not compared.
+    pub profile: Profile,
     pub expect: Expect,
     /// Where it stands in the rule's file.
     pub span: Range<usize>,
@@ -216,6 +281,10 @@ pub enum Why {
     Absent { signal: &'static Signal, absence: Absence },
     /// The sample is smaller than the test asks for.
     Sample { signal: &'static Signal, n: u64, needed: u64 },
+    /// The signal could not be held against peers.
+    Peers { signal: &'static Signal, why: TooFew },
+    /// Nothing of the group could be compared, so that it has no risk and no pattern.
+    Uncompared,
 }
 
 impl fmt::Display for Why {
@@ -225,6 +294,8 @@ impl fmt::Display for Why {
             Why::Sample { signal, n, needed } => {
                 write!(f, "{}: a sample of {n}, at least {needed} needed", signal.name)
             }
+            Why::Peers { signal, why } => write!(f, "{}: {why}", signal.name),
+            Why::Uncompared => f.write_str("nothing could be compared with peers"),
         }
     }
 }
@@ -236,6 +307,8 @@ pub struct Evidence {
     pub estimate: Estimate,
     pub limit: Limit,
     pub confidence: f64,
+    /// How it stands against its peers, where that was the test.
+    pub versus: Option<Versus>,
 }
 
 /// What one rule says of one group.

@@ -1,8 +1,10 @@
 //! Inline tests: every rule's own examples through the evaluator of the audit.
 
+use super::View;
 use super::evaluate::evaluate;
-use super::model::{Evidence, Example, Outcome, Rule, RuleSet, Truth};
+use super::model::{Evidence, Example, Limit, Node, Outcome, Rule, RuleSet, Test, Truth};
 use crate::base::diag::{self, Diag};
+use crate::peers::{Direction, Standing};
 use crate::signals::{Absence, Reading, Signal};
 
 /// What one inline test gave.
@@ -21,7 +23,7 @@ pub fn run_tests(set: &RuleSet) -> Vec<TestResult> {
 }
 
 fn run(rule: &Rule, example: &Example) -> TestResult {
-    let outcome = evaluate(rule, &|signal| given(example, signal));
+    let outcome = evaluate(rule, &View { read: &|signal| given(example, signal), profile: &example.profile });
     let passed = outcome.truth.as_expected() == example.expect;
     TestResult {
         rule: rule.id.clone(),
@@ -54,14 +56,44 @@ fn explanation(outcome: &Outcome, example: &Example) -> String {
         Truth::Unknown(why) => why.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
         Truth::Fires if outcome.evidence.is_empty() => "nothing that the condition excludes holds".to_owned(),
         Truth::Fires => outcome.evidence.iter().map(held).collect::<Vec<_>>().join("; "),
-        Truth::Silent => {
-            let seen = outcome.rule.when.tests().into_iter().map(|t| {
-                let reading = given(example, t.signal);
-                let estimate = reading.estimate().map(|e| limits(t.signal, e.at(t.confidence)));
-                let seen = estimate.unwrap_or_else(|| "absent".to_owned());
-                format!("{} is {seen}, asked for {}", t.signal.name, asked(t.limit, t.signal))
-            });
-            seen.collect::<Vec<_>>().join("; ")
+        Truth::Silent => seen(&outcome.rule.when, example).join("; "),
+    }
+}
+
+/// What each test of a condition saw.
+fn seen(node: &Node, example: &Example) -> Vec<String> {
+    match node {
+        Node::All(nodes) | Node::Any(nodes) => nodes.iter().flat_map(|n| seen(n, example)).collect(),
+        Node::Not(inner) => seen(inner, example),
+        Node::Test(test) => vec![saw(test, example)],
+        Node::Risk { above, .. } => {
+            let risk = example.profile.risk.map_or("absent".to_owned(), |r| r.to_string());
+            vec![format!("risk is {risk}, asked for above {above}")]
+        }
+        Node::Significant(wanted) => {
+            vec![format!("significant is {}, asked for {wanted}", example.profile.significant)]
+        }
+        Node::Pattern { pattern, .. } => vec![format!("asked for the pattern {}", pattern.word())],
+    }
+}
+
+fn saw(test: &Test, example: &Example) -> String {
+    let (signal, asked) = (test.signal, asked(test.limit, test.signal));
+    let seen = match (test.limit, given(example, signal).estimate()) {
+        (_, None) => "absent".to_owned(),
+        (Limit::Peers(_), Some(_)) => beside_peers(example, signal),
+        (_, Some(estimate)) => limits(signal, estimate.at(test.confidence)),
+    };
+    format!("{} is {seen}, asked for {asked}", signal.name)
+}
+
+fn beside_peers(example: &Example, signal: &Signal) -> String {
+    match example.profile.standing(signal) {
+        Standing::TooFew(why) => why.to_string(),
+        Standing::Compared(versus) => {
+            let p = versus.ln_p(versus.direction).map_or(1.0, f64::exp);
+            let side = if versus.direction == Direction::High { "above" } else { "below" };
+            format!("{side} its peers with q {} and p {p:.1e}", versus.q)
         }
     }
 }
@@ -71,9 +103,9 @@ fn held(evidence: &Evidence) -> String {
     format!("{} is {limits}, {}", evidence.signal.name, asked(evidence.limit, evidence.signal))
 }
 
-fn asked(limit: super::Limit, signal: &Signal) -> String {
+fn asked(limit: Limit, signal: &Signal) -> String {
     match limit {
-        super::Limit::Present(_) => limit.text(signal.unit),
+        Limit::Present(_) => limit.text(signal.unit),
         _ => format!("{} {}", limit.word(), limit.text(signal.unit)),
     }
 }

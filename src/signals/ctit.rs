@@ -1,5 +1,6 @@
 //! The time from click to conversion.
 
+use super::spread::Moments;
 use super::{Absence, Against, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
 use crate::base::stats;
 use crate::base::unit::Unit;
@@ -24,6 +25,22 @@ pub const SIGNALS: &[Signal] = &[
         formula: |g| quantile(g, 0.05),
     },
     Signal {
+        name: "ctit_p25_s",
+        unit: Unit::Seconds,
+        family: Family::Ctit,
+        side: Side::Conversion,
+        suspicious: Suspicious::Neither,
+        kind: IntervalKind::Limits95,
+        against: Against::Nothing,
+        min_sample: 20,
+        sample: "conversions with a CTIT",
+        range: (0.0, f64::MAX),
+        summary: "25 % of conversions come within this time of their click",
+        innocent: &[],
+        measures: &[M::Ctit, M::CtitCount],
+        formula: |g| quantile(g, 0.25),
+    },
+    Signal {
         name: "ctit_p50_s",
         unit: Unit::Seconds,
         family: Family::Ctit,
@@ -38,6 +55,22 @@ pub const SIGNALS: &[Signal] = &[
         innocent: &[],
         measures: &[M::Ctit, M::CtitCount],
         formula: |g| quantile(g, 0.50),
+    },
+    Signal {
+        name: "ctit_p75_s",
+        unit: Unit::Seconds,
+        family: Family::Ctit,
+        side: Side::Conversion,
+        suspicious: Suspicious::Neither,
+        kind: IntervalKind::Limits95,
+        against: Against::Nothing,
+        min_sample: 20,
+        sample: "conversions with a CTIT",
+        range: (0.0, f64::MAX),
+        summary: "75 % of conversions come within this time of their click",
+        innocent: &[],
+        measures: &[M::Ctit, M::CtitCount],
+        formula: |g| quantile(g, 0.75),
     },
     Signal {
         name: "ctit_p95_s",
@@ -101,7 +134,83 @@ pub const SIGNALS: &[Signal] = &[
         summary: "conversions at the commonest single second after the click",
         innocent: &["an advertiser that reports in fixed intervals"],
         measures: &[M::Ctit, M::CtitCount],
-        formula: modal,
+        formula: |g| g.modal(M::Ctit, "conversions with a CTIT"),
+    },
+    Signal {
+        name: "ctit_hour_share",
+        unit: Unit::Share,
+        family: Family::Ctit,
+        side: Side::Conversion,
+        suspicious: Suspicious::High,
+        kind: IntervalKind::Share,
+        against: Against::Rate,
+        min_sample: 20,
+        sample: "conversions with a CTIT",
+        range: (0.0, 1.0),
+        summary: "conversions more than an hour after their click",
+        innocent: &[
+            "goods that people think over",
+            "a registration that asks for a document or a call back",
+            "an app that is installed at once and opened later",
+            "approval time reported as event time",
+        ],
+        measures: &[M::CtitHourLater, M::CtitCount],
+        formula: |g| g.share(M::CtitHourLater, M::CtitCount, "conversions with a CTIT"),
+    },
+    Signal {
+        name: "ctit_log_mean",
+        unit: Unit::Seconds,
+        family: Family::Ctit,
+        side: Side::Conversion,
+        suspicious: Suspicious::Neither,
+        kind: IntervalKind::Normal,
+        against: Against::Normal,
+        min_sample: 20,
+        sample: "conversions with a CTIT",
+        range: (0.0, f64::MAX),
+        summary: "typical time from click to conversion: the geometric mean, with a second added to each time",
+        innocent: &[
+            "another landing page, form or length of the way to the offer",
+            "slow or prepaid devices",
+            "approval time reported as event time",
+        ],
+        measures: &[M::Ctit, M::CtitCount],
+        formula: |g| log_times(g).map(|m| m.geometric_mean(resolution(&m))),
+    },
+    Signal {
+        name: "ctit_log_sd",
+        unit: Unit::Ratio,
+        family: Family::Ctit,
+        side: Side::Conversion,
+        suspicious: Suspicious::Low,
+        kind: IntervalKind::Normal,
+        against: Against::Normal,
+        min_sample: 30,
+        sample: "conversions with a CTIT",
+        range: (0.0, f64::MAX),
+        summary: "how much the time from click to conversion varies: standard deviation of its logarithm; people differ by factors, scripts do not",
+        innocent: &[
+            "one-tap flows in which nobody has anything to do",
+            "an advertiser that reports in fixed intervals",
+        ],
+        measures: &[M::Ctit, M::CtitCount],
+        formula: |g| log_times(g).map(|m| m.deviation(resolution(&m))),
+    },
+    Signal {
+        name: "ctit_round_share",
+        unit: Unit::Share,
+        family: Family::Ctit,
+        side: Side::Conversion,
+        suspicious: Suspicious::High,
+        kind: IntervalKind::Share,
+        against: Against::Rate,
+        min_sample: 20,
+        sample: "conversions with a CTIT",
+        range: (0.0, 1.0),
+        summary: "conversions whole minutes after their click",
+        innocent: &["an advertiser or tracker that keeps times to the minute", "postbacks sent in batches"],
+        measures: &[M::CtitRound, M::CtitCount],
+        formula: |g| g.share(M::CtitRound, M::CtitCount, "conversions with a CTIT"),
     },
 ];
 
@@ -118,8 +227,15 @@ pub(super) fn limited(value: f64, low: f64, high: f64, n: u64) -> Result<Estimat
     if high.is_finite() { Ok(Estimate::limits(value, low, high, n)) } else { Err(open) }
 }
 
-fn modal(group: &Group) -> Result<Estimate, Absence> {
-    let n = group.count(M::CtitCount)?;
-    let top = group.totals.values(M::Ctit).iter().map(|&(_, count)| count).max();
-    Ok(Estimate::share(top.ok_or(Absence::Nothing("conversions with a CTIT"))?, n))
+/// How ln(1 + CTIT) lies.
+fn log_times(group: &Group) -> Result<Moments, Absence> {
+    group.get(M::Ctit)?;
+    let log = |&(seconds, count): &(i64, u64)| ((seconds.max(0) as f64).ln_1p(), count);
+    let times: Vec<(f64, u64)> = group.totals.values(M::Ctit).iter().map(log).collect();
+    Moments::of(&times).ok_or(Absence::Nothing("conversions with a CTIT"))
+}
+
+/// The variance that whole seconds hide: 1/12 of a second squared, as seen on the logarithm.
+fn resolution(times: &Moments) -> f64 {
+    (-2.0 * times.mean).exp() / 12.0
 }

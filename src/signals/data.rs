@@ -13,7 +13,7 @@ pub const SIGNALS: &[Signal] = &[
         side: Side::Click,
         suspicious: Suspicious::High,
         kind: IntervalKind::Share,
-        against: Against::Rate,
+        against: Against::Nothing,
         min_sample: 100,
         sample: "clicks",
         range: (0.0, 1.0),

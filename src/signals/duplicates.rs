@@ -1,8 +1,10 @@
 //! The same click, conversion or transaction again, and conversions that have no click.
 
+use super::spread;
 use super::{Absence, Against, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
 use crate::base::column::Col;
 use crate::base::unit::Unit;
+use crate::matching::character_place;
 use crate::measures::M;
 
 /// The signals of this table.
@@ -119,6 +121,82 @@ pub const SIGNALS: &[Signal] = &[
         measures: &[M::ReusedIds, M::Clicks],
         formula: |g| g.share(M::ReusedIds, M::Clicks, "clicks"),
     },
+    Signal {
+        name: "foreign_id_share",
+        unit: Unit::Share,
+        family: Family::Duplicates,
+        side: Side::Conversion,
+        suspicious: Suspicious::High,
+        kind: IntervalKind::Share,
+        against: Against::Rate,
+        min_sample: 20,
+        sample: "conversions with a click ID",
+        range: (0.0, 1.0),
+        summary: "conversions without a click whose click ID has a form that the IDs of clicks do not have",
+        innocent: &[
+            "an advertiser that sends another of its own IDs back",
+            "a tracker that was changed in the window",
+            "IDs that were cut or re-encoded on the way",
+        ],
+        measures: &[M::ForeignIds, M::IdCount],
+        formula: |g| g.share(M::ForeignIds, M::IdCount, "conversions with a click ID"),
+    },
+    Signal {
+        name: "id_form_top_share",
+        unit: Unit::Share,
+        family: Family::Duplicates,
+        side: Side::Conversion,
+        suspicious: Suspicious::Neither,
+        kind: IntervalKind::Share,
+        against: Against::Nothing,
+        min_sample: 20,
+        sample: "conversions with a click ID",
+        range: (0.0, 1.0),
+        summary: "conversions whose click ID has the commonest form: length and kinds of characters",
+        innocent: &[],
+        measures: &[M::IdForms, M::IdCount],
+        formula: |g| g.modal(M::IdForms, "conversions with a click ID"),
+    },
+    Signal {
+        name: "id_step_share",
+        unit: Unit::Share,
+        family: Family::Duplicates,
+        side: Side::Conversion,
+        suspicious: Suspicious::High,
+        kind: IntervalKind::Share,
+        against: Against::Rate,
+        min_sample: 20,
+        sample: "successive conversions whose click IDs end in numbers",
+        range: (0.0, 1.0),
+        summary: "click IDs that count on by 1 to 16 from the source's one before that begins alike",
+        innocent: &[
+            "a tracker that numbers its clicks, with few clicks in between",
+            "IDs that begin or end with the time",
+        ],
+        measures: &[M::Steps, M::StepsKnown],
+        formula: |g| {
+            g.share(M::Steps, M::StepsKnown, "successive conversions whose click IDs end in numbers")
+        },
+    },
+    Signal {
+        name: "id_entropy_bits",
+        unit: Unit::Ratio,
+        family: Family::Duplicates,
+        side: Side::Conversion,
+        suspicious: Suspicious::Low,
+        kind: IntervalKind::Normal,
+        against: Against::Normal,
+        min_sample: 50,
+        sample: "conversions with a click ID",
+        range: (0.0, f64::MAX),
+        summary: "how random the last characters of the click IDs are: mean entropy of a character; random hexadecimal digits have 4 bits",
+        innocent: &[
+            "a tracker whose IDs end in a campaign, server or version",
+            "a tracker that numbers its clicks",
+        ],
+        measures: &[M::IdCharacters, M::IdCount],
+        formula: id_entropy,
+    },
 ];
 
 fn orphan(group: &Group) -> Result<Estimate, Absence> {
@@ -155,4 +233,10 @@ fn shared(group: &Group) -> Result<Estimate, Absence> {
         return Err(Absence::Fact("transaction IDs are unique within one click only"));
     }
     repeated(group, group.exact_count(M::SharedTransactions, M::Conversions))
+}
+
+fn id_entropy(group: &Group) -> Result<Estimate, Absence> {
+    group.get(M::IdCharacters)?;
+    let places = spread::by_group(&group.totals.values(M::IdCharacters), character_place);
+    spread::entropy_bits(&places, group.count(M::IdCount)?)
 }

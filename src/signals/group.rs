@@ -1,6 +1,7 @@
 //! One group's measures and what holds for the whole input, as formulas read them.
 
 use super::estimate::{Absence, Estimate};
+use crate::base::stats;
 use crate::ingest::Perspective;
 use crate::measures::{M, Rows, Totals};
 use std::collections::BTreeMap;
@@ -73,6 +74,20 @@ impl Group<'_> {
     pub(super) fn share(&self, part: M, whole: M, what: &'static str) -> Result<Estimate, Absence> {
         let (x, n) = (self.count(part)?, self.count(whole)?);
         if n == 0 { Err(Absence::Nothing(what)) } else { Ok(Estimate::share(x.min(n), n)) }
+    }
+
+    /// What is not `part` of `whole`.
+    pub(super) fn rest(&self, part: M, whole: M, what: &'static str) -> Result<Estimate, Absence> {
+        let (x, n) = (self.count(part)?, self.count(whole)?);
+        if n == 0 { Err(Absence::Nothing(what)) } else { Ok(Estimate::share(n.saturating_sub(x), n)) }
+    }
+
+    /// Rows of the commonest value of a histogram.
+    pub(super) fn modal(&self, histogram: M, what: &'static str) -> Result<Estimate, Absence> {
+        self.get(histogram)?;
+        let values = self.totals.values(histogram);
+        let top = values.iter().map(|&(_, count)| count).max().ok_or(Absence::Nothing(what))?;
+        Ok(Estimate::share(top, stats::size(&values)))
     }
 
     /// Whose money it is.

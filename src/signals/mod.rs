@@ -8,10 +8,14 @@ mod ctit;
 mod data;
 mod duplicates;
 mod estimate;
+#[cfg(test)]
+mod formulas;
 mod group;
 mod identity;
 mod performance;
 mod quality;
+mod rhythm;
+mod spread;
 mod volume;
 
 pub use estimate::{Absence, CONFIDENCE, Estimate, Interval, Link, Reading};
@@ -80,6 +84,8 @@ pub enum IntervalKind {
     Share,
     /// Limits known at 95 % only.
     Limits95,
+    /// Normal on the scale of a link: limits at any confidence.
+    Normal,
 }
 
 /// How a signal is held against the same signal of a group's peers (statistics.md, 4.3 and 4.4).
@@ -134,13 +140,14 @@ impl std::fmt::Debug for Signal {
 }
 
 static ALL: LazyLock<Vec<&'static Signal>> = LazyLock::new(|| {
-    let tables: [&'static [Signal]; 7] = [
+    let tables: [&'static [Signal]; 8] = [
         ctit::SIGNALS,
         data::SIGNALS,
         duplicates::SIGNALS,
         identity::SIGNALS,
         performance::SIGNALS,
         quality::SIGNALS,
+        rhythm::SIGNALS,
         volume::SIGNALS,
     ];
     let mut all: Vec<&'static Signal> = tables.into_iter().flatten().collect();
@@ -198,6 +205,12 @@ mod tests {
         "cr",
         "roi",
         "hour_spread",
+        "hour_r",
+        "fano_1m",
+        "fano_5m",
+        "brand_cr",
+        "ctit_log_mean",
+        "amount_log_mean",
     ];
 
     #[test]
@@ -215,8 +228,8 @@ mod tests {
                 Unit::Count => &["_count"],
                 Unit::Share => &["_share", "_p"],
                 Unit::Seconds => &["_s"],
-                Unit::Ratio => &["_in_payouts"],
-                Unit::Money => &[],
+                Unit::Ratio => &["_in_payouts", "_cv", "_hhi", "_norm", "_bits", "_log_sd", "_per_ip"],
+                Unit::Money => &["_per_registration"],
             };
             assert!(suffix.iter().any(|s| signal.name.ends_with(s)), "{}", signal.name);
         }
@@ -230,6 +243,13 @@ mod tests {
             assert!(context || !s.innocent.is_empty(), "{} has no innocent causes", s.name);
             assert!(s.range.0 < s.range.1, "{}", s.name);
             assert!(s.kind != IntervalKind::Share || s.range == (0.0, 1.0), "{}", s.name);
+            let (share, normal) = (s.kind == IntervalKind::Share, s.kind == IntervalKind::Normal);
+            match s.against {
+                Against::Rate | Against::Spikes(_) => assert!(share, "{}", s.name),
+                Against::Normal => assert!(normal, "{}", s.name),
+                Against::Itself => assert!(s.name.ends_with("_p"), "{}", s.name),
+                Against::Nothing => assert!(!normal, "{}", s.name),
+            }
         }
     }
 }

@@ -201,6 +201,58 @@ pub const SIGNALS: &[Signal] = &[
         measures: &[M::LanderClicks, M::Clicks],
         formula: |g| g.share(M::LanderClicks, M::Clicks, "clicks"),
     },
+    Signal {
+        name: "earning_in_payouts",
+        unit: Unit::Ratio,
+        family: Family::Performance,
+        side: Side::Conversion,
+        suspicious: Suspicious::Neither,
+        kind: IntervalKind::Limits95,
+        against: Against::Nothing,
+        min_sample: 5,
+        sample: "conversions worth money",
+        range: (f64::MIN, f64::MAX),
+        summary: "what a conversion pays in units of what its offer typically pays; private rates are no fraud",
+        innocent: &[],
+        measures: &[M::MaturePayout, M::MatureRevenue, M::EarningConversions],
+        formula: earning,
+    },
+    Signal {
+        name: "brand_click_share",
+        unit: Unit::Share,
+        family: Family::Performance,
+        side: Side::Click,
+        suspicious: Suspicious::High,
+        kind: IntervalKind::Share,
+        against: Against::Rate,
+        min_sample: 100,
+        sample: "clicks",
+        range: (0.0, 1.0),
+        summary: "clicks on a brand term: people who were looking for the advertiser by name",
+        innocent: &[
+            "brand bidding that the advertiser allows",
+            "a brand whose name is a common word",
+            "reviews and coupons, which name the brand by nature",
+        ],
+        measures: &[M::BrandClicks, M::Clicks],
+        formula: |g| g.share(M::BrandClicks, M::Clicks, "clicks"),
+    },
+    Signal {
+        name: "brand_cr",
+        unit: Unit::Share,
+        family: Family::Performance,
+        side: Side::Conversion,
+        suspicious: Suspicious::Neither,
+        kind: IntervalKind::Share,
+        against: Against::Rate,
+        min_sample: 100,
+        sample: "clicks on a brand term",
+        range: (0.0, 1.0),
+        summary: "clicks on a brand term with a conversion; such clicks convert without the source's help",
+        innocent: &[],
+        measures: &[M::BrandConverted, M::BrandClicks],
+        formula: |g| g.share(M::BrandConverted, M::BrandClicks, "clicks on a brand term"),
+    },
 ];
 
 /// Over which clicks money is added up.
@@ -358,4 +410,30 @@ fn break_even(group: &Group) -> Result<Estimate, Absence> {
         return Err(Absence::Nothing("mature clicks"));
     }
     Ok(Estimate::exact(p, n).allocated(group.totals.cost_allocated))
+}
+
+/// Mature revenue and what is pending over conversions, in typical payouts of the group's offer.
+fn earning(group: &Group) -> Result<Estimate, Absence> {
+    let of = |confirmed, pending| Ok(group.get(confirmed)?.saturating_add(group.get(pending)?));
+    let paid = of(M::MaturePayout, M::MaturePayoutPending)
+        .or_else(|_| of(M::MatureRevenue, M::MatureRevenuePending))?;
+    let n = group.count(M::EarningConversions)?;
+    if n == 0 {
+        return Err(Absence::Nothing("conversions worth money"));
+    }
+    let value = paid as f64 / n as f64 / only_typical_payout(group)?;
+    let factor = group.revenue_factor(n);
+    let (a, b) = (value / factor, value * factor);
+    Ok(Estimate::limits(value, a.min(b), a.max(b), n))
+}
+
+/// What the group's only offer typically pays, in micro-units.
+fn only_typical_payout(group: &Group) -> Result<f64, Absence> {
+    let (offers, typical) = (&group.totals.mature_cost_of, &group.context.typical_payout_of);
+    let known = match (offers.len(), typical.len()) {
+        (1, _) => offers.keys().next().and_then(|offer| typical.get(offer)),
+        (0, 1) => typical.values().next(),
+        _ => return Err(Absence::Fact("its conversions may belong to several offers")),
+    };
+    known.copied().ok_or(Absence::Nothing("conversions worth money"))
 }

@@ -141,7 +141,7 @@ fn denied(node: &Node) -> Vec<&Test> {
     match node {
         Node::All(nodes) | Node::Any(nodes) => nodes.iter().flat_map(denied).collect(),
         Node::Not(inner) => inner.tests(),
-        Node::Test(_) => Vec::new(),
+        Node::Test(_) | Node::Risk { .. } | Node::Significant(_) | Node::Pattern { .. } => Vec::new(),
     }
 }
 

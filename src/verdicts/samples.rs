@@ -55,6 +55,7 @@ fn evidence(signal: &'static Signal, allocated: bool) -> Evidence {
         estimate: Estimate { allocated, ..estimate },
         limit: Limit::Above(0.1),
         confidence: 0.95,
+        versus: None,
     }
 }
 

@@ -25,12 +25,13 @@ const ORDER: &[&str] = &[
     "report",
     "audit",
     "simulate",
+    "evaluate",
     "reference",
     "cli",
 ];
 
 /// Stages that import less than stands before them.
-const NARROW: &[(&str, &[&str])] = &[("simulate", &["base"])];
+const NARROW: &[(&str, &[&str])] = &[("simulate", &["base"]), ("evaluate", &["base"])];
 
 /// Imports against the order, with the reason.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[];
@@ -44,7 +45,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("chrono_tz", &["base/time"]),
     ("clap", &["cli"]),
     ("comfy_table", &["report/terminal"]),
-    ("csv", &["ingest/columns", "ingest/text", "report/csv"]),
+    ("csv", &["evaluate/read", "ingest/columns", "ingest/text", "report/csv"]),
     ("flate2", &["ingest/open"]),
     ("glob", &["ingest"]),
     ("hashbrown", &["base/symbol", "clean", "matching", "measures"]),
@@ -52,8 +53,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("polars", &["clean", "ingest", "measures"]),
     ("proptest", &[]),
     ("schemars", &["report/json", "rules"]),
-    ("serde", &["base/diag", "base/yaml", "cli", "ingest/mapping", "report/json", "rules"]),
-    ("serde_json", &["base/diag", "report/json", "rules/format"]),
+    ("serde", &["base/diag", "base/yaml", "cli", "evaluate", "ingest/mapping", "report/json", "rules"]),
+    ("serde_json", &["base/diag", "cli/evaluate", "evaluate/read", "report/json", "rules/format"]),
     ("serde_saphyr", &["base/yaml"]),
     ("statrs", &["base/stats"]),
     ("strsim", &["base/near"]),

@@ -3,6 +3,7 @@
 mod bad_input;
 mod bad_rules;
 mod command;
+mod detection;
 mod documents;
 mod fields;
 mod gates;

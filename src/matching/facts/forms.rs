@@ -30,7 +30,8 @@ pub fn mark(rows: &mut [MatchedConversion], ids: &[(u32, usize)], setting: &Sett
         ids.iter().map(|(_, i)| setting.column(&rows[*i], Col::TrafficSource)).collect();
     let mut all = Known::default();
     let mut by_traffic: HashMap<Symbol, Known> = HashMap::new();
-    for (at, (_, i)) in ids.iter().enumerate().filter(|(_, (_, i))| rows[*i].class == Class::Matched) {
+    let is_matched = |(_, (_, i)): &(usize, &(u32, usize))| rows[*i].class == Class::Matched;
+    for (at, _) in ids.iter().enumerate().filter(is_matched) {
         all.learn(forms[at]);
         by_traffic.entry(traffic[at]).or_default().learn(forms[at]);
     }

@@ -96,3 +96,83 @@ fn visits(batch: &Batch, keys: [Field; 2], hit_type: Option<&str>) -> Vec<(usize
     };
     (0..batch.len()).filter_map(visit).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::base::column::Col;
+    use crate::base::symbol::Symbols;
+    use crate::clean;
+    use crate::ingest::{Field, Inputs, Mapping, Shape, Wanted, ingest};
+    use crate::matching::{Options, matching};
+    use std::collections::BTreeMap;
+    use std::fmt::Write;
+
+    /// Checks clicks `minute:second source address agent` of which the first of each minute converts.
+    fn check(clicks: &[&str], expected: &[Option<bool>]) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut rows = "click_id,click_time,traffic_source,source,ip,user_agent\n".to_owned();
+        let mut conversions = "click_id,conversion_time,event\n".to_owned();
+        for (at, click) in clicks.iter().enumerate() {
+            let words: Vec<&str> = click.split(' ').collect();
+            let rest = words[1..].join(",").replace('-', "");
+            writeln!(rows, "c{at},2026-03-02 10:{}.5,t,{rest}", words[0]).expect("a text");
+            let minute = |click: &str| click[..2].to_owned();
+            if clicks.iter().position(|c| minute(c) == minute(click)) == Some(at) {
+                writeln!(conversions, "c{at},2026-03-02 11:{},registration", words[0]).expect("a text");
+            }
+        }
+        let mut files = BTreeMap::new();
+        for (shape, name, text) in
+            [(Shape::Clicks, "clicks.csv", rows), (Shape::Conversions, "conversions.csv", conversions)]
+        {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).expect("a file");
+            files.insert(shape, vec![path.to_str().expect("a path").to_owned()]);
+        }
+        let mapping = Mapping::build(None, None).expect("the generic mapping");
+        let intake = ingest(&Inputs { files }, mapping, &Wanted::Everything, 1).expect("an intake");
+        let columns = [Col::TrafficSource, Col::Source];
+        let (fields, mut symbols) = ([Field::Value(Col::ClickTime)], Symbols::default());
+        let cleaned = clean::clean(&intake, &columns, &fields, &mut symbols).expect("clean rows");
+        let options = Options { columns: &columns, span: intake.span(Col::ClickTime), as_of: 0 };
+        let mut found = matching(&intake, cleaned, &options, &mut symbols).expect("matched rows").conversions;
+        found.sort_by_key(|m| m.conversion.time);
+        assert_eq!(found.iter().map(|m| m.facts.neighbour).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn another_source_was_there_just_before() {
+        check(
+            &[
+                "00:30 a 1.1.1.1 x",
+                "00:25 b 1.1.1.1 x",
+                "01:30 a 1.1.1.1 x",
+                "01:24 b 1.1.1.1 x",
+                "02:30 a 1.1.1.1 x",
+                "02:28 a 1.1.1.1 x",
+                "03:30 a 1.1.1.1 x",
+                "03:28 b 1.1.1.1 y",
+                "03:28 b 1.1.1.2 x",
+                "04:30 a 1.1.1.1 x",
+                "04:31 b 1.1.1.1 x",
+                "05:30 a - x",
+                "06:30 - 1.1.1.1 x",
+                "07:30 a 1.1.1.1 x",
+                "07:28 - 1.1.1.1 x",
+                "08:30 a 1.1.1.1 x",
+                "08:30 b 1.1.1.1 x",
+            ],
+            &[
+                Some(true),
+                Some(false),
+                Some(false),
+                Some(false),
+                Some(false),
+                None,
+                None,
+                Some(false),
+                Some(true),
+            ],
+        );
+    }
+}

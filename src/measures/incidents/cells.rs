@@ -1,8 +1,8 @@
 //! The cells of incidents, from and in the accumulators.
 
 use super::{Cell, Incident};
-use crate::base::column::Col;
-use crate::base::symbol::{Symbol, Symbols};
+use crate::base::column::{Col, Grain};
+use crate::base::symbol::Symbols;
 use crate::measures::PEER_COLUMNS;
 use crate::measures::accumulate::Accumulator;
 use crate::measures::declared::{Filter, Kind, M, Measure, Number};
@@ -13,11 +13,10 @@ use hashbrown::HashMap;
 const NETWORK: usize = 4;
 const _: () = assert!(matches!(PEER_COLUMNS[NETWORK], Col::Network));
 
-/// The mature clicks of a grain by offer, network, group and day.
-#[derive(Debug, Default)]
+/// The mature clicks of a grain by offer, network, source and day.
 pub struct Table<'a> {
-    /// Texts of every group's columns, sorted; cells name groups by their place.
-    pub groups: Vec<Vec<Option<&'a str>>>,
+    /// Texts of every source's columns, sorted; cells name them by their place.
+    pub sources: Vec<Vec<Option<&'a str>>>,
     /// Sorted.
     pub cells: Vec<Cell<'a>>,
 }
@@ -26,58 +25,66 @@ pub struct Table<'a> {
 type At<'a> = (Option<&'a str>, Option<&'a str>, u32, i32);
 
 impl<'a> Table<'a> {
-    /// What a grain's accumulators hold.
+    /// What the accumulators of a grain of sources, or of parts of them, hold.
     pub fn of(grain: &GrainPass, symbols: &'a Symbols) -> Table<'a> {
-        let mut groups: Vec<Vec<Option<&str>>> = Vec::new();
-        for side in [&grain.clicks, &grain.conversions] {
-            let strata = 0..side.stratum_count() as u32;
-            groups.extend(strata.map(|stratum| texts(&side.stratum_key(stratum).0, symbols)));
-        }
-        groups.sort_unstable();
-        groups.dedup();
+        let source = Grain::source();
+        let at: Vec<usize> = (0..)
+            .zip(grain.grain.columns())
+            .filter(|(_, c)| source.columns().contains(c))
+            .map(|(i, _)| i)
+            .collect();
+        let sides = [&grain.clicks, &grain.conversions];
+        let placed = sides.map(|side| places(side, &at, symbols));
+        let mut sources: Vec<Source> = placed.iter().flatten().map(|(_, source)| source.clone()).collect();
+        sources.sort_unstable();
+        sources.dedup();
         let mut sums: HashMap<At, (u64, u64)> = HashMap::new();
-        for side in [&grain.clicks, &grain.conversions] {
-            add(side, &groups, symbols, &mut sums);
+        for (side, placed) in sides.into_iter().zip(&placed) {
+            add(side, placed, &sources, symbols, &mut sums);
         }
-        let cell = |((offer, network, group, day), (clicks, converted)): (At<'a>, (u64, u64))| Cell {
-            offer,
-            network,
-            group,
-            day,
-            clicks,
-            converted,
-        };
         let mut cells: Vec<Cell> = sums.into_iter().map(cell).collect();
         cells.sort_unstable();
-        Table { groups, cells }
+        Table { sources, cells }
     }
 }
 
-fn texts<'a>(list: &[Symbol], symbols: &'a Symbols) -> Vec<Option<&'a str>> {
-    list.iter().map(|symbol| symbols.text(*symbol)).collect()
+/// Texts of the columns that make a source.
+type Source<'a> = Vec<Option<&'a str>>;
+
+/// An offer, a network, a source, and the day.
+type At<'a> = (Option<&'a str>, Option<&'a str>, u32, i32);
+
+fn cell<'a>(((offer, network, group, day), (clicks, converted)): (At<'a>, (u64, u64))) -> Cell<'a> {
+    Cell { offer, network, group, day, clicks, converted }
+}
+
+/// Offer and source of every stratum; `at` is where the source's columns stand among the group's.
+fn places<'a>(side: &Accumulator, at: &[usize], symbols: &'a Symbols) -> Vec<(Option<&'a str>, Source<'a>)> {
+    let place = |stratum: u32| {
+        let (group, own) = side.stratum_key(stratum);
+        (symbols.text(own[OFFER]), at.iter().map(|at| symbols.text(group[*at])).collect())
+    };
+    (0..side.stratum_count() as u32).map(place).collect()
 }
 
 /// Adds one side's mature clicks or conversions.
 fn add<'a>(
     side: &Accumulator,
-    groups: &[Vec<Option<&'a str>>],
+    placed: &[(Option<&'a str>, Source<'a>)],
+    sources: &[Source<'a>],
     symbols: &'a Symbols,
     sums: &mut HashMap<At<'a>, (u64, u64)>,
 ) {
-    let place = |stratum: u32| {
-        let (group, own) = side.stratum_key(stratum);
-        let group = groups.binary_search(&texts(&group, symbols)).expect("every group is there");
-        (symbols.text(own[OFFER]), group as u32)
-    };
-    let places: Vec<(Option<&str>, u32)> = (0..side.stratum_count() as u32).map(place).collect();
+    let number = |source| sources.binary_search(source).expect("every source is there") as u32;
+    let numbers: Vec<u32> = placed.iter().map(|(_, source)| number(source)).collect();
     for at in 0..side.cell_count() {
         let counts = [M::MatureClicks, M::ConvertedClicks].map(|m| side.sum(at, m).max(0) as u64);
         if counts == [0, 0] {
             continue;
         }
         let cell = side.cell(at);
-        let (offer, group) = places[cell.stratum as usize];
-        let sum = sums.entry((offer, symbols.text(cell.peer[NETWORK]), group, cell.day)).or_default();
+        let (offer, source) = (placed[cell.stratum as usize].0, numbers[cell.stratum as usize]);
+        let sum = sums.entry((offer, symbols.text(cell.peer[NETWORK]), source, cell.day)).or_default();
         *sum = (sum.0 + counts[0], sum.1 + counts[1]);
     }
 }

@@ -1,39 +1,7 @@
 use super::cells::waits;
 use super::*;
+use crate::base::draws::Draws;
 use crate::measures::declared::{Kind, MEASURES};
-
-/// A generator with a fixed seed (Vigna's splitmix64).
-struct Rng(u64);
-
-impl Rng {
-    fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((x ^ (x >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    fn normal(&mut self) -> f64 {
-        let (u, v) = (1.0 - self.unit(), self.unit());
-        (-2.0 * u.ln()).sqrt() * (2.0 * std::f64::consts::PI * v).cos()
-    }
-
-    /// Knuth's product of uniforms, in parts that do not underflow.
-    fn poisson(&mut self, mean: f64) -> u64 {
-        let (mut left, mut count) = (mean, 0);
-        while left > 0.0 {
-            let part = left.min(30.0);
-            let mut product = self.unit();
-            while product > (-part).exp() {
-                product *= self.unit();
-                count += 1;
-            }
-            left -= part;
-        }
-        count
-    }
-}
 
 /// Traffic of `sources` over `days` days for offers named by two digits, at networks of five offers each.
 struct World {
@@ -70,7 +38,7 @@ const NAMES: [&str; 60] = {
 
 impl World {
     fn cells(&self, fault: Fault) -> Vec<Cell<'static>> {
-        let mut rng = Rng(self.seed);
+        let mut rng = Draws(self.seed);
         let mut cells = Vec::new();
         for offer in 0..self.offers {
             let mut drift = 0.0;

@@ -316,11 +316,13 @@ impl<'a> Funnel<'a> {
         }
         let fits = |p: &Paid| {
             let victim = &self.population.sources[p.source as usize];
-            let spared = self.robbed[p.source as usize] >= LOSES_AT_MOST || victim.clicks < WORTH_ROBBING;
+            let robbed = self.robbed[p.source as usize] >= LOSES_AT_MOST;
+            let spared = victim.plant.is_none() && (robbed || victim.clicks < WORTH_ROBBING);
             p.since < at && p.source != index && !spared && victim.network == source.network
         };
         let paid = self.loot.iter().position(fits).and_then(|nth| self.loot.remove(nth))?;
-        self.robbed[paid.source as usize] += 1;
+        let robbed = &mut self.robbed[paid.source as usize];
+        *robbed = robbed.saturating_add(1);
         Some(paid.transaction)
     }
 

@@ -229,7 +229,7 @@ fn source(rank: u64, plant: Option<Plant>, groups: &[Group], settings: &Mix, rng
     let batched = honest && rng.happens(BATCHED);
     let mut source = Source {
         key: mix(settings.seed) ^ mix(rank),
-        traffic_source: *rng.pick(&TRAFFIC_SOURCES),
+        traffic_source: TRAFFIC_SOURCES[rng.below(5) as usize],
         // The step is prime and no divisor of the range: every rank has a zone ID of its own.
         zone: (1_000_000 + rank * 7_919 % 9_000_000) as u32,
         account: 100 + (rank as f64 * rng.uniform(0.6, 1.0)) as u32,

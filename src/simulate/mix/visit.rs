@@ -97,6 +97,15 @@ struct Memory {
     counter: u64,
 }
 
+impl Memory {
+    fn remember(&mut self, id: ClickId) {
+        self.latest.push_back(id);
+        if self.latest.len() > REMEMBERED_IDS {
+            self.latest.pop_front();
+        }
+    }
+}
+
 /// Makes the clicks of one hour after the other.
 pub struct Visits<'a> {
     population: &'a Population,
@@ -160,7 +169,8 @@ impl<'a> Visits<'a> {
     }
 
     fn extra_presence(&self, source: &Source, plant: &Plant, hour: i64) -> f64 {
-        let bursts = || mix(source.key ^ mix(!hour as u64)) % BURST_EVERY_H == 0 || hour == self.first + 12;
+        let bursts =
+            || mix(source.key ^ mix(!hour as u64)).is_multiple_of(BURST_EVERY_H) || hour == self.first + 12;
         match plant.fraud {
             Fraud::Bots => 1.0,
             Fraud::Bursts => f64::from(u8::from(bursts())),
@@ -179,6 +189,7 @@ impl<'a> Visits<'a> {
                 self.own_clicks(hour, index, count, &mut clicks);
             }
         }
+        self.later.retain(|click| click.time >= self.first * HOUR_S);
         clicks
     }
 
@@ -206,20 +217,29 @@ impl<'a> Visits<'a> {
         let source = &self.population.sources[index];
         for n in 0..count {
             let rng = &mut self.memories[index].rng;
-            match out.last() {
-                Some(first) if n > 0 && rng.happens(source.double) => {
-                    let again = Click { time: first.time + rng.between(1, 25), ..first.clone() };
-                    let again = Click { fate: None, lander: None, seed: rng.bits(), ..again };
-                    let click = self.numbered(again, index);
-                    if click.time < (hour + 1) * HOUR_S { out.push(click) } else { self.later.push(click) }
-                }
-                _ => {
-                    let time = rng.between(hour * HOUR_S, (hour + 1) * HOUR_S - 1);
-                    let click = self.own_click(time, index);
-                    out.push(click);
-                }
+            if n > 0 && rng.happens(source.double) {
+                let first = out.last().expect("the first click of the hour is there").clone();
+                let again = self.again(first, index);
+                self.push(again, hour, out);
+            } else {
+                let time = rng.between(hour * HOUR_S, (hour + 1) * HOUR_S - 1);
+                let click = self.own_click(time, index);
+                out.push(click);
             }
         }
+    }
+
+    /// Adds a click to those of its hour, or keeps it for the hour that it belongs to.
+    fn push(&mut self, click: Click, hour: i64, out: &mut Vec<Click>) {
+        if click.time < (hour + 1) * HOUR_S { out.push(click) } else { self.later.push(click) }
+    }
+
+    /// The second click of an impatient visitor.
+    fn again(&mut self, first: Click, index: usize) -> Click {
+        let (id, touched) = self.identity(index);
+        let rng = &mut self.memories[index].rng;
+        let (time, seed) = (first.time + rng.between(1, 25), rng.bits());
+        Click { id, time, touched, seed, fate: None, lander: None, ..first }
     }
 
     fn own_click(&mut self, time: i64, index: usize) -> Click {
@@ -239,8 +259,7 @@ impl<'a> Visits<'a> {
         let day = (time.div_euclid(DAY_S) - self.first.div_euclid(24) + DAYS_BEFORE as i64) as usize;
         let progress = (time - self.first * HOUR_S) as f64 / ((self.end - self.first) * HOUR_S) as f64;
         let touch = Touch { plant: source.plant.as_ref(), progress, untidy: self.untidy };
-        let converts =
-            rng.happens((touch.lifted(rates.cr) * group.day_cr[day]).min(0.95)) && group.day_cr[day] > 0.0;
+        let converts = rng.happens(touch.lifted(rates.cr) * group.day_cr[day]);
         let fate = converts.then(|| touch.fate(source, group, &rates, &visitor, rng));
         self.click(time, index, market, visitor, fate, false)
     }
@@ -255,14 +274,15 @@ impl<'a> Visits<'a> {
         fate: Option<Fate>,
         touched: bool,
     ) -> Click {
+        let (id, forged) = self.identity(index);
         let (source, rng) = (&self.population.sources[index], &mut self.memories[index].rng);
         let delay = 2 + rng.lognormal(14.0, 0.9).min(1_800);
         let lander = match fate {
             Some(fate) => Some(delay.min(fate.ctit / 2)),
             None => (!touched && rng.happens(CURIOUS)).then_some(delay),
         };
-        let click = Click {
-            id: ClickId::fresh(rng),
+        Click {
+            id,
             time,
             source: index as u32,
             market,
@@ -272,37 +292,30 @@ impl<'a> Visits<'a> {
             // The auction moves the price of a click by up to a fifth.
             cost: (source.cpc * rng.uniform(0.8, 1.2)) as i64,
             fate,
-            touched,
+            touched: touched || forged,
             lost: rng.happens(source.lost),
             seed: rng.bits(),
-        };
-        self.numbered(click, index)
+        }
     }
 
-    /// The click with the ID it gets: a fresh one, or what a fraud with IDs makes of it.
-    fn numbered(&mut self, click: Click, index: usize) -> Click {
+    /// The ID of the next click, and whether a fraud made it up or used it before.
+    fn identity(&mut self, index: usize) -> (ClickId, bool) {
         let (source, memory) = (&self.population.sources[index], &mut self.memories[index]);
-        let Some(plant) = &source.plant else {
-            return Click { id: ClickId::fresh(&mut memory.rng), ..click };
-        };
-        let touched = memory.rng.happens(plant.strength);
-        match plant.fraud {
-            Fraud::SequentialIds if touched => {
-                memory.counter += memory.rng.below(3) + 1;
-                Click { id: ClickId::counted(plant.ring, memory.counter), touched, ..click }
-            }
-            Fraud::ReusedIds if touched && !memory.latest.is_empty() => {
-                let at = memory.rng.below(memory.latest.len() as u64) as usize;
-                Click { id: memory.latest[at], touched, ..click }
-            }
-            _ => {
-                let id = ClickId::fresh(&mut memory.rng);
-                memory.latest.push_back(id);
-                if memory.latest.len() > REMEMBERED_IDS {
-                    memory.latest.pop_front();
-                }
-                Click { id, ..click }
-            }
+        let fresh = ClickId::fresh(&mut memory.rng);
+        let Some(plant) = &source.plant else { return (fresh, false) };
+        let forges = matches!(plant.fraud, Fraud::SequentialIds | Fraud::ReusedIds);
+        if !forges || !memory.rng.happens(plant.strength) {
+            memory.remember(fresh);
+            return (fresh, false);
+        }
+        if plant.fraud == Fraud::SequentialIds {
+            memory.counter += memory.rng.below(3) + 1;
+            return (ClickId::counted(plant.ring, memory.counter), true);
+        }
+        let known = memory.latest.len() as u64;
+        match memory.latest.get(memory.rng.below(known) as usize) {
+            Some(&id) => (id, true),
+            None => (fresh, false),
         }
     }
 
@@ -392,23 +405,23 @@ impl<'a> Visits<'a> {
         if victims.is_empty() {
             return;
         }
-        let (mut steals, mut looks) =
-            (whole(stolen, &mut self.memories[index].rng), stolen * STUFFED_PER_CONVERSION);
-        for _ in 0..4 * (steals + 1) * 20 {
+        let rng = &mut self.memories[index].rng;
+        let (mut steals, mut looks) = (whole(stolen, rng), whole(STUFFED_PER_CONVERSION * stolen, rng));
+        // One click in twenty converts, about; where the victims have too few conversions, fewer are stolen.
+        for _ in 0..100 * (steals + looks) {
             let rng = &mut self.memories[index].rng;
-            let at = *rng.pick(&victims);
-            let (visitor, time) = (clicks[at].visitor, clicks[at].time + rng.between(1, 5));
-            let steal = clicks[at].fate.filter(|f| steals > 0 && f.ctit > 20);
-            if steal.is_none() && looks < 1.0 {
-                continue;
+            let victim = *rng.pick(&victims);
+            let delay = rng.between(1, 5);
+            let converts = clicks[victim].fate.filter(|fate| steals > 0 && fate.ctit > 20);
+            match converts {
+                Some(_) => (steals, clicks[victim].fate) = (steals - 1, None),
+                None if looks > 0 => looks -= 1,
+                None => continue,
             }
-            match steal {
-                Some(_) => (steals, clicks[at].fate) = (steals - 1, None),
-                None => looks -= 1.0,
-            }
-            let fate = steal.map(|f| Fate { ctit: f.ctit - (time - clicks[at].time), touched: true });
+            let (visitor, time) = (clicks[victim].visitor, clicks[victim].time + delay);
+            let fate = converts.map(|fate| Fate { ctit: fate.ctit - delay, touched: true });
             let click = self.click(time, index, 0, visitor, fate, true);
-            if time < (hour + 1) * HOUR_S { clicks.push(click) } else { self.later.push(click) }
+            self.push(click, hour, clicks);
         }
     }
 }
@@ -429,7 +442,7 @@ fn whole(x: f64, rng: &mut Rng) -> u64 {
 /// An address in a made-up data centre: the network's number says which /24.
 fn hosting(network: u64, host: u64) -> IpAddr {
     let spread = mix(network) % (1 << 14);
-    Ipv4Addr::from(0x2d_40_00_00 | (spread as u32) << 8 | host as u32 + 2).into()
+    Ipv4Addr::from(0x2d_40_00_00 | (spread as u32) << 8 | (host as u32 + 2)).into()
 }
 
 /// What the planted fraud does to a click's conversion.

@@ -1,0 +1,67 @@
+//! Labelled traffic and its evaluation, through the program: what `simulate` writes `audit` reads, and
+//! `evaluate` takes the two apart.
+
+use crate::runs::Folder;
+use clickaudit::ingest::mapping::PRESETS;
+
+const SMALL: &str = "--sources 80 --clicks 12000 --days 5";
+
+#[test]
+fn a_mix_goes_through_audit_and_evaluate() {
+    for mix in ["reference", "world"] {
+        let folder = Folder::new();
+        folder.run(&format!("simulate --mix {mix} {SMALL} --kinds all --fraud-share 25% .")).exits(0);
+        let report = folder.report("clicks.csv conversions.csv");
+        for side in ["clicks", "conversions"] {
+            let rejected = report["coverage"][side]["rejected"].as_object().expect("by reason");
+            assert!(rejected.is_empty(), "{side} of the {mix} mix: {rejected:?}");
+        }
+        std::fs::write(folder.path("report.json"), report.to_string()).expect("a file in the folder");
+        let found = folder.run("evaluate report.json --truth planted.csv --format json").exits(0).json();
+        assert_eq!((found["planted"].as_u64(), found["honest"].as_u64()), (Some(19), Some(60)), "{mix}");
+        assert_eq!((found["spend"]["whole"].as_u64(), found["not_in_report"].as_u64()), (Some(1), Some(0)));
+        let text = folder.run("evaluate report.json --truth planted.csv").exits(0).text();
+        assert!(text.starts_with("80 sources: 19 with a planted fraud, 60 honest."), "{text}");
+    }
+}
+
+#[test]
+fn every_preset_reads_what_is_written_for_it() {
+    for (name, _) in PRESETS {
+        let folder = Folder::new().with("map.yaml", "");
+        folder.run(&format!("simulate --mix reference {SMALL} --preset {name} .")).exits(0);
+        let files = folder.files();
+        let input = if files.contains(&"combined.csv".to_owned()) {
+            "--combined combined.csv"
+        } else {
+            "clicks.csv conversions.csv"
+        };
+        let report = folder.report(&format!("{input} --preset {name}"));
+        let rows = &report["coverage"]["clicks"];
+        let (read, used) = (rows["read"].as_u64().unwrap_or(0), rows["used"].as_u64().unwrap_or(0));
+        assert!(read > 10_000 && used as f64 > 0.98 * read as f64, "{name}: {rows}");
+        let rejected = report["coverage"]["conversions"]["rejected"].as_object().expect("by reason");
+        assert!(rejected.is_empty(), "{name}: {rejected:?}");
+        assert!(report["totals"]["conversions"].as_u64() > Some(300), "{name}: {}", report["totals"]);
+    }
+}
+
+#[test]
+fn what_cannot_be_made_or_evaluated_is_said() {
+    let folder = Folder::of_sample().with("labels.csv", "source,kind\nnobody,bots\n");
+    folder.run("audit clicks.csv conversions.csv -q -o json=report.json").exits(0);
+    for (arguments, code, said) in [
+        ("simulate --mix world --kinds bot .", 2, "there is no fraud `bot`"),
+        ("simulate --mix world --fraud-share 120% .", 2, "--fraud-share"),
+        ("simulate --mix world --strength 0% .", 2, "--strength: `0%` cannot be made"),
+        ("simulate --mix world --preset no-such-preset .", 2, "there is no preset `no-such-preset`"),
+        ("simulate --kinds bots .", 2, "--mix"),
+        ("evaluate report.json --truth labels.csv", 3, "no source of the truth is in the report"),
+        ("evaluate labels.csv --truth labels.csv", 3, "the report is no JSON"),
+        ("evaluate report.json --truth clicks.csv", 3, "the truth has no column `kind`"),
+        ("evaluate nowhere.json --truth labels.csv", 3, "cannot read nowhere.json"),
+    ] {
+        let run = folder.run(arguments).exits(code);
+        assert!(run.stderr.contains(said), "{arguments}: {}", run.stderr);
+    }
+}
