@@ -53,13 +53,8 @@ impl GrainPass {
         }
     }
 
-    /// Accumulators of a grain that nobody asked for: of mature clicks and their conversions only.
-    pub fn of_mature(
-        grain: &Grain,
-        places: Vec<usize>,
-        others: &Places,
-        available: &BTreeSet<M>,
-    ) -> GrainPass {
+    /// Accumulators of sources where nobody asked for them: of mature clicks and their conversions only.
+    pub fn of_mature(places: Vec<usize>, others: &Places, available: &BTreeSet<M>) -> GrainPass {
         let wanted = BTreeSet::from([M::MatureClicks, M::ConvertedClicks]);
         let sums = &wanted.intersection(available).copied().collect();
         let widths = Widths { group: places.len(), stratum: others.stratum.len(), peer: others.peer.len() };

@@ -48,13 +48,8 @@ pub struct Sibling {
     /// Logarithm of the two-sided p-value, and the q-value among all comparisons.
     pub ln_p: f64,
     pub q: f64,
-}
-
-impl Sibling {
-    /// Whether the network falls behind, at this share of false discoveries.
-    pub fn falls_behind(&self, fdr: f64) -> bool {
-        self.q <= fdr && self.high < 1.0 && self.ratio <= BEHIND
-    }
+    /// Whether the network falls behind: significant, and by a fifth or more.
+    pub behind: bool,
 }
 
 /// Compares every two networks of every offer, sorted by offer and networks. Pairs with fewer than five zones in
@@ -62,8 +57,9 @@ impl Sibling {
 ///
 /// Zones' log ratios of rates are combined with the spread between zones (Paule and Mandel 1982, DerSimonian and
 /// Laird 1986), outliers with less weight; those of small zones are taken together in bundles (Mantel and
-/// Haenszel 1959, variance of Greenland and Robins 1985). `branches` are sorted by offer, network and source.
-pub fn siblings(branches: &[Branch]) -> Vec<Sibling> {
+/// Haenszel 1959, variance of Greenland and Robins 1985). `branches` are sorted by offer, network and source; `fdr`
+/// is the share of false discoveries that is acceptable.
+pub fn siblings(branches: &[Branch], fdr: f64) -> Vec<Sibling> {
     let mut found = Vec::new();
     for offer in branches.chunk_by(|a, b| a.offer == b.offer) {
         let networks: Vec<&[Branch]> = offer.chunk_by(|a, b| a.network == b.network).collect();
@@ -74,6 +70,7 @@ pub fn siblings(branches: &[Branch]) -> Vec<Sibling> {
     let ln_p: Vec<f64> = found.iter().map(|sibling| sibling.ln_p).collect();
     for (sibling, ln_q) in found.iter_mut().zip(q_values(&ln_p)) {
         sibling.q = ln_q.exp();
+        sibling.behind = sibling.q <= fdr && sibling.high < 1.0 && sibling.ratio <= BEHIND;
     }
     found.sort_by(|a, b| (&a.offer, &a.network, &a.against).cmp(&(&b.offer, &b.network, &b.against)));
     found
@@ -127,6 +124,7 @@ fn pair(one: &[Branch], other: &[Branch]) -> Option<Sibling> {
         zones: zones.len(),
         ln_p: (2.0f64.ln() + ln_student_sf(mean.abs() / error, df)).min(0.0),
         q: 1.0,
+        behind: false,
     })
 }
 
@@ -264,8 +262,8 @@ mod tests {
     #[test]
     fn shaving_is_found() {
         let found = (0..40).filter(|seed| {
-            let all = siblings(&WORLD.branches("o", *seed));
-            all.len() == 1 && all[0].network.raw() == "n0" && all[0].falls_behind(0.1)
+            let all = siblings(&WORLD.branches("o", *seed), 0.1);
+            all.len() == 1 && all[0].network.raw() == "n0" && all[0].behind
         });
         let found = found.count();
         assert!(found >= 34, "{found} of 40");
@@ -274,8 +272,8 @@ mod tests {
     #[test]
     fn shaving_on_many_small_zones_is_found() {
         let world = World { zones: 400, clicks: 100, ..WORLD };
-        let all = siblings(&world.branches("o", 3));
-        assert!(all[0].falls_behind(0.1) && (all[0].ratio - 0.7).abs() < 0.12, "{:?}", all[0]);
+        let all = siblings(&world.branches("o", 3), 0.1);
+        assert!(all[0].behind && (all[0].ratio - 0.7).abs() < 0.12, "{:?}", all[0]);
         assert_eq!(all[0].zones, 400);
     }
 
@@ -284,9 +282,9 @@ mod tests {
         let world = World { factors: &[1.0, 1.0], ..WORLD };
         let (mut small, mut behind) = (0, 0);
         for seed in 0..400 {
-            for sibling in siblings(&world.branches("o", seed)) {
+            for sibling in siblings(&world.branches("o", seed), 0.01) {
                 small += usize::from(sibling.ln_p < 0.05f64.ln());
-                behind += usize::from(sibling.falls_behind(0.01));
+                behind += usize::from(sibling.behind);
             }
         }
         assert!(small <= 32, "{small} of 400 below 0.05");
@@ -300,20 +298,21 @@ mod tests {
             branch.clicks *= 50;
             branch.converted *= if branch.network == "n0" { 50 } else { 10 };
         }
-        assert!(!siblings(&branches)[0].falls_behind(0.1));
+        assert!(!siblings(&branches, 0.1)[0].behind);
     }
 
     #[test]
     fn of_three_networks_the_one_behind_is_named() {
-        let all = siblings(&World { clicks: 20_000, factors: &[1.0, 0.6, 1.0], ..WORLD }.branches("o", 8));
+        let all =
+            siblings(&World { clicks: 20_000, factors: &[1.0, 0.6, 1.0], ..WORLD }.branches("o", 8), 0.1);
         let behind: Vec<(&str, &str)> =
-            all.iter().filter(|s| s.falls_behind(0.1)).map(|s| (s.network.raw(), s.against.raw())).collect();
+            all.iter().filter(|s| s.behind).map(|s| (s.network.raw(), s.against.raw())).collect();
         assert_eq!(behind, [("n1", "n0"), ("n1", "n2")]);
     }
 
     #[test]
     fn what_cannot_be_compared_is_left_out() {
-        let none = |world: World| assert!(siblings(&world.branches("o", 1)).is_empty());
+        let none = |world: World| assert!(siblings(&world.branches("o", 1), 0.1).is_empty());
         none(World { factors: &[1.0], ..WORLD });
         none(World { zones: 4, clicks: 50_000, ..WORLD });
         none(World { clicks: 100, ..WORLD });
@@ -323,14 +322,14 @@ mod tests {
         let mut others = World { factors: &[0.5], ..WORLD }.branches("b", 1);
         others.iter_mut().for_each(|branch| branch.network = "n1".to_owned());
         branches.extend(others);
-        assert!(siblings(&branches).is_empty());
-        assert!(siblings(&[]).is_empty());
+        assert!(siblings(&branches, 0.1).is_empty());
+        assert!(siblings(&[], 0.1).is_empty());
     }
 
     #[test]
     fn nothing_but_conversions_is_finite() {
         for sibling in
-            siblings(&World { rate: 1.0, noise: 0.0, factors: &[1.0, 1.0], ..WORLD }.branches("o", 1))
+            siblings(&World { rate: 1.0, noise: 0.0, factors: &[1.0, 1.0], ..WORLD }.branches("o", 1), 0.1)
         {
             let numbers = [sibling.ratio, sibling.low, sibling.high, sibling.ln_p, sibling.q];
             assert!(numbers.iter().all(|n| n.is_finite()), "{sibling:?}");

@@ -7,6 +7,7 @@ mod detection;
 mod documents;
 mod fields;
 mod gates;
+mod incidents;
 mod layers;
 mod properties;
 mod reference;

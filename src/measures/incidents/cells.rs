@@ -21,9 +21,6 @@ pub struct Table<'a> {
     pub cells: Vec<Cell<'a>>,
 }
 
-/// An offer, a network, a group, and the day.
-type At<'a> = (Option<&'a str>, Option<&'a str>, u32, i32);
-
 impl<'a> Table<'a> {
     /// What the accumulators of a grain of sources, or of parts of them, hold.
     pub fn of(grain: &GrainPass, symbols: &'a Symbols) -> Table<'a> {

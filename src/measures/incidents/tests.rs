@@ -94,12 +94,16 @@ fn a_silence_of_an_offer_is_found() {
 }
 
 #[test]
-fn a_drop_to_a_third_is_found() {
-    check(
-        &World { clicks: 1_000.0, ..WORLD },
-        |offer, _, day| if offer == 2 && day == 8 { 0.33 } else { 1.0 },
-        &["offer 02 8-8"],
-    );
+fn a_drop_below_half_is_found_where_days_are_alike() {
+    let world = World { clicks: 1_000.0, noise: 0.08, weekend: 0.9, ..WORLD };
+    check(&world, |offer, _, day| if offer == 2 && day == 8 { 0.42 } else { 1.0 }, &["offer 02 8-8"]);
+    check(&world, |offer, _, day| if offer == 2 && day == 8 { 0.7 } else { 1.0 }, &[]);
+}
+
+#[test]
+fn a_drop_to_a_quarter_is_found_where_days_differ() {
+    let world = World { clicks: 1_000.0, ..WORLD };
+    check(&world, |offer, _, day| if offer == 2 && day == 8 { 0.25 } else { 1.0 }, &["offer 02 8-8"]);
 }
 
 #[test]

@@ -383,11 +383,11 @@ pub fn usual_spread<'a>(units: impl Iterator<Item = &'a Unit<'a>>) -> f64 {
 
 /// How far the logarithm of a day's rate is followed, in standard deviations, and in which steps.
 const FARTHEST: f64 = 9.0;
-const STEP: f64 = 0.25;
+const STEP: f64 = 0.1;
 
 /// Logarithm of the probability of at most `x` events where `mean` are expected, times the exponential of a
-/// normal with standard deviation `deviation`: the integral by the trapezoidal rule. Not below that of nine
-/// standard deviations.
+/// normal with standard deviation `deviation`: the integral by the trapezoidal rule, to a fifth where millions are
+/// expected. Not below that of nine standard deviations.
 fn ln_at_most(x: u64, mean: f64, deviation: f64) -> f64 {
     let steps = (2.0 * FARTHEST / STEP) as usize;
     let mut sum = 0.0;
@@ -411,8 +411,9 @@ mod tests {
         };
         check(0, 3.0, 1e-9, (-3.0f64).exp());
         check(2, 2.0, 1e-9, 5.0 * (-2.0f64).exp());
-        // With so many expected only the normal is left: ln ½ / 0.2 standard deviations below.
-        check(50_000_000, 1e8, 0.2, 2.642e-4);
+        check(0, 12.0, 0.3, 1.477319e-04);
+        check(4, 20.0, 0.2, 3.056578e-04);
+        check(30, 100.0, 0.25, 4.359855e-05);
         assert!(ln_at_most(0, 1e9, 0.2) < -40.0);
     }
 
