@@ -70,6 +70,8 @@ pub enum Crowd {
     Clicks,
     /// Converted clicks in them.
     Converted,
+    /// The networks by their clicks and converted clicks, packed as `clicks << 32 | converted`.
+    Sizes,
 }
 
 /// How a measure of several days, or of several groups, is made from theirs.
@@ -330,6 +332,7 @@ measures! {
     BurstClicks "burst_clicks" Clicks Kind::Rhythm(Rhythm::BurstClicks), [] [ClickTime] "clicks in five minutes that hold far more than the rest of their hour";
     CrowdNetworks "crowd_networks" Clicks Kind::Crowd(Crowd::Networks), [HasNetwork] [Ip] "networks that hold many of the clicks";
     CrowdClicks "crowd_clicks" Clicks Kind::Crowd(Crowd::Clicks), [HasNetwork] [Ip] "clicks in networks that hold many of them";
+    CrowdSizes "crowd_sizes" Clicks Kind::Crowd(Crowd::Sizes), [HasNetwork] [Ip ClickId] "networks that hold many of the clicks by their clicks and converted clicks";
     CrowdConverted "crowd_converted" Clicks Kind::Crowd(Crowd::Converted), [HasNetwork] [Ip ClickId] "converted clicks in these networks";
     Conversions "conversions" Conversions Count, [] [] "conversions of every class, event and status";
     Events "events" Conversions Values(Number::EventAndStatus), [] [] "conversions by event and status";

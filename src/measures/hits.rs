@@ -176,6 +176,8 @@ pub struct Facts {
     /// Clicks of crowded networks with a conversion. Behind an honest carrier's address people convert as
     /// elsewhere, a farm of bots does not.
     pub crowd_converted: u32,
+    /// Clicks and converted clicks of every crowded network, sorted.
+    pub crowded: Box<[(u32, u32)]>,
     /// Clicks with a brand term.
     pub brand: u32,
     /// Clicks with a brand term and a conversion.
@@ -601,12 +603,18 @@ impl<'a> Counter<'a> {
         keep_least(&mut self.networks, NETWORK_SAMPLE, |&network| network);
         let least = CROWD_CLICKS.max(self.keyed.len().div_ceil(CROWD_PART));
         self.keys.retain(|&(_, size)| size as usize >= least);
-        let converted = || clicks.iter().filter(|hit| hit.net != 0 && hit.converted());
-        let crowded = |hit: &&Hit| self.keys.binary_search_by_key(&hit.net, |&(net, _)| net).is_ok();
-        self.facts.crowds = self.keys.len() as u32;
-        self.facts.crowd_clicks = self.keys.iter().map(|&(_, size)| size).sum();
-        self.facts.net_converted = converted().count() as u32;
-        self.facts.crowd_converted = converted().filter(crowded).count() as u32;
+        let mut crowded: Vec<(u32, u32)> = self.keys.iter().map(|&(_, size)| (size, 0)).collect();
+        for hit in clicks.iter().filter(|hit| hit.net != 0 && hit.converted()) {
+            self.facts.net_converted += 1;
+            if let Ok(at) = self.keys.binary_search_by_key(&hit.net, |&(net, _)| net) {
+                crowded[at].1 += 1;
+            }
+        }
+        crowded.sort_unstable();
+        self.facts.crowds = crowded.len() as u32;
+        self.facts.crowd_clicks = crowded.iter().map(|&(size, _)| size).sum();
+        self.facts.crowd_converted = crowded.iter().map(|&(_, converted)| converted).sum();
+        self.facts.crowded = crowded.into();
     }
 
     fn count_agents(&mut self, clicks: &[Hit]) {

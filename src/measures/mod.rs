@@ -343,6 +343,7 @@ fn available(intake: &Intake) -> BTreeSet<M> {
     if !conversions.contains(&Col::ClickId) {
         found.retain(|m| !m.decl().filters.contains(&Filter::Converted));
         found.remove(&M::CrowdConverted);
+        found.remove(&M::CrowdSizes);
     }
     found.extend(report::given(&intake.report.columns()));
     if !intake.costs.is_empty() {

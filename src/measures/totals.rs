@@ -56,7 +56,7 @@ impl Totals {
             Kind::Rhythm(Rhythm::Repeats) => facts.repeats.into(),
             Kind::Rhythm(Rhythm::BusiestFiveMinutes) => facts.busiest.into(),
             Kind::Rhythm(Rhythm::BurstClicks) => facts.burst_clicks.into(),
-            Kind::Crowd(Crowd::Networks) => facts.crowds.into(),
+            Kind::Crowd(Crowd::Networks | Crowd::Sizes) => facts.crowds.into(),
             Kind::Crowd(Crowd::Clicks) => facts.crowd_clicks.into(),
             Kind::Crowd(Crowd::Converted) => facts.crowd_converted.into(),
             _ => self.daily(measure).iter().fold(0, |sum: i64, &(_, part)| sum.saturating_add(part)),
@@ -70,9 +70,16 @@ impl Totals {
         match measure.decl().kind {
             Kind::Multiplicities(key) => widened(self.facts.multiplicities(identity(key))).into(),
             Kind::Rhythm(Rhythm::GapValues) => widened(self.facts.gaps()).into(),
+            Kind::Crowd(Crowd::Sizes) => self.crowd_sizes().into(),
             _ if measure == M::Hours => self.hours().into(),
             _ => self.values.get(&measure).map_or(&[][..], |v| v).into(),
         }
+    }
+
+    fn crowd_sizes(&self) -> Vec<(i64, u64)> {
+        let packed = |&(clicks, converted): &(u32, u32)| i64::from(clicks) << 32 | i64::from(converted);
+        let sizes: Vec<i64> = self.facts.crowded.iter().map(packed).collect();
+        sizes.chunk_by(|a, b| a == b).map(|same| (same[0], same.len() as u64)).collect()
     }
 
     fn hours(&self) -> Vec<(i64, u64)> {

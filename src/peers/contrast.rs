@@ -209,6 +209,13 @@ fn least_sample(signal: &Signal) -> u64 {
 /// The least conversions of a rate that peers are asked about.
 const LEAST_EVENTS: u64 = 10;
 
+/// The least sources whose curves together say where an offer's peaks are.
+const LEAST_CURVES: u32 = 10;
+
+/// Below this many seconds every whole second is a peak of its own, and how fast visitors are is for the short
+/// share to say.
+const LEAST_SECONDS: i64 = 10;
+
 /// An estimate on the scale on which it is fitted.
 fn observation(e: &Estimate) -> Option<Observation> {
     match e.interval {
@@ -291,10 +298,13 @@ impl Scale {
 
     fn histograms(&self, sample: &Counted) -> [Vec<u64>; 2] {
         match self {
-            Scale::Seconds => [
-                histogram(sample, BUCKETS, |v| Some(log_bucket(v))),
-                histogram(sample, SECONDS, second_bucket),
-            ],
+            Scale::Seconds => {
+                let slow = |v: &i64| *v >= LEAST_SECONDS;
+                [
+                    histogram(sample, BUCKETS, |v| Some(v).filter(slow).map(log_bucket)),
+                    histogram(sample, SECONDS, |v| Some(v).filter(slow).and_then(second_bucket)),
+                ]
+            }
             Scale::Amounts => [histogram(sample, BUCKETS, |v| Some(amount_bucket(v))), Vec::new()],
         }
     }
@@ -322,13 +332,14 @@ impl Pools {
         Pools { by_node }
     }
 
-    /// The narrowest group with enough peers, and how many it has.
+    /// The narrowest group with enough peers, and how many it has. Where a curve peaks is the offer's own: where
+    /// offers are known, those of others are no peers.
     fn level(&self, places: &Places, leaf: u32) -> Option<(u32, u32)> {
-        let enough = fit::Settings::RATES.min_peers;
         places
             .tree
             .upwards(leaf)
+            .filter(|node| places.tree.depth(*node) >= places.own_offer())
             .map(|node| (node, self.by_node[node as usize].0.saturating_sub(1)))
-            .find(|(_, peers)| *peers >= enough)
+            .find(|(_, peers)| *peers >= LEAST_CURVES)
     }
 }

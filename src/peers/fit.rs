@@ -58,7 +58,10 @@ pub struct Settings {
     pub floor: f64,
     /// As many votes as the location of the wider group is worth.
     pub kappa: f64,
-    /// The least number of informative peers of a group.
+    /// The least number of informative rows of all groups together: the spread comes from them.
+    pub min_rows: u32,
+    /// The least number of informative peers of a group. Few of them locate it badly: that is part of the
+    /// expectation.
     pub min_peers: u32,
     /// The least number of other accounts among them.
     pub min_accounts: u32,
@@ -79,8 +82,9 @@ impl Settings {
         prior_weight: 30.0,
         floor: 0.15,
         kappa: 10.0,
-        min_peers: 20,
-        min_accounts: 10,
+        min_rows: 40,
+        min_peers: 5,
+        min_accounts: 3,
         min_trusted: 5,
         prior_between: 0.5,
         between_weight: 3.0,
@@ -430,6 +434,9 @@ impl Fit {
         let (y, v, trials) = scale(&row.observation, self.least_variance).ok_or(TooFew::Value)?;
         if row.leaf as usize >= self.groups.len() {
             return Err(TooFew::Group);
+        }
+        if self.informative < self.settings.min_rows {
+            return Err(TooFew::Peers(self.informative));
         }
         let counted = row.vote > 0.0 && row.vote.is_finite();
         let own = counted && self.is_informative(row.leaf, trials);

@@ -41,7 +41,7 @@ const DUPLICATES: &[Sign] = &[
 ];
 const CONCENTRATED: &[Sign] =
     &[("ip_hhi", High), ("network_hhi", High), ("distinct_ip_share", Low), ("repeat_60s_share", High)];
-const ROBOTIC: &[Sign] = &[("hour_r", Low), ("gap_cv", Low), ("fano_5m", Low)];
+const ROBOTIC: &[Sign] = &[("hour_r", Low), ("night_click_share", High), ("gap_cv", Low), ("fano_5m", Low)];
 const WORTHLESS: &[Sign] = &[("idle_crowd_p", Low), ("cr", Low), ("approval_share", Low)];
 const CHEAP_DEPOSITS: &[Sign] = &[("min_deposit_share", High), ("amount_modal_share", High), ("cr", High)];
 const NEVER_AGAIN: &[Sign] = &[("second_deposit_share", Low), ("approval_share", Low)];

@@ -49,6 +49,11 @@ impl Places {
         }
     }
 
+    /// The depth from which a group is of one offer; 0 where nobody says what was promoted.
+    pub fn own_offer(&self) -> usize {
+        usize::from(self.names.len() > 1 && self.names[1].starts_with(Col::Offer.name()))
+    }
+
     /// The name of a group's level.
     pub fn level(&self, node: u32) -> Arc<str> {
         self.names[self.tree.depth(node).min(self.names.len() - 1)].clone()

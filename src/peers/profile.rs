@@ -14,11 +14,13 @@ use std::collections::BTreeMap;
 /// grow more slowly than clicks: large groups have a smaller share by nature. Carriers, offices and VPNs make
 /// honest traffic as concentrated, and as foreign, as any farm's: that counts beside signs of other kinds only
 /// (see [`patterns::joint`]).
-const NOT_COMBINED: [&str; 7] = [
+const NOT_COMBINED: [&str; 9] = [
     "agent_hhi",
     "asn_hhi",
     "conversion_distinct_ip_share",
     "country_mismatch_share",
+    "ctit_log_sd",
+    "ctit_round_share",
     "distinct_ip_share",
     "ip_hhi",
     "network_hhi",
@@ -121,8 +123,9 @@ impl Evidence {
         let families: Vec<(Family, f64, usize)> =
             families.into_iter().filter_map(|(f, p)| Some((f, simes(&p)?, p.len()))).collect();
         let joint = if side == Side::Suspicious { Self::joint(stratum, contrasts) } else { None };
-        let all = families.iter().map(|(_, p, _)| *p).chain(joint);
-        let weighted: Vec<(f64, f64)> = all.map(|p| (p, 1.0)).collect();
+        let of_family = |(family, p, _): &(Family, f64, usize)| (*p, weight(*family));
+        let weighted: Vec<(f64, f64)> =
+            families.iter().map(of_family).chain(joint.map(|p| (p, ACCUSING))).collect();
         Evidence { ln_p: cauchy(&weighted), families }
     }
 
@@ -133,6 +136,17 @@ impl Evidence {
             contrasts[at].strata[stratum].as_ref()?.as_ref().ok()?.ln_p(side)
         };
         simes(&patterns::joint(&ln_p))
+    }
+}
+
+/// What conversions say counts twice: clicks can be sent by anybody, and rates differ for many reasons.
+const ACCUSING: f64 = 2.0;
+
+/// The weight of a family in the group's p, set before any data are seen (statistics.md, 4.7).
+fn weight(family: Family) -> f64 {
+    match family {
+        Family::Ctit | Family::Duplicates | Family::Quality => ACCUSING,
+        Family::Volume | Family::Performance | Family::Identity | Family::Rhythm | Family::Data => 1.0,
     }
 }
 

@@ -399,6 +399,7 @@ fn bad_populations_have_defined_results() {
         floor: 0.0,
         prior_tau: 0.0,
         prior_between: 0.0,
+        min_rows: 0,
         min_peers: 0,
         min_accounts: 0,
         ..Settings::RATES
@@ -452,6 +453,10 @@ fn no_drawn_population_leaks_a_nan() {
             }
         };
         let rows: Vec<Row> = (0..200).map(|_| source(&mut draws)).collect();
-        check_defined(&rows, &tree, &Settings { min_peers: 3, min_accounts: 2, ..Settings::RATES });
+        check_defined(
+            &rows,
+            &tree,
+            &Settings { min_rows: 0, min_peers: 3, min_accounts: 2, ..Settings::RATES },
+        );
     }
 }

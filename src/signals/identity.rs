@@ -425,13 +425,13 @@ pub const SIGNALS: &[Signal] = &[
         min_sample: 10,
         sample: "converted clicks",
         range: (0.0, 1.0),
-        summary: "probability of so few conversions from the crowded networks if their clicks had at least half the odds of converting that the others have",
+        summary: "probability of so few conversions from the crowded networks, or of none from some of them, if their clicks had at least half the odds of converting that the others have",
         innocent: &[
             "an office or carrier where the page cannot be used",
             "a scanner of mail or network security that follows every link",
             "a rival's bot on the source's links",
         ],
-        measures: &[M::CrowdClicks, M::CrowdConverted, M::ClicksThatConvert, M::Clicks],
+        measures: &[M::CrowdClicks, M::CrowdConverted, M::CrowdSizes, M::ClicksThatConvert, M::Clicks],
         formula: idle_crowd,
     },
 ];
@@ -472,8 +472,32 @@ fn idle_crowd(group: &Group) -> Result<Estimate, Absence> {
         () if others == 0 => return Err(Absence::Nothing("clicks outside its crowded networks")),
         () => {}
     }
-    let (granted, others) = (GRANTED_ODDS * crowd as f64, others as f64);
+    let (granted, rest) = (GRANTED_ODDS * crowd as f64, others as f64);
     let of_others = converted.saturating_sub(of_crowd);
-    let p = stats::binomial_at_least(of_others, converted, others / (granted + others));
-    Ok(Estimate::exact(p.clamp(f64::MIN_POSITIVE, 1.0), converted))
+    let together = stats::binomial_at_least(of_others, converted, rest / (granted + rest));
+    let barren = barren_networks(&group.totals.values(M::CrowdSizes), clicks, converted);
+    // Two looks: at all crowded networks together, and at those without a single conversion.
+    let p = (2.0 * together.min(barren)).clamp(f64::MIN_POSITIVE, 1.0);
+    Ok(Estimate::exact(p, converted))
+}
+
+/// Upper bound of the probability that crowded networks of so many clicks, weighted by what they were expected to
+/// bring, have no conversion at all: an honest carrier among them does not hide three barren networks.
+///
+/// Chernoff's bound for Σ w over barren networks, w = −ln q, where q is a network's probability of none; that one
+/// network has a conversion makes it no likelier for another (negative association), so the factors multiply.
+fn barren_networks(sizes: &stats::Counted, clicks: u64, converted: u64) -> f64 {
+    let weight = |size: i64| {
+        let granted = GRANTED_ODDS * (size >> 32) as f64;
+        let rest = (clicks as f64 - (size >> 32) as f64).max(0.0);
+        -(converted as f64) * (-granted / (granted + rest)).ln_1p().max(-700.0)
+    };
+    let weights: Vec<(f64, f64, bool)> =
+        sizes.iter().map(|&(size, n)| (weight(size), n as f64, size as u32 == 0)).collect();
+    let seen: f64 = weights.iter().filter(|w| w.2).map(|(w, n, _)| w * n).sum();
+    let bound = |theta: f64| {
+        let factor = |(w, n, _): &(f64, f64, bool)| n * ((theta * w).exp_m1() * (-w).exp()).ln_1p();
+        (weights.iter().map(factor).sum::<f64>() - theta * seen).exp()
+    };
+    (1..=20).map(|step| bound(f64::from(step) / 20.0)).fold(1.0, f64::min)
 }
