@@ -158,6 +158,13 @@ fn honest_offers_have_no_incidents() {
 }
 
 #[test]
+fn weak_weekends_are_no_incidents() {
+    let world = World { clicks: 3_000.0, noise: 0.1, weekend: 0.35, ..WORLD };
+    check(&world, NO_FAULT, &[]);
+    check(&world, |_, _, day| if day == 8 { 0.0 } else { 1.0 }, &["network 00 8-8"]);
+}
+
+#[test]
 fn too_little_traffic_has_no_answer() {
     assert!(find(&[]).is_empty());
     check(&World { clicks: 3.0, ..WORLD }, |_, _, day| if day == 9 { 0.0 } else { 1.0 }, &[]);

@@ -36,6 +36,9 @@ const DAY_EXPECTS: f64 = 1.0;
 const RUN_EXPECTS: f64 = 8.0;
 const SOURCE_EXPECTS: f64 = 3.0;
 
+/// Up to this share of the expectation a run is silent, whatever other weeks are like.
+const SILENT: f64 = 0.1;
+
 /// How many sources must be able to tell; two in three of these must fall. Without the quarter that lacks most
 /// the rest must have fallen, too, by a chance below this one.
 const LEAST_SOURCES: usize = 3;
@@ -152,7 +155,7 @@ impl<'a> Unit<'a> {
         let votes = self.votes(&usual, run);
         let fell = votes.iter().filter(|vote| vote.seen <= HALF * vote.expected).count();
         let most = votes.len() >= LEAST_SOURCES && fell * 3 >= votes.len() * 2;
-        if ln_p > limit || !most || !self.rest_fell(&usual, run, &votes) {
+        if ln_p > limit || !most || self.every_week(&usual, run) || !self.rest_fell(&usual, run, &votes) {
             return None;
         }
         let all = usual.over(run);
@@ -238,6 +241,21 @@ impl<'a> Unit<'a> {
             }
         }
         votes
+    }
+
+    /// Whether the same weekdays of the week before or after were low, too: that is how this unit lives.
+    fn every_week(&self, usual: &Usual, run: (usize, usize)) -> bool {
+        let (first, last, sum) = (self.days[run.0], self.days[run.1], usual.over(run));
+        let low = |shift: i32| {
+            let mut week = Vote::default();
+            for (day, at) in self.days.iter().zip(0..) {
+                if (first + shift..=last + shift).contains(day) {
+                    week.add(usual.over((at, at)));
+                }
+            }
+            week.expected >= RUN_EXPECTS && week.seen <= LOW * week.expected
+        };
+        last - first < 6 && sum.seen > SILENT * sum.expected && (low(-7) || low(7))
     }
 
     /// Whether the drop is still there without the quarter of sources that lack most: what a few large sources
