@@ -58,9 +58,9 @@ pub struct Settings {
     pub floor: f64,
     /// As many votes as the location of the wider group is worth.
     pub kappa: f64,
-    /// The least number of informative rows of all groups together: the spread comes from them.
+    /// The least number of rows of all groups together: the spread comes from them.
     pub min_rows: u32,
-    /// The least number of informative peers of a group. Few of them locate it badly: that is part of the
+    /// The least number of peers in a group. Few of them locate it badly: that is part of the
     /// expectation.
     pub min_peers: u32,
     /// The least number of other accounts among them.
@@ -102,8 +102,8 @@ pub struct Fit {
     pub tau_high: f64,
     /// The same below it.
     pub tau_low: f64,
-    /// The number of informative rows.
-    pub informative: u32,
+    /// The number of rows that say something.
+    rows: u32,
     settings: Settings,
     /// The expected successes and failures from which on a row is informative.
     threshold: f64,
@@ -241,6 +241,19 @@ impl Point {
         })
     }
 
+    /// Successes of a rate's row, from its logit with a half on both sides.
+    fn successes(&self) -> f64 {
+        ((self.trials + 1.0) / (1.0 + (-self.y).exp()) - 0.5).max(0.0)
+    }
+
+    fn failures(&self) -> f64 {
+        self.trials - self.successes()
+    }
+
+    fn is_rate(&self) -> bool {
+        self.trials.is_finite()
+    }
+
     fn order(&self, other: &Point) -> Ordering {
         let floats = |p: &Point| [p.y, p.v, p.trials, p.vote];
         let rest = |p: &Point| (p.leaf, p.account, p.trusted);
@@ -278,7 +291,7 @@ impl Fit {
             groups: (0..tree.len() as u32).map(group).collect(),
             tau_high: settings.prior_tau.max(settings.floor),
             tau_low: settings.prior_tau.max(settings.floor),
-            informative: 0,
+            rows: 0,
             settings: *settings,
             threshold: INFORMATIVE,
             least_variance: 0.0,
@@ -306,15 +319,16 @@ impl Fit {
         }
     }
 
-    /// The locations of all groups from their informative rows, the widest first.
+    /// The locations of all groups from their rows, the widest first. Rows that are too small to tell how honest
+    /// sources differ still tell where they stand: at rates near 0 and 1 there are no others.
     fn locate(&mut self, points: &[Point], members: &[Vec<u32>]) {
         let spread = self.tau_high.min(self.tau_low).powi(2);
         for (group, members) in self.groups.iter_mut().zip(members) {
-            let informative = members.iter().map(|&i| &points[i as usize]).filter(|p| p.informative);
-            let trusted = informative.clone().filter(|p| p.trusted).count();
+            let all = members.iter().map(|&i| &points[i as usize]);
+            let trusted = all.clone().filter(|p| p.trusted).count();
             group.anchored = trusted >= self.settings.min_trusted as usize;
-            let located = informative.filter(|p| p.trusted || !group.anchored);
-            group.own = median(located, spread);
+            let located = all.filter(|p| p.trusted || !group.anchored);
+            group.own = location(located, spread, group.eta);
         }
         self.measure_between();
         self.draw_together();
@@ -367,12 +381,11 @@ impl Fit {
         }
     }
 
-    /// Counts the informative rows and accounts of each group.
+    /// Counts the rows and accounts of each group.
     fn count(&mut self, points: &[Point], members: &[Vec<u32>]) {
-        self.informative = points.iter().filter(|p| p.informative).count() as u32;
+        self.rows = points.len() as u32;
         for (group, members) in self.groups.iter_mut().zip(members) {
-            let informative = members.iter().map(|&i| &points[i as usize]).filter(|p| p.informative);
-            let mut accounts: Vec<u32> = informative.map(|p| p.account).collect();
+            let mut accounts: Vec<u32> = members.iter().map(|&i| points[i as usize].account).collect();
             group.peers = accounts.len() as u32;
             accounts.sort_unstable();
             accounts.dedup();
@@ -410,8 +423,8 @@ impl Fit {
     }
 
     /// The narrowest group above (or at) `leaf` with enough informative peers and accounts beside the row itself.
-    fn level(&self, leaf: u32, row_is_informative: bool) -> Option<Level> {
-        let own = u32::from(row_is_informative);
+    fn level(&self, leaf: u32, counted: bool) -> Option<Level> {
+        let own = u32::from(counted);
         let mut unknown = 0.0;
         let mut node = Some(leaf);
         while let Some(number) = node {
@@ -431,16 +444,15 @@ impl Fit {
 
     /// The scale, the level and the expectation of a row; an error says why it has none.
     pub(super) fn expectation(&self, row: &Row) -> Result<Expectation, TooFew> {
-        let (y, v, trials) = scale(&row.observation, self.least_variance).ok_or(TooFew::Value)?;
+        let (y, v, _) = scale(&row.observation, self.least_variance).ok_or(TooFew::Value)?;
         if row.leaf as usize >= self.groups.len() {
             return Err(TooFew::Group);
         }
-        if self.informative < self.settings.min_rows {
-            return Err(TooFew::Peers(self.informative));
+        if self.rows < self.settings.min_rows {
+            return Err(TooFew::Peers(self.rows));
         }
         let counted = row.vote > 0.0 && row.vote.is_finite();
-        let own = counted && self.is_informative(row.leaf, trials);
-        let level = self.level(row.leaf, own).ok_or_else(|| self.shortage(row.leaf, own))?;
+        let level = self.level(row.leaf, counted).ok_or_else(|| self.shortage(row.leaf, counted))?;
         let group = &self.groups[level.node as usize];
         let extra = group.variance + level.unknown;
         let sd = |tau: f64| (tau * tau + extra).sqrt();
@@ -449,8 +461,8 @@ impl Fit {
     }
 
     /// The peers and accounts of the widest group, which were too few.
-    fn shortage(&self, leaf: u32, row_is_informative: bool) -> TooFew {
-        let own = u32::from(row_is_informative);
+    fn shortage(&self, leaf: u32, counted: bool) -> TooFew {
+        let own = u32::from(counted);
         let mut widest = leaf;
         while let Some(parent) = self.groups[widest as usize].parent {
             widest = parent;
@@ -487,9 +499,63 @@ pub(super) struct Expectation {
     pub null: Null,
 }
 
+/// Where a group stands, the variance of that, and the votes for it; `eta` is where it was thought to stand.
+fn location<'p>(
+    points: impl Iterator<Item = &'p Point> + Clone,
+    spread: f64,
+    eta: f64,
+) -> Option<(f64, f64, f64)> {
+    let count = |of: fn(&Point) -> bool| points.clone().filter(|p| of(p)).count();
+    let all = count(|_| true);
+    match () {
+        () if all == 0 => None,
+        () if 2 * count(|p| p.is_rate() && p.successes() < 0.25) >= all => {
+            pooled(points, spread, Point::successes)
+        }
+        () if 2 * count(|p| p.is_rate() && p.failures() < 0.25) >= all => {
+            let (eta, variance, votes) = pooled(points, spread, Point::failures)?;
+            Some((-eta, variance, votes))
+        }
+        () => median(points, spread, eta),
+    }
+}
+
+/// How often a row's events may surpass what is expected of it before they are cut, and how many more.
+const CUT: (f64, f64) = (3.0, 1.0);
+
+/// The share of all trials of the points together: where most rows have no event at all, the median is that of
+/// the ½ that stands in for none, and too high. A row has at most four times the median row's trials, so that no
+/// giant says what is normal, and its events are cut at three times the expectation and one, so that no fraud
+/// does. Variance: of the events as a count, and of honest rows that differ.
+fn pooled<'p>(
+    points: impl Iterator<Item = &'p Point> + Clone,
+    spread: f64,
+    events: fn(&Point) -> f64,
+) -> Option<(f64, f64, f64)> {
+    let usual = weighted_median(points.clone().map(|p| (p.trials, 1.0)))?;
+    let weight = |p: &Point| p.vote * (4.0 * usual / p.trials).min(1.0);
+    let trials: f64 = points.clone().map(|p| weight(p) * p.trials).sum();
+    let cut = |p: &Point, share: f64| events(p).min(CUT.0 * share * p.trials + CUT.1);
+    let sum = |share: f64| points.clone().map(|p| weight(p) * cut(p, share)).sum::<f64>();
+    let found = (0..ROUNDS).fold(sum(1.0), |found, _| sum(found / trials));
+    let squares: f64 = points.clone().map(|p| (weight(p) * p.trials).powi(2)).sum();
+    let variance = 1.0 / (found + 0.5) + spread * squares / (trials * trials);
+    let votes = points.map(|p| p.vote).sum();
+    Some((((found + 0.5) / (trials - found + 0.5)).ln(), variance, votes))
+}
+
 /// The weighted median of the points, its variance `(π/2) / Σw`, and their votes.
-fn median<'p>(points: impl Iterator<Item = &'p Point> + Clone, spread: f64) -> Option<(f64, f64, f64)> {
-    let weight = |p: &Point| p.vote / (p.v + spread).max(f64::MIN_POSITIVE);
+///
+/// A rate weighs by the variance it has under the location, not under itself: else a few rows with many events
+/// would outweigh any number of rows without one.
+fn median<'p>(
+    points: impl Iterator<Item = &'p Point> + Clone,
+    spread: f64,
+    eta: f64,
+) -> Option<(f64, f64, f64)> {
+    let expected = |p: &Point| (2.0 + eta.exp() + (-eta).exp()) / p.trials;
+    let variance = |p: &Point| if p.is_rate() { expected(p) } else { p.v };
+    let weight = |p: &Point| p.vote / (variance(p) + spread).max(f64::MIN_POSITIVE);
     let eta = weighted_median(points.clone().map(|p| (p.y, weight(p))))?;
     let (weights, votes) = points.fold((0.0, 0.0), |(w, votes), p| (w + weight(p), votes + p.vote));
     Some((eta, FRAC_PI_2 / weights, votes))

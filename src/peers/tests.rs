@@ -1,6 +1,9 @@
 //! What the comparison promises on drawn populations and on bad input, with fixed seeds.
 
-use super::{Fit, Observation, Row, Settings, TooFew, Tree, Versus, compare, fit, funnel};
+use super::compare::{Versus, compare};
+use super::fit::{Fit, Observation, Row, Settings, TooFew, fit};
+use super::funnel;
+use super::tree::Tree;
 use crate::base::stats::binomial_at_least;
 
 // ---------------------------------------------------------------- draws

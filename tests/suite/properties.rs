@@ -322,7 +322,7 @@ impl Case {
             as_of: self.facts.as_of,
             max_age_s: 1e12,
             maturity_s: (self.facts.maturity / SECOND) as f64,
-            fdr: 0.1,
+            fdr: 0.10,
             without: Vec::new(),
             threads,
         }
