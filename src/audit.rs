@@ -13,12 +13,15 @@ use crate::peers::{self, Compared};
 use crate::report::Report;
 use crate::rules::RuleSet;
 use crate::signals::{Context, Family};
-use crate::verdicts::{Brake, Protect};
+use crate::verdicts::{Brake, Judged, Protect};
 use std::collections::BTreeSet;
 
 mod context;
 mod coverage;
+mod explain;
 mod judging;
+
+pub use explain::explain;
 
 /// Everything an audit can be told.
 pub struct Settings {
@@ -56,6 +59,27 @@ pub struct Audited<'r> {
 /// # Errors
 /// Inputs that cannot be read, lack a needed column, or have no usable row.
 pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>> {
+    run(settings, rules, |_| ()).map(|(audited, ())| audited)
+}
+
+/// What a run has in memory once everything is judged.
+struct Workings<'a, 'r> {
+    intake: &'a Intake,
+    columns: &'a [Col],
+    symbols: &'a Symbols,
+    matched: &'a Matched,
+    measures: &'a Measures,
+    clock: Clock,
+    main_event: Symbol,
+    groups: &'a [Judged<'r>],
+}
+
+/// Runs an audit and shows its workings to `look` before they go.
+fn run<'r, T>(
+    settings: &Settings,
+    rules: &'r RuleSet,
+    look: impl FnOnce(&Workings<'_, 'r>) -> T,
+) -> Result<(Audited<'r>, T)> {
     let grains = grains(settings, rules);
     let wanted = wanted(settings, &grains);
     let intake = ingest::ingest(&settings.inputs, settings.mapping.clone(), &wanted, settings.threads)?;
@@ -85,6 +109,16 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     let context = context::of(&intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock);
     let compared = compared(&measures, &context, &intake.mapping, settings);
     let groups = judging::judged(&measures, &compared, &context, rules, settings);
+    let looked = look(&Workings {
+        intake: &intake,
+        columns: &columns,
+        symbols: &symbols,
+        matched: &matched,
+        measures: &measures,
+        clock,
+        main_event,
+        groups: &groups,
+    });
 
     let facts = coverage::Facts {
         intake: &intake,
@@ -102,7 +136,7 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     let lists = judging::lists(&groups, settings, &gates, &totals);
     let incidents = measures.incidents;
     let report = Report { run, coverage, totals, peers, incidents, siblings, groups, lists };
-    Ok(Audited { report, files: intake.files })
+    Ok((Audited { report, files: intake.files }, looked))
 }
 
 /// Every grain's groups beside their peers.

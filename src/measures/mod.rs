@@ -18,6 +18,7 @@ pub use costs::key_columns as cost_columns;
 pub use declared::{Crowd, Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rhythm, Rows};
 pub use hits::{Facts, Hit, Identity};
 pub use incidents::Incident;
+pub use rows::ConversionSet;
 pub use totals::Totals;
 
 use crate::base::column::{Col, Grain};
@@ -31,7 +32,7 @@ use accumulate::Placement;
 use grain::GrainPass;
 use hashbrown::HashSet;
 use incidents::{Cell, Table};
-use rows::{ClickFilter, ClickRows, ConversionSet, Places};
+use rows::{ClickFilter, ClickRows, Places};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;

@@ -22,6 +22,7 @@ mod profile;
 mod rate;
 mod risk;
 mod scan;
+mod shape;
 pub mod shrink;
 mod siblings;
 mod standing;
@@ -31,5 +32,6 @@ mod tree;
 
 pub use compare::funnel;
 pub use profile::{Compared, Settings, Summary, profiles};
+pub use shape::{Shape, shape};
 pub use siblings::{Sibling, siblings};
 pub use standing::{Direction, PATTERNS, Pattern, Profile, Standing, TooFew, Versus};

@@ -4,7 +4,11 @@
 //! absent with its reason and is never zero. Readers have to expect words they do not know in `verdict`,
 //! `action` and `class`. The structs are the shape; they hold no logic.
 
-use super::{AbsentSignal, Format, Gate, InputInfo, List, Look, Rendered, Report, RowCount};
+mod page;
+
+pub use page::page;
+
+use super::{AbsentSignal, Format, Gate, InputInfo, List, Look, Rendered, Report, RowCount, RunInfo};
 use crate::base::error::{Error, Result};
 use crate::base::money::Micro;
 use crate::base::text::{Text, json_document};
@@ -401,7 +405,7 @@ fn document(report: &Report) -> Document {
     let sources = report.ordered().into_iter().map(|g| source(g, &columns, currency.as_deref())).collect();
     Document {
         schema_version: SCHEMA_VERSION,
-        run: run(report),
+        run: run(&report.run),
         coverage: coverage(report),
         totals: totals(report),
         peers: peers(&report.peers),
@@ -412,8 +416,7 @@ fn document(report: &Report) -> Document {
     }
 }
 
-fn run(report: &Report) -> Run {
-    let run = &report.run;
+fn run(run: &RunInfo) -> Run {
     let mut inputs: Vec<&InputInfo> = run.inputs.iter().collect();
     inputs.sort_by_key(|i| (i.side, &i.path, &i.digest));
     Run {

@@ -6,6 +6,7 @@
 //! the encoder of [`Text`] that belongs to the format.
 
 mod csv;
+pub mod explain;
 pub mod json;
 mod lists;
 mod output;

@@ -55,14 +55,14 @@ fn render(report: &Report, look: &Look) -> Result<Rendered> {
 }
 
 /// The text so far, and how it is to look.
-struct Page {
-    look: Look,
-    text: String,
+pub(super) struct Page {
+    pub(super) look: Look,
+    pub(super) text: String,
 }
 
 impl Page {
     /// A line, wrapped at words where there is a terminal; what follows the first line is indented.
-    fn line(&mut self, first: &str, indent: usize, words: &str) {
+    pub(super) fn line(&mut self, first: &str, indent: usize, words: &str) {
         let width = self.look.width.unwrap_or(usize::MAX);
         let mut line = format!("{first:indent$}");
         let mut bare = true;
@@ -81,13 +81,13 @@ impl Page {
         self.end(&line);
     }
 
-    fn end(&mut self, line: &str) {
+    pub(super) fn end(&mut self, line: &str) {
         self.text.push_str(line.trim_end());
         self.text.push('\n');
     }
 
     /// An empty line before the next part.
-    fn part(&mut self) {
+    pub(super) fn part(&mut self) {
         self.text.push('\n');
     }
 }
@@ -103,9 +103,9 @@ fn colour(verdict: Verdict) -> &'static str {
     }
 }
 
-const PLAIN: &str = "\u{1b}[0m";
+pub(super) const PLAIN: &str = "\u{1b}[0m";
 
-fn painted(look: &Look, verdict: Verdict, text: &str) -> String {
+pub(super) fn painted(look: &Look, verdict: Verdict, text: &str) -> String {
     if look.colour { format!("{}{text}{PLAIN}", colour(verdict)) } else { text.to_owned() }
 }
 
