@@ -129,11 +129,13 @@ fn run<'r, T>(
     };
     let main_event = symbols.text(main_event).unwrap_or("none").to_owned();
     let run = coverage::run(&facts, settings, rules, clock, main_event);
-    let coverage = coverage::coverage(&facts, &groups, settings);
+    let siblings = peers::siblings(&measures.branches, settings.fdr);
+    let coverage = coverage::coverage(&facts, &groups, &siblings, settings);
     let peers = compared.into_iter().next().map(|c| c.summary).unwrap_or_default();
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
     let lists = judging::lists(&groups, settings, &gates, &totals);
-    let report = Report { run, coverage, totals, peers, groups, lists };
+    let incidents = measures.incidents;
+    let report = Report { run, coverage, totals, peers, incidents, siblings, groups, lists };
     Ok((Audited { report, files: intake.files }, looked))
 }
 

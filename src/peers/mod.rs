@@ -24,6 +24,7 @@ mod risk;
 mod scan;
 mod shape;
 pub mod shrink;
+mod siblings;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -32,4 +33,5 @@ mod tree;
 pub use compare::funnel;
 pub use profile::{Compared, Settings, Summary, profiles};
 pub use shape::{Shape, shape};
+pub use siblings::{Sibling, siblings};
 pub use standing::{Direction, PATTERNS, Pattern, Profile, Standing, TooFew, Versus};

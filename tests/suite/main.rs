@@ -8,6 +8,7 @@ mod documents;
 mod explain;
 mod fields;
 mod gates;
+mod incidents;
 mod layers;
 mod properties;
 mod reference;
