@@ -191,7 +191,12 @@ fn every_fraud_is_named_once_and_told() {
         assert_eq!(fraud.decl().what.matches("{}").count(), 1);
         assert_eq!(Fraud::of(fraud.decl().name), Some(fraud));
         let files = made(&only(fraud, World::Reference));
-        assert!((12..=20).contains(&files.summary.planted), "{}: {}", fraud.decl().name, files.summary.planted);
+        assert!(
+            (12..=20).contains(&files.summary.planted),
+            "{}: {}",
+            fraud.decl().name,
+            files.summary.planted
+        );
     }
 }
 
