@@ -59,7 +59,11 @@ const JOINT: [&[&[Sign]]; 3] = [
         &[("lander_click_share", Low)],
         ROBOTIC,
     ],
-    &[&[("min_deposit_share", High)], &[("second_deposit_share", Low)], &[("registration_deposit_share", High)]],
+    &[
+        &[("min_deposit_share", High)],
+        &[("second_deposit_share", Low)],
+        &[("registration_deposit_share", High)],
+    ],
 ];
 
 /// The ln p that one leg is worth at most: one sign alone, however strong, is no pattern. A carrier's addresses

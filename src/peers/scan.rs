@@ -97,13 +97,15 @@ pub struct Shape {
     pub spike: usize,
     /// Buckets on each side of the middle that make its neighbourhood.
     pub window: usize,
+    /// Buckets from one middle to the next: every look has its price.
+    pub step: usize,
 }
 
 /// One log bucket among 13.
-pub const LOG_SPIKE: Shape = Shape { spike: 0, window: 6 };
+pub const LOG_SPIKE: Shape = Shape { spike: 0, window: 6, step: 1 };
 
 /// A constant delay of ±2 s among 31 buckets of a second.
-pub const SECOND_SPIKE: Shape = Shape { spike: 2, window: 15 };
+pub const SECOND_SPIKE: Shape = Shape { spike: 2, window: 15, step: 2 };
 
 /// Fewer events are not scanned; absence depends on nothing but their number.
 const LEAST_EVENTS: u64 = 8;
@@ -123,7 +125,7 @@ const LEAST_P: f64 = 1e-300;
 /// What a search for a spike found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scanned {
-    /// ln p, corrected for the number of buckets.
+    /// ln p, corrected for the number of looks.
     pub ln_p: f64,
     /// The best spike; `None` where nothing stands out at all, and ln p is 0.
     pub spike: Option<Spike>,
@@ -160,10 +162,11 @@ pub fn scan(
     if all < LEAST_EVENTS as f64 {
         return None;
     }
-    let found = (0..last).filter_map(|at| {
+    let looks = last.div_ceil(shape.step) as f64;
+    let found = (0..last).step_by(shape.step).filter_map(|at| {
         let part = Part::around(at, shape, &own, &peers)?;
         let p = at_least(part.hits as u64, part.trials as u64, part.alpha(), part.beta());
-        Some((p.max(LEAST_P).ln() + (last as f64).ln(), part))
+        Some((p.max(LEAST_P).ln() + looks.ln(), part))
     });
     let best = found.reduce(|a, b| if b.0 < a.0 { b } else { a }).filter(|(ln_p, _)| *ln_p < 0.0);
     Some(best.map_or(Scanned { ln_p: 0.0, spike: None }, |(ln_p, part)| Scanned {
