@@ -3,6 +3,8 @@
 //!
 //! The tables are small and their values few, so that ties and collisions are the rule.
 
+mod dense;
+
 use crate::reference::{
     self, ClickRow, ConversionRow, DAY, Facts, Key, Local, Perspective, SECOND, Scope, Signals, Value,
 };
@@ -17,8 +19,8 @@ use clickaudit::rules::RuleSet;
 use clickaudit::signals;
 use clickaudit::verdicts::{Brake, Protect, Verdict};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
-use proptest::test_runner::TestCaseResult;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{RngSeed, TestCaseResult, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -886,6 +888,32 @@ proptest! {
     fn every_signal_is_what_the_reference_says(case in case()) {
         agrees(&case)?;
     }
+}
+
+proptest! {
+    #![proptest_config(cases(16))]
+
+    #[test]
+    fn every_signal_of_much_traffic_is_what_the_reference_says(case in dense::dense()) {
+        agrees(&case)?;
+    }
+}
+
+/// What is compared says something: every signal is there in some groups and neither always nothing nor always the
+/// same.
+#[test]
+fn generated_traffic_exercises_every_signal() {
+    let mut runner = TestRunner::new(cases(1));
+    let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for _ in 0..60 {
+        let case = dense::dense().new_tree(&mut runner).expect("a case").current();
+        let outcome = reference::audit(&case.clicks, &case.conversions, &case.facts);
+        for (name, value) in outcome.signals.into_values().flatten() {
+            found.entry(name).or_default().extend(value.map(|v| format!("{:.6}", v.value)));
+        }
+    }
+    let dull: Vec<_> = found.iter().filter(|(_, values)| values.len() < 3).collect();
+    assert!(dull.is_empty(), "{dull:?}");
 }
 
 // ---------------------------------------------------------------- laws
