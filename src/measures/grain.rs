@@ -133,6 +133,9 @@ impl Whole {
         if let Some(cost) = totals.get(M::MatureCost).filter(|cost| *cost != 0) {
             totals.mature_cost_of.insert(key.1[OFFER].clone(), cost);
         }
+        if let Some(earning) = totals.get(M::EarningConversions).filter(|n| *n != 0) {
+            totals.earning_of.insert(key.1[OFFER].clone(), earning);
+        }
         match self.strata.get_mut(&key) {
             // Clicks come first: they say where a stratum's traffic is from.
             Some(part) => part.totals.merge(&totals),
