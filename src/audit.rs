@@ -16,9 +16,12 @@ use crate::signals::{Context, Family};
 use crate::verdicts::{Brake, Protect};
 use std::collections::BTreeSet;
 
+mod clusters;
 mod context;
 mod coverage;
 mod judging;
+mod losses;
+mod outlook;
 
 /// Everything an audit can be told.
 pub struct Settings {
@@ -41,6 +44,8 @@ pub struct Settings {
     pub fdr: f64,
     /// Families of signals that peers are not asked about.
     pub without: Vec<Family>,
+    /// The ROI above which a clean source may be scaled.
+    pub target_roi: f64,
     pub threads: usize,
 }
 
@@ -84,7 +89,9 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     let measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
     let context = context::of(&intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock);
     let compared = compared(&measures, &context, &intake.mapping, settings);
-    let groups = judging::judged(&measures, &compared, &context, rules, settings);
+    let mut groups = judging::judged(&measures, &compared, &context, rules, settings);
+    let clusters =
+        outlook::attach(&mut groups, &measures, &context, settings.target_roi, settings.threads);
 
     let facts = coverage::Facts {
         intake: &intake,
@@ -99,7 +106,7 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     let peers = compared.into_iter().next().map(|c| c.summary).unwrap_or_default();
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
     let lists = judging::lists(&groups, settings, &gates, &totals);
-    Ok(Audited { report: Report { run, coverage, totals, peers, groups, lists }, files: intake.files })
+    Ok(Audited { report: Report { run, coverage, totals, peers, groups, clusters, lists }, files: intake.files })
 }
 
 /// Every grain's groups beside their peers.

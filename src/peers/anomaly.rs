@@ -4,6 +4,58 @@
 //! raw rates: these mostly isolate small sources. What it returns enters neither the false-discovery control
 //! nor the risk.
 
+use super::profile::suspicious_distance;
+use super::standing::{Profile, Standing};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Among fewer compared groups nothing is said: the oddest of a few is nothing odd.
+pub const LEAST_GROUPS: usize = 100;
+
+/// Signals that are named as the reason.
+const NAMED: usize = 3;
+
+/// What is odd about a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Odd {
+    pub oddness: Oddness,
+    /// The signals that lie farthest on their suspicious side, with the distance in standard deviations.
+    pub signals: Vec<(&'static str, f64)>,
+}
+
+/// How odd every group is by its distances from its peers; `None` for those that were not compared, and for all
+/// where fewer than [`LEAST_GROUPS`] were.
+pub fn odd(profiles: &[&Profile]) -> Vec<Option<Odd>> {
+    let compared: Vec<usize> = (0..profiles.len()).filter(|&at| profiles[at].ln_p.is_some()).collect();
+    let mut odd = vec![None; profiles.len()];
+    if compared.len() < LEAST_GROUPS {
+        return odd;
+    }
+    let distances: Vec<BTreeMap<&'static str, f64>> =
+        compared.iter().map(|&at| distances(profiles[at])).collect();
+    let names: BTreeSet<&'static str> = distances.iter().flat_map(|d| d.keys().copied()).collect();
+    let rows: Vec<Vec<Option<f64>>> =
+        distances.iter().map(|of| names.iter().map(|name| of.get(name).copied()).collect()).collect();
+    for ((at, distances), oddness) in compared.into_iter().zip(distances).zip(oddness(&rows)) {
+        odd[at] = Some(Odd { oddness, signals: farthest(distances) });
+    }
+    odd
+}
+
+fn distances(profile: &Profile) -> BTreeMap<&'static str, f64> {
+    let distance = |(name, standing): &(&'static str, Standing)| match standing {
+        Standing::Compared(versus) => suspicious_distance(name, versus).map(|z| (*name, z)),
+        Standing::TooFew(_) => None,
+    };
+    profile.signals.iter().filter_map(distance).filter(|(_, z)| !z.is_nan()).collect()
+}
+
+fn farthest(distances: BTreeMap<&'static str, f64>) -> Vec<(&'static str, f64)> {
+    let mut far: Vec<(&'static str, f64)> = distances.into_iter().filter(|(_, z)| *z > 0.0).collect();
+    far.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
+    far.truncate(NAMED);
+    far
+}
+
 /// Scores above this tell nothing more, and would stretch the space for all others.
 const Z_CAP: f64 = 8.0;
 

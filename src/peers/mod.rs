@@ -19,6 +19,7 @@ mod normal;
 mod patterns;
 mod places;
 mod profile;
+pub mod ranking;
 mod rate;
 mod risk;
 mod scan;
@@ -29,5 +30,5 @@ mod tests;
 mod tree;
 
 pub use compare::funnel;
-pub use profile::{Compared, Settings, Summary, profiles};
+pub use profile::{Compared, Settings, Summary, profiles, suspicious_distance};
 pub use standing::{Direction, PATTERNS, Pattern, Profile, Standing, TooFew, Versus};

@@ -4,6 +4,8 @@
 //! absent with its reason and is never zero. Readers have to expect words they do not know in `verdict`,
 //! `action` and `class`. The structs are the shape; they hold no logic.
 
+mod outlook;
+
 use super::{AbsentSignal, Format, Gate, InputInfo, List, Look, Rendered, Report, RowCount};
 use crate::base::error::{Error, Result};
 use crate::base::money::Micro;
@@ -32,6 +34,10 @@ struct Document {
     /// What the comparison of the groups with their peers came to.
     peers: Peers,
     lists: Lists,
+    /// Sources that send the same visitors under several names.
+    clusters: Vec<outlook::Cluster>,
+    /// Sources worth a look besides those at hold and block: no verdict.
+    odd: Vec<outlook::OddSource>,
     /// The audited groups: by verdict from the most severe, then by money at risk, then by key.
     sources: Vec<Source>,
 }
@@ -157,6 +163,8 @@ struct Lists {
     block: IdList,
     /// For losing money; never evidence of anything else.
     profit: IdList,
+    /// Clean sources whose mature ROI is above the target at its lower limit: to buy more of.
+    scale: IdList,
 }
 
 /// One list, or why there is none.
@@ -212,6 +220,8 @@ struct Source {
     undecided_because: Vec<Undecided>,
     /// How many other rules could not be decided.
     checks_not_possible: usize,
+    #[serde(flatten)]
+    outlook: outlook::OfSource,
 }
 
 /// A signal of one group: an estimate, or the reason why there is none.
@@ -359,7 +369,9 @@ fn document(report: &Report) -> Document {
         coverage: coverage(report),
         totals: totals(report),
         peers: peers(&report.peers),
-        lists: Lists { block: id_list(&report.lists.block), profit: id_list(&report.lists.profit) },
+        lists: lists(&report.lists),
+        clusters: outlook::clusters(report),
+        odd: outlook::odd(report),
         sources,
     }
 }
@@ -450,6 +462,14 @@ fn peers(summary: &Summary) -> Peers {
     }
 }
 
+fn lists(lists: &super::Lists) -> Lists {
+    Lists {
+        block: id_list(&lists.block),
+        profit: id_list(&lists.profit),
+        scale: id_list(&lists.scale),
+    }
+}
+
 fn id_list(list: &List) -> IdList {
     let listing = match list {
         List::Withheld(why) => return IdList { ids: vec![], rejected: vec![], withheld: Some(why.clone()) },
@@ -484,6 +504,7 @@ fn source(group: &Judged, columns: &[&'static str], currency: Option<&str>) -> S
         findings: group.findings.iter().map(fired).collect(),
         undecided_because: group.unknown.iter().map(|(rule, why)| undecided(&rule.id, why)).collect(),
         checks_not_possible: group.not_possible,
+        outlook: outlook::of_source(&group.outlook),
     }
 }
 
