@@ -90,8 +90,7 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     let context = context::of(&intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock);
     let compared = compared(&measures, &context, &intake.mapping, settings);
     let mut groups = judging::judged(&measures, &compared, &context, rules, settings);
-    let clusters =
-        outlook::attach(&mut groups, &measures, &context, settings.target_roi, settings.threads);
+    let clusters = outlook::attach(&mut groups, &measures, &context, settings.target_roi, settings.threads);
 
     let facts = coverage::Facts {
         intake: &intake,
@@ -106,7 +105,10 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     let peers = compared.into_iter().next().map(|c| c.summary).unwrap_or_default();
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
     let lists = judging::lists(&groups, settings, &gates, &totals);
-    Ok(Audited { report: Report { run, coverage, totals, peers, groups, clusters, lists }, files: intake.files })
+    Ok(Audited {
+        report: Report { run, coverage, totals, peers, groups, clusters, lists },
+        files: intake.files,
+    })
 }
 
 /// Every grain's groups beside their peers.

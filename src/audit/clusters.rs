@@ -5,7 +5,7 @@ use crate::base::money::Micro;
 use crate::measures::{Facts, GrainMeasures, Identity, M, PEER_COLUMNS, Stratum};
 use crate::peers::clusters::{self, Cluster, Footprint, Sketch};
 use crate::verdicts::{Judged, Resold, Shared, verdict_on};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Finds clusters among the groups of a grain, tells each group of its own, and judges them.
 ///
@@ -57,9 +57,8 @@ fn footprints(measures: &GrainMeasures) -> Vec<Footprint> {
     let mut strata: Vec<Vec<&Stratum>> = vec![Vec::new(); measures.groups.len()];
     measures.strata.iter().for_each(|stratum| strata[stratum.group].push(stratum));
     let countries: Vec<Option<&str>> = strata.iter().map(|of_group| country(of_group)).collect();
-    let mut numbers: BTreeMap<Option<&str>, u64> = BTreeMap::new();
-    countries.iter().for_each(|country| drop(numbers.insert(*country, 0)));
-    numbers.values_mut().zip(0..).for_each(|(number, at)| *number = at);
+    let known: BTreeSet<Option<&str>> = countries.iter().copied().collect();
+    let numbers: BTreeMap<Option<&str>, u64> = known.into_iter().zip(0..).collect();
     let of = |(group, country): (&crate::measures::Group, &Option<&str>)| {
         footprint(group.totals.facts(), numbers[country])
     };

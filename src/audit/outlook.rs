@@ -38,11 +38,7 @@ pub fn attach(
 }
 
 /// Rates and earnings of the groups, as far as they have mature clicks.
-fn records<'g>(
-    grain: &'g GrainMeasures,
-    groups: &[Judged],
-    context: &Context,
-) -> Vec<Option<Record<'g>>> {
+fn records<'g>(grain: &'g GrainMeasures, groups: &[Judged], context: &Context) -> Vec<Option<Record<'g>>> {
     let mut main: Vec<Option<&Stratum>> = vec![None; groups.len()];
     let clicks = |s: &Stratum| s.totals.get(M::Clicks).unwrap_or(0);
     for stratum in &grain.strata {

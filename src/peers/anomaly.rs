@@ -236,6 +236,7 @@ impl Draws {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peers::standing::{Direction, Versus};
 
     /// Ordinary sources with 6 signals, some missing, and at the front three odd ones: one loud signal, three
     /// middling ones, and one that is far below its peers only.
@@ -247,6 +248,57 @@ mod tests {
         rows[1][..3].fill(Some(4.5));
         rows[2] = vec![Some(-50.0); 6];
         rows
+    }
+
+    /// A profile with distances in these signals.
+    fn profile(distances: &[(&'static str, f64)]) -> Profile {
+        let standing = |&(name, z): &(&'static str, f64)| {
+            let versus = Versus {
+                expected: 0.1,
+                level: "all".into(),
+                peers: 50,
+                ratio: 1.0,
+                ratio_limit: 1.0,
+                z,
+                direction: Direction::High,
+                ln_p_high: Some(-1.0),
+                ln_p_low: Some(-1.0),
+                q: 1.0,
+                large: false,
+                decibans: 0.0,
+            };
+            (name, Standing::Compared(versus))
+        };
+        Profile { signals: distances.iter().map(standing).collect(), ln_p: Some(-1.0), ..Profile::default() }
+    }
+
+    /// A high rate is not odd, a low approval is; concentration is a carrier's as well as a farm's.
+    #[test]
+    fn groups_are_odd_on_their_suspicious_sides_only() {
+        let mut draws = Draws::new(3);
+        let mut all: Vec<Profile> = (0..LEAST_GROUPS + 20)
+            .map(|_| {
+                let names = ["approval_share", "cr", "ctit_short_share", "ip_hhi"];
+                profile(&names.map(|name| (name, draws.normal())))
+            })
+            .collect();
+        all[0] = profile(&[("approval_share", -7.0), ("cr", -5.0), ("ctit_short_share", 6.0)]);
+        all[1] =
+            profile(&[("approval_share", 7.0), ("cr", 9.0), ("ctit_short_share", -6.0), ("ip_hhi", 9.0)]);
+        all[2] = Profile::default();
+        let found = odd(&all.iter().collect::<Vec<_>>());
+        let first = found[0].as_ref().expect("it was compared");
+        assert!(first.oddness.rank_p < 0.01 && first.oddness.score > 0.5, "{first:?}");
+        assert_eq!(first.signals, [("approval_share", 7.0), ("ctit_short_share", 6.0), ("cr", 5.0)]);
+        let second = found[1].as_ref().expect("it was compared");
+        assert!(second.oddness.score < 0.5 && second.signals.is_empty(), "{second:?}");
+        assert_eq!(found[2], None);
+    }
+
+    #[test]
+    fn nothing_is_odd_among_few() {
+        let few: Vec<Profile> = (0..LEAST_GROUPS - 1).map(|_| profile(&[("cr", -9.0)])).collect();
+        assert!(odd(&few.iter().collect::<Vec<_>>()).iter().all(Option::is_none));
     }
 
     #[test]

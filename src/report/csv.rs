@@ -162,6 +162,29 @@ mod tests {
     }
 
     #[test]
+    fn estimates_stand_behind_the_reasons() {
+        let rules = sample::rules();
+        let records = parsed(&sample::with_outlook(&rules));
+        let (header, first) = (&records[0], &records[1]);
+        let last: Vec<(&str, &str)> = header.iter().zip(first.iter()).skip(header.len() - 12).collect();
+        let expected = [
+            ("recoverable_now", "96.50"),
+            ("at_risk_expected", "400.00"),
+            ("expected_saving", "1430.00"),
+            ("loss_keep", "1600.00"),
+            ("loss_block", "170.00"),
+            ("cr_expected", "0.05"),
+            ("cr_expected_low", "0.04"),
+            ("cr_expected_high", "0.06"),
+            ("epc_expected", "0.4"),
+            ("cluster", "1"),
+            ("shared_sources", "1"),
+            ("scalable", "false"),
+        ];
+        assert_eq!(last, expected);
+    }
+
+    #[test]
     fn every_text_comes_back_as_it_was_guarded() {
         let rules = sample::rules();
         for hostile in HOSTILE {

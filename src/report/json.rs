@@ -463,11 +463,7 @@ fn peers(summary: &Summary) -> Peers {
 }
 
 fn lists(lists: &super::Lists) -> Lists {
-    Lists {
-        block: id_list(&lists.block),
-        profit: id_list(&lists.profit),
-        scale: id_list(&lists.scale),
-    }
+    Lists { block: id_list(&lists.block), profit: id_list(&lists.profit), scale: id_list(&lists.scale) }
 }
 
 fn id_list(list: &List) -> IdList {
@@ -633,6 +629,24 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_beside_the_verdicts() {
+        let rules = sample::rules();
+        let value = parsed(&sample::with_outlook(&rules));
+        let cluster = &value["clusters"][0];
+        assert_eq!(cluster["members"][1]["source"], "pub31");
+        assert_eq!((&cluster["verdict"], &cluster["carried_by"]), (&"block".into(), &1.into()));
+        assert_eq!((&cluster["p"], &cluster["money_at_risk"]), (&0.0001.into(), &"1204.00".into()));
+        let source = &value["sources"][0];
+        assert_eq!((&source["cluster"], &source["shared_sources"]), (&1.into(), &1.into()));
+        assert_eq!(source["money"]["recoverable_now"], "96.50");
+        assert_eq!(source["money"]["expected_saving"], "1430.00");
+        assert_eq!((&source["cr_expected"]["low"], &source["epc_expected"]), (&0.04.into(), &0.4.into()));
+        assert_eq!(value["odd"][0]["key"]["source"], "pub31");
+        assert_eq!(value["odd"][0]["signals"][0]["signal"], "ip_hhi");
+        assert_eq!(value["odd"].as_array().map(Vec::len), Some(1));
+    }
+
+    #[test]
     fn every_text_comes_back_as_it_was() {
         let rules = sample::rules();
         for hostile in HOSTILE {
@@ -645,7 +659,7 @@ mod tests {
     #[test]
     fn keys_are_sorted_and_the_schema_names_every_field() {
         let rules = sample::rules();
-        let value = parsed(&sample::report(&rules));
+        let value = parsed(&sample::with_outlook(&rules));
         let schema: Value = serde_json::from_str(&schema()).unwrap();
         let source = schema["$defs"]["Source"]["properties"].as_object().unwrap();
         for name in value["sources"][0].as_object().unwrap().keys() {

@@ -253,13 +253,13 @@ impl Look {
 
 /// Every output format.
 pub const FORMATS: &[Format] = &[
-        terminal::FORMAT,
-        json::FORMAT,
-        csv::FORMAT,
-        lists::BLOCK_FORMAT,
-        lists::PROFIT_FORMAT,
-        lists::SCALE_FORMAT,
-    ];
+    terminal::FORMAT,
+    json::FORMAT,
+    csv::FORMAT,
+    lists::BLOCK_FORMAT,
+    lists::PROFIT_FORMAT,
+    lists::SCALE_FORMAT,
+];
 
 impl Format {
     /// The format of this name.
@@ -292,7 +292,7 @@ mod tests {
     fn the_order_of_groups_changes_no_byte() {
         let rules = sample::rules();
         for format in FORMATS {
-            let mut report = sample::report(&rules);
+            let mut report = sample::with_outlook(&rules);
             let straight = bytes(format, &report);
             report.groups.reverse();
             report.run.inputs.reverse();

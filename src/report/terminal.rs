@@ -456,6 +456,17 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_beside_the_verdicts() {
+        let rules = sample::rules();
+        let out = shown(&sample::with_outlook(&rules), Look::PLAIN);
+        assert!(out.contains(sample::OUTLOOK), "{out}");
+        let gate = Gate { name: "match-rate", sentence: Text::new("nothing matches") };
+        let mut gated = sample::with_outlook(&rules);
+        gated.coverage.gates.push(gate);
+        assert!(!shown(&gated, Look::PLAIN).contains("could be scaled"));
+    }
+
+    #[test]
     fn the_sample_at_80_columns() {
         let rules = sample::rules();
         assert_eq!(shown(&sample::report(&rules), at(80)), sample::TABLE_80);

@@ -8,6 +8,7 @@ mod documents;
 mod fields;
 mod gates;
 mod layers;
+mod outlook;
 mod properties;
 mod reference;
 mod runs;

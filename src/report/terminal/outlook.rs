@@ -35,7 +35,11 @@ fn money(page: &mut Page, report: &Report) {
     page.part();
     if recoverable > 0 {
         let amount = with_currency(report, Micro(recoverable));
-        page.line("", 0, &format!("{amount} was paid, or is due, for exact replays: it can be claimed back now."));
+        page.line(
+            "",
+            0,
+            &format!("{amount} was paid, or is due, for exact replays: it can be claimed back now."),
+        );
     }
     if !savings.is_empty() {
         let saving = with_currency(report, Micro(savings.iter().fold(0, |sum, s| sum.saturating_add(*s))));
