@@ -661,6 +661,6 @@ These sources send the same visitors (by itself no fault: zones of one site do s
 Worth a look, no verdict (the oddest over all signals; there always is an oddest):
            pub31 (watch): ip_hhi 4.2 sd off, hour_r 2.0 sd off
 
-1 source could be scaled: clean, and the ROI is above 0.3 at its lower limit.
+1 source could be scaled: clean, and the ROI is above 30.0% at its lower limit.
            pub1
 "#;

@@ -111,7 +111,8 @@ fn growth(page: &mut Page, report: &Report) {
     }
     page.part();
     let total = counted(growing.len() as u64, "source", "sources");
-    let target = report.run.parameters.get("target_roi").map_or("0", String::as_str);
+    let target = report.run.parameters.get("target_roi").and_then(|text| text.parse().ok()).unwrap_or(0.0);
+    let target = Unit::Share.format(target);
     let surely = format!("{total} could be scaled: clean, and the ROI is above {target} at its lower limit.");
     page.line("", 0, &surely);
     page.line("", BELOW, &shown(&growing, SCALABLE_SHOWN));
