@@ -16,10 +16,13 @@ use crate::signals::{Context, Family};
 use crate::verdicts::{Brake, Judged, Protect};
 use std::collections::BTreeSet;
 
+mod clusters;
 mod context;
 mod coverage;
 mod explain;
 mod judging;
+mod losses;
+mod outlook;
 
 pub use explain::explain;
 
@@ -44,6 +47,8 @@ pub struct Settings {
     pub fdr: f64,
     /// Families of signals that peers are not asked about.
     pub without: Vec<Family>,
+    /// The ROI above which a clean source may be scaled.
+    pub target_roi: f64,
     pub threads: usize,
 }
 
@@ -108,7 +113,8 @@ fn run<'r, T>(
     let measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
     let context = context::of(&intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock);
     let compared = compared(&measures, &context, &intake.mapping, settings);
-    let groups = judging::judged(&measures, &compared, &context, rules, settings);
+    let mut groups = judging::judged(&measures, &compared, &context, rules, settings);
+    let clusters = outlook::attach(&mut groups, &measures, &context, settings.target_roi, settings.threads);
     let looked = look(&Workings {
         intake: &intake,
         columns: &columns,
@@ -135,7 +141,7 @@ fn run<'r, T>(
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
     let lists = judging::lists(&groups, settings, &gates, &totals);
     let incidents = measures.incidents;
-    let report = Report { run, coverage, totals, peers, incidents, siblings, groups, lists };
+    let report = Report { run, coverage, totals, peers, incidents, siblings, groups, clusters, lists };
     Ok((Audited { report, files: intake.files }, looked))
 }
 

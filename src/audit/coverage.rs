@@ -1,6 +1,6 @@
 //! What the verdicts rest on: every row accounted for, by file and by side.
 
-use super::Settings;
+use super::{Settings, losses};
 use crate::base::column::{Col, Grain};
 use crate::base::near::nearest;
 use crate::base::symbol::Symbols;
@@ -71,12 +71,14 @@ pub struct Facts<'a> {
 /// What was run on what.
 pub fn run(facts: &Facts, settings: &Settings, rules: &RuleSet, clock: Clock, main_event: String) -> RunInfo {
     let mapping = &facts.intake.mapping;
-    let parameters = BTreeMap::from([
+    let mut parameters = BTreeMap::from([
         ("attribution_window_s", format!("{}", mapping.attribution_window_s)),
         ("main_event", Text::new(main_event).json()),
         ("max_click_share", format!("{}", settings.brake.max_click_share)),
         ("max_spend_share", format!("{}", settings.brake.max_spend_share)),
+        ("target_roi", format!("{}", settings.target_roi)),
     ]);
+    parameters.extend(losses::parameters());
     RunInfo {
         version: env!("CARGO_PKG_VERSION"),
         inputs: facts.intake.files.iter().map(|f| input(f, facts.intake)).collect(),

@@ -125,6 +125,9 @@ pub struct AuditArgs {
     /// Share of all spend that one run may list [default: 25%]
     #[arg(long, value_name = "SHARE")]
     pub max_spend_share: Option<String>,
+    /// ROI above which a clean source may be put on the scale list [default: 0%]
+    #[arg(long, value_name = "SHARE")]
+    pub target_roi: Option<String>,
     /// Whose money it is: buyer, network or advertiser [default: the preset's]
     #[arg(long, value_name = "WHO")]
     pub perspective: Option<String>,

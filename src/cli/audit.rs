@@ -97,6 +97,7 @@ pub(super) fn settings(args: &AuditArgs, project: Project) -> Result<Settings> {
         maturity_s: seconds(args.maturity.as_deref().unwrap_or("24h"))?,
         fdr: fdr(args)?,
         without: args.without.iter().map(family).collect::<Result<_>>()?,
+        target_roi: target_roi(args)?,
         threads: threads(args.threads.unwrap_or_else(cores))?,
     })
 }
@@ -194,6 +195,17 @@ fn share(text: &Option<String>, default: f64) -> Result<f64> {
     if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(outside()) }
 }
 
+/// A target beyond this is a slip of the finger.
+const MOST_ROI: f64 = 100.0;
+
+fn target_roi(args: &AuditArgs) -> Result<f64> {
+    let Some(text) = args.target_roi.as_deref() else { return Ok(0.0) };
+    let roi = Unit::Share.parse(text).map_err(|fault| Error::usage(fault.to_string()))?;
+    let outside =
+        || Error::usage(format!("--target-roi `{text}` is no target")).help("use 0% or more, such as 30%");
+    if (0.0..=MOST_ROI).contains(&roi) { Ok(roi) } else { Err(outside()) }
+}
+
 /// The usual level of false-discovery control; more than half of all accusations false is none.
 const FDR: f64 = 0.10;
 const MOST_FDR: f64 = 0.5;
@@ -231,7 +243,7 @@ fn finish(args: &AuditArgs, audited: &Audited, outputs: &[Output]) -> Result<Exi
     let job = Job { outputs, rejects, look: look(args.color), print: &mut print };
     let written = report::write(&audited.report, job)?;
     if !args.quiet {
-        tell(&audited.report, &written);
+        tell(args, &audited.report, &written);
     }
     Ok(exit(args, &audited.report, &written))
 }
@@ -251,11 +263,15 @@ pub(super) fn look(colour: Colour) -> Look {
 }
 
 /// What happened besides the outputs themselves, on stderr.
-fn tell(report: &Report, written: &Written) {
+fn tell(args: &AuditArgs, report: &Report, written: &Written) {
     for path in &written.files {
         complain(&format!("wrote {}", path.display()));
     }
-    let listed = [("block list", &report.lists.block), ("profit list", &report.lists.profit)];
+    let lists = &report.lists;
+    let mut listed = vec![("block list", &lists.block), ("profit list", &lists.profit)];
+    if args.output.iter().any(|output| output.starts_with("scale-list")) {
+        listed.push(("scale list", &lists.scale));
+    }
     for (name, list) in listed {
         let List::Ready(listing) = list else { continue };
         for (id, why) in &listing.rejected {

@@ -4,6 +4,7 @@
 //! absent with its reason and is never zero. Readers have to expect words they do not know in `verdict`,
 //! `action` and `class`. The structs are the shape; they hold no logic.
 
+mod outlook;
 mod page;
 
 pub use page::page;
@@ -42,6 +43,10 @@ struct Document {
     /// Networks of one offer, compared on the zones they share; only where offers and networks are audited.
     siblings: Vec<Sibling>,
     lists: Lists,
+    /// Sources that send the same visitors under several names.
+    clusters: Vec<outlook::Cluster>,
+    /// Sources worth a look besides those at hold and block: no verdict.
+    odd: Vec<outlook::OddSource>,
     /// The audited groups: by verdict from the most severe, then by money at risk, then by key.
     sources: Vec<Source>,
 }
@@ -207,6 +212,8 @@ struct Lists {
     block: IdList,
     /// For losing money; never evidence of anything else.
     profit: IdList,
+    /// Clean sources whose mature ROI is above the target at its lower limit: to buy more of.
+    scale: IdList,
 }
 
 /// One list, or why there is none.
@@ -262,6 +269,8 @@ struct Source {
     undecided_because: Vec<Undecided>,
     /// How many other rules could not be decided.
     checks_not_possible: usize,
+    #[serde(flatten)]
+    outlook: outlook::OfSource,
 }
 
 /// A signal of one group: an estimate, or the reason why there is none.
@@ -411,7 +420,9 @@ fn document(report: &Report) -> Document {
         peers: peers(&report.peers),
         incidents: report.incidents.iter().map(incident).collect(),
         siblings: report.siblings.iter().map(sibling).collect(),
-        lists: Lists { block: id_list(&report.lists.block), profit: id_list(&report.lists.profit) },
+        lists: lists(&report.lists),
+        clusters: outlook::clusters(report),
+        odd: outlook::odd(report),
         sources,
     }
 }
@@ -532,6 +543,10 @@ fn sibling(sibling: &peers::Sibling) -> Sibling {
     }
 }
 
+fn lists(lists: &super::Lists) -> Lists {
+    Lists { block: id_list(&lists.block), profit: id_list(&lists.profit), scale: id_list(&lists.scale) }
+}
+
 fn id_list(list: &List) -> IdList {
     let listing = match list {
         List::Withheld(why) => return IdList { ids: vec![], rejected: vec![], withheld: Some(why.clone()) },
@@ -566,6 +581,7 @@ fn source(group: &Judged, columns: &[&'static str], currency: Option<&str>) -> S
         findings: group.findings.iter().map(fired).collect(),
         undecided_because: group.unknown.iter().map(|(rule, why)| undecided(&rule.id, why)).collect(),
         checks_not_possible: group.not_possible,
+        outlook: outlook::of_source(&group.outlook),
     }
 }
 
@@ -694,6 +710,24 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_beside_the_verdicts() {
+        let rules = sample::rules();
+        let value = parsed(&sample::with_outlook(&rules));
+        let cluster = &value["clusters"][0];
+        assert_eq!(cluster["members"][1]["source"], "pub31");
+        assert_eq!((&cluster["verdict"], &cluster["carried_by"]), (&"block".into(), &1.into()));
+        assert_eq!((&cluster["p"], &cluster["money_at_risk"]), (&0.0001.into(), &"1204.00".into()));
+        let source = &value["sources"][0];
+        assert_eq!((&source["cluster"], &source["shared_sources"]), (&1.into(), &1.into()));
+        assert_eq!(source["money"]["recoverable_now"], "96.50");
+        assert_eq!(source["money"]["expected_saving"], "1430.00");
+        assert_eq!((&source["cr_expected"]["low"], &source["epc_expected"]), (&0.04.into(), &0.4.into()));
+        assert_eq!(value["odd"][0]["key"]["source"], "pub31");
+        assert_eq!(value["odd"][0]["signals"][0]["signal"], "ip_hhi");
+        assert_eq!(value["odd"].as_array().map(Vec::len), Some(1));
+    }
+
+    #[test]
     fn every_text_comes_back_as_it_was() {
         let rules = sample::rules();
         for hostile in HOSTILE {
@@ -706,7 +740,7 @@ mod tests {
     #[test]
     fn keys_are_sorted_and_the_schema_names_every_field() {
         let rules = sample::rules();
-        let value = parsed(&sample::report(&rules));
+        let value = parsed(&sample::with_outlook(&rules));
         let schema: Value = serde_json::from_str(&schema()).unwrap();
         let source = schema["$defs"]["Source"]["properties"].as_object().unwrap();
         for name in value["sources"][0].as_object().unwrap().keys() {

@@ -4,6 +4,8 @@
 //! width of a terminal decides where lines are wrapped and how much of a long ID is shown, never what is
 //! said; without a terminal nothing is wrapped or cut.
 
+mod outlook;
+
 use super::{AbsentSignal, Format, List, Look, Rendered, Report, RowCount, phrase};
 use crate::base::column::Col;
 use crate::base::error::Result;
@@ -49,6 +51,7 @@ fn render(report: &Report, look: &Look) -> Result<Rendered> {
     siblings(&mut page, report);
     flagged(&mut page, report);
     undecided(&mut page, report);
+    outlook::parts(&mut page, report);
     lists(&mut page, report);
     quality(&mut page, report);
     Ok(Rendered::Bytes(page.text.into_bytes()))
@@ -380,13 +383,15 @@ fn undecided(page: &mut Page, report: &Report) {
 fn names(groups: &[&Judged]) -> String {
     let mut keys: Vec<&[Option<Text>]> = groups.iter().map(|g| g.subject.key.as_slice()).collect();
     keys.sort();
-    let name = |key: &&[Option<Text>]| {
-        let parts: Vec<String> = key.iter().flatten().map(|part| part.term(NAME_CELLS)).collect();
-        if parts.is_empty() { "(none)".to_owned() } else { parts.join("/") }
-    };
-    let shown: Vec<String> = keys.iter().take(NAMES_SHOWN).map(name).collect();
+    let shown: Vec<String> = keys.iter().take(NAMES_SHOWN).map(|key| name(key)).collect();
     let more = if keys.len() > NAMES_SHOWN { ", …" } else { "" };
     format!("{}{more}", shown.join(", "))
+}
+
+/// A group's key in one word.
+fn name(key: &[Option<Text>]) -> String {
+    let parts: Vec<String> = key.iter().flatten().map(|part| part.term(NAME_CELLS)).collect();
+    if parts.is_empty() { "(none)".to_owned() } else { parts.join("/") }
 }
 
 /// What groups lack and how many of them, the commonest first.
@@ -523,6 +528,17 @@ mod tests {
     fn the_sample_as_a_table() {
         let rules = sample::rules();
         assert_eq!(shown(&sample::report(&rules), Look::PLAIN), sample::TABLE);
+    }
+
+    #[test]
+    fn what_stands_beside_the_verdicts() {
+        let rules = sample::rules();
+        let out = shown(&sample::with_outlook(&rules), Look::PLAIN);
+        assert!(out.contains(sample::OUTLOOK), "{out}");
+        let gate = Gate { name: "match-rate", sentence: Text::new("nothing matches") };
+        let mut gated = sample::with_outlook(&rules);
+        gated.coverage.gates.push(gate);
+        assert!(!shown(&gated, Look::PLAIN).contains("could be scaled"));
     }
 
     #[test]

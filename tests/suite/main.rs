@@ -10,6 +10,7 @@ mod fields;
 mod gates;
 mod incidents;
 mod layers;
+mod outlook;
 mod properties;
 mod reference;
 mod runs;
