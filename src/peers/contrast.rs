@@ -175,7 +175,7 @@ impl Work<'_> {
             scan(histogram, &pool[which].without(histogram), shape, stats::beta_binomial_at_least)
         });
         let best = scans.iter().flatten().min_by(|a, b| a.ln_p.total_cmp(&b.ln_p)).ok_or(TooFew::Sample)?;
-        // Times are looked at twice, by the second below ten minutes and in wider buckets above.
+        // Times are looked at twice: in wide buckets, and below ten minutes by the second.
         let looks = histograms.iter().filter(|h| !h.is_empty()).count() as f64;
         let ln_p = (best.ln_p + looks.ln()).min(0.0);
         let (share, expected) =

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// grow more slowly than clicks: large groups have a smaller share by nature. Carriers, offices and VPNs make
 /// honest traffic as concentrated, and as foreign, as any farm's: that counts beside signs of other kinds only
 /// (see [`patterns::joint`]).
-const NOT_COMBINED: [&str; 9] = [
+const NOT_COMBINED: [&str; 10] = [
     "agent_hhi",
     "asn_hhi",
     "conversion_distinct_ip_share",
@@ -22,6 +22,7 @@ const NOT_COMBINED: [&str; 9] = [
     "ctit_log_sd",
     "ctit_round_share",
     "distinct_ip_share",
+    "id_entropy_bits",
     "ip_hhi",
     "network_hhi",
 ];

@@ -162,17 +162,35 @@ pub fn scan(
     if all < LEAST_EVENTS as f64 {
         return None;
     }
-    let looks = last.div_ceil(shape.step) as f64;
-    let found = (0..last).step_by(shape.step).filter_map(|at| {
-        let part = Part::around(at, shape, &own, &peers)?;
-        let p = at_least(part.hits as u64, part.trials as u64, part.alpha(), part.beta());
-        Some((p.max(LEAST_P).ln() + looks.ln(), part))
-    });
-    let best = found.reduce(|a, b| if b.0 < a.0 { b } else { a }).filter(|(ln_p, _)| *ln_p < 0.0);
-    Some(best.map_or(Scanned { ln_p: 0.0, spike: None }, |(ln_p, part)| Scanned {
+    let parts = (0..last).step_by(shape.step).filter_map(|at| Part::around(at, shape, &own, &peers));
+    let looks: Vec<Searched> = parts.map(|part| Searched::of(part, &at_least)).collect();
+    let best = looks.iter().reduce(|a, b| if b.ln_p < a.ln_p { b } else { a });
+    // Only looks that could have found something as unlikely have a price (Tarone 1990): the neighbourhoods of the
+    // others hold too few events.
+    let able = |ln_p: f64| looks.iter().filter(|l| l.ln_least <= ln_p).count().max(1) as f64;
+    let found = best.map(|look| (look.ln_p + able(look.ln_p).ln(), look)).filter(|(ln_p, _)| *ln_p < 0.0);
+    Some(found.map_or(Scanned { ln_p: 0.0, spike: None }, |(ln_p, look)| Scanned {
         ln_p,
-        spike: Some(part.spike(all)),
+        spike: Some(look.part.spike(all)),
     }))
+}
+
+/// A look at one possible spike.
+struct Searched {
+    ln_p: f64,
+    /// ln p of the least that this look could have found.
+    ln_least: f64,
+    part: Part,
+}
+
+impl Searched {
+    fn of(part: Part, at_least: &impl Fn(u64, u64, f64, f64) -> f64) -> Searched {
+        let trials = part.trials as u64;
+        let ln_p = |hits: u64| at_least(hits, trials, part.alpha(), part.beta()).max(LEAST_P).ln();
+        let found = if part.is_spike() { ln_p(part.hits as u64) } else { 0.0 };
+        let ln_least = if trials >= LEAST_SPIKE { ln_p(trials) } else { 0.0 };
+        Searched { ln_p: found, ln_least, part }
+    }
 }
 
 /// Sums up to each bucket, with a 0 in front.
@@ -196,7 +214,7 @@ struct Part {
 }
 
 impl Part {
-    /// The spike around bucket `at`, if there are enough events in it, and more than expected.
+    /// The spike around bucket `at`, if it has a neighbourhood.
     fn around(at: usize, shape: Shape, own: &[f64], peers: &[f64]) -> Option<Part> {
         let buckets = own.len() - 1;
         let range = |half: usize| (at.saturating_sub(half), (at + half).min(buckets - 1));
@@ -205,12 +223,17 @@ impl Part {
         let (hits, trials) = (within(own, spike), within(own, window));
         let pool = within(peers, window);
         let expected = (within(peers, spike) / pool).min(0.95);
-        if hits < LEAST_SPIKE as f64 || hits <= trials * expected || spike == window {
+        if spike == window {
             return None;
         }
         let slope = SLOPE * SLOPE * expected / (1.0 - expected);
         let spread = slope + 1.0 / (pool + 1.0);
         Some(Part { first: spike.0, last: spike.1, hits, trials, expected, spread: spread.min(0.99) })
+    }
+
+    /// Whether there are enough events, and more than expected.
+    fn is_spike(&self) -> bool {
+        self.hits >= LEAST_SPIKE as f64 && self.hits > self.trials * self.expected
     }
 
     fn alpha(&self) -> f64 {
