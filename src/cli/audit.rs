@@ -28,13 +28,7 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     let project = project::merge(&mut args)?;
     let outputs = outputs(&args)?;
     report::check(&outputs, args.rejects.as_deref(), &read_files(&args))?;
-    let rules = match rules(&args)? {
-        Ok(rules) => rules,
-        Err(faults) => {
-            complain(&diag::plain(&faults));
-            return Err(Error::usage("the rules have faults").help("nothing was read"));
-        }
-    };
+    let rules = valid_rules(&args)?;
     let settings = settings(&args, project)?;
     limit_threads(args.threads);
     let audited = audit(&settings, &rules)?;
@@ -46,6 +40,17 @@ fn outputs(args: &AuditArgs) -> Result<Vec<Output>> {
         return Ok(vec![Output::parse("table=-")?]);
     }
     args.output.iter().map(|text| Output::parse(text)).collect()
+}
+
+/// The rules of a run; what is wrong with them is told before it is an error.
+///
+/// # Errors
+/// Rules that cannot be read, or have faults.
+pub(super) fn valid_rules(args: &AuditArgs) -> Result<RuleSet> {
+    rules(args)?.map_err(|faults| {
+        complain(&diag::plain(&faults));
+        Error::usage("the rules have faults").help("nothing was read")
+    })
 }
 
 fn rules(args: &AuditArgs) -> Result<std::result::Result<RuleSet, Vec<diag::Diag>>> {
@@ -65,14 +70,18 @@ fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
 }
 
 /// The engine reads its number of threads from the environment, once.
-fn limit_threads(threads: Option<usize>) {
+pub(super) fn limit_threads(threads: Option<usize>) {
     if let Some(threads) = threads {
         // SAFETY: no other thread runs yet: the engine has not been touched.
         unsafe { std::env::set_var("POLARS_MAX_THREADS", threads.max(1).to_string()) };
     }
 }
 
-fn settings(args: &AuditArgs, project: Project) -> Result<Settings> {
+/// Flags and project file as settings.
+///
+/// # Errors
+/// Flags that cannot be read.
+pub(super) fn settings(args: &AuditArgs, project: Project) -> Result<Settings> {
     let zone: Zone = args.tz.as_deref().unwrap_or("UTC").parse().map_err(Error::usage)?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Settings {
@@ -239,7 +248,8 @@ fn finish(args: &AuditArgs, audited: &Audited, outputs: &[Output]) -> Result<Exi
     Ok(exit(args, &audited.report, &written))
 }
 
-fn look(colour: Colour) -> Look {
+/// How the reader of stdout sees it.
+pub(super) fn look(colour: Colour) -> Look {
     let stdout = std::io::stdout();
     let terminal = std::io::IsTerminal::is_terminal(&stdout);
     let choice = match colour {
@@ -270,6 +280,16 @@ fn tell(args: &AuditArgs, report: &Report, written: &Written) {
     }
 }
 
+impl From<FailOn> for Verdict {
+    fn from(verdict: FailOn) -> Verdict {
+        match verdict {
+            FailOn::Block => Verdict::Block,
+            FailOn::Hold => Verdict::Hold,
+            FailOn::Watch => Verdict::Watch,
+        }
+    }
+}
+
 fn exit(args: &AuditArgs, report: &Report, written: &Written) -> Exit {
     let (exit, reason) = reason(args, report, written);
     if exit != Exit::Completed && (!args.quiet || exit != Exit::Findings) {
@@ -286,11 +306,7 @@ fn reason(args: &AuditArgs, report: &Report, written: &Written) -> (Exit, String
         return (Exit::Braked, format!("{name}: {why}"));
     }
     let worst = report.groups.iter().filter(|g| !g.protected).map(|g| g.verdict).min();
-    let limit = args.fail_on.map(|verdict| match verdict {
-        FailOn::Block => Verdict::Block,
-        FailOn::Hold => Verdict::Hold,
-        FailOn::Watch => Verdict::Watch,
-    });
+    let limit = args.fail_on.map(Verdict::from);
     match (worst, limit) {
         (Some(worst), Some(limit)) if worst <= limit => {
             (Exit::Findings, format!("there are verdicts of {} or graver", limit.word()))

@@ -156,14 +156,14 @@ fn mark_first(rows: &mut [MatchedConversion]) {
     let mut first: HashMap<(Box<str>, Option<i64>, Symbol), usize> = HashMap::new();
     let mut clicks: HashSet<(Box<str>, Option<i64>)> = HashSet::new();
     for i in order_of_time {
+        // An event that may come at any time says nothing of how long a visitor took.
+        let timed = rows[i].conversion.facts.short_s.is_some();
         let id = real(&rows[i].conversion.click_id).filter(|_| rows[i].class == Class::Matched);
         let Some(id) = id else {
             rows[i].first_of_event = true;
-            rows[i].first_on_click = true;
+            rows[i].first_on_click = timed;
             continue;
         };
-        // An event that may come at any time says nothing of how long a visitor took.
-        let timed = rows[i].conversion.facts.short_s.is_some();
         rows[i].first_on_click = timed && clicks.insert((id.text.clone(), rows[i].click_time));
         let click = (id.text.clone(), rows[i].click_time, rows[i].conversion.event);
         match first.get(&click) {

@@ -317,7 +317,7 @@ measures! {
     BotClicks "bot_clicks" Clicks Count, [MarkedBot] [IsBot] "clicks that the tracker marked as a bot's";
     DatacenterClicks "datacenter_clicks" Clicks Count, [Datacenter] [IsDatacenter] "clicks from data centres";
     BrandClicks "brand_clicks" Clicks Count, [Brand] [Keyword] "clicks on a brand term";
-    BrandConverted "brand_converted" Clicks Count, [Brand Converted] [Keyword] "converted clicks on a brand term";
+    BrandConverted "brand_converted" Clicks Count, [Brand Converted] [Keyword ClickId] "converted clicks on a brand term";
     ClicksThatConvert "clicks_that_convert" Clicks Count, [Converted] [ClickId] "clicks with a conversion";
     Repeats "repeats" Clicks Kind::Rhythm(Rhythm::Repeats), [HasIp] [Ip] "clicks of a visitor who was there at most 60 s before";
     Gaps "gaps" Clicks Kind::Rhythm(Rhythm::Gaps), [] [ClickTime] "gaps of at most an hour between successive clicks";

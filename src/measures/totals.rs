@@ -20,6 +20,8 @@ pub struct Totals {
     pub events: Vec<(String, &'static str, u64)>,
     /// Cost of mature clicks by offer, in micro-units.
     pub mature_cost_of: BTreeMap<Option<String>, i64>,
+    /// Conversions worth money, of mature clicks in time, by offer.
+    pub earning_of: BTreeMap<Option<String>, i64>,
     /// Part of the cost was allocated to this group and is not exact for it.
     pub cost_allocated: bool,
 }
@@ -34,6 +36,7 @@ impl Totals {
             facts: Arc::default(),
             events: Vec::new(),
             mature_cost_of: BTreeMap::new(),
+            earning_of: BTreeMap::new(),
             cost_allocated,
         }
     }
@@ -140,6 +143,9 @@ impl Totals {
         self.events = merged_events(&self.events, &other.events);
         for (offer, cost) in &other.mature_cost_of {
             *self.mature_cost_of.entry(offer.clone()).or_default() += cost;
+        }
+        for (offer, conversions) in &other.earning_of {
+            *self.earning_of.entry(offer.clone()).or_default() += conversions;
         }
     }
 }

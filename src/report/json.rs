@@ -5,13 +5,17 @@
 //! `action` and `class`. The structs are the shape; they hold no logic.
 
 mod outlook;
+mod page;
 
-use super::{AbsentSignal, Format, Gate, InputInfo, List, Look, Rendered, Report, RowCount};
+pub use page::page;
+
+use super::{AbsentSignal, Format, Gate, InputInfo, List, Look, Rendered, Report, RowCount, RunInfo};
 use crate::base::error::{Error, Result};
 use crate::base::money::Micro;
 use crate::base::text::{Text, json_document};
 use crate::base::time;
-use crate::peers::{Standing, Summary, TooFew};
+use crate::measures;
+use crate::peers::{self, Standing, Summary, TooFew};
 use crate::rules::{Evidence, Why};
 use crate::signals::{self, Reading};
 use crate::verdicts::{Finding, Judged};
@@ -33,6 +37,11 @@ struct Document {
     totals: Totals,
     /// What the comparison of the groups with their peers came to.
     peers: Peers,
+    /// Days of an offer, a network or the whole input on which conversions of most sources are missing. Nothing
+    /// that waits for a conversion is counted on them: they judge no source.
+    incidents: Vec<Incident>,
+    /// Networks of one offer, compared on the zones they share; only where offers and networks are audited.
+    siblings: Vec<Sibling>,
     lists: Lists,
     /// Sources that send the same visitors under several names.
     clusters: Vec<outlook::Cluster>,
@@ -154,6 +163,46 @@ struct Peers {
     mirror_fdr: Option<Number>,
     /// The standard deviation between honest groups by signal, below and above their location.
     spreads: BTreeMap<&'static str, [Option<Number>; 2]>,
+}
+
+/// Days on which conversions of most sources are missing: a cap, a landing page that is down, lost postbacks.
+#[derive(Serialize, JsonSchema)]
+struct Incident {
+    /// offer or network; null for the whole input.
+    column: Option<&'static str>,
+    name: Option<String>,
+    /// Both included.
+    first_day: String,
+    last_day: String,
+    /// Converted clicks that the sources would have brought, and the limits that hold in 95 of 100 cases.
+    expected: Option<Number>,
+    low: Option<Number>,
+    high: Option<Number>,
+    observed: u64,
+    /// Sources (small ones are taken together) that expected enough to tell, and those of them that fell.
+    sources_told: usize,
+    sources_fell: usize,
+    /// The chance of so few conversions.
+    p: Option<Number>,
+}
+
+/// One network of an offer beside another: evidence about the network, never about a source.
+#[derive(Serialize, JsonSchema)]
+struct Sibling {
+    offer: String,
+    /// The network with fewer conversions, and the other one.
+    network: String,
+    against: String,
+    /// The ratio of their conversion rates, at most 1, with its 95 % interval.
+    ratio: Option<Number>,
+    low: Option<Number>,
+    high: Option<Number>,
+    /// Zones that send clicks to both.
+    zones: usize,
+    p: Option<Number>,
+    q: Option<Number>,
+    /// Significant, and a fifth or more behind: shaving, or a worse landing page.
+    behind: bool,
 }
 
 /// What this run allows to be put on lists.
@@ -365,10 +414,12 @@ fn document(report: &Report) -> Document {
     let sources = report.ordered().into_iter().map(|g| source(g, &columns, currency.as_deref())).collect();
     Document {
         schema_version: SCHEMA_VERSION,
-        run: run(report),
+        run: run(&report.run),
         coverage: coverage(report),
         totals: totals(report),
         peers: peers(&report.peers),
+        incidents: report.incidents.iter().map(incident).collect(),
+        siblings: report.siblings.iter().map(sibling).collect(),
         lists: lists(&report.lists),
         clusters: outlook::clusters(report),
         odd: outlook::odd(report),
@@ -376,8 +427,7 @@ fn document(report: &Report) -> Document {
     }
 }
 
-fn run(report: &Report) -> Run {
-    let run = &report.run;
+fn run(run: &RunInfo) -> Run {
     let mut inputs: Vec<&InputInfo> = run.inputs.iter().collect();
     inputs.sort_by_key(|i| (i.side, &i.path, &i.digest));
     Run {
@@ -459,6 +509,37 @@ fn peers(summary: &Summary) -> Peers {
         ordinary_share: summary.ordinary_share.and_then(number),
         mirror_fdr: summary.mirror_fdr.and_then(number),
         spreads: summary.spreads.iter().map(spread).collect(),
+    }
+}
+
+fn incident(incident: &measures::Incident) -> Incident {
+    Incident {
+        column: incident.unit.as_ref().map(|(column, _)| column.name()),
+        name: incident.unit.as_ref().map(|(_, name)| name.json()),
+        first_day: time::show_day(incident.first_day),
+        last_day: time::show_day(incident.last_day),
+        expected: number(incident.expected),
+        low: number(incident.low),
+        high: number(incident.high),
+        observed: incident.observed,
+        sources_told: incident.told,
+        sources_fell: incident.fell,
+        p: probability(incident.ln_p),
+    }
+}
+
+fn sibling(sibling: &peers::Sibling) -> Sibling {
+    Sibling {
+        offer: sibling.offer.json(),
+        network: sibling.network.json(),
+        against: sibling.against.json(),
+        ratio: number(sibling.ratio),
+        low: number(sibling.low),
+        high: number(sibling.high),
+        zones: sibling.zones,
+        p: probability(sibling.ln_p),
+        q: number(sibling.q),
+        behind: sibling.behind,
     }
 }
 

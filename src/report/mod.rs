@@ -6,6 +6,7 @@
 //! the encoder of [`Text`] that belongs to the format.
 
 mod csv;
+pub mod explain;
 pub mod json;
 mod lists;
 mod output;
@@ -22,8 +23,9 @@ use crate::base::column::Grain;
 use crate::base::error::Result;
 use crate::base::money::Micro;
 use crate::base::text::Text;
-use crate::peers::Summary;
+use crate::measures::Incident;
 use crate::peers::anomaly::Odd;
+use crate::peers::{Sibling, Summary};
 use crate::verdicts::{Judged, Listing, Resold, Verdict};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -35,6 +37,10 @@ pub struct Report<'r> {
     pub totals: Totals,
     /// What the comparison with peers came to.
     pub peers: Summary,
+    /// Days of an offer, a network or the whole input that judge no source.
+    pub incidents: Vec<Incident>,
+    /// Networks of one offer beside each other, where offers and networks are audited.
+    pub siblings: Vec<Sibling>,
     /// The judged groups, in any order; renderers go through [`Report::ordered`].
     pub groups: Vec<Judged<'r>>,
     /// Sources that send the same visitors; groups say which cluster they are in.

@@ -1,9 +1,11 @@
 //! One small report for the tests of every format, made by hand, and what each format shows of it.
 
 use super::{AbsentSignal, Classes, Coverage, InputInfo, List, Lists, Report, RowCount, RunInfo, Totals};
-use crate::base::column::Grain;
+use crate::base::column::{Col, Grain};
 use crate::base::money::{Micro, SCALE};
 use crate::base::text::Text;
+use crate::measures::Incident;
+use crate::peers::Sibling;
 use crate::peers::anomaly::{Odd, Oddness};
 use crate::peers::expected_loss::Loss;
 use crate::peers::ranking::Expected;
@@ -98,6 +100,8 @@ pub fn empty() -> Report<'static> {
     let none = || List::Ready(Listing { ids: vec![], rejected: vec![] });
     Report {
         peers: crate::peers::Summary::default(),
+        incidents: vec![],
+        siblings: vec![],
         run: RunInfo {
             version: "0.1.0",
             inputs: vec![],
@@ -130,10 +134,49 @@ pub fn hostile<'r>(rules: &'r [Rule], text: &str) -> Report<'r> {
     report.run.currency = Some(Text::new(text));
     report.coverage.notes = vec![Text::new(text)];
     report.coverage.absent[0].reason = text.to_owned();
+    report.incidents = vec![Incident { unit: Some((Col::Offer, Text::new(text))), ..incident() }];
+    report.siblings = vec![Sibling {
+        offer: Text::new(text),
+        network: Text::new(text),
+        against: Text::new(text),
+        ..sibling()
+    }];
     report.coverage.clicks.as_mut().unwrap().rejected.insert(text.to_owned(), 1);
     report.lists.block =
         List::Ready(Listing { ids: vec![], rejected: vec![(Text::new(text), "it is no ID")] });
     report
+}
+
+/// Two days of an offer on which nothing converted.
+pub fn incident() -> Incident {
+    Incident {
+        unit: Some((Col::Offer, Text::new("offer-7"))),
+        first_day: 20_517,
+        last_day: 20_518,
+        expected: 61.4,
+        low: 38.2,
+        high: 98.7,
+        observed: 0,
+        told: 9,
+        fell: 9,
+        ln_p: -34.5,
+    }
+}
+
+/// A network that falls behind another one.
+pub fn sibling() -> Sibling {
+    Sibling {
+        offer: Text::new("offer-7"),
+        network: Text::new("alpha"),
+        against: Text::new("beta"),
+        ratio: 0.6,
+        low: 0.5,
+        high: 0.7,
+        zones: 12,
+        ln_p: -14.0,
+        q: 1e-6,
+        behind: true,
+    }
 }
 
 /// So many groups at watch.
@@ -353,6 +396,7 @@ pub const JSON: &str = r#"{
       "without history a verdict rests on this one run"
     ]
   },
+  "incidents": [],
   "lists": {
     "block": {
       "ids": [
@@ -432,6 +476,7 @@ pub const JSON: &str = r#"{
     }
   },
   "schema_version": 1,
+  "siblings": [],
   "sources": [
     {
       "checks_not_possible": 2,

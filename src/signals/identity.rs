@@ -496,7 +496,8 @@ fn barren_networks(sizes: &stats::Counted, clicks: u64, converted: u64) -> f64 {
         sizes.iter().map(|&(size, n)| (weight(size), n as f64, size as u32 == 0)).collect();
     let seen: f64 = weights.iter().filter(|w| w.2).map(|(w, n, _)| w * n).sum();
     let bound = |theta: f64| {
-        let factor = |(w, n, _): &(f64, f64, bool)| n * ((theta * w).exp_m1() * (-w).exp()).ln_1p();
+        // (e^θw − 1) e^−w, where e^θw alone may be too large for a number.
+        let factor = |(w, n, _): &(f64, f64, bool)| n * (((theta - 1.0) * w).exp() - (-w).exp()).ln_1p();
         (weights.iter().map(factor).sum::<f64>() - theta * seen).exp()
     };
     (1..=20).map(|step| bound(f64::from(step) / 20.0)).fold(1.0, f64::min)

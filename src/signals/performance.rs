@@ -412,28 +412,18 @@ fn break_even(group: &Group) -> Result<Estimate, Absence> {
     Ok(Estimate::exact(p, n).allocated(group.totals.cost_allocated))
 }
 
-/// Mature revenue and what is pending over conversions, in typical payouts of the group's offer.
+/// Mature revenue and what is pending over conversions, in typical payouts of each conversion's offer.
 fn earning(group: &Group) -> Result<Estimate, Absence> {
     let of = |confirmed, pending| Ok(group.get(confirmed)?.saturating_add(group.get(pending)?));
     let paid = of(M::MaturePayout, M::MaturePayoutPending)
         .or_else(|_| of(M::MatureRevenue, M::MatureRevenuePending))?;
     let n = group.count(M::EarningConversions)?;
-    if n == 0 {
-        return Err(Absence::Nothing("conversions worth money"));
-    }
-    let value = paid as f64 / n as f64 / only_typical_payout(group)?;
+    let nothing = Absence::Nothing("conversions worth money");
+    let any = group.context.typical_payout.filter(|_| n > 0).ok_or(nothing)?;
+    let typical = |offer: &Option<String>| group.context.typical_payout_of.get(offer).copied().unwrap_or(any);
+    let usual: f64 = group.totals.earning_of.iter().map(|(offer, n)| *n as f64 * typical(offer)).sum();
+    let value = paid as f64 / usual;
     let factor = group.revenue_factor(n);
     let (a, b) = (value / factor, value * factor);
     Ok(Estimate::limits(value, a.min(b), a.max(b), n))
-}
-
-/// What the group's only offer typically pays, in micro-units.
-fn only_typical_payout(group: &Group) -> Result<f64, Absence> {
-    let (offers, typical) = (&group.totals.mature_cost_of, &group.context.typical_payout_of);
-    let known = match (offers.len(), typical.len()) {
-        (1, _) => offers.keys().next().and_then(|offer| typical.get(offer)),
-        (0, 1) => typical.values().next(),
-        _ => return Err(Absence::Fact("its conversions may belong to several offers")),
-    };
-    known.copied().ok_or(Absence::Nothing("conversions worth money"))
 }

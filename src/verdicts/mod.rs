@@ -55,7 +55,7 @@ impl Verdict {
 }
 
 /// One group before judgement.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Subject<'r> {
     pub grain: Grain,
     /// One value per column of the grain; `None` where the column is empty or not mapped.

@@ -3,6 +3,8 @@
 //!
 //! The tables are small and their values few, so that ties and collisions are the rule.
 
+mod dense;
+
 use crate::reference::{
     self, ClickRow, ConversionRow, DAY, Facts, Key, Local, Perspective, SECOND, Scope, Signals, Value,
 };
@@ -17,8 +19,8 @@ use clickaudit::rules::RuleSet;
 use clickaudit::signals;
 use clickaudit::verdicts::{Brake, Protect, Verdict};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
-use proptest::test_runner::TestCaseResult;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{RngSeed, TestCaseResult, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -31,7 +33,15 @@ const CLICK_COLUMNS: &[&str] = &[
     "traffic_source",
     "source",
     "offer",
+    "network",
+    "country",
     "ip",
+    "user_agent",
+    "asn",
+    "is_bot",
+    "is_datacenter",
+    "keyword",
+    "referrer",
     "hit_type",
     "lander_click_time",
     "cost",
@@ -48,6 +58,9 @@ const CONVERSION_COLUMNS: &[&str] = &[
     "status",
     "payout",
     "revenue",
+    "sale_amount",
+    "player_id",
+    "country",
     "ip",
     "traffic_source",
     "source",
@@ -61,6 +74,7 @@ enum Cell {
     Text(Option<String>),
     Time(Option<i64>),
     Money(Option<i64>),
+    Flag(Option<bool>),
 }
 
 fn click_cells(row: &ClickRow) -> Vec<Cell> {
@@ -71,7 +85,15 @@ fn click_cells(row: &ClickRow) -> Vec<Cell> {
         text(&row.traffic_source),
         text(&row.source),
         text(&row.offer),
+        text(&row.network),
+        text(&row.country),
         text(&row.ip),
+        text(&row.user_agent),
+        text(&row.asn),
+        Cell::Flag(row.is_bot),
+        Cell::Flag(row.is_datacenter),
+        text(&row.keyword),
+        text(&row.referrer),
         text(&row.hit_type),
         Cell::Time(row.lander_time),
         Cell::Money(row.cost),
@@ -91,6 +113,9 @@ fn conversion_cells(row: &ConversionRow) -> Vec<Cell> {
         text(&row.status),
         Cell::Money(row.payout),
         Cell::Money(row.revenue),
+        Cell::Money(row.sale_amount),
+        text(&row.player_id),
+        text(&row.country),
         text(&row.ip),
         text(&row.traffic_source),
         text(&row.source),
@@ -120,6 +145,7 @@ fn cell_text(cell: &Cell) -> String {
     match cell {
         Cell::Text(text) => text.clone().unwrap_or_default(),
         Cell::Time(time) => time.map_or("NULL".to_owned(), written),
+        Cell::Flag(flag) => flag.map_or("", |yes| if yes { "yes" } else { "0" }).to_owned(),
         Cell::Money(None) => String::new(),
         Cell::Money(Some(micro)) => {
             let sign = if *micro < 0 { "-" } else { "" };
@@ -172,8 +198,9 @@ fn write_parquet(table: &Table, path: &Path) {
         let cells = || table.rows.iter().map(|row| &row[at]);
         let integer = |c: &Cell| match c {
             Cell::Time(v) | Cell::Money(v) => *v,
-            Cell::Text(_) => None,
+            Cell::Text(_) | Cell::Flag(_) => None,
         };
+        let flag = |c: &Cell| if let Cell::Flag(flag) = c { *flag } else { None };
         let text = |c: &Cell| match c {
             Cell::Text(t) => t.clone(),
             _ => None,
@@ -191,6 +218,7 @@ fn write_parquet(table: &Table, path: &Path) {
                 let units = |micro: Option<i64>| micro.map(|m| m as f64 / 1e6);
                 Series::new(name, integers().into_iter().map(units).collect::<Vec<Option<f64>>>())
             }
+            Some(Cell::Flag(_)) => Series::new(name, cells().map(flag).collect::<Vec<Option<bool>>>()),
             _ => Series::new(name, cells().map(text).collect::<Vec<Option<String>>>()),
         };
         series.into_column()
@@ -261,7 +289,15 @@ impl Case {
                 clear(has, "click_id", &mut row.click_id);
                 clear(has, "traffic_source", &mut row.traffic_source);
                 clear(has, "offer", &mut row.offer);
+                clear(has, "network", &mut row.network);
+                clear(has, "country", &mut row.country);
                 clear(has, "ip", &mut row.ip);
+                clear(has, "user_agent", &mut row.user_agent);
+                clear(has, "asn", &mut row.asn);
+                clear(has, "is_bot", &mut row.is_bot);
+                clear(has, "is_datacenter", &mut row.is_datacenter);
+                clear(has, "keyword", &mut row.keyword);
+                clear(has, "referrer", &mut row.referrer);
                 clear(has, "hit_type", &mut row.hit_type);
                 clear(has, "lander_click_time", &mut row.lander_time);
                 clear(has, "cost", &mut row.cost);
@@ -278,6 +314,9 @@ impl Case {
                 clear(has, "status", &mut row.status);
                 clear(has, "payout", &mut row.payout);
                 clear(has, "revenue", &mut row.revenue);
+                clear(has, "sale_amount", &mut row.sale_amount);
+                clear(has, "player_id", &mut row.player_id);
+                clear(has, "country", &mut row.country);
                 clear(has, "ip", &mut row.ip);
                 clear(has, "traffic_source", &mut row.traffic_source);
                 clear(has, "source", &mut row.source);
@@ -306,6 +345,7 @@ impl Case {
         mapping.main_event.clone_from(&self.facts.main_event);
         mapping.drops_orphans = self.facts.drops_orphans;
         mapping.drops_duplicates = self.facts.drops_duplicates;
+        mapping.brand_terms = self.facts.brand_terms.iter().map(|t| (*t).to_owned()).collect();
         mapping
     }
 
@@ -383,8 +423,27 @@ const CLICK_IDS: &[&str] = &[
     "c7",
 ];
 const SOURCES: &[&str] = &["zone-1", "zone \"x\"", "a,b", "Ünï", "{zone}", "01", "1"];
-const EVENTS: &[&str] =
-    &["sale", "registration", "reg", "install", "deposit", "Level 5", "lead", "FTD", "sale", "registration"];
+const EVENTS: &[&str] = &[
+    "sale",
+    "registration",
+    "reg",
+    "install",
+    "deposit",
+    "Level 5",
+    "lead",
+    "FTD",
+    "rebill",
+    "registration",
+];
+const SALE_AMOUNTS: &[Option<i64>] = &[
+    None,
+    Some(0),
+    Some(10_000_000),
+    Some(10_100_000),
+    Some(10_300_000),
+    Some(25_500_000),
+    Some(200_000_000),
+];
 const STATUSES: &[&str] = &[
     "approved",
     "approved",
@@ -416,14 +475,41 @@ fn moment(at: usize, autumn: bool) -> i64 {
     day * DAY + OFFSETS[at % OFFSETS.len()] * SECOND + half
 }
 
-type ClickSeed = ((usize, usize, usize, usize), (usize, usize, usize, usize), usize);
+type ClickSeed = ((usize, usize, usize, usize), (usize, usize, usize, usize), (usize, u64));
 
 fn click_seed() -> impl Strategy<Value = ClickSeed> {
-    ((0..18usize, 0..48usize, 0..4usize, 0..8usize), (0..6usize, 0..5usize, 0..5usize, 0..4usize), 0..8usize)
+    let ids = (0..18usize, 0..48usize, 0..4usize, 0..8usize);
+    (ids, (0..7usize, 0..5usize, 0..5usize, 0..4usize), (0..8usize, any::<u64>()))
 }
 
+/// Numbers out of one, as if by dice.
+struct Dice(u64);
+
+impl Dice {
+    /// A number below `sides` (SplitMix64: Steele, Lea and Flood 2014).
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ z >> 31) % sides as u64) as usize
+    }
+
+    /// One of a list, or none.
+    fn pick(&mut self, list: &[&str]) -> Option<String> {
+        let at = self.roll(list.len() + 1);
+        pick(list, at)
+    }
+}
+
+const AGENTS: &[&str] = &["Mozilla/5.0", "curl", "mozilla/5.0"];
+const COUNTRIES: &[&str] = &["DE", "de", "UK", "GB", "xx", "DEU", "Germany", "T1"];
+const KEYWORDS: &[&str] = &["lucky casino", "LUCKY%20casino", "slots", "luckycasino.com"];
+const REFERRERS: &[&str] = &["https://lucky-casino.com/", "https://example.com/"];
+
 fn click_row(seed: &ClickSeed, autumn: bool) -> ClickRow {
-    let ((id, at, traffic_source, source), (ip, lander, cost, hit), offer) = *seed;
+    let ((id, at, traffic_source, source), (ip, lander, cost, hit), (offer, dice)) = *seed;
+    let mut dice = Dice(dice);
+    let flag = |dice: &mut Dice| [None, Some(true), Some(false), Some(false)][dice.roll(4)];
     let time = moment(at, autumn);
     let hit_type = pick(&["visit", "visit", "visit", "lander_click"], hit);
     // Clicks of another kind have IDs of their own.
@@ -434,7 +520,15 @@ fn click_row(seed: &ClickSeed, autumn: bool) -> ClickRow {
         traffic_source: pick(&["ts1", "ts2", "ts1"], traffic_source),
         source: pick(SOURCES, source),
         offer: pick(&["o1", "o2", "o1", "o1"], offer / 2),
-        ip: pick(&["10.0.0.1", "10.0.0.2", "::1", "010.0.0.1"], ip),
+        network: dice.pick(&["n1", "n1", "n2"]),
+        country: dice.pick(COUNTRIES),
+        ip: pick(&["10.0.0.1", "10.0.0.2", "::ffff:10.0.0.3", "2001:db8::1", "010.0.0.1"], ip),
+        user_agent: dice.pick(AGENTS),
+        asn: dice.pick(&["64500", "64501"]),
+        is_bot: flag(&mut dice),
+        is_datacenter: flag(&mut dice),
+        keyword: dice.pick(KEYWORDS),
+        referrer: dice.pick(REFERRERS),
         hit_type,
         lander_time: [None, Some(-3), Some(0), Some(2), Some(50)][lander].map(|s: i64| time + s * SECOND),
         cost: [None, Some(0), Some(1), Some(1_250_000), Some(30_000)][cost],
@@ -454,6 +548,7 @@ fn conversion_row(seed: &ConversionSeed, clicks: &[ClickRow], autumn: bool) -> C
     let (own, (conversion_id, transaction_id, click, event), (status, payout, revenue, status_time), rest) =
         seed;
     let (ctit, network) = *rest;
+    let mut dice = Dice(own.2.1);
     let own = click_row(own, autumn);
     let click = clicks.get(*click);
     let time = match (click, CTITS.get(ctit)) {
@@ -478,6 +573,9 @@ fn conversion_row(seed: &ConversionSeed, clicks: &[ClickRow], autumn: bool) -> C
         payout: [None, Some(0), Some(50_000_000), Some(20_500_000), Some(-1_000_000), Some(50_000_000)]
             [*payout],
         revenue: [None, None, Some(80_000_000), Some(1), Some(0), Some(-3)][*revenue],
+        sale_amount: SALE_AMOUNTS[dice.roll(SALE_AMOUNTS.len())],
+        player_id: dice.pick(&["p1", "p2", "p3", "{player}"]),
+        country: own.country,
         ip: own.ip,
         traffic_source: own.traffic_source,
         source: own.source,
@@ -487,11 +585,14 @@ fn conversion_row(seed: &ConversionSeed, clicks: &[ClickRow], autumn: bool) -> C
 }
 
 /// Moves rows of one ID that stand at the same moment apart, unless they are copies: which of them is the
-/// later one is settled by a hash of their content, which the reference does not have.
+/// later one is settled by a hash of their content, which the reference does not have. Where players are named
+/// any two rows may be one player's. Whole quarter hours stay whole.
 fn without_ties(mut rows: Vec<ConversionRow>, local: Local) -> Vec<ConversionRow> {
+    let players = rows.iter().any(|r| r.player_id.is_some());
     let related = |a: &ConversionRow, b: &ConversionRow| {
         let same = |x: &Option<String>, y: &Option<String>| x.is_some() && x == y;
-        same(&a.conversion_id, &b.conversion_id)
+        players
+            || same(&a.conversion_id, &b.conversion_id)
             || same(&a.transaction_id, &b.transaction_id)
             || same(&a.click_id, &b.click_id)
     };
@@ -504,8 +605,10 @@ fn without_ties(mut rows: Vec<ConversionRow>, local: Local) -> Vec<ConversionRow
             apart && (time(earlier) == time(&rows[at]) || state(earlier) == state(&rows[at]))
         });
         if tied {
-            rows[at].time += 7 * SECOND;
-            rows[at].status_time = rows[at].status_time.map(|t| t + 7 * SECOND);
+            let whole = rows[at].time % (900 * SECOND) == 0;
+            let step = if whole { 900 * SECOND } else { 7 * SECOND };
+            rows[at].time += step;
+            rows[at].status_time = rows[at].status_time.map(|t| t + step);
         } else {
             at += 1;
         }
@@ -518,7 +621,7 @@ fn columns(
     all: &'static [&'static str],
     optional: &'static [&'static str],
 ) -> impl Strategy<Value = BTreeSet<&'static str>> {
-    let missing = prop_oneof![2 => Just(Vec::new()), 3 => prop::collection::vec(0..optional.len(), 1..4)];
+    let missing = prop_oneof![2 => Just(Vec::new()), 3 => prop::collection::vec(0..optional.len(), 1..5)];
     missing.prop_map(move |missing| {
         let gone: Vec<&str> = missing.into_iter().map(|i| optional[i]).collect();
         all.iter().copied().filter(|c| !gone.contains(c)).collect()
@@ -546,7 +649,23 @@ fn facts() -> impl Strategy<Value = Facts> {
         (prop::option::weighted(0.2, Just("reg")), prop::bool::weighted(0.2), prop::bool::weighted(0.2));
     let click_columns = columns(
         CLICK_COLUMNS,
-        &["click_id", "traffic_source", "offer", "ip", "hit_type", "lander_click_time", "cost"],
+        &[
+            "click_id",
+            "traffic_source",
+            "offer",
+            "network",
+            "country",
+            "ip",
+            "user_agent",
+            "asn",
+            "is_bot",
+            "is_datacenter",
+            "keyword",
+            "referrer",
+            "hit_type",
+            "lander_click_time",
+            "cost",
+        ],
     );
     let optional = &[
         "conversion_id",
@@ -560,6 +679,9 @@ fn facts() -> impl Strategy<Value = Facts> {
         "status",
         "payout",
         "revenue",
+        "sale_amount",
+        "player_id",
+        "country",
         "ip",
         "source",
         "network",
@@ -569,10 +691,11 @@ fn facts() -> impl Strategy<Value = Facts> {
         prop::option::weighted(0.95, columns(CONVERSION_COLUMNS, optional)),
         prop::option::weighted(0.2, Just(moment(21, true) + 30 * DAY)),
         prop::bool::weighted(0.3),
+        prop::bool::weighted(0.8),
     );
     (perspective, scope, (local(), local()), times, words, sides).prop_map(
         |(perspective, scope, (local, hours_in), (maturity, window), words, sides)| {
-            let (click_columns, conversion_columns, as_of, hits) = sides;
+            let (click_columns, conversion_columns, as_of, hits, brands) = sides;
             let typed = click_columns.as_ref().is_some_and(|c| c.contains("hit_type"));
             Facts {
                 perspective,
@@ -586,6 +709,7 @@ fn facts() -> impl Strategy<Value = Facts> {
                 main_event: words.0.map(str::to_owned),
                 drops_orphans: words.1,
                 drops_duplicates: words.2,
+                brand_terms: if brands { vec!["Lucky Casino", "888"] } else { Vec::new() },
                 click_columns,
                 conversion_columns,
             }
@@ -624,6 +748,7 @@ fn uploaded(mut conversions: Vec<ConversionRow>, autumn: bool) -> Vec<Conversion
         row.time = moment(20, autumn) + (at % 3) as i64 * SECOND / 4;
         row.event = Some(if at % 8 == 7 { "lead" } else { "sale" }.to_owned());
         row.transaction_id = None;
+        row.player_id = None;
     }
     conversions
 }
@@ -766,6 +891,32 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(cases(16))]
+
+    #[test]
+    fn every_signal_of_much_traffic_is_what_the_reference_says(case in dense::dense()) {
+        agrees(&case)?;
+    }
+}
+
+/// What is compared says something: every signal is there in some groups and neither always nothing nor always the
+/// same.
+#[test]
+fn generated_traffic_exercises_every_signal() {
+    let mut runner = TestRunner::new(cases(1));
+    let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for _ in 0..60 {
+        let case = dense::dense().new_tree(&mut runner).expect("a case").current();
+        let outcome = reference::audit(&case.clicks, &case.conversions, &case.facts);
+        for (name, value) in outcome.signals.into_values().flatten() {
+            found.entry(name).or_default().extend(value.map(|v| format!("{:.6}", v.value)));
+        }
+    }
+    let dull: Vec<_> = found.iter().filter(|(_, values)| values.len() < 3).collect();
+    assert!(dull.is_empty(), "{dull:?}");
+}
+
 // ---------------------------------------------------------------- laws
 
 /// What must not change: the sources of the JSON report, the CSV, the lists.
@@ -816,6 +967,7 @@ fn planted() -> impl Strategy<Value = Case> {
             main_event: None,
             drops_orphans: false,
             drops_duplicates: false,
+            brand_terms: Vec::new(),
             click_columns: Some(CLICK_COLUMNS.iter().copied().collect()),
             conversion_columns: Some(CONVERSION_COLUMNS.iter().copied().collect()),
         };
@@ -847,10 +999,14 @@ fn plant_source(
             traffic_source: Some("ts1".into()),
             source: Some(name.into()),
             offer: Some("o1".into()),
+            network: Some("n1".into()),
+            country: Some("DE".into()),
             ip: Some(format!("10.0.{}.{}", name.len() + address / 250, address % 250)),
+            user_agent: Some(format!("browser {}", dice(at, 30))),
             hit_type: Some("visit".into()),
             lander_time: Some(time + 20 * SECOND),
             cost: Some(2_000_000),
+            ..ClickRow::default()
         });
         if !at.is_multiple_of(6) || plant == Some(5) {
             continue;
@@ -873,11 +1029,13 @@ fn plant_source(
             ),
             payout: Some(30_000_000),
             revenue: None,
+            country: Some("DE".into()),
             ip: Some(format!("10.1.{}.{}", name.len() + address / 250, address % 250)),
             traffic_source: Some("ts1".into()),
             source: Some(name.into()),
             offer: Some("o1".into()),
             network: Some("n1".into()),
+            ..ConversionRow::default()
         });
     }
 }

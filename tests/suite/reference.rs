@@ -4,6 +4,12 @@
 //! of its own and without the engine or any stage of the pipeline. It is slow on purpose: every question walks
 //! over all rows. What it does not do: files, mappings, grains other than the source, aggregated reports.
 
+mod crowds;
+mod ids;
+mod numbers;
+mod rhythm;
+mod ways;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 pub const SECOND: i64 = 1_000_000;
@@ -19,7 +25,15 @@ pub struct ClickRow {
     pub traffic_source: Text,
     pub source: Text,
     pub offer: Text,
+    pub network: Text,
+    pub country: Text,
     pub ip: Text,
+    pub user_agent: Text,
+    pub asn: Text,
+    pub is_bot: Option<bool>,
+    pub is_datacenter: Option<bool>,
+    pub keyword: Text,
+    pub referrer: Text,
     pub hit_type: Text,
     pub lander_time: Option<i64>,
     /// Micro-units.
@@ -39,6 +53,9 @@ pub struct ConversionRow {
     pub status: Text,
     pub payout: Option<i64>,
     pub revenue: Option<i64>,
+    pub sale_amount: Option<i64>,
+    pub player_id: Text,
+    pub country: Text,
     pub ip: Text,
     pub traffic_source: Text,
     pub source: Text,
@@ -84,6 +101,7 @@ pub struct Facts {
     pub main_event: Text,
     pub drops_orphans: bool,
     pub drops_duplicates: bool,
+    pub brand_terms: Vec<&'static str>,
     /// The columns of each export; `None` where there is no such export.
     pub click_columns: Option<BTreeSet<&'static str>>,
     pub conversion_columns: Option<BTreeSet<&'static str>>,
@@ -132,8 +150,9 @@ impl Local {
         candidates.iter().find(fits).copied().unwrap_or(local - 3_600 * SECOND)
     }
 
-    fn hour(self, utc: i64) -> i64 {
-        (utc + self.offset(utc)).rem_euclid(DAY) / (3_600 * SECOND)
+    /// Hours since 1970 on the local clock.
+    fn local_hour(self, utc: i64) -> i64 {
+        (utc + self.offset(utc)).div_euclid(3_600 * SECOND)
     }
 }
 
@@ -184,6 +203,7 @@ fn event(word: &Text) -> (String, bool, Option<i64>) {
         "first_deposit" | "ftd" => ("first_deposit", true, Some(30)),
         "sale" | "purchase" => ("sale", false, Some(30)),
         "deposit" => ("deposit", false, None),
+        "rebill" => ("rebill", false, None),
         other => (other, false, Some(10)),
     };
     (name.to_owned(), once, short)
@@ -230,11 +250,11 @@ fn share(x: usize, n: usize) -> Option<Value> {
 
 /// P(at most x) of a binomial.
 fn binomial_at_most(x: usize, n: usize, p: f64) -> f64 {
-    let mut term = (1.0 - p).powi(n as i32);
-    let mut sum = term;
+    let mut ln_term = n as f64 * (-p).ln_1p();
+    let mut sum = ln_term.exp();
     for k in 1..=x.min(n) {
-        term *= (n - k + 1) as f64 / k as f64 * p / (1.0 - p);
-        sum += term;
+        ln_term += ((n - k + 1) as f64 / k as f64 * p / (1.0 - p)).ln();
+        sum += ln_term.exp();
     }
     sum
 }
@@ -360,10 +380,21 @@ struct Conversion {
     class: Class,
     key: Key,
     offer: Text,
+    network: Text,
     click_time: Option<i64>,
+    /// The click of its ID, before or after it.
+    click: Option<Click>,
     ctit: Option<i64>,
+    /// It tells how long the visitor took, as the first on its click that does.
+    first_timed: bool,
+    /// Its time is that of an upload.
+    batched: bool,
     replay: bool,
     shared: bool,
+    /// Old enough that a decision is due.
+    decision_due: bool,
+    way: ways::Way,
+    named: Option<ids::Named>,
 }
 
 impl Conversion {
@@ -397,10 +428,17 @@ fn conversion(row: &ConversionRow, facts: &Facts) -> Conversion {
         class: Class::OutsideSpan,
         key: (row.traffic_source.clone(), row.source.clone()),
         offer: row.offer.clone(),
+        network: row.network.clone(),
         click_time: row.click_time.map(|t| facts.local.to_utc(t)),
+        click: None,
         ctit: None,
+        first_timed: false,
+        batched: false,
         replay: false,
         shared: false,
+        decision_due: false,
+        way: ways::Way::default(),
+        named: None,
         row: row.clone(),
     }
 }
@@ -466,7 +504,9 @@ fn find_click(c: &mut Conversion, clicks: &[Click], facts: &Facts) {
         c.key.0 = click.row.traffic_source.clone().or(c.key.0.take());
         c.key.1 = click.row.source.clone().or(c.key.1.take());
         c.offer = click.row.offer.clone().or(c.offer.take());
+        c.network = click.row.network.clone().or(c.network.take());
         c.click_time = Some(click.time);
+        c.click = Some((*click).clone());
     }
     c.ctit = c
         .click_time
@@ -480,7 +520,7 @@ fn transaction(c: &Conversion, facts: &Facts) -> Option<(String, Text, Text)> {
     match (real(&c.row.transaction_id), facts.scope) {
         (Some(id), Some(Scope::Click)) => click.map(|k| (c.event.clone(), Some(id), Some(k))),
         (Some(id), Some(Scope::Network)) => {
-            Some((c.event.clone(), Some(id), c.row.network.clone().or(c.offer.clone())))
+            Some((c.event.clone(), Some(id), c.network.clone().or(c.offer.clone())))
         }
         (Some(id), Some(Scope::Global)) => Some((c.event.clone(), Some(id), None)),
         _ if c.once => click.map(|k| (c.event.clone(), None, Some(k))),
@@ -527,21 +567,80 @@ fn update(earlier: &mut Conversion, later: Conversion) {
     earlier.row = ConversionRow { click_id, ..later.row };
 }
 
-/// Ten conversions of five sources at one second of one offer and event are an upload: they have no CTIT.
+/// Ten conversions of five sources at one second of one offer and event are an upload, and so is everything that an
+/// advertiser reports on whole quarter hours: they have no CTIT.
 fn drop_batch_times(all: &mut [Conversion]) {
     let moment = |c: &Conversion| (c.time.div_euclid(SECOND), c.offer.clone(), c.event.clone());
     let matched = |c: &&Conversion| c.class == Class::Matched;
-    let batched: Vec<bool> = (0..all.len())
-        .map(|at| {
-            let group = || all.iter().filter(matched).filter(|c| moment(c) == moment(&all[at]));
-            let sources: BTreeSet<&Key> = group().map(|c| &c.key).collect();
-            group().count() >= 10 && sources.len() >= 5
-        })
-        .collect();
-    all.iter_mut()
-        .zip(batched)
-        .filter(|(c, b)| *b && c.class == Class::Matched)
-        .for_each(|(c, _)| c.ctit = None);
+    let upload = |of: &Conversion| {
+        let group = || all.iter().filter(matched).filter(|c| moment(c) == moment(of));
+        let sources: BTreeSet<&Key> = group().map(|c| &c.key).collect();
+        of.class == Class::Matched && group().count() >= 10 && sources.len() >= 5
+    };
+    let on_quarters = |of: &Conversion| {
+        let feed = || all.iter().filter(|c| (&c.network, &c.offer) == (&of.network, &of.offer));
+        let whole = feed().filter(|c| c.time.div_euclid(SECOND) % 900 == 0).count();
+        feed().count() >= 10 && 2 * whole >= feed().count()
+    };
+    let batched: Vec<bool> = all.iter().map(|c| upload(c) || on_quarters(c)).collect();
+    for (c, batched) in all.iter_mut().zip(batched) {
+        c.batched = batched;
+        c.ctit = c.ctit.filter(|_| !batched);
+    }
+}
+
+/// An event that may come at any time tells nothing of how long a visitor took; of the others the first on a click
+/// does.
+fn mark_first_timed(all: &mut [Conversion], facts: &Facts) {
+    let click = |c: &Conversion| real(&c.row.click_id).map(|id| (id, c.click_time));
+    let timed = |c: &Conversion| c.class == Class::Matched && c.short.is_some();
+    let first = |at: usize| {
+        let c = &all[at];
+        let before = |(i, k): (usize, &Conversion)| {
+            timed(k)
+                && click(k).is_some()
+                && click(k) == click(c)
+                && (k.order(facts), i) < (c.order(facts), at)
+        };
+        timed(c) && !all.iter().enumerate().any(before)
+    };
+    let firsts: Vec<bool> = (0..all.len()).map(first).collect();
+    all.iter_mut().zip(firsts).for_each(|(c, first)| c.first_timed = first);
+}
+
+/// A decision is due after nine in ten of an offer's take no longer, as product limits say: who waits has waited at
+/// least until now. Offers with fewer than twenty dated decisions borrow those of all.
+fn mark_due(all: &mut [Conversion], as_of: i64, facts: &Facts) {
+    let wait = |c: &Conversion| match c.status {
+        Status::Approved | Status::Rejected => {
+            c.row.status_time.map(|t| ((facts.local.to_utc(t) - c.time).max(0), true))
+        }
+        Status::Pending | Status::Unknown => Some(((as_of - c.time).max(0), false)),
+        _ => None,
+    };
+    let waits: Vec<(Text, (i64, bool))> =
+        all.iter().filter_map(|c| Some((c.offer.clone(), wait(c)?))).collect();
+    let everywhere = lag(&waits.iter().map(|w| w.1).collect::<Vec<_>>());
+    for c in all {
+        let own: Vec<(i64, bool)> = waits.iter().filter(|w| w.0 == c.offer).map(|w| w.1).collect();
+        let enough = own.iter().filter(|w| w.1).count() >= 20;
+        let lag = if enough { lag(&own) } else { everywhere };
+        c.decision_due = lag.is_none_or(|lag| c.time + lag <= as_of);
+    }
+}
+
+/// By when nine in ten of those are decided that ever are (Kaplan and Meier).
+fn lag(waits: &[(i64, bool)]) -> Option<i64> {
+    let lags: BTreeSet<i64> = waits.iter().filter(|w| w.1).map(|w| w.0).collect();
+    let decided_by = |lag: i64| {
+        let still_waiting = |at: i64| {
+            let decided = waits.iter().filter(|w| **w == (at, true)).count() as f64;
+            1.0 - decided / waits.iter().filter(|w| w.0 >= at).count() as f64
+        };
+        1.0 - lags.iter().filter(|at| **at <= lag).map(|at| still_waiting(*at)).product::<f64>()
+    };
+    let ever = decided_by(*lags.last()?);
+    lags.iter().copied().find(|lag| decided_by(*lag) >= 0.9 * ever - 1e-12)
 }
 
 // ---------------------------------------------------------------- the whole input
@@ -559,6 +658,8 @@ struct Audit<'a> {
     typical_of: BTreeMap<Text, f64>,
     cv2: f64,
     usual_approval: Option<f64>,
+    /// Enough click IDs have a click to know what they look like.
+    forms_known: bool,
 }
 
 /// All signals of all groups.
@@ -580,6 +681,10 @@ pub fn audit(click_rows: &[ClickRow], conversion_rows: &[ConversionRow], facts: 
     let latest = newest_click.map_or(i64::MAX, |t| t + facts.window);
     let newest = newest_click.max(newest_conversion.map(|t| t.min(latest)));
     let as_of = facts.as_of.or(newest).unwrap_or(0);
+    mark_first_timed(&mut conversions, facts);
+    mark_due(&mut conversions, as_of, facts);
+    ways::settle(&mut conversions, as_of, facts);
+    let forms_known = ids::settle(&mut conversions, facts);
     let click_rows = all_clicks.len();
     let counts = |c: &Click| facts.hit_type.is_none() || c.row.hit_type == facts.hit_type;
     let mut audit = Audit {
@@ -593,6 +698,7 @@ pub fn audit(click_rows: &[ClickRow], conversion_rows: &[ConversionRow], facts: 
         typical_of: BTreeMap::new(),
         cv2: 0.0,
         usual_approval: None,
+        forms_known,
     };
     audit.tied = audit.can_tie();
     audit.learn_amounts();
@@ -651,7 +757,14 @@ impl Audit<'_> {
     }
 
     fn due(&self, c: &Conversion) -> bool {
-        c.click_time.unwrap_or(c.time) <= self.mature_until
+        c.decision_due && c.click_time.unwrap_or(c.time) <= self.mature_until
+    }
+
+    /// Whether a main event came of a click.
+    fn converts(&self, click: &Click) -> bool {
+        let id = real(&click.row.click_id);
+        let main = |c: &Conversion| c.class == Class::Matched && Some(&c.event) == self.main_event.as_ref();
+        id.is_some() && self.conversions.iter().any(|c| main(c) && real(&c.row.click_id) == id)
     }
 
     fn in_time(&self, c: &Conversion) -> bool {
@@ -707,6 +820,10 @@ impl Group<'_> {
         self.ctit_signals(&mut all);
         self.repetition_signals(&mut all);
         self.money_signals(&mut all);
+        self.rhythm_signals(&mut all);
+        self.crowd_signals(&mut all);
+        self.way_signals(&mut all);
+        self.id_signals(&mut all);
         all
     }
 
@@ -739,7 +856,7 @@ impl Group<'_> {
             let later = c.row.lander_time.map(|t| self.audit.facts.local.to_utc(t));
             later.map(|t| (t - c.time).div_euclid(SECOND).max(0))
         };
-        let hour = |c: &&Click| self.audit.facts.hours_in.hour(c.time);
+        let hour = |c: &&Click| self.audit.facts.hours_in.local_hour(c.time).rem_euclid(24);
         let addresses = count_of(self.clicks.iter().filter_map(|c| c.row.ip.clone()));
         let addressed = addresses.iter().sum();
         all.insert("click_count", given(&[], exact(n as f64, n)));
@@ -787,19 +904,34 @@ impl Group<'_> {
     }
 
     fn ctit_signals(&self, all: &mut BTreeMap<&'static str, Option<Value>>) {
-        let timed = |c: &&Conversion| Some((c.ctit?, c.short?));
-        let ctit: Vec<(i64, i64)> = self.conversions.iter().filter_map(timed).collect();
+        let timed = |c: &&Conversion| Some((c.ctit?, c.short?)).filter(|_| c.first_timed);
+        let ctit: Vec<(i64, i64)> = self.conversions.iter().copied().filter_map(|c| timed(&c)).collect();
         let given = |value: Option<Value>| value.filter(|_| self.with_conversions(&[]));
         let part =
             |test: fn(&(i64, i64)) -> bool| given(share(ctit.iter().filter(|c| test(c)).count(), ctit.len()));
         let times = || ctit.iter().map(|c| c.0);
-        all.insert("ctit_p05_s", given(quantile(times().collect(), 0.05)));
-        all.insert("ctit_p50_s", given(quantile(times().collect(), 0.50)));
-        all.insert("ctit_p95_s", given(quantile(times().collect(), 0.95)));
+        let quantiles = [
+            ("ctit_p05_s", 0.05),
+            ("ctit_p25_s", 0.25),
+            ("ctit_p50_s", 0.50),
+            ("ctit_p75_s", 0.75),
+            ("ctit_p95_s", 0.95),
+        ];
+        for (name, p) in quantiles {
+            all.insert(name, given(quantile(times().collect(), p)));
+        }
         let named = self.with_conversions(&["event"]);
         all.insert("ctit_short_share", part(|(ctit, short)| ctit < short).filter(|_| named));
         all.insert("ctit_long_share", part(|(ctit, _)| *ctit > 86_400));
+        all.insert("ctit_hour_share", part(|(ctit, _)| *ctit > 3_600));
+        all.insert("ctit_round_share", part(|(ctit, _)| *ctit > 0 && ctit % 60 == 0));
         all.insert("ctit_modal_share", given(share(most(&count_of(times())), ctit.len())));
+        let mut logs: Vec<f64> = times().map(|t| (1.0 + t.max(0) as f64).ln()).collect();
+        logs.sort_by(f64::total_cmp);
+        // Whole seconds hide a variance of 1/12.
+        let resolution = |mean: f64| (-2.0 * mean).exp() / 12.0;
+        all.insert("ctit_log_mean", given(numbers::geometric_mean(&logs, resolution)));
+        all.insert("ctit_log_sd", given(numbers::deviation(&logs, resolution)));
     }
 
     fn repetition_signals(&self, all: &mut BTreeMap<&'static str, Option<Value>>) {
@@ -865,6 +997,7 @@ impl Group<'_> {
         all.insert("spend_in_payouts", needed.and_then(|v| exact(v.max(0.0), mature)));
         let p = needed.filter(|_| mature > 0).map(|m| poisson_at_most(earning, m.max(0.0)));
         all.insert("break_even_p", p.and_then(|p| exact(p, mature)));
+        all.insert("earning_in_payouts", self.earning_in_payouts());
     }
 
     fn pays(&self) -> bool {
@@ -923,11 +1056,35 @@ impl Group<'_> {
         }
     }
 
+    fn earns(&self, c: &Conversion) -> bool {
+        let open = c.has(&[Status::Approved, Status::Pending, Status::Unknown]);
+        self.audit.in_time(c) && open && c.amount().is_some_and(|a| a > 0)
+    }
+
     fn earning(&self) -> usize {
-        let worth = |c: &Conversion| {
-            c.has(&[Status::Approved, Status::Pending, Status::Unknown]) && c.amount().is_some_and(|a| a > 0)
+        self.conversions_where(|c| self.earns(c))
+    }
+
+    /// What conversions pay, pending ones too, over what their offers typically pay.
+    fn earning_in_payouts(&self) -> Option<Value> {
+        let n = self.earning();
+        let of_payout = self.pays();
+        if n == 0 || !self.audit.tied || !(of_payout || self.with_conversions(&["revenue"])) {
+            return None;
+        }
+        let in_time = self.conversions.iter().filter(|c| self.audit.in_time(c));
+        let amount = |c: &Conversion| if of_payout { c.row.payout } else { c.row.revenue };
+        let paid = |c: &Conversion| {
+            let open = amount(c).filter(|_| c.has(&[Status::Pending, Status::Unknown]));
+            confirmed(c, amount(c)) + open.unwrap_or(0)
         };
-        self.conversions_where(|c| self.audit.in_time(c) && worth(c))
+        let paid = in_time.map(|c| paid(c) as f64).sum::<f64>();
+        let any = self.audit.typical?;
+        let typical = |c: &&&Conversion| self.audit.typical_of.get(&c.offer).copied().unwrap_or(any);
+        let expected: f64 = self.conversions.iter().filter(|c| self.earns(c)).map(|c| typical(&c)).sum();
+        let value = paid / expected;
+        let factor = (Z * ((1.0 + self.audit.cv2) / n as f64).sqrt()).exp();
+        limits(value, value / factor, value * factor, n)
     }
 
     fn converted(&self) -> usize {
