@@ -57,7 +57,7 @@ fn farthest(distances: BTreeMap<&'static str, f64>) -> Vec<(&'static str, f64)> 
 }
 
 /// Scores above this tell nothing more, and would stretch the space for all others.
-const Z_CAP: f64 = 8.0;
+pub const Z_CAP: f64 = 8.0;
 
 /// Trees in the forest, and sources in the sample of each (Liu, Ting, Zhou 2008).
 const TREES: usize = 200;

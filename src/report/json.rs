@@ -723,7 +723,7 @@ mod tests {
         assert_eq!(source["money"]["expected_saving"], "1430.00");
         assert_eq!((&source["cr_expected"]["low"], &source["epc_expected"]), (&0.04.into(), &0.4.into()));
         assert_eq!(value["odd"][0]["key"]["source"], "pub31");
-        assert_eq!(value["odd"][0]["signals"][0]["signal"], "ip_hhi");
+        assert_eq!(value["odd"][0]["signals"][1]["signal"], "ip_hhi");
         assert_eq!(value["odd"].as_array().map(Vec::len), Some(1));
     }
 

@@ -89,7 +89,7 @@ pub fn with_outlook(rules: &[Rule]) -> Report<'_> {
     report.groups[0].outlook.expected = Some(Expected { cr, epc: Some(0.4) });
     report.groups[3].outlook.odd = Some(Odd {
         oddness: Oddness { score: 0.7, rank_p: 0.002 },
-        signals: vec![("ip_hhi", 4.25), ("hour_r", 2.0)],
+        signals: vec![("gap_cv", 37.3), ("ip_hhi", 4.25), ("hour_r", 2.0)],
     });
     report.groups[4].outlook.scalable = true;
     report
@@ -698,13 +698,13 @@ rules        0 rules (a94f00d15ea5) · as of 2026-03-14T23:59:59Z
 pub const OUTLOOK: &str = r#"
 96.50 USD was paid, or is due, for exact replays: it can be claimed back now.
 Blocking 1 group at block or hold is expected to save 1,430.00 USD.
-           An estimate; it assumes horizon days 30, margin 0.2.
+           An estimate, which assumes: an honest source leaves a margin of 0.2, payouts go on for 30 days as in this window.
 
 These sources send the same visitors (by itself no fault: zones of one site do so):
            pub10032, pub31: at least 65.0% of their networks in common; together block (1 of 2) · 4,802 clicks · 1,204.00 USD at risk
 
 Worth a look, no verdict (the oddest over all signals; there always is an oddest):
-           pub31 (watch): ip_hhi 4.2 sd off, hour_r 2.0 sd off
+           pub31 (watch): gap_cv over 8 sd off, ip_hhi 4.2 sd off, hour_r 2.0 sd off
 
 1 source could be scaled: clean, and the ROI is above 30.0% at its lower limit.
            pub1

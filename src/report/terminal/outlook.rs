@@ -3,6 +3,7 @@
 use super::{BELOW, LONGEST_TEXT, Page, name, with_currency};
 use crate::base::money::Micro;
 use crate::base::unit::Unit;
+use crate::peers::anomaly::Z_CAP;
 use crate::report::{Report, phrase};
 use crate::verdicts::{Judged, Resold, Verdict};
 use phrase::{count, counted};
@@ -45,17 +46,26 @@ fn money(page: &mut Page, report: &Report) {
         let saving = with_currency(report, Micro(savings.iter().fold(0, |sum, s| sum.saturating_add(*s))));
         let which = counted(savings.len() as u64, "group at block or hold", "groups at block or hold");
         page.line("", 0, &format!("Blocking {which} is expected to save {saving}."));
-        page.line("", BELOW, &format!("An estimate; it assumes {}.", assumptions(report)));
+        page.line("", BELOW, &format!("An estimate, which assumes: {}.", assumptions(report)));
     }
 }
 
-/// The assumptions as the run names them.
+/// What a saving rests on: parameters of the run, and the words around them.
+const ASSUMED: [(&str, &str); 5] = [
+    ("assumed_fraud_given_abnormal", "{} of abnormal sources are frauds"),
+    ("assumed_least_faked_share", "these fake at least {} of their payouts"),
+    ("assumed_margin", "an honest source leaves a margin of {}"),
+    ("assumed_relation_cost", "to have blocked one costs {} more"),
+    ("assumed_horizon_days", "payouts go on for {} days as in this window"),
+];
+
+/// The assumptions with the numbers of the run.
 fn assumptions(report: &Report) -> String {
-    let parameters = report.run.parameters.iter();
-    let assumed = parameters.filter_map(|(name, value)| {
-        Some(format!("{} {value}", name.strip_prefix("assumed_")?.replace('_', " ")))
+    let said = ASSUMED.iter().filter_map(|(name, words)| {
+        let value = report.run.parameters.get(name)?;
+        Some(words.replace("{}", value))
     });
-    assumed.collect::<Vec<String>>().join(", ")
+    said.collect::<Vec<String>>().join(", ")
 }
 
 fn clusters(page: &mut Page, report: &Report) {
@@ -98,10 +108,16 @@ fn odd(page: &mut Page, report: &Report) {
     page.part();
     page.line("", 0, "Worth a look, no verdict (the oddest over all signals; there always is an oddest):");
     for (group, odd) in odd {
-        let far = odd.signals.iter().map(|(signal, z)| format!("{signal} {z:.1} sd off"));
+        let far = odd.signals.iter().map(|&(signal, z)| distance(signal, z));
         let far = far.collect::<Vec<String>>().join(", ");
         page.line("", BELOW, &format!("{} ({}): {far}", name(&group.subject.key), group.verdict.word()));
     }
+}
+
+/// `ip_hhi 4.2 sd off`; how far beyond the cap tells nothing more.
+fn distance(signal: &str, z: f64) -> String {
+    let far = if z > Z_CAP { format!("over {Z_CAP}") } else { format!("{z:.1}") };
+    format!("{signal} {far} sd off")
 }
 
 fn growth(page: &mut Page, report: &Report) {
