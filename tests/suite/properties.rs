@@ -905,8 +905,9 @@ proptest! {
 fn generated_traffic_exercises_every_signal() {
     let mut runner = TestRunner::new(cases(1));
     let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for _ in 0..60 {
-        let case = dense::dense().new_tree(&mut runner).expect("a case").current();
+    let cases = prop_oneof![2 => dense::dense(), 1 => case()];
+    for _ in 0..90 {
+        let case = cases.new_tree(&mut runner).expect("a case").current();
         let outcome = reference::audit(&case.clicks, &case.conversions, &case.facts);
         for (name, value) in outcome.signals.into_values().flatten() {
             found.entry(name).or_default().extend(value.map(|v| format!("{:.6}", v.value)));
