@@ -51,7 +51,7 @@ enum Rhythm {
 impl Traffic {
     fn source(&mut self, name: &str) {
         let dice = &mut self.dice;
-        let (days, size) = (1 + dice.roll(8), 20 + dice.roll(140) + dice.roll(5) / 4 * 200);
+        let (days, size) = (1 + dice.roll(8), 20 + dice.roll(140) + dice.roll(6) / 5 * 400);
         let rhythm = match dice.roll(4) {
             0 => Rhythm::Timer(1 + dice.roll(120)),
             1 => Rhythm::Bursts,
