@@ -4,6 +4,7 @@
 //! The tables are small and their values few, so that ties and collisions are the rule.
 
 mod dense;
+mod peered;
 
 use crate::reference::{
     self, ClickRow, ConversionRow, DAY, Facts, Key, Local, Perspective, SECOND, Scope, Signals, Value,
@@ -192,7 +193,7 @@ impl Table {
 }
 
 /// The one place that names the engine: the same table as a typed Parquet file.
-fn write_parquet(table: &Table, path: &Path) {
+fn write_parquet(table: &Table, path: &Path, group: usize) {
     use polars::prelude::*;
     let column = |(at, name): (usize, &&'static str)| {
         let cells = || table.rows.iter().map(|row| &row[at]);
@@ -226,7 +227,10 @@ fn write_parquet(table: &Table, path: &Path) {
     let columns: Vec<Column> = table.header.iter().enumerate().map(column).collect();
     let mut frame = DataFrame::new(table.rows.len(), columns).expect("all columns have one length");
     let file = std::fs::File::create(path).expect("the folder is there");
-    ParquetWriter::new(file).finish(&mut frame).expect("the frame can be written");
+    ParquetWriter::new(file)
+        .with_row_group_size(Some(group))
+        .finish(&mut frame)
+        .expect("the frame can be written");
 }
 
 // ---------------------------------------------------------------- a case
@@ -906,8 +910,9 @@ proptest! {
 fn generated_traffic_exercises_every_signal() {
     let mut runner = TestRunner::new(cases(1));
     let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for _ in 0..60 {
-        let case = dense::dense().new_tree(&mut runner).expect("a case").current();
+    let cases = prop_oneof![2 => dense::dense(), 1 => case()];
+    for _ in 0..90 {
+        let case = cases.new_tree(&mut runner).expect("a case").current();
         let outcome = reference::audit(&case.clicks, &case.conversions, &case.facts);
         for (name, value) in outcome.signals.into_values().flatten() {
             found.entry(name).or_default().extend(value.map(|v| format!("{:.6}", v.value)));
@@ -919,10 +924,11 @@ fn generated_traffic_exercises_every_signal() {
 
 // ---------------------------------------------------------------- laws
 
-/// What must not change: the sources of the JSON report, the CSV, the lists.
+/// What must not change: the sources and peers of the JSON report, the CSV, the lists.
 #[derive(Debug, PartialEq)]
 struct Told {
     sources: String,
+    peers: String,
     csv: Vec<u8>,
     list: Option<Vec<u8>>,
 }
@@ -940,8 +946,29 @@ fn told(audited: &Audited) -> Told {
     let json: serde_json::Value = serde_json::from_slice(&json).expect("the report is JSON");
     Told {
         sources: json["sources"].to_string(),
+        peers: json["peers"].to_string(),
         csv: rendered(audited, "csv").expect("a table is no list"),
         list: rendered(audited, "blocklist:lines"),
+    }
+}
+
+/// All columns, the buyer's view, true transaction IDs, a day of maturity.
+fn plain_facts() -> Facts {
+    Facts {
+        perspective: Some(Perspective::Buyer),
+        scope: Some(Scope::Global),
+        local: Local::Utc,
+        hours_in: Local::Utc,
+        maturity: DAY,
+        window: 30 * DAY,
+        as_of: None,
+        hit_type: None,
+        main_event: None,
+        drops_orphans: false,
+        drops_duplicates: false,
+        brand_terms: Vec::new(),
+        click_columns: Some(CLICK_COLUMNS.iter().copied().collect()),
+        conversion_columns: Some(CONVERSION_COLUMNS.iter().copied().collect()),
     }
 }
 
@@ -955,23 +982,7 @@ fn planted() -> impl Strategy<Value = Case> {
             let plant = kinds.get(at).copied();
             plant_source(&format!("zone-{at}"), *size, plant, seed, &mut clicks, &mut conversions);
         }
-        let facts = Facts {
-            perspective: Some(Perspective::Buyer),
-            scope: Some(Scope::Global),
-            local: Local::Utc,
-            hours_in: Local::Utc,
-            maturity: DAY,
-            window: 30 * DAY,
-            as_of: None,
-            hit_type: None,
-            main_event: None,
-            drops_orphans: false,
-            drops_duplicates: false,
-            brand_terms: Vec::new(),
-            click_columns: Some(CLICK_COLUMNS.iter().copied().collect()),
-            conversion_columns: Some(CONVERSION_COLUMNS.iter().copied().collect()),
-        };
-        Case { clicks, conversions, facts, bad_rows: 1 }
+        Case { clicks, conversions, facts: plain_facts(), bad_rows: 1 }
     })
 }
 
@@ -1059,7 +1070,7 @@ proptest! {
         prop_assert_eq!(&turned, &straight, "order of rows");
         let split = told(&run(&case.settings(split(&case, turn, folder.path()), 3), &rules));
         prop_assert_eq!(&split, &straight, "split");
-        let packed = told(&run(&case.settings(packed(&case, folder.path()), 3), &rules));
+        let packed = told(&run(&case.settings(packed(&case, folder.path(), turn), 3), &rules));
         prop_assert_eq!(&packed, &straight, "Parquet");
     }
 
@@ -1124,14 +1135,14 @@ fn deal(rows: &[Vec<Cell>], turn: usize, first: bool) -> Vec<Vec<Cell>> {
         .collect()
 }
 
-/// Both exports as Parquet.
-fn packed(case: &Case, folder: &Path) -> Files {
+/// Both exports as Parquet, in groups of so many rows.
+fn packed(case: &Case, folder: &Path, group: usize) -> Files {
     let mut files = Files::default();
     for (side, table) in [(Shape::Clicks, case.click_table()), (Shape::Conversions, case.conversion_table())]
     {
         let Some(table) = table else { continue };
         let path = folder.join(format!("{}.parquet", side.word()));
-        write_parquet(&table, &path);
+        write_parquet(&table, &path, group);
         files.0.entry(side).or_default().push(path);
     }
     files

@@ -295,10 +295,8 @@ fn count_of<K: Ord>(keys: impl Iterator<Item = K>) -> Vec<usize> {
 fn hour_spread(hours: impl Iterator<Item = i64>) -> Option<Value> {
     let counts = count_of(hours);
     let n: usize = counts.iter().sum();
-    let p: Vec<f64> = counts.iter().map(|&c| c as f64 / n as f64).collect();
-    let entropy: f64 = p.iter().map(|p| -p * p.ln()).sum();
-    let variance = (p.iter().map(|p| p * p.ln().powi(2)).sum::<f64>() - entropy * entropy) / n as f64;
-    let half = Z * variance.max(0.0).sqrt();
+    let (entropy, variance) = numbers::entropy(&counts);
+    let half = Z * variance.sqrt();
     let spread = |h: f64| (h.exp() / 24.0).min(1.0);
     if n == 0 { None } else { limits(spread(entropy), spread(entropy - half), spread(entropy + half), n) }
 }

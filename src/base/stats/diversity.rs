@@ -16,7 +16,7 @@ fn sum(table: &Multiplicities, f: impl Fn(f64) -> f64) -> f64 {
     present.map(|&(c, keys)| c as f64 * keys as f64 * f(c as f64)).sum()
 }
 
-/// Entropy in nats as the shares stand, with its sampling variance `(Σ p ln² p − H²) / n`. Biased downwards when
+/// Entropy in nats as the shares stand, with its sampling variance `Σ p (ln p + H)² / n`. Biased downwards when
 /// there are many keys. `None` for no draws.
 pub fn plug_in_entropy(table: &Multiplicities) -> Option<(f64, f64)> {
     let n = total(table);
@@ -24,8 +24,8 @@ pub fn plug_in_entropy(table: &Multiplicities) -> Option<(f64, f64)> {
         return None;
     }
     let entropy = -sum(table, |c| (c / n).ln()) / n;
-    let square = sum(table, |c| (c / n).ln().powi(2)) / n;
-    Some((entropy.max(0.0), ((square - entropy * entropy) / n).max(0.0)))
+    let variance = sum(table, |c| ((c / n).ln() + entropy).powi(2)) / n;
+    Some((entropy.max(0.0), variance / n))
 }
 
 /// Entropy in nats corrected for keys not seen (Chao and Shen 2003), with the variance of `plug_in_entropy`.

@@ -54,15 +54,17 @@ fn rank(ranks: &Binomial, n: u64, p: f64, q: f64) -> u64 {
     k
 }
 
-/// Entropy in nats of counts, with its sampling variance `(Σ p ln² p − H²) / n`. `None` for no counts.
+/// Entropy in nats of counts, with its sampling variance `Σ p (ln p + H)² / n`: squared differences, because of
+/// counts that are all alike a difference of squares would leave rounding. `None` for no counts.
 pub fn entropy(counts: &Counted) -> Option<(f64, f64)> {
     let n = size(counts) as f64;
     if n == 0.0 {
         return None;
     }
-    let shares = counts.iter().filter(|&&(_, c)| c > 0).map(|&(_, c)| c as f64 / n);
-    let (h, square) = shares.fold((0.0, 0.0), |(h, s), p| (h - p * p.ln(), s + p * p.ln() * p.ln()));
-    Some((h, ((square - h * h) / n).max(0.0)))
+    let shares = || counts.iter().filter(|&&(_, c)| c > 0).map(|&(_, c)| c as f64 / n);
+    let h = -shares().map(|p| p * p.ln()).sum::<f64>();
+    let variance = shares().map(|p| p * (p.ln() + h).powi(2)).sum::<f64>() / n;
+    Some((h.max(0.0), variance))
 }
 
 #[cfg(test)]

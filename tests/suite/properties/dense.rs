@@ -1,6 +1,6 @@
 //! Traffic of days with crowds, timers, bursts and players: enough of it for every signal to say something.
 
-use super::{AGENTS, COUNTRIES, Case, Dice, KEYWORDS, REFERRERS, facts, finished, pick};
+use super::{AGENTS, COUNTRIES, Case, Dice, KEYWORDS, REFERRERS, STATUSES, facts, finished, pick};
 use crate::reference::{ClickRow, ConversionRow, DAY, SECOND};
 use proptest::prelude::*;
 
@@ -21,8 +21,10 @@ pub fn dense() -> impl Strategy<Value = Case> {
         let mut traffic = Traffic { dice, start, clicks: Vec::new(), conversions: Vec::new() };
         let sources = 2 + traffic.dice.roll(4);
         (0..sources).for_each(|at| traffic.source(&format!("zone-{at}")));
-        if traffic.dice.roll(3) == 0 {
-            traffic.report_on_quarter_hours();
+        match traffic.dice.roll(4) {
+            0 => traffic.report_on_quarter_hours(),
+            1 => traffic.report_in_one_go(),
+            _ => {}
         }
         finished(traffic.clicks, traffic.conversions, facts, 0)
     })
@@ -49,7 +51,7 @@ enum Rhythm {
 impl Traffic {
     fn source(&mut self, name: &str) {
         let dice = &mut self.dice;
-        let (days, size) = (1 + dice.roll(8), 20 + dice.roll(140));
+        let (days, size) = (1 + dice.roll(8), 20 + dice.roll(140) + dice.roll(6) / 5 * 400);
         let rhythm = match dice.roll(4) {
             0 => Rhythm::Timer(1 + dice.roll(120)),
             1 => Rhythm::Bursts,
@@ -64,8 +66,20 @@ impl Traffic {
             let time = self.time(rhythm, at, days);
             let click = self.click(name, at, time, in_crowd.then_some(networks), counting);
             let converts = self.dice.roll(10) < converting && !(in_crowd && idle);
-            if converts && self.conversions.len() < 150 {
+            if converts && self.conversions.len() < 250 {
                 self.player(&click);
+            }
+            match self.dice.roll(40) {
+                0 => self.clicks.push(click.clone()),
+                // Another source was there before; another click has the same ID.
+                1..6 => self.clicks.push(ClickRow {
+                    click_id: Some(format!("before-{name}-{at}")),
+                    time: click.time - self.dice.roll(8) as i64 * SECOND,
+                    source: Some("stuffer".to_owned()),
+                    ..click.clone()
+                }),
+                6 => self.clicks.push(ClickRow { time: click.time + 30 * SECOND, ..click.clone() }),
+                _ => {}
             }
             self.clicks.push(click);
         }
@@ -86,6 +100,7 @@ impl Traffic {
         let dice = &mut self.dice;
         let random = dice.roll(usize::MAX);
         let id = match counting {
+            _ if dice.roll(50) == 0 => "{clickid}".to_owned(),
             true => format!("{name}-{:06}", 40 * at),
             false => format!("{:08x}-{:04x}", random as u32, random >> 48),
         };
@@ -97,9 +112,9 @@ impl Traffic {
         ClickRow {
             click_id: Some(id),
             time,
-            traffic_source: pick(&["ts1", "ts1", "ts2"], dice.roll(4)),
+            traffic_source: pick(&["ts2"], dice.roll(9)).or(Some("ts1".to_owned())),
             source: Some(name.to_owned()),
-            offer: pick(&["o1", "o2", "o3", "o1"], dice.roll(4)),
+            offer: pick(&["o1", "o2", "o3", "o1", "o1", "o1"], dice.roll(7)),
             network: pick(&["n1"], dice.roll(8) / 7),
             country: pick(COUNTRIES, dice.roll(4)),
             ip: Some(ip).filter(|_| visitor),
@@ -119,9 +134,10 @@ impl Traffic {
     fn player(&mut self, click: &ClickRow) {
         let name = format!("player {}", self.dice.roll(400));
         let wait = [3, 12, 20, 60, 900, 7_200, 100_000][self.dice.roll(7)];
-        let mut time = click.time + (wait + self.dice.roll(wait)) as i64 * SECOND;
+        let early = [0, 300][self.dice.roll(20) / 19];
+        let mut time = click.time + (wait + self.dice.roll(wait)) as i64 * SECOND - early * SECOND;
         let events: &[&str] = match click.offer.as_deref() {
-            Some("o1") => &["registration", "first_deposit", "deposit", "rebill"],
+            Some("o1") => &["registration", "first_deposit", "deposit", "registration", "rebill"],
             Some("o2") => &["lead", "deposit", "deposit"],
             Some("o3") => &["deposit", "rebill"],
             _ => &["sale", "sale"],
@@ -142,21 +158,20 @@ impl Traffic {
         let click_id = match dice.roll(12) {
             0 => Some(format!("fake{}", dice.roll(100))),
             1 => Some(format!("{:08x}-{:04x}", dice.roll(300), 7)),
-            2 => None,
+            2 => [None, Some("{clickid}".to_owned())][dice.roll(2)].clone(),
             _ => click.click_id.clone(),
         };
         let lag = [60, 86_400, 3 * 86_400][dice.roll(3)] * (1 + dice.roll(9)) as i64 * SECOND;
         let amount = [10, 10, 10, 20, 25, 31, 100][dice.roll(7)] * 1_000_000 + [0, 100_000][dice.roll(2)];
         ConversionRow {
+            conversion_id: (dice.roll(9) == 0).then(|| format!("conversion {}", dice.roll(20))),
+            transaction_id: [None, Some(format!("t{}", dice.roll(60)))][dice.roll(2)].clone(),
             click_id,
             event: Some(event.to_owned()),
             time,
             click_time: (dice.roll(3) > 0).then_some(click.time),
             status_time: (dice.roll(4) > 0).then_some(time + lag),
-            status: pick(
-                &["approved", "approved", "rejected", "pending", "chargeback", "test"],
-                dice.roll(7),
-            ),
+            status: pick(STATUSES, dice.roll(STATUSES.len() + 1)),
             payout: [Some(30_000_000), Some(45_000_000), None][dice.roll(3)],
             revenue: [Some(60_000_000), None][dice.roll(2)],
             sale_amount: (event != "registration").then_some(amount),
@@ -177,6 +192,14 @@ impl Traffic {
             if self.dice.roll(5) > 0 {
                 row.time += QUARTER - row.time.rem_euclid(QUARTER);
             }
+        }
+    }
+    /// A script that reports some of one offer's conversions within five minutes, each at a second of its own.
+    fn report_in_one_go(&mut self) {
+        let from = self.start + 2 * DAY + 12 * QUARTER;
+        let of_offer = self.conversions.iter_mut().filter(|row| row.offer.as_deref() == Some("o1"));
+        for (at, row) in of_offer.take(25).enumerate() {
+            row.time = from + at as i64 * 11 * SECOND;
         }
     }
 }

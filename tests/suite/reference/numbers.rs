@@ -80,8 +80,8 @@ pub fn entropy(counts: &[usize]) -> (f64, f64) {
     let n: usize = counts.iter().sum();
     let p = || counts.iter().map(|&c| c as f64 / n as f64);
     let entropy: f64 = p().map(|p| -p * p.ln()).sum();
-    let squares: f64 = p().map(|p| p * p.ln().powi(2)).sum();
-    (entropy.max(0.0), ((squares - entropy * entropy) / n as f64).max(0.0))
+    let variance = p().map(|p| p * (p.ln() + entropy).powi(2)).sum::<f64>() / n as f64;
+    (entropy.max(0.0), variance)
 }
 
 /// The variance of the entropy of keys that are all alike.
