@@ -22,6 +22,10 @@ pub fn of(
         matches!(mapping.transaction_scope, Some(TransactionScope::Network | TransactionScope::Global));
     Context {
         perspective: mapping.perspective,
+        mapped: [
+            intake.clicks.columns(),
+            if intake.combined { intake.clicks.columns() } else { intake.conversions.columns() },
+        ],
         clicks_given: intake.has(Shape::Clicks) || intake.combined,
         conversions_given: intake.has(Shape::Conversions) || intake.combined,
         aggregated: intake.has(Shape::Report),
