@@ -19,6 +19,10 @@ bench:
     cargo build --release --locked
     python3 bench/run.py
 
+# CPU of the comparison with peers, per row and signal
+bench-peers:
+    cargo bench --locked --bench peers
+
 # make sample-data/ again with the generator
 sample:
     cargo run --locked -- simulate --sample sample-data

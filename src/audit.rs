@@ -13,12 +13,18 @@ use crate::peers::{self, Compared};
 use crate::report::Report;
 use crate::rules::RuleSet;
 use crate::signals::{Context, Family};
-use crate::verdicts::{Brake, Protect};
+use crate::verdicts::{Brake, Judged, Protect};
 use std::collections::BTreeSet;
 
+mod clusters;
 mod context;
 mod coverage;
+mod explain;
 mod judging;
+mod losses;
+mod outlook;
+
+pub use explain::explain;
 
 /// Everything an audit can be told.
 pub struct Settings {
@@ -41,6 +47,8 @@ pub struct Settings {
     pub fdr: f64,
     /// Families of signals that peers are not asked about.
     pub without: Vec<Family>,
+    /// The ROI above which a clean source may be scaled.
+    pub target_roi: f64,
     pub threads: usize,
 }
 
@@ -56,6 +64,27 @@ pub struct Audited<'r> {
 /// # Errors
 /// Inputs that cannot be read, lack a needed column, or have no usable row.
 pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>> {
+    run(settings, rules, |_| ()).map(|(audited, ())| audited)
+}
+
+/// What a run has in memory once everything is judged.
+struct Workings<'a, 'r> {
+    intake: &'a Intake,
+    columns: &'a [Col],
+    symbols: &'a Symbols,
+    matched: &'a Matched,
+    measures: &'a Measures,
+    clock: Clock,
+    main_event: Symbol,
+    groups: &'a [Judged<'r>],
+}
+
+/// Runs an audit and shows its workings to `look` before they go.
+fn run<'r, T>(
+    settings: &Settings,
+    rules: &'r RuleSet,
+    look: impl FnOnce(&Workings<'_, 'r>) -> T,
+) -> Result<(Audited<'r>, T)> {
     let grains = grains(settings, rules);
     let wanted = wanted(settings, &grains);
     let intake = ingest::ingest(&settings.inputs, settings.mapping.clone(), &wanted, settings.threads)?;
@@ -84,7 +113,18 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     let measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
     let context = context::of(&intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock);
     let compared = compared(&measures, &context, &intake.mapping, settings);
-    let groups = judging::judged(&measures, &compared, &context, rules, settings);
+    let mut groups = judging::judged(&measures, &compared, &context, rules, settings);
+    let clusters = outlook::attach(&mut groups, &measures, &context, settings.target_roi, settings.threads);
+    let looked = look(&Workings {
+        intake: &intake,
+        columns: &columns,
+        symbols: &symbols,
+        matched: &matched,
+        measures: &measures,
+        clock,
+        main_event,
+        groups: &groups,
+    });
 
     let facts = coverage::Facts {
         intake: &intake,
@@ -95,11 +135,14 @@ pub fn audit<'r>(settings: &Settings, rules: &'r RuleSet) -> Result<Audited<'r>>
     };
     let main_event = symbols.text(main_event).unwrap_or("none").to_owned();
     let run = coverage::run(&facts, settings, rules, clock, main_event);
-    let coverage = coverage::coverage(&facts, &groups, settings);
+    let siblings = peers::siblings(&measures.branches, settings.fdr);
+    let coverage = coverage::coverage(&facts, &groups, &siblings, settings);
     let peers = compared.into_iter().next().map(|c| c.summary).unwrap_or_default();
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
     let lists = judging::lists(&groups, settings, &gates, &totals);
-    Ok(Audited { report: Report { run, coverage, totals, peers, groups, lists }, files: intake.files })
+    let incidents = measures.incidents;
+    let report = Report { run, coverage, totals, peers, incidents, siblings, groups, clusters, lists };
+    Ok((Audited { report, files: intake.files }, looked))
 }
 
 /// Every grain's groups beside their peers.

@@ -84,7 +84,9 @@ fn signals_page() -> String {
 fn measures() -> String {
     let intro = "A measure is a whole number that can be added up, by grain, peer key (offer, country, device) and \
                  day. `sum` merges over any days and groups; `recompute` is exact for the grain and window it was \
-                 computed for.";
+                 computed for.\n\nOn the days of an incident (most sources of an offer, a network or the whole \
+                 input stop converting at once) clicks count as not mature: measures of what is mature, in time \
+                 or due leave these days out, all others keep them.";
     let mut out = page("Measures", intro);
     out += "| measure | rows | merges by | portable to SQL | what it is |\n|---|---|---|---|---|\n";
     for m in MEASURES {

@@ -399,6 +399,8 @@ def main():
     if args.ablate == ["all"]:
         args.ablate = families(args)
     results, absent = {}, {}
+    if args.dir:
+        pathlib.Path(args.dir).mkdir(parents=True, exist_ok=True)
     base = pathlib.Path(tempfile.mkdtemp(dir=args.dir)) if not args.keep else args.dir
     try:
         for seed in range(args.first_seed, args.first_seed + args.seeds):

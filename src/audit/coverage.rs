@@ -1,6 +1,6 @@
 //! What the verdicts rest on: every row accounted for, by file and by side.
 
-use super::Settings;
+use super::{Settings, losses};
 use crate::base::column::{Col, Grain};
 use crate::base::near::nearest;
 use crate::base::symbol::Symbols;
@@ -12,6 +12,7 @@ use crate::ingest::{FileLedger, Intake, Mapping, Shape};
 use crate::matching::gates::Gate;
 use crate::matching::{Class, Matched};
 use crate::measures::{self, Clock, Measures};
+use crate::peers::Sibling;
 use crate::report::{self, AbsentSignal, Classes, Coverage, InputInfo, RowCount, RunInfo};
 use crate::rules::RuleSet;
 use crate::signals::{self, Reading};
@@ -70,12 +71,14 @@ pub struct Facts<'a> {
 /// What was run on what.
 pub fn run(facts: &Facts, settings: &Settings, rules: &RuleSet, clock: Clock, main_event: String) -> RunInfo {
     let mapping = &facts.intake.mapping;
-    let parameters = BTreeMap::from([
+    let mut parameters = BTreeMap::from([
         ("attribution_window_s", format!("{}", mapping.attribution_window_s)),
         ("main_event", Text::new(main_event).json()),
         ("max_click_share", format!("{}", settings.brake.max_click_share)),
         ("max_spend_share", format!("{}", settings.brake.max_spend_share)),
+        ("target_roi", format!("{}", settings.target_roi)),
     ]);
+    parameters.extend(losses::parameters());
     RunInfo {
         version: env!("CARGO_PKG_VERSION"),
         inputs: facts.intake.files.iter().map(|f| input(f, facts.intake)).collect(),
@@ -123,7 +126,7 @@ fn rows<'a>(files: impl Iterator<Item = &'a FileLedger>, duplicates: &BTreeMap<&
 }
 
 /// How much of the input the verdicts rest on.
-pub fn coverage(facts: &Facts, groups: &[Judged], settings: &Settings) -> Coverage {
+pub fn coverage(facts: &Facts, groups: &[Judged], siblings: &[Sibling], settings: &Settings) -> Coverage {
     let files = |shapes: &'static [Shape]| facts.intake.files.iter().filter(|f| shapes.contains(&f.shape));
     let click_shapes: &[Shape] = &[Shape::Clicks, Shape::Combined, Shape::Report];
     let dropped = BTreeMap::from([("same_click", facts.seen.clicks_dropped)]);
@@ -135,8 +138,39 @@ pub fn coverage(facts: &Facts, groups: &[Judged], settings: &Settings) -> Covera
         conflicts: facts.seen.conflicts + facts.matched.source_conflicts,
         absent: absent(groups, &settings.grain),
         gates: facts.gates.iter().map(gate).collect(),
-        notes: notes(facts).into_iter().chain(said(facts, groups, settings)).map(Text::new).collect(),
+        notes: [notes(facts), said(facts, groups, settings), left_out(facts), beside(siblings, settings)]
+            .into_iter()
+            .flatten()
+            .map(Text::new)
+            .collect(),
     }
+}
+
+/// The days of incidents.
+fn left_out(facts: &Facts) -> Vec<String> {
+    let incidents = match facts.measures.incidents.len() {
+        0 => return Vec::new(),
+        1 => "an incident is".to_owned(),
+        n => format!("{n} incidents are"),
+    };
+    vec![format!(
+        "the clicks of {incidents} treated as not mature: what waits for a conversion (CR, EPC, ROI, approval) is not \
+         judged on these days; clicks, cost, revenue and times to conversion stay"
+    )]
+}
+
+/// How networks of one offer were compared, where that was asked for.
+fn beside(siblings: &[Sibling], settings: &Settings) -> Vec<String> {
+    let asked = settings.grain.columns();
+    if ![Col::Offer, Col::Network].iter().all(|col| asked.contains(col)) {
+        return Vec::new();
+    }
+    let behind = siblings.iter().filter(|sibling| sibling.behind).count();
+    vec![match siblings.len() {
+        0 => "no offer runs at two networks with five zones and 30 conversions in common: networks are not compared"
+            .to_owned(),
+        n => format!("{n} pairs of networks were compared by one offer on the same zones; {behind} fall behind"),
+    }]
 }
 
 /// In a combined export every row with a conversion time is a conversion row.

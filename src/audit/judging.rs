@@ -10,7 +10,7 @@ use crate::peers::{Compared, Profile};
 use crate::report::{List, Lists, Totals};
 use crate::rules::{Outcome, Rule, RuleSet, Truth, View, evaluate};
 use crate::signals::{self, Context, Row};
-use crate::verdicts::{self, Judged, ListKind, Subject};
+use crate::verdicts::{self, Braked, Judged, ListKind, Listing, Subject};
 
 /// Judges every group of the audited grain, and those of the rules' own grains on which one of them fired.
 pub fn judged<'r>(
@@ -101,17 +101,26 @@ fn conversions(groups: &[Judged], grain: &Grain) -> Option<u64> {
     counts.reduce(|a, b| a + b)
 }
 
-/// Both lists, or why there is none.
+/// The lists, or why there is none.
 pub fn lists(groups: &[Judged], settings: &Settings, gates: &[Gate], totals: &Totals) -> Lists {
-    let list = |kind| {
+    let list_for = settings.list_for.as_deref();
+    let unless_gated = |listing: &dyn Fn() -> Result<Listing, Braked>| {
         if let Some(gate) = gates.first() {
             return List::Withheld(format!("gate {}: {}", gate.name, gate.sentence));
         }
-        let list_for = settings.list_for.as_deref();
-        match verdicts::listing(groups, kind, list_for, &settings.brake, totals.clicks, totals.cost) {
+        match listing() {
             Ok(listing) => List::Ready(listing),
             Err(braked) => List::Withheld(braked.0),
         }
     };
-    Lists { block: list(ListKind::Block), profit: list(ListKind::Profit) }
+    let list = |kind| {
+        unless_gated(&|| {
+            verdicts::listing(groups, kind, list_for, &settings.brake, totals.clicks, totals.cost)
+        })
+    };
+    Lists {
+        block: list(ListKind::Block),
+        profit: list(ListKind::Profit),
+        scale: unless_gated(&|| verdicts::growth(groups, &settings.grain, list_for)),
+    }
 }

@@ -3,6 +3,8 @@
 
 pub mod column;
 pub mod diag;
+#[cfg(test)]
+pub mod draws;
 pub mod error;
 pub mod money;
 pub mod near;

@@ -18,6 +18,8 @@ pub struct Cli {
 pub enum Command {
     /// Audit a click export and a conversion export
     Audit(Box<AuditArgs>),
+    /// Say everything about one group of an audit
+    Explain(ExplainArgs),
     /// Check and test rules
     Rules(RulesArgs),
     /// List the signals that rules may use
@@ -123,6 +125,9 @@ pub struct AuditArgs {
     /// Share of all spend that one run may list [default: 25%]
     #[arg(long, value_name = "SHARE")]
     pub max_spend_share: Option<String>,
+    /// ROI above which a clean source may be put on the scale list [default: 0%]
+    #[arg(long, value_name = "SHARE")]
+    pub target_roi: Option<String>,
     /// Whose money it is: buyer, network or advertiser [default: the preset's]
     #[arg(long, value_name = "WHO")]
     pub perspective: Option<String>,
@@ -168,6 +173,37 @@ pub struct AuditArgs {
     /// When to colour
     #[arg(long, value_enum, default_value_t)]
     pub color: Colour,
+}
+
+#[derive(Args)]
+pub struct ExplainArgs {
+    #[command(subcommand)]
+    pub command: ExplainCommand,
+}
+
+#[derive(Subcommand)]
+pub enum ExplainCommand {
+    /// One page about one source: verdict, evidence, peers, what would change it, conversions to look at
+    Source(Box<ExplainSourceArgs>),
+}
+
+#[derive(Args)]
+pub struct ExplainSourceArgs {
+    /// The source, or traffic_source/source; with --by the group's values joined by /
+    pub name: String,
+    /// How the page is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: PageFormat,
+    #[command(flatten)]
+    pub audit: AuditArgs,
+}
+
+/// How a page is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PageFormat {
+    #[default]
+    Text,
+    Json,
 }
 
 #[derive(Args)]

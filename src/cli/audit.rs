@@ -28,13 +28,7 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     let project = project::merge(&mut args)?;
     let outputs = outputs(&args)?;
     report::check(&outputs, args.rejects.as_deref(), &read_files(&args))?;
-    let rules = match rules(&args)? {
-        Ok(rules) => rules,
-        Err(faults) => {
-            complain(&diag::plain(&faults));
-            return Err(Error::usage("the rules have faults").help("nothing was read"));
-        }
-    };
+    let rules = valid_rules(&args)?;
     let settings = settings(&args, project)?;
     limit_threads(args.threads);
     let audited = audit(&settings, &rules)?;
@@ -46,6 +40,17 @@ fn outputs(args: &AuditArgs) -> Result<Vec<Output>> {
         return Ok(vec![Output::parse("table=-")?]);
     }
     args.output.iter().map(|text| Output::parse(text)).collect()
+}
+
+/// The rules of a run; what is wrong with them is told before it is an error.
+///
+/// # Errors
+/// Rules that cannot be read, or have faults.
+pub(super) fn valid_rules(args: &AuditArgs) -> Result<RuleSet> {
+    rules(args)?.map_err(|faults| {
+        complain(&diag::plain(&faults));
+        Error::usage("the rules have faults").help("nothing was read")
+    })
 }
 
 fn rules(args: &AuditArgs) -> Result<std::result::Result<RuleSet, Vec<diag::Diag>>> {
@@ -65,14 +70,18 @@ fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
 }
 
 /// The engine reads its number of threads from the environment, once.
-fn limit_threads(threads: Option<usize>) {
+pub(super) fn limit_threads(threads: Option<usize>) {
     if let Some(threads) = threads {
         // SAFETY: no other thread runs yet: the engine has not been touched.
         unsafe { std::env::set_var("POLARS_MAX_THREADS", threads.max(1).to_string()) };
     }
 }
 
-fn settings(args: &AuditArgs, project: Project) -> Result<Settings> {
+/// Flags and project file as settings.
+///
+/// # Errors
+/// Flags that cannot be read.
+pub(super) fn settings(args: &AuditArgs, project: Project) -> Result<Settings> {
     let zone: Zone = args.tz.as_deref().unwrap_or("UTC").parse().map_err(Error::usage)?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Settings {
@@ -88,6 +97,7 @@ fn settings(args: &AuditArgs, project: Project) -> Result<Settings> {
         maturity_s: seconds(args.maturity.as_deref().unwrap_or("24h"))?,
         fdr: fdr(args)?,
         without: args.without.iter().map(family).collect::<Result<_>>()?,
+        target_roi: target_roi(args)?,
         threads: threads(args.threads.unwrap_or_else(cores))?,
     })
 }
@@ -185,6 +195,17 @@ fn share(text: &Option<String>, default: f64) -> Result<f64> {
     if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(outside()) }
 }
 
+/// A target beyond this is a slip of the finger.
+const MOST_ROI: f64 = 100.0;
+
+fn target_roi(args: &AuditArgs) -> Result<f64> {
+    let Some(text) = args.target_roi.as_deref() else { return Ok(0.0) };
+    let roi = Unit::Share.parse(text).map_err(|fault| Error::usage(fault.to_string()))?;
+    let outside =
+        || Error::usage(format!("--target-roi `{text}` is no target")).help("use 0% or more, such as 30%");
+    if (0.0..=MOST_ROI).contains(&roi) { Ok(roi) } else { Err(outside()) }
+}
+
 /// The usual level of false-discovery control; more than half of all accusations false is none.
 const FDR: f64 = 0.10;
 const MOST_FDR: f64 = 0.5;
@@ -222,12 +243,13 @@ fn finish(args: &AuditArgs, audited: &Audited, outputs: &[Output]) -> Result<Exi
     let job = Job { outputs, rejects, look: look(args.color), print: &mut print };
     let written = report::write(&audited.report, job)?;
     if !args.quiet {
-        tell(&audited.report, &written);
+        tell(args, &audited.report, &written);
     }
     Ok(exit(args, &audited.report, &written))
 }
 
-fn look(colour: Colour) -> Look {
+/// How the reader of stdout sees it.
+pub(super) fn look(colour: Colour) -> Look {
     let stdout = std::io::stdout();
     let terminal = std::io::IsTerminal::is_terminal(&stdout);
     let choice = match colour {
@@ -241,15 +263,29 @@ fn look(colour: Colour) -> Look {
 }
 
 /// What happened besides the outputs themselves, on stderr.
-fn tell(report: &Report, written: &Written) {
+fn tell(args: &AuditArgs, report: &Report, written: &Written) {
     for path in &written.files {
         complain(&format!("wrote {}", path.display()));
     }
-    let listed = [("block list", &report.lists.block), ("profit list", &report.lists.profit)];
+    let lists = &report.lists;
+    let mut listed = vec![("block list", &lists.block), ("profit list", &lists.profit)];
+    if args.output.iter().any(|output| output.starts_with("scale-list")) {
+        listed.push(("scale list", &lists.scale));
+    }
     for (name, list) in listed {
         let List::Ready(listing) = list else { continue };
         for (id, why) in &listing.rejected {
             complain(&format!("{name}: {} is not listed: {why}", id.term(80)));
+        }
+    }
+}
+
+impl From<FailOn> for Verdict {
+    fn from(verdict: FailOn) -> Verdict {
+        match verdict {
+            FailOn::Block => Verdict::Block,
+            FailOn::Hold => Verdict::Hold,
+            FailOn::Watch => Verdict::Watch,
         }
     }
 }
@@ -270,11 +306,7 @@ fn reason(args: &AuditArgs, report: &Report, written: &Written) -> (Exit, String
         return (Exit::Braked, format!("{name}: {why}"));
     }
     let worst = report.groups.iter().filter(|g| !g.protected).map(|g| g.verdict).min();
-    let limit = args.fail_on.map(|verdict| match verdict {
-        FailOn::Block => Verdict::Block,
-        FailOn::Hold => Verdict::Hold,
-        FailOn::Watch => Verdict::Watch,
-    });
+    let limit = args.fail_on.map(Verdict::from);
     match (worst, limit) {
         (Some(worst), Some(limit)) if worst <= limit => {
             (Exit::Findings, format!("there are verdicts of {} or graver", limit.word()))

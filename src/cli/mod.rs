@@ -4,6 +4,7 @@ mod args;
 mod audit;
 mod evaluate;
 mod exit;
+mod explain;
 mod project;
 mod rules;
 mod simulate;
@@ -27,6 +28,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = std::panic::catch_unwind(|| match cli.command {
         Command::Audit(args) => audit::run(*args),
+        Command::Explain(args) => explain::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Signals => rules::signals(),
         Command::Simulate(args) => simulate::run(args),

@@ -37,6 +37,7 @@ pub struct Project {
     list_for: Option<String>,
     max_click_share: Option<String>,
     max_spend_share: Option<String>,
+    target_roi: Option<String>,
     perspective: Option<String>,
     currency: Option<String>,
     main_event: Option<String>,
@@ -101,6 +102,7 @@ impl Project {
         open(&mut args.list_for, &mut self.list_for);
         open(&mut args.max_click_share, &mut self.max_click_share);
         open(&mut args.max_spend_share, &mut self.max_spend_share);
+        open(&mut args.target_roi, &mut self.target_roi);
         open(&mut args.perspective, &mut self.perspective);
         open(&mut args.currency, &mut self.currency);
         open(&mut args.main_event, &mut self.main_event);

@@ -59,6 +59,8 @@ type StratumKeys = Vec<(u32, u64)>;
 pub struct Accumulator {
     widths: Widths,
     slots: Vec<M>,
+    /// Only sums are added up, no histograms and no keys.
+    sums_only: bool,
     /// The chain of numbers: of the group's columns first, the stratum's behind them.
     strata: Vec<Pairs>,
     peers: Vec<Pairs>,
@@ -86,6 +88,7 @@ impl Accumulator {
         Accumulator {
             widths,
             slots: MEASURES.iter().filter(summed).map(|m| m.id).collect(),
+            sums_only: false,
             strata: (0..widths.group + widths.stratum).map(|_| Pairs::default()).collect(),
             peers: (0..widths.peer).map(|_| Pairs::default()).collect(),
             stratum_days: Pairs::default(),
@@ -94,6 +97,11 @@ impl Accumulator {
             values: HashMap::new(),
             keys: Vec::new(),
         }
+    }
+
+    /// An empty accumulator that adds up these sums and nothing else.
+    pub fn of_sums(rows: Rows, sums: &BTreeSet<M>, widths: Widths) -> Accumulator {
+        Accumulator { sums_only: true, ..Accumulator::new(rows, sums, widths) }
     }
 
     /// The measures that cells hold, in order.
@@ -123,8 +131,10 @@ impl Accumulator {
                 *sum = sum.saturating_add(column.get(row).copied().unwrap_or(0));
             }
         }
-        self.add_values(&stratum, rows);
-        self.add_keys(&stratum, rows);
+        if !self.sums_only {
+            self.add_values(&stratum, rows);
+            self.add_keys(&stratum, rows);
+        }
         stratum
     }
 

@@ -370,6 +370,8 @@ measures! {
     RepeatedClicks "repeated_clicks" Conversions Count, [Matched OnceOnly FirstOfEvent RepeatedEvent] [ClickId] "clicks with a once-only event more than once";
     Replays "replays" Conversions Count, [Replay] [TransactionId] "conversions that repeat a transaction";
     PaidReplays "paid_replays" Conversions Count, [PaidReplay] [TransactionId] "replays of a transaction ID that are approved or pending";
+    ReplayedPayout "replayed_payout" Conversions Sum(Number::PayoutConfirmed), [PaidReplay] [TransactionId Payout] "payout of approved replays of a transaction ID";
+    ReplayedPending "replayed_pending" Conversions Sum(Number::PayoutPending), [PaidReplay] [TransactionId Payout] "payout of pending replays of a transaction ID";
     SharedTransactions "shared_transactions" Conversions Count, [Shared] [TransactionId] "replays of a transaction that another source had claimed";
     AddressedConversions "addressed_conversions" Conversions Count, [HasIp] [Ip] "conversions with an address";
     ConversionAddresses "conversion_addresses" Conversions Distinct(Key::Ip), [HasIp] [Ip] "distinct addresses of conversions";

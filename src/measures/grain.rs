@@ -23,7 +23,8 @@ pub struct GrainPass {
     pub places: Vec<usize>,
     pub clicks: Accumulator,
     pub conversions: Accumulator,
-    pub hits: Hits,
+    /// The log of clicks; `None` where only sums are wanted.
+    pub hits: Option<Hits>,
     pub cost_allocated: bool,
 }
 
@@ -46,10 +47,28 @@ impl GrainPass {
             grain: grain.clone(),
             clicks: Accumulator::new(Rows::Clicks, available, widths),
             conversions: Accumulator::new(Rows::Conversions, available, widths),
-            hits: Hits::default(),
+            hits: Some(Hits::default()),
             cost_allocated: false,
             places,
         }
+    }
+
+    /// Accumulators of sources where nobody asked for them: of mature clicks and their conversions only.
+    pub fn of_mature(places: Vec<usize>, others: &Places, available: &BTreeSet<M>) -> GrainPass {
+        let wanted = BTreeSet::from([M::MatureClicks, M::ConvertedClicks]);
+        let sums = &wanted.intersection(available).copied().collect();
+        let widths = Widths { group: places.len(), stratum: others.stratum.len(), peer: others.peer.len() };
+        GrainPass {
+            clicks: Accumulator::of_sums(Rows::Clicks, sums, widths),
+            conversions: Accumulator::of_sums(Rows::Conversions, sums, widths),
+            hits: None,
+            ..GrainPass::new(&Grain::source(), places, others, &BTreeSet::new())
+        }
+    }
+
+    /// Whether its groups are sources, or parts of them.
+    pub fn has_sources(&self) -> bool {
+        self.grain.columns().contains(&Col::Source)
     }
 
     /// The measures of all strata and groups.
@@ -62,7 +81,7 @@ impl GrainPass {
     ) -> GrainMeasures {
         let empty = Totals::empty(available.clone(), self.cost_allocated);
         let (group_of, group_count) = self.clicks.groups();
-        let facts = std::mem::take(&mut self.hits).facts(&group_of, group_count, zone, threads);
+        let facts = self.hits.take().unwrap_or_default().facts(&group_of, group_count, zone, threads);
         let mut whole = Whole::default();
         whole.side(&mut self.clicks, &empty, symbols);
         whole.side(&mut self.conversions, &empty, symbols);
@@ -178,7 +197,7 @@ impl Whole {
 }
 
 /// Where the offer stands in [`STRATUM_COLUMNS`].
-const OFFER: usize = 2;
+pub const OFFER: usize = 2;
 const _: () = assert!(matches!(STRATUM_COLUMNS[OFFER], Col::Offer));
 
 /// Texts of a stratum's group and of its own columns.

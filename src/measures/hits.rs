@@ -92,11 +92,6 @@ pub struct Hits {
 }
 
 impl Hits {
-    /// Adds a click.
-    pub fn add(&mut self, hit: Hit) {
-        self.log.push(hit);
-    }
-
     /// Counts the facts of every stratum and of every group of strata.
     ///
     /// `group_of` has the group below `groups` of each stratum. Days and hours are local to `zone`. The result

@@ -9,6 +9,7 @@ mod costs;
 mod declared;
 mod grain;
 mod hits;
+mod incidents;
 mod report;
 mod rows;
 mod totals;
@@ -16,6 +17,8 @@ mod totals;
 pub use costs::key_columns as cost_columns;
 pub use declared::{Crowd, Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rhythm, Rows};
 pub use hits::{Facts, Hit, Identity};
+pub use incidents::Incident;
+pub use rows::ConversionSet;
 pub use totals::Totals;
 
 use crate::base::column::{Col, Grain};
@@ -28,7 +31,8 @@ use crate::matching::{Class, Matched, MatchedConversion};
 use accumulate::Placement;
 use grain::GrainPass;
 use hashbrown::HashSet;
-use rows::{ClickFilter, ClickRows, ConversionSet, Places};
+use incidents::{Cell, Table};
+use rows::{ClickFilter, ClickRows, Places};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -107,6 +111,21 @@ pub struct Measures {
     pub unallocated_cost: Option<i64>,
     /// First and last click day.
     pub days: Option<(i32, i32)>,
+    /// Days of an offer, a network or the whole input on which nothing that waits for a conversion is counted.
+    pub incidents: Vec<Incident>,
+    /// The sources of every offer and network, sorted, where the first grain holds both: without incidents.
+    pub branches: Vec<Branch>,
+}
+
+/// A source's mature clicks for an offer of a network, and those that converted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Branch {
+    pub offer: String,
+    pub network: String,
+    /// Texts of the columns that make a source.
+    pub source: Vec<Option<String>>,
+    pub clicks: u64,
+    pub converted: u64,
 }
 
 /// Computes every measure for every grain.
@@ -125,7 +144,10 @@ pub fn measure(
     pass.conversions(matched);
     pass.report(intake, symbols)?;
     let unallocated_cost = pass.costs(intake, symbols)?;
+    let (incidents, branches) = pass.incidents(symbols);
     Ok(Measures {
+        incidents,
+        branches,
         available: pass.available.clone(),
         clicks: pass.counted,
         other_hits: pass.other_hits,
@@ -156,16 +178,11 @@ impl<'a> Pass<'a> {
         let places = Places { stratum: of(&STRATUM_COLUMNS), peer: of(&peer_columns) };
         let available = available(intake);
         let new = |grain: &Grain| GrainPass::new(grain, of(grain.columns()), &places, &available);
-        Pass {
-            grains: options.grains.iter().map(new).collect(),
-            options,
-            peer_columns,
-            places,
-            available,
-            counted: 0,
-            other_hits: 0,
-            days: None,
+        let mut grains: Vec<GrainPass> = options.grains.iter().map(new).collect();
+        if !grains.iter().any(GrainPass::has_sources) {
+            grains.push(GrainPass::of_mature(of(Grain::source().columns()), &places, &available));
         }
+        Pass { grains, options, peer_columns, places, available, counted: 0, other_hits: 0, days: None }
     }
 
     /// One thread reads batches and finds where rows belong while another adds them up.
@@ -192,7 +209,9 @@ impl<'a> Pass<'a> {
                         let at = rows::placement(&columns, &grain.places, &places, days.clone());
                         let strata = grain.clicks.add(&at, &contributions);
                         let of = |(stratum, hit): (u32, &Hit)| Hit { stratum, ..*hit };
-                        grain.hits.extend(strata.into_iter().zip(&hits).map(of));
+                        if let Some(log) = &mut grain.hits {
+                            log.extend(strata.into_iter().zip(&hits).map(of));
+                        }
                     }
                 }
             });
@@ -245,12 +264,47 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// Finds the incidents and takes what waits for a conversion out of their days, in every grain; the sources
+    /// by offer and network of what is left.
+    fn incidents(&mut self, symbols: &Symbols) -> (Vec<Incident>, Vec<Branch>) {
+        if ![M::MatureClicks, M::ConvertedClicks].iter().all(|m| self.available.contains(m)) {
+            return Default::default();
+        }
+        let sources = self.grains.iter().position(GrainPass::has_sources).expect("one grain is of sources");
+        let incidents = incidents::find(&Table::of(&self.grains[sources], symbols).cells);
+        if !incidents.is_empty() {
+            self.grains.iter_mut().for_each(|grain| incidents::forget(grain, &incidents, symbols));
+        }
+        let asked = self.grains[0].grain.columns();
+        let siblings = [Col::Offer, Col::Network].iter().all(|col| asked.contains(col));
+        let branches =
+            if siblings { branches(&Table::of(&self.grains[sources], symbols)) } else { Vec::new() };
+        (incidents, branches)
+    }
+
     fn finish(self, symbols: &Symbols) -> Vec<GrainMeasures> {
         let available: Arc<[bool]> = MEASURES.iter().map(|m| self.available.contains(&m.id)).collect();
         let (zone, threads) = (self.options.clock.zone, self.options.threads);
         let finish = |grain: GrainPass| grain.finish(&available, zone, threads, symbols);
-        self.grains.into_iter().map(finish).collect()
+        self.grains.into_iter().filter(|grain| grain.hits.is_some()).map(finish).collect()
     }
+}
+
+/// The sources of every offer and network that are known.
+fn branches(table: &Table) -> Vec<Branch> {
+    let mut branches: Vec<Branch> = Vec::new();
+    for cells in table.cells.chunk_by(|a, b| (a.offer, a.network, a.group) == (b.offer, b.network, b.group)) {
+        let Cell { offer: Some(offer), network: Some(network), group, .. } = cells[0] else { continue };
+        let source = &table.sources[group as usize];
+        branches.push(Branch {
+            offer: offer.to_owned(),
+            network: network.to_owned(),
+            source: source.iter().map(|text| text.map(str::to_owned)).collect(),
+            clicks: cells.iter().map(|cell| cell.clicks).sum(),
+            converted: cells.iter().map(|cell| cell.converted).sum(),
+        });
+    }
+    branches
 }
 
 /// Where a column that rows are placed by stands among the options' columns.

@@ -312,6 +312,11 @@ impl ConversionSet<'_> {
         contributions(self, Rows::Conversions, available)
     }
 
+    /// Whether a conversion is one of those that a measure of conversions counts.
+    pub fn counts(&self, measure: M, m: &MatchedConversion) -> bool {
+        measure.decl().filters.iter().all(|filter| self.passes_row(*filter, m))
+    }
+
     fn passes_row(&self, filter: Filter, m: &MatchedConversion) -> bool {
         let (c, f) = (&m.conversion, &m.facts);
         match filter {

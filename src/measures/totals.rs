@@ -1,6 +1,6 @@
 //! The measures of one stratum or group over the window.
 
-use super::declared::{Crowd, Key, Kind, M, Rhythm};
+use super::declared::{Crowd, Key, Kind, M, MEASURES, Rhythm};
 use super::hits::{DayFacts, Facts, Identity};
 use crate::base::stats::Counted;
 use std::borrow::Cow;
@@ -39,6 +39,15 @@ impl Totals {
             earning_of: BTreeMap::new(),
             cost_allocated,
         }
+    }
+
+    /// Measures that were counted elsewhere; what is in neither list is missing.
+    pub fn counted(counts: &[(M, i64)], values: &[(M, &Counted)]) -> Totals {
+        let there = |m: M| counts.iter().any(|c| c.0 == m) || values.iter().any(|v| v.0 == m);
+        let mut totals = Totals::empty(MEASURES.iter().map(|m| there(m.id)).collect(), false);
+        counts.iter().for_each(|&(measure, count)| totals.set(measure, count));
+        values.iter().for_each(|&(measure, list)| totals.set_values(measure, list.into()));
+        totals
     }
 
     /// A count, sum, distinct or top count; `None` if its columns are missing.
@@ -209,7 +218,7 @@ fn merged_events(a: &Events, b: &Events) -> Events {
 impl Totals {
     /// What tests of formulas read: counts, histograms and clicks in UTC; every measure is there.
     pub fn of(counts: &[(M, i64)], values: &[(M, &Counted)], hits: Vec<super::hits::Hit>) -> Totals {
-        let mut totals = Totals::empty(super::MEASURES.iter().map(|_| true).collect(), false);
+        let mut totals = Totals::empty(MEASURES.iter().map(|_| true).collect(), false);
         counts.iter().for_each(|&(measure, count)| totals.set(measure, count));
         values.iter().for_each(|&(measure, list)| totals.set_values(measure, list.into()));
         let mut log = super::hits::Hits::default();

@@ -4,8 +4,60 @@
 //! raw rates: these mostly isolate small sources. What it returns enters neither the false-discovery control
 //! nor the risk.
 
+use super::profile::suspicious_distance;
+use super::standing::{Profile, Standing};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Among fewer compared groups nothing is said: the oddest of a few is nothing odd.
+pub const LEAST_GROUPS: usize = 100;
+
+/// Signals that are named as the reason.
+const NAMED: usize = 3;
+
+/// What is odd about a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Odd {
+    pub oddness: Oddness,
+    /// The signals that lie farthest on their suspicious side, with the distance in standard deviations.
+    pub signals: Vec<(&'static str, f64)>,
+}
+
+/// How odd every group is by its distances from its peers; `None` for those that were not compared, and for all
+/// where fewer than [`LEAST_GROUPS`] were.
+pub fn odd(profiles: &[&Profile]) -> Vec<Option<Odd>> {
+    let compared: Vec<usize> = (0..profiles.len()).filter(|&at| profiles[at].ln_p.is_some()).collect();
+    let mut odd = vec![None; profiles.len()];
+    if compared.len() < LEAST_GROUPS {
+        return odd;
+    }
+    let distances: Vec<BTreeMap<&'static str, f64>> =
+        compared.iter().map(|&at| distances(profiles[at])).collect();
+    let names: BTreeSet<&'static str> = distances.iter().flat_map(|d| d.keys().copied()).collect();
+    let rows: Vec<Vec<Option<f64>>> =
+        distances.iter().map(|of| names.iter().map(|name| of.get(name).copied()).collect()).collect();
+    for ((at, distances), oddness) in compared.into_iter().zip(distances).zip(oddness(&rows)) {
+        odd[at] = Some(Odd { oddness, signals: farthest(distances) });
+    }
+    odd
+}
+
+fn distances(profile: &Profile) -> BTreeMap<&'static str, f64> {
+    let distance = |(name, standing): &(&'static str, Standing)| match standing {
+        Standing::Compared(versus) => suspicious_distance(name, versus).map(|z| (*name, z)),
+        Standing::TooFew(_) => None,
+    };
+    profile.signals.iter().filter_map(distance).filter(|(_, z)| !z.is_nan()).collect()
+}
+
+fn farthest(distances: BTreeMap<&'static str, f64>) -> Vec<(&'static str, f64)> {
+    let mut far: Vec<(&'static str, f64)> = distances.into_iter().filter(|(_, z)| *z > 0.0).collect();
+    far.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
+    far.truncate(NAMED);
+    far
+}
+
 /// Scores above this tell nothing more, and would stretch the space for all others.
-const Z_CAP: f64 = 8.0;
+pub const Z_CAP: f64 = 8.0;
 
 /// Trees in the forest, and sources in the sample of each (Liu, Ting, Zhou 2008).
 const TREES: usize = 200;
@@ -184,6 +236,7 @@ impl Draws {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peers::standing::{Direction, Versus};
 
     /// Ordinary sources with 6 signals, some missing, and at the front three odd ones: one loud signal, three
     /// middling ones, and one that is far below its peers only.
@@ -195,6 +248,57 @@ mod tests {
         rows[1][..3].fill(Some(4.5));
         rows[2] = vec![Some(-50.0); 6];
         rows
+    }
+
+    /// A profile with distances in these signals.
+    fn profile(distances: &[(&'static str, f64)]) -> Profile {
+        let standing = |&(name, z): &(&'static str, f64)| {
+            let versus = Versus {
+                expected: 0.1,
+                level: "all".into(),
+                peers: 50,
+                ratio: 1.0,
+                ratio_limit: 1.0,
+                z,
+                direction: Direction::High,
+                ln_p_high: Some(-1.0),
+                ln_p_low: Some(-1.0),
+                q: 1.0,
+                large: false,
+                decibans: 0.0,
+            };
+            (name, Standing::Compared(versus))
+        };
+        Profile { signals: distances.iter().map(standing).collect(), ln_p: Some(-1.0), ..Profile::default() }
+    }
+
+    /// A high rate is not odd, a low approval is; concentration is a carrier's as well as a farm's.
+    #[test]
+    fn groups_are_odd_on_their_suspicious_sides_only() {
+        let mut draws = Draws::new(3);
+        let mut all: Vec<Profile> = (0..LEAST_GROUPS + 20)
+            .map(|_| {
+                let names = ["approval_share", "cr", "ctit_short_share", "ip_hhi"];
+                profile(&names.map(|name| (name, draws.normal())))
+            })
+            .collect();
+        all[0] = profile(&[("approval_share", -7.0), ("cr", -5.0), ("ctit_short_share", 6.0)]);
+        all[1] =
+            profile(&[("approval_share", 7.0), ("cr", 9.0), ("ctit_short_share", -6.0), ("ip_hhi", 9.0)]);
+        all[2] = Profile::default();
+        let found = odd(&all.iter().collect::<Vec<_>>());
+        let first = found[0].as_ref().expect("it was compared");
+        assert!(first.oddness.rank_p < 0.01 && first.oddness.score > 0.5, "{first:?}");
+        assert_eq!(first.signals, [("approval_share", 7.0), ("ctit_short_share", 6.0), ("cr", 5.0)]);
+        let second = found[1].as_ref().expect("it was compared");
+        assert!(second.oddness.score < 0.5 && second.signals.is_empty(), "{second:?}");
+        assert_eq!(found[2], None);
+    }
+
+    #[test]
+    fn nothing_is_odd_among_few() {
+        let few: Vec<Profile> = (0..LEAST_GROUPS - 1).map(|_| profile(&[("cr", -9.0)])).collect();
+        assert!(odd(&few.iter().collect::<Vec<_>>()).iter().all(Option::is_none));
     }
 
     #[test]

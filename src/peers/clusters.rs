@@ -13,6 +13,7 @@
 //! where fewer than ten other sources of the group show what is usual, and where the cluster itself is most of
 //! its group.
 
+use super::combine::cauchy;
 use std::collections::BTreeMap;
 
 /// Hashes in a sketch: the overlap is known to ±0.06.
@@ -142,6 +143,12 @@ impl Clusters {
     pub fn shared_sources(&self, source: usize) -> usize {
         self.of(source).map_or(0, |cluster| cluster.members.len() - 1)
     }
+}
+
+/// ln p of a cluster from those of its members: Cauchy's combination with equal weights, right whatever the
+/// dependence, and members depend on each other by nature. `None` where none could be compared.
+pub fn together(ln_p: impl Iterator<Item = f64>) -> Option<f64> {
+    cauchy(&ln_p.map(|p| (p, 1.0)).collect::<Vec<_>>())
 }
 
 /// Finds the sources that share far more networks than is usual, and whose user agents agree.

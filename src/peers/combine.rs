@@ -15,15 +15,6 @@ const FAR: f64 = 600.0;
 /// No weight of evidence is shown above this: beyond it no analyst acts otherwise.
 const DECIBANS_CAP: f64 = 60.0;
 
-/// Which side of its peers a source lies on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Direction {
-    /// Above the peers.
-    High,
-    /// Below the peers.
-    Low,
-}
-
 /// Combines the p-values of one family: min over j of k p_(j) / j (Simes 1986). Takes and returns ln p; `None`
 /// for an empty family. What is not a number counts as p = 1.
 pub fn simes(ln_p: &[f64]) -> Option<f64> {
@@ -84,13 +75,6 @@ fn ln_cauchy_tail(high: f64, low: f64) -> f64 {
     let t = high.exp() + low;
     let p = if t > 0.0 { (1.0 / t).atan() / PI } else { 0.5 - t.atan() / PI };
     p.ln().min(0.0)
-}
-
-/// Tests both sides: twice the smaller p-value, at most 1. Takes and returns ln p, with the side; on a tie the
-/// high one.
-pub fn two_sided(high: f64, low: f64) -> (f64, Direction) {
-    let (p, direction) = if low < high { (low, Direction::Low) } else { (high, Direction::High) };
-    ((p.min(0.0) + 2f64.ln()).min(0.0), direction)
 }
 
 /// States that all of several signals are abnormal: their largest p-value (intersection-union test). Takes and
@@ -193,14 +177,6 @@ mod tests {
         assert_eq!(simes(&[f64::NAN, 3.0]), Some(0.0));
         close(cauchy(&[(f64::NAN, 1.0)]).expect("one").exp(), CAP);
         assert_eq!(all_of(&[-4.0, f64::NAN]), Some(0.0));
-    }
-
-    #[test]
-    fn two_sides_cost_a_factor_of_two() {
-        assert_eq!(two_sided(-5.0, -0.1), (-5.0 + 2f64.ln(), Direction::High));
-        assert_eq!(two_sided(-0.1, -800.0), (-800.0 + 2f64.ln(), Direction::Low));
-        assert_eq!(two_sided(-0.1, -0.1), (0.0, Direction::High));
-        assert_eq!(two_sided(f64::NAN, f64::NAN).0, 0.0);
     }
 
     #[test]

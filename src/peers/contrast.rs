@@ -175,8 +175,9 @@ impl Work<'_> {
             scan(histogram, &pool[which].without(histogram), shape, stats::beta_binomial_at_least)
         });
         let best = scans.iter().flatten().min_by(|a, b| a.ln_p.total_cmp(&b.ln_p)).ok_or(TooFew::Sample)?;
-        // Two looks, at coarse and at fine buckets.
-        let ln_p = (best.ln_p + std::f64::consts::LN_2).min(0.0);
+        // Times are looked at twice: in wide buckets, and below ten minutes by the second.
+        let looks = histograms.iter().filter(|h| !h.is_empty()).count() as f64;
+        let ln_p = (best.ln_p + looks.ln()).min(0.0);
         let (share, expected) =
             best.spike.as_ref().map_or((e.value(), e.value()), |s| (s.share, s.expected_share));
         let ratio = odds(share) / odds(expected);
@@ -202,12 +203,14 @@ impl Work<'_> {
 fn least_sample(signal: &Signal) -> u64 {
     match (signal.against, signal.side) {
         (Against::Rate, Side::Conversion) => signal.min_sample.min(LEAST_EVENTS),
+        (Against::Spikes(_), Side::Conversion) => signal.min_sample.min(LEAST_CURVE),
         _ => signal.min_sample,
     }
 }
 
-/// The least conversions of a rate that peers are asked about.
-const LEAST_EVENTS: u64 = 10;
+/// The least conversions of a rate, and of a curve, that peers are asked about (statistics.md, 2.2 for the curve).
+const LEAST_EVENTS: u64 = 5;
+const LEAST_CURVE: u64 = 8;
 
 /// The least sources whose curves together say where an offer's peaks are.
 const LEAST_CURVES: u32 = 10;
@@ -301,7 +304,9 @@ impl Scale {
             Scale::Seconds => {
                 let slow = |v: &i64| *v >= LEAST_SECONDS;
                 [
-                    histogram(sample, BUCKETS, |v| Some(v).filter(slow).map(log_bucket)),
+                    histogram(sample, BUCKETS, |v| {
+                        Some(v).filter(|v| *v >= i64::from(SECONDS)).map(log_bucket)
+                    }),
                     histogram(sample, SECONDS, |v| Some(v).filter(slow).and_then(second_bucket)),
                 ]
             }

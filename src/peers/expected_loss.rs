@@ -5,7 +5,7 @@
 
 use crate::base::money::{Micro, SCALE};
 
-/// What the estimate assumes. A user who knows better says so in the project file.
+/// What the estimate assumes; reports print it beside the estimate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Assumptions {
     /// How many of the abnormal sources are frauds, 0 to 1.

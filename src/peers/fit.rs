@@ -476,6 +476,7 @@ impl Fit {
     }
 
     /// The location of a group on the fitted scale: a logit for rates. `None` for a group that is not in the tree.
+    #[cfg(test)]
     pub fn location(&self, node: u32) -> Option<f64> {
         self.groups.get(node as usize).map(|group| group.eta)
     }

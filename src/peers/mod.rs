@@ -19,15 +19,20 @@ mod normal;
 mod patterns;
 mod places;
 mod profile;
+pub mod ranking;
 mod rate;
 mod risk;
 mod scan;
+mod shape;
 pub mod shrink;
+mod siblings;
 mod standing;
 #[cfg(test)]
 mod tests;
 mod tree;
 
 pub use compare::funnel;
-pub use profile::{Compared, Settings, Summary, profiles};
+pub use profile::{Compared, Settings, Summary, profiles, suspicious_distance};
+pub use shape::{Shape, shape};
+pub use siblings::{Sibling, siblings};
 pub use standing::{Direction, PATTERNS, Pattern, Profile, Standing, TooFew, Versus};

@@ -42,7 +42,8 @@ const DUPLICATES: &[Sign] = &[
 const CONCENTRATED: &[Sign] =
     &[("ip_hhi", High), ("network_hhi", High), ("distinct_ip_share", Low), ("repeat_60s_share", High)];
 const ROBOTIC: &[Sign] = &[("hour_r", Low), ("night_click_share", High), ("gap_cv", Low), ("fano_5m", Low)];
-const WORTHLESS: &[Sign] = &[("idle_crowd_p", Low), ("cr", Low), ("approval_share", Low)];
+const WORTHLESS: &[Sign] =
+    &[("idle_crowd_p", Low), ("cr", Low), ("approval_share", Low), ("lander_click_share", Low)];
 const CHEAP_DEPOSITS: &[Sign] = &[("min_deposit_share", High), ("amount_modal_share", High), ("cr", High)];
 const NEVER_AGAIN: &[Sign] = &[("second_deposit_share", Low), ("approval_share", Low)];
 const ON_TOP: &[Sign] = &[("neighbour_click_share", High), ("ctit_long_share", High)];
@@ -51,7 +52,13 @@ const ON_TOP: &[Sign] = &[("neighbour_click_share", High), ("ctit_long_share", H
 /// strong evidence (Fisher's method). Every leg is a choice of signs.
 const JOINT: [&[&[Sign]]; 3] = [
     &[LATE, CONVERTS_LITTLE],
-    &[&[("ip_hhi", High), ("network_hhi", High), ("agent_hhi", High)], &[("idle_crowd_p", Low)], ROBOTIC],
+    &[
+        &[("ip_hhi", High), ("network_hhi", High)],
+        &[("agent_hhi", High)],
+        &[("idle_crowd_p", Low)],
+        &[("lander_click_share", Low)],
+        ROBOTIC,
+    ],
     &[
         &[("min_deposit_share", High)],
         &[("second_deposit_share", Low)],

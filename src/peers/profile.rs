@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// grow more slowly than clicks: large groups have a smaller share by nature. Carriers, offices and VPNs make
 /// honest traffic as concentrated, and as foreign, as any farm's: that counts beside signs of other kinds only
 /// (see [`patterns::joint`]).
-const NOT_COMBINED: [&str; 9] = [
+const NOT_COMBINED: [&str; 10] = [
     "agent_hhi",
     "asn_hhi",
     "conversion_distinct_ip_share",
@@ -22,9 +22,21 @@ const NOT_COMBINED: [&str; 9] = [
     "ctit_log_sd",
     "ctit_round_share",
     "distinct_ip_share",
+    "id_entropy_bits",
     "ip_hhi",
     "network_hhi",
 ];
+
+/// Signals that rules may hold against peers on either side, of which only one side counts in a group's p. A high
+/// conversion rate alone is what the best partner has: private rates, loyal customers, a page that filters
+/// visitors. It accuses beside other signs only: cheap deposits that never come again (see [`patterns`]), or
+/// conversions that are rejected. It is no decoy either: what rewarded players do would make decoys of frauds.
+const ONE_SIDED: [(&str, Direction); 1] = [("cr", Direction::Low)];
+
+/// The side of a signal that alone counts in a group's p, if only one of its suspicious sides does.
+fn only_side(signal: &str) -> Option<Direction> {
+    ONE_SIDED.iter().find(|(name, _)| *name == signal).map(|(_, side)| *side)
+}
 
 /// How groups are held against their peers.
 #[derive(Clone, Debug)]
@@ -116,7 +128,7 @@ impl Evidence {
         let mut families: BTreeMap<Family, Vec<f64>> = BTreeMap::new();
         for contrast in contrasts.iter().filter(|c| !NOT_COMBINED.contains(&c.signal.name)) {
             let Some(Ok(found)) = &contrast.strata[stratum] else { continue };
-            if let Some(p) = tail(contrast.signal, found.ln_p_high, found.ln_p_low, side) {
+            if let Some(p) = counted(contrast.signal, found, side) {
                 families.entry(contrast.signal.family).or_default().push(p);
             }
         }
@@ -147,6 +159,15 @@ fn weight(family: Family) -> f64 {
     match family {
         Family::Ctit | Family::Duplicates | Family::Quality => ACCUSING,
         Family::Volume | Family::Performance | Family::Identity | Family::Rhythm | Family::Data => 1.0,
+    }
+}
+
+/// ln p of what counts in a group's p.
+fn counted(signal: &Signal, found: &Versus, side: Side) -> Option<f64> {
+    match (only_side(signal.name), side) {
+        (Some(only), Side::Suspicious) => found.ln_p(only),
+        (Some(_), Side::Opposite) => None,
+        (None, _) => tail(signal, found.ln_p_high, found.ln_p_low, side),
     }
 }
 
@@ -274,6 +295,23 @@ impl Judge<'_> {
     }
 }
 
+/// Whether this side of a signal counts in a group's p at all.
+fn counts(signal: &str, side: Direction) -> bool {
+    only_side(signal).is_none_or(|only| only == side)
+}
+
+/// By how many standard deviations a signal lies on a side that counts in a group's p; `None` where none does.
+/// Where both sides count, the distance has no sign.
+pub fn suspicious_distance(name: &str, versus: &Versus) -> Option<f64> {
+    let signal = signals::find(name).filter(|s| !NOT_COMBINED.contains(&s.name))?;
+    match (only_side(name), signal.suspicious) {
+        (Some(Direction::Low), _) | (None, Suspicious::Low) => Some(-versus.z),
+        (Some(Direction::High), _) | (None, Suspicious::High) => Some(versus.z),
+        (None, Suspicious::Either) => Some(versus.z.abs()),
+        (None, Suspicious::Neither) => None,
+    }
+}
+
 /// ln p of a comparison; of one that is only shown the smaller tail.
 fn shown_ln_p(signal: &Signal, versus: &Versus) -> f64 {
     let (high, low) = (versus.ln_p_high, versus.ln_p_low);
@@ -294,8 +332,8 @@ impl Profile {
     fn is_large(&self, fdr: f64) -> bool {
         let compared = || {
             self.signals.iter().filter_map(|(name, standing)| match standing {
-                Standing::Compared(versus) => Some((*name, versus)),
-                Standing::TooFew(_) => None,
+                Standing::Compared(versus) if counts(name, versus.direction) => Some((*name, versus)),
+                Standing::Compared(_) | Standing::TooFew(_) => None,
             })
         };
         let reason = |v: &&Versus| v.q <= fdr;

@@ -31,9 +31,6 @@ const NO_EVIDENCE: f64 = -1.0;
 /// The ln p below which sources count as equally extreme for the density: 1e-300.
 const FLOOR: f64 = -690.775_527_898_213_7;
 
-/// Risks below this are shown as 0: they differ by noise only.
-const LEAST_RISK: f64 = 5.0;
-
 /// The local false discovery rates of all testable sources of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LocalFdr {
@@ -44,10 +41,10 @@ pub struct LocalFdr {
     pub pi0: f64,
 }
 
-/// The risk from 0 to 100 of a ln lfdr; below 5 it is 0.
+/// The risk from 0 to 100 of a ln lfdr. Risks below 5 differ by little but noise; they are given all the same, so
+/// that a ranking by risk has no needless ties.
 pub fn risk(ln_lfdr: f64) -> f64 {
-    let risk = -100.0 * ln_lfdr.exp_m1();
-    if risk.round() < LEAST_RISK { 0.0 } else { risk }
+    -100.0 * ln_lfdr.exp_m1()
 }
 
 /// Estimates the local fdr of every source from ln p of all testable sources.

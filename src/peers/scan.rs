@@ -1,4 +1,4 @@
-//! Searches of a histogram for a spike, and of a day for a burst.
+//! Searches of a histogram for a spike.
 //!
 //! Whole shapes of honest sources differ, so a test of the whole shape accuses them. A spike is narrower than
 //! any honest difference: it is compared with its own neighbourhood only (statistics.md, 2.2). Tails come as
@@ -97,13 +97,15 @@ pub struct Shape {
     pub spike: usize,
     /// Buckets on each side of the middle that make its neighbourhood.
     pub window: usize,
+    /// Buckets from one middle to the next: every look has its price.
+    pub step: usize,
 }
 
 /// One log bucket among 13.
-pub const LOG_SPIKE: Shape = Shape { spike: 0, window: 6 };
+pub const LOG_SPIKE: Shape = Shape { spike: 0, window: 6, step: 1 };
 
 /// A constant delay of ±2 s among 31 buckets of a second.
-pub const SECOND_SPIKE: Shape = Shape { spike: 2, window: 15 };
+pub const SECOND_SPIKE: Shape = Shape { spike: 2, window: 15, step: 2 };
 
 /// Fewer events are not scanned; absence depends on nothing but their number.
 const LEAST_EVENTS: u64 = 8;
@@ -123,7 +125,7 @@ const LEAST_P: f64 = 1e-300;
 /// What a search for a spike found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scanned {
-    /// ln p, corrected for the number of buckets.
+    /// ln p, corrected for the number of looks.
     pub ln_p: f64,
     /// The best spike; `None` where nothing stands out at all, and ln p is 0.
     pub spike: Option<Spike>,
@@ -160,16 +162,35 @@ pub fn scan(
     if all < LEAST_EVENTS as f64 {
         return None;
     }
-    let found = (0..last).filter_map(|at| {
-        let part = Part::around(at, shape, &own, &peers)?;
-        let p = at_least(part.hits as u64, part.trials as u64, part.alpha(), part.beta());
-        Some((p.max(LEAST_P).ln() + (last as f64).ln(), part))
-    });
-    let best = found.reduce(|a, b| if b.0 < a.0 { b } else { a }).filter(|(ln_p, _)| *ln_p < 0.0);
-    Some(best.map_or(Scanned { ln_p: 0.0, spike: None }, |(ln_p, part)| Scanned {
+    let parts = (0..last).step_by(shape.step).filter_map(|at| Part::around(at, shape, &own, &peers));
+    let looks: Vec<Searched> = parts.map(|part| Searched::of(part, &at_least)).collect();
+    let best = looks.iter().reduce(|a, b| if b.ln_p < a.ln_p { b } else { a });
+    // Only looks that could have found something as unlikely have a price (Tarone 1990): the neighbourhoods of the
+    // others hold too few events.
+    let able = |ln_p: f64| looks.iter().filter(|l| l.ln_least <= ln_p).count().max(1) as f64;
+    let found = best.map(|look| (look.ln_p + able(look.ln_p).ln(), look)).filter(|(ln_p, _)| *ln_p < 0.0);
+    Some(found.map_or(Scanned { ln_p: 0.0, spike: None }, |(ln_p, look)| Scanned {
         ln_p,
-        spike: Some(part.spike(all)),
+        spike: Some(look.part.spike(all)),
     }))
+}
+
+/// A look at one possible spike.
+struct Searched {
+    ln_p: f64,
+    /// ln p of the least that this look could have found.
+    ln_least: f64,
+    part: Part,
+}
+
+impl Searched {
+    fn of(part: Part, at_least: &impl Fn(u64, u64, f64, f64) -> f64) -> Searched {
+        let trials = part.trials as u64;
+        let ln_p = |hits: u64| at_least(hits, trials, part.alpha(), part.beta()).max(LEAST_P).ln();
+        let found = if part.is_spike() { ln_p(part.hits as u64) } else { 0.0 };
+        let ln_least = if trials >= LEAST_SPIKE { ln_p(trials) } else { 0.0 };
+        Searched { ln_p: found, ln_least, part }
+    }
 }
 
 /// Sums up to each bucket, with a 0 in front.
@@ -193,7 +214,7 @@ struct Part {
 }
 
 impl Part {
-    /// The spike around bucket `at`, if there are enough events in it, and more than expected.
+    /// The spike around bucket `at`, if it has a neighbourhood.
     fn around(at: usize, shape: Shape, own: &[f64], peers: &[f64]) -> Option<Part> {
         let buckets = own.len() - 1;
         let range = |half: usize| (at.saturating_sub(half), (at + half).min(buckets - 1));
@@ -202,12 +223,17 @@ impl Part {
         let (hits, trials) = (within(own, spike), within(own, window));
         let pool = within(peers, window);
         let expected = (within(peers, spike) / pool).min(0.95);
-        if hits < LEAST_SPIKE as f64 || hits <= trials * expected || spike == window {
+        if spike == window {
             return None;
         }
         let slope = SLOPE * SLOPE * expected / (1.0 - expected);
         let spread = slope + 1.0 / (pool + 1.0);
         Some(Part { first: spike.0, last: spike.1, hits, trials, expected, spread: spread.min(0.99) })
+    }
+
+    /// Whether there are enough events, and more than expected.
+    fn is_spike(&self) -> bool {
+        self.hits >= LEAST_SPIKE as f64 && self.hits > self.trials * self.expected
     }
 
     fn alpha(&self) -> f64 {
@@ -225,66 +251,6 @@ impl Part {
             expected_share: self.trials * self.expected / all,
         }
     }
-}
-
-/// The most unusual of many windows of time.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Burst {
-    /// ln p, corrected for the number of windows.
-    pub ln_p: f64,
-    /// Which window, from 0; the first one of equals.
-    pub window: usize,
-    /// Events in it.
-    pub count: u64,
-    /// Events expected in it.
-    pub expected: f64,
-}
-
-/// Searches windows of time, given with count and expected count, for a burst: the least tail times the number
-/// of windows (statistics.md, 2.3). `None` for no windows.
-///
-/// `ln_at_least(k, mean)` is ln P(X ≥ k): negative binomial with the peers' size for clicks, Poisson for
-/// conversions below 5 a window. It must rise with the mean: windows with fewer events and a higher mean than
-/// another are not asked for.
-pub fn burst(windows: &[(u64, f64)], ln_at_least: impl Fn(u64, f64) -> f64) -> Option<Burst> {
-    let ln_windows = (windows.len() as f64).ln();
-    let tested = outermost(windows).into_iter().map(|window| {
-        let (count, expected) = windows[window];
-        let ln_p = if count == 0 { 0.0 } else { (ln_at_least(count, expected) + ln_windows).min(0.0) };
-        Burst { ln_p, window, count, expected }
-    });
-    tested.reduce(|a, b| if (b.ln_p, b.window) < (a.ln_p, a.window) { b } else { a })
-}
-
-/// The windows that no other one surpasses: with at least as many events and a lower mean.
-fn outermost(windows: &[(u64, f64)]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..windows.len()).collect();
-    order.sort_by(|&a, &b| {
-        let (a, b) = (windows[a], windows[b]);
-        b.0.cmp(&a.0).then(a.1.total_cmp(&b.1))
-    });
-    let mut least = f64::INFINITY;
-    order.retain(|&at| {
-        let new = windows[at].1 < least;
-        least = least.min(windows[at].1);
-        new
-    });
-    order
-}
-
-/// ln P of at least `k` events in some window of length `window` within `span`, at `rate` events per unit of
-/// time (Alm 1983). For conversions at low rates; clicks are more bursty than Poisson.
-///
-/// `ln_at_least(k, mean)` is ln P(X ≥ k) of a Poisson count. 0 for k = 0 or no time.
-pub fn alm(k: u64, rate: f64, window: f64, span: f64, ln_at_least: impl Fn(u64, f64) -> f64) -> f64 {
-    let mean = rate * window;
-    if k == 0 || mean <= 0.0 || span < window {
-        return if k == 0 { 0.0 } else { f64::NEG_INFINITY };
-    }
-    let above = ln_at_least(k, mean).exp();
-    let exactly = (ln_at_least(k - 1, mean).exp() - above).max(0.0);
-    let clumps = (1.0 - mean / k as f64).max(0.0) * rate * (span - window) * exactly;
-    (above - (1.0 - above) * (-clumps).exp_m1()).clamp(LEAST_P, 1.0).ln()
 }
 
 #[cfg(test)]
@@ -428,35 +394,5 @@ mod tests {
         assert_eq!(Pool::new(2).without(&small), [0.0, 0.0]);
         one.add(&[0, 0]);
         assert_eq!(one.0, other.0);
-    }
-
-    #[test]
-    fn a_burst_is_the_least_tail_times_the_windows() {
-        let mut windows = vec![(2, 2.0); 288];
-        windows[100] = (16, 2.0);
-        windows[200] = (16, 9.0);
-        let burst = burst(&windows, ln_poisson).expect("windows");
-        assert_eq!((burst.window, burst.count), (100, 16));
-        assert!((burst.ln_p - ln_poisson(16, 2.0) - 288f64.ln()).abs() < 1e-12);
-    }
-
-    #[test]
-    fn quiet_windows_are_no_burst() {
-        assert_eq!(burst(&[], ln_poisson), None);
-        assert_eq!(burst(&[(0, 0.0); 4], ln_poisson).expect("windows").ln_p, 0.0);
-        assert_eq!(burst(&[(3, 3.0); 288], ln_poisson).expect("windows").ln_p, 0.0);
-    }
-
-    /// statistics.md, 4.6: half an event a minute, windows of 5 minutes, a day.
-    #[test]
-    fn alm_golden() {
-        let table = [(9, 0.8003), (10, 0.3716), (11, 0.1128), (12, 0.0275), (13, 0.0059), (14, 0.0012)];
-        for (k, expected) in table {
-            let found = alm(k, 0.5, 5.0, 1440.0, ln_poisson).exp();
-            assert!((found - expected).abs() < 6e-5, "{k}: {found}, not {expected}");
-        }
-        assert_eq!(alm(0, 0.5, 5.0, 1440.0, ln_poisson), 0.0);
-        assert!(alm(1, 0.0, 5.0, 1440.0, ln_poisson) < -600.0);
-        assert!(alm(3, 0.5, 5.0, 5.0, ln_poisson).is_finite());
     }
 }

@@ -108,6 +108,11 @@ impl Pattern {
     pub fn word(self) -> &'static str {
         PATTERNS[self as usize].1
     }
+
+    /// What it means, in one sentence.
+    pub fn meaning(self) -> &'static str {
+        PATTERNS[self as usize].2
+    }
 }
 
 /// Everything that peers say of one group.

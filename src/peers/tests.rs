@@ -231,7 +231,7 @@ fn two_groups(big: u32, small: u32) -> (Vec<Row>, Fit) {
 
 #[test]
 fn the_narrowest_group_with_enough_peers_is_used() {
-    for (small, node, peers) in [(21, 2, 20), (20, 0, 79)] {
+    for (small, node, peers) in [(6, 2, 5), (5, 0, 64)] {
         let (rows, fit) = two_groups(60, small);
         let versus = compare(&rows[60], &fit).expect("peers");
         assert_eq!((versus.node, versus.peers), (node, peers));
@@ -241,7 +241,7 @@ fn the_narrowest_group_with_enough_peers_is_used() {
 
 #[test]
 fn a_wider_group_allows_for_the_unknown_level_of_the_own_one() {
-    let (rows, fit) = two_groups(60, 15);
+    let (rows, fit) = two_groups(60, 5);
     let (wide, narrow) = (compare(&rows[60], &fit).expect("peers"), compare(&rows[0], &fit).expect("peers"));
     assert!(wide.sd_high > 2.0 * narrow.sd_high, "{} {}", wide.sd_high, narrow.sd_high);
     assert!(wide.tails.high.expect("testable") > 0.001f64.ln(), "{:?}", wide.tails);
@@ -253,13 +253,13 @@ fn too_few_peers_or_accounts_is_said() {
         (0..size).map(|i| rate(30 + u64::from(i % 7), 1_000, i % accounts)).collect()
     };
     for (size, accounts, expected) in
-        [(1, 1, TooFew::Peers(0)), (20, 20, TooFew::Peers(19)), (50, 10, TooFew::Accounts(9))]
+        [(1, 1, TooFew::Peers(1)), (39, 39, TooFew::Peers(39)), (50, 3, TooFew::Accounts(2))]
     {
         let rows = rows(size, accounts);
         let fit = fit(&rows, &one_group(), &Settings::RATES);
         assert_eq!(compare(&rows[0], &fit), Err(expected), "{size} rows of {accounts} accounts");
     }
-    let rows = rows(50, 11);
+    let rows = rows(50, 4);
     assert!(compare(&rows[0], &fit(&rows, &one_group(), &Settings::RATES)).is_ok());
 }
 

@@ -11,6 +11,7 @@ pub struct Tree {
 
 impl Tree {
     /// The forest with these parents. `None` unless every parent stands before its children.
+    #[cfg(test)]
     pub fn new(parent: Vec<Option<u32>>) -> Option<Tree> {
         let ordered = parent.iter().enumerate().all(|(node, up)| up.is_none_or(|up| (up as usize) < node));
         ordered.then_some(Tree { parent })
@@ -43,6 +44,7 @@ impl Tree {
     }
 
     /// Whether there is no node.
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.parent.is_empty()
     }

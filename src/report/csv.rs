@@ -9,10 +9,26 @@ use crate::base::money::Micro;
 use crate::base::text::Text;
 use crate::ingest::FileLedger;
 use crate::signals::{self, Signal};
-use crate::verdicts::Judged;
+use crate::verdicts::{Judged, Outlook};
 
 /// Columns between the key and the signals.
 const FIXED: &[&str] = &["verdict", "class", "protected", "clicks", "money_at_risk", "currency"];
+
+/// Columns behind the reasons: estimates for ranking, no evidence.
+const OUTLOOK: &[&str] = &[
+    "recoverable_now",
+    "at_risk_expected",
+    "expected_saving",
+    "loss_keep",
+    "loss_block",
+    "cr_expected",
+    "cr_expected_low",
+    "cr_expected_high",
+    "epc_expected",
+    "cluster",
+    "shared_sources",
+    "scalable",
+];
 
 fn render(report: &Report, _: &Look) -> Result<Rendered> {
     let mut writer = ::csv::WriterBuilder::new().terminator(::csv::Terminator::CRLF).from_writer(Vec::new());
@@ -58,6 +74,7 @@ fn header(report: &Report) -> Vec<String> {
         header.extend(["", "_n", "_low", "_high"].map(|part| format!("{}{part}", signal.name)));
     }
     header.push("reasons".to_owned());
+    header.extend(OUTLOOK.iter().map(|&name| name.to_owned()));
     header
 }
 
@@ -76,7 +93,32 @@ fn record(report: &Report, group: &Judged) -> Vec<String> {
     }
     let reasons: Vec<String> = group.findings.iter().map(phrase::finding).collect();
     record.push(text(Some(&Text::new(reasons.join(" | ")))));
+    record.extend(outlook(&group.outlook));
     record
+}
+
+fn outlook(outlook: &Outlook) -> [String; OUTLOOK.len()] {
+    let money = |amount: Option<Micro>| amount.map_or(String::new(), Micro::to_cents);
+    let (loss, expected, shared) = (outlook.loss, outlook.expected, outlook.shared);
+    let cr = expected.map(|e| e.cr);
+    [
+        money(outlook.recoverable_now),
+        money(loss.map(|loss| loss.money_at_risk)),
+        money(loss.map(|loss| loss.expected_saving)),
+        money(loss.map(|loss| loss.loss_keep)),
+        money(loss.map(|loss| loss.loss_block)),
+        cell(cr.map(|cr| cr.mean)),
+        cell(cr.map(|cr| cr.low)),
+        cell(cr.map(|cr| cr.high)),
+        cell(expected.and_then(|e| e.epc)),
+        shared.map_or(String::new(), |shared| (shared.cluster + 1).to_string()),
+        shared.map_or(0, |shared| shared.others).to_string(),
+        outlook.scalable.to_string(),
+    ]
+}
+
+fn cell(value: Option<f64>) -> String {
+    value.and_then(json::number).map_or(String::new(), |n| n.to_string())
 }
 
 fn text(text: Option<&Text>) -> String {
@@ -86,8 +128,7 @@ fn text(text: Option<&Text>) -> String {
 fn reading(group: &Judged, signal: &'static Signal) -> [String; 4] {
     let Some(estimate) = group.subject.row.reading(signal).estimate() else { return Default::default() };
     let (low, high) = estimate.printed();
-    let cell = |value: f64| json::number(value).map_or(String::new(), |n| n.to_string());
-    [cell(estimate.value()), estimate.n.to_string(), cell(low), cell(high)]
+    [cell(Some(estimate.value())), estimate.n.to_string(), cell(Some(low)), cell(Some(high))]
 }
 
 pub const FORMAT: Format = Format {
@@ -118,6 +159,29 @@ mod tests {
         let out = String::from_utf8(bytes).unwrap();
         assert!(out.lines().count() == 8 && out.ends_with("\r\n"));
         assert_eq!(sample::without_other_signals(&out), sample::CSV);
+    }
+
+    #[test]
+    fn estimates_stand_behind_the_reasons() {
+        let rules = sample::rules();
+        let records = parsed(&sample::with_outlook(&rules));
+        let (header, first) = (&records[0], &records[1]);
+        let last: Vec<(&str, &str)> = header.iter().zip(first.iter()).skip(header.len() - 12).collect();
+        let expected = [
+            ("recoverable_now", "96.50"),
+            ("at_risk_expected", "400.00"),
+            ("expected_saving", "1430.00"),
+            ("loss_keep", "1600.00"),
+            ("loss_block", "170.00"),
+            ("cr_expected", "0.05"),
+            ("cr_expected_low", "0.04"),
+            ("cr_expected_high", "0.06"),
+            ("epc_expected", "0.4"),
+            ("cluster", "1"),
+            ("shared_sources", "1"),
+            ("scalable", "false"),
+        ];
+        assert_eq!(last, expected);
     }
 
     #[test]

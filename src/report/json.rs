@@ -4,12 +4,18 @@
 //! absent with its reason and is never zero. Readers have to expect words they do not know in `verdict`,
 //! `action` and `class`. The structs are the shape; they hold no logic.
 
-use super::{AbsentSignal, Format, Gate, InputInfo, List, Look, Rendered, Report, RowCount};
+mod outlook;
+mod page;
+
+pub use page::page;
+
+use super::{AbsentSignal, Format, Gate, InputInfo, List, Look, Rendered, Report, RowCount, RunInfo};
 use crate::base::error::{Error, Result};
 use crate::base::money::Micro;
 use crate::base::text::{Text, json_document};
 use crate::base::time;
-use crate::peers::{Standing, Summary, TooFew};
+use crate::measures;
+use crate::peers::{self, Standing, Summary, TooFew};
 use crate::rules::{Evidence, Why};
 use crate::signals::{self, Reading};
 use crate::verdicts::{Finding, Judged};
@@ -31,7 +37,16 @@ struct Document {
     totals: Totals,
     /// What the comparison of the groups with their peers came to.
     peers: Peers,
+    /// Days of an offer, a network or the whole input on which conversions of most sources are missing. Nothing
+    /// that waits for a conversion is counted on them: they judge no source.
+    incidents: Vec<Incident>,
+    /// Networks of one offer, compared on the zones they share; only where offers and networks are audited.
+    siblings: Vec<Sibling>,
     lists: Lists,
+    /// Sources that send the same visitors under several names.
+    clusters: Vec<outlook::Cluster>,
+    /// Sources worth a look besides those at hold and block: no verdict.
+    odd: Vec<outlook::OddSource>,
     /// The audited groups: by verdict from the most severe, then by money at risk, then by key.
     sources: Vec<Source>,
 }
@@ -150,6 +165,46 @@ struct Peers {
     spreads: BTreeMap<&'static str, [Option<Number>; 2]>,
 }
 
+/// Days on which conversions of most sources are missing: a cap, a landing page that is down, lost postbacks.
+#[derive(Serialize, JsonSchema)]
+struct Incident {
+    /// offer or network; null for the whole input.
+    column: Option<&'static str>,
+    name: Option<String>,
+    /// Both included.
+    first_day: String,
+    last_day: String,
+    /// Converted clicks that the sources would have brought, and the limits that hold in 95 of 100 cases.
+    expected: Option<Number>,
+    low: Option<Number>,
+    high: Option<Number>,
+    observed: u64,
+    /// Sources (small ones are taken together) that expected enough to tell, and those of them that fell.
+    sources_told: usize,
+    sources_fell: usize,
+    /// The chance of so few conversions.
+    p: Option<Number>,
+}
+
+/// One network of an offer beside another: evidence about the network, never about a source.
+#[derive(Serialize, JsonSchema)]
+struct Sibling {
+    offer: String,
+    /// The network with fewer conversions, and the other one.
+    network: String,
+    against: String,
+    /// The ratio of their conversion rates, at most 1, with its 95 % interval.
+    ratio: Option<Number>,
+    low: Option<Number>,
+    high: Option<Number>,
+    /// Zones that send clicks to both.
+    zones: usize,
+    p: Option<Number>,
+    q: Option<Number>,
+    /// Significant, and a fifth or more behind: shaving, or a worse landing page.
+    behind: bool,
+}
+
 /// What this run allows to be put on lists.
 #[derive(Serialize, JsonSchema)]
 struct Lists {
@@ -157,6 +212,8 @@ struct Lists {
     block: IdList,
     /// For losing money; never evidence of anything else.
     profit: IdList,
+    /// Clean sources whose mature ROI is above the target at its lower limit: to buy more of.
+    scale: IdList,
 }
 
 /// One list, or why there is none.
@@ -212,6 +269,8 @@ struct Source {
     undecided_because: Vec<Undecided>,
     /// How many other rules could not be decided.
     checks_not_possible: usize,
+    #[serde(flatten)]
+    outlook: outlook::OfSource,
 }
 
 /// A signal of one group: an estimate, or the reason why there is none.
@@ -355,17 +414,20 @@ fn document(report: &Report) -> Document {
     let sources = report.ordered().into_iter().map(|g| source(g, &columns, currency.as_deref())).collect();
     Document {
         schema_version: SCHEMA_VERSION,
-        run: run(report),
+        run: run(&report.run),
         coverage: coverage(report),
         totals: totals(report),
         peers: peers(&report.peers),
-        lists: Lists { block: id_list(&report.lists.block), profit: id_list(&report.lists.profit) },
+        incidents: report.incidents.iter().map(incident).collect(),
+        siblings: report.siblings.iter().map(sibling).collect(),
+        lists: lists(&report.lists),
+        clusters: outlook::clusters(report),
+        odd: outlook::odd(report),
         sources,
     }
 }
 
-fn run(report: &Report) -> Run {
-    let run = &report.run;
+fn run(run: &RunInfo) -> Run {
     let mut inputs: Vec<&InputInfo> = run.inputs.iter().collect();
     inputs.sort_by_key(|i| (i.side, &i.path, &i.digest));
     Run {
@@ -450,6 +512,41 @@ fn peers(summary: &Summary) -> Peers {
     }
 }
 
+fn incident(incident: &measures::Incident) -> Incident {
+    Incident {
+        column: incident.unit.as_ref().map(|(column, _)| column.name()),
+        name: incident.unit.as_ref().map(|(_, name)| name.json()),
+        first_day: time::show_day(incident.first_day),
+        last_day: time::show_day(incident.last_day),
+        expected: number(incident.expected),
+        low: number(incident.low),
+        high: number(incident.high),
+        observed: incident.observed,
+        sources_told: incident.told,
+        sources_fell: incident.fell,
+        p: probability(incident.ln_p),
+    }
+}
+
+fn sibling(sibling: &peers::Sibling) -> Sibling {
+    Sibling {
+        offer: sibling.offer.json(),
+        network: sibling.network.json(),
+        against: sibling.against.json(),
+        ratio: number(sibling.ratio),
+        low: number(sibling.low),
+        high: number(sibling.high),
+        zones: sibling.zones,
+        p: probability(sibling.ln_p),
+        q: number(sibling.q),
+        behind: sibling.behind,
+    }
+}
+
+fn lists(lists: &super::Lists) -> Lists {
+    Lists { block: id_list(&lists.block), profit: id_list(&lists.profit), scale: id_list(&lists.scale) }
+}
+
 fn id_list(list: &List) -> IdList {
     let listing = match list {
         List::Withheld(why) => return IdList { ids: vec![], rejected: vec![], withheld: Some(why.clone()) },
@@ -484,6 +581,7 @@ fn source(group: &Judged, columns: &[&'static str], currency: Option<&str>) -> S
         findings: group.findings.iter().map(fired).collect(),
         undecided_because: group.unknown.iter().map(|(rule, why)| undecided(&rule.id, why)).collect(),
         checks_not_possible: group.not_possible,
+        outlook: outlook::of_source(&group.outlook),
     }
 }
 
@@ -612,6 +710,24 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_beside_the_verdicts() {
+        let rules = sample::rules();
+        let value = parsed(&sample::with_outlook(&rules));
+        let cluster = &value["clusters"][0];
+        assert_eq!(cluster["members"][1]["source"], "pub31");
+        assert_eq!((&cluster["verdict"], &cluster["carried_by"]), (&"block".into(), &1.into()));
+        assert_eq!((&cluster["p"], &cluster["money_at_risk"]), (&0.0001.into(), &"1204.00".into()));
+        let source = &value["sources"][0];
+        assert_eq!((&source["cluster"], &source["shared_sources"]), (&1.into(), &1.into()));
+        assert_eq!(source["money"]["recoverable_now"], "96.50");
+        assert_eq!(source["money"]["expected_saving"], "1430.00");
+        assert_eq!((&source["cr_expected"]["low"], &source["epc_expected"]), (&0.04.into(), &0.4.into()));
+        assert_eq!(value["odd"][0]["key"]["source"], "pub31");
+        assert_eq!(value["odd"][0]["signals"][1]["signal"], "ip_hhi");
+        assert_eq!(value["odd"].as_array().map(Vec::len), Some(1));
+    }
+
+    #[test]
     fn every_text_comes_back_as_it_was() {
         let rules = sample::rules();
         for hostile in HOSTILE {
@@ -624,7 +740,7 @@ mod tests {
     #[test]
     fn keys_are_sorted_and_the_schema_names_every_field() {
         let rules = sample::rules();
-        let value = parsed(&sample::report(&rules));
+        let value = parsed(&sample::with_outlook(&rules));
         let schema: Value = serde_json::from_str(&schema()).unwrap();
         let source = schema["$defs"]["Source"]["properties"].as_object().unwrap();
         for name in value["sources"][0].as_object().unwrap().keys() {

@@ -27,6 +27,10 @@ fn profit(report: &Report, _: &Look) -> Result<Rendered> {
     Ok(render(&report.lists.profit))
 }
 
+fn scale(report: &Report, _: &Look) -> Result<Rendered> {
+    Ok(render(&report.lists.scale))
+}
+
 pub const BLOCK_FORMAT: Format = Format {
     name: "blocklist:lines",
     summary: "sources to block for fraud, quality or broken data, one ID a line",
@@ -39,6 +43,13 @@ pub const PROFIT_FORMAT: Format = Format {
     summary: "sources to cut because they lose money, one ID a line",
     list: true,
     render: profit,
+};
+
+pub const SCALE_FORMAT: Format = Format {
+    name: "scale-list:lines",
+    summary: "clean sources that earn more than the target, to buy more of, one ID a line",
+    list: true,
+    render: scale,
 };
 
 #[cfg(test)]

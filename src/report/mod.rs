@@ -6,6 +6,7 @@
 //! the encoder of [`Text`] that belongs to the format.
 
 mod csv;
+pub mod explain;
 pub mod json;
 mod lists;
 mod output;
@@ -22,8 +23,10 @@ use crate::base::column::Grain;
 use crate::base::error::Result;
 use crate::base::money::Micro;
 use crate::base::text::Text;
-use crate::peers::Summary;
-use crate::verdicts::{Judged, Listing};
+use crate::measures::Incident;
+use crate::peers::anomaly::Odd;
+use crate::peers::{Sibling, Summary};
+use crate::verdicts::{Judged, Listing, Resold, Verdict};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -34,8 +37,14 @@ pub struct Report<'r> {
     pub totals: Totals,
     /// What the comparison with peers came to.
     pub peers: Summary,
+    /// Days of an offer, a network or the whole input that judge no source.
+    pub incidents: Vec<Incident>,
+    /// Networks of one offer beside each other, where offers and networks are audited.
+    pub siblings: Vec<Sibling>,
     /// The judged groups, in any order; renderers go through [`Report::ordered`].
     pub groups: Vec<Judged<'r>>,
+    /// Sources that send the same visitors; groups say which cluster they are in.
+    pub clusters: Vec<Resold>,
     pub lists: Lists,
 }
 
@@ -46,7 +55,36 @@ impl<'r> Report<'r> {
         groups.sort_by_key(|g| (g.verdict, Reverse(g.money_at_risk), &g.subject.key));
         groups
     }
+
+    /// The members of every cluster in the order of every output.
+    pub fn clustered(&self) -> Vec<Vec<&Judged<'r>>> {
+        let mut members = vec![Vec::new(); self.clusters.len()];
+        for group in self.ordered() {
+            if let Some(of_cluster) = group.outlook.shared.and_then(|s| members.get_mut(s.cluster)) {
+                of_cluster.push(group);
+            }
+        }
+        members
+    }
+
+    /// Odd groups that no verdict holds yet, the oddest first: of every hundred groups one is the oddest.
+    pub fn odd(&self) -> Vec<(&Judged<'r>, &Odd)> {
+        let open = self.ordered().into_iter().filter(|g| g.verdict > Verdict::Hold);
+        let mut odd: Vec<(&Judged<'r>, &Odd)> = open
+            .filter_map(|g| Some((g, g.outlook.odd.as_ref()?)))
+            .filter(|(_, odd)| odd.oddness.rank_p <= ODD_RANK && odd.oddness.score > ORDINARY_SCORE)
+            .collect();
+        odd.sort_by(|a, b| b.1.oddness.score.total_cmp(&a.1.oddness.score));
+        odd.truncate(ODD_SHOWN);
+        odd
+    }
 }
+
+/// Odd groups are among so small a part of all, and score above what ordinary ones do.
+const ODD_RANK: f64 = 0.01;
+const ORDINARY_SCORE: f64 = 0.5;
+/// Odd groups that are listed.
+const ODD_SHOWN: usize = 10;
 
 /// What was run on what.
 #[derive(Clone, Debug)]
@@ -178,6 +216,7 @@ pub struct Totals {
 pub struct Lists {
     pub block: List,
     pub profit: List,
+    pub scale: List,
 }
 
 /// One list, or why there is none.
@@ -219,8 +258,14 @@ impl Look {
 }
 
 /// Every output format.
-pub const FORMATS: &[Format] =
-    &[terminal::FORMAT, json::FORMAT, csv::FORMAT, lists::BLOCK_FORMAT, lists::PROFIT_FORMAT];
+pub const FORMATS: &[Format] = &[
+    terminal::FORMAT,
+    json::FORMAT,
+    csv::FORMAT,
+    lists::BLOCK_FORMAT,
+    lists::PROFIT_FORMAT,
+    lists::SCALE_FORMAT,
+];
 
 impl Format {
     /// The format of this name.
@@ -253,7 +298,7 @@ mod tests {
     fn the_order_of_groups_changes_no_byte() {
         let rules = sample::rules();
         for format in FORMATS {
-            let mut report = sample::report(&rules);
+            let mut report = sample::with_outlook(&rules);
             let straight = bytes(format, &report);
             report.groups.reverse();
             report.run.inputs.reverse();

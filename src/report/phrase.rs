@@ -66,7 +66,7 @@ fn peers(evidence: &Evidence) -> Option<String> {
 }
 
 /// `55.0–67.1%`: the unit's sign stands once where both ends have it; negative ends are kept apart.
-fn range(unit: Unit, low: f64, high: f64) -> String {
+pub fn range(unit: Unit, low: f64, high: f64) -> String {
     let (low, high) = (unit.format(low), unit.format(high));
     let low = if high.ends_with('%') { low.trim_end_matches('%') } else { &low };
     if low.starts_with('-') { format!("{low} to {high}") } else { format!("{low}–{high}") }

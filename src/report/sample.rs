@@ -1,12 +1,18 @@
 //! One small report for the tests of every format, made by hand, and what each format shows of it.
 
 use super::{AbsentSignal, Classes, Coverage, InputInfo, List, Lists, Report, RowCount, RunInfo, Totals};
-use crate::base::column::Grain;
+use crate::base::column::{Col, Grain};
 use crate::base::money::{Micro, SCALE};
 use crate::base::text::Text;
+use crate::measures::Incident;
+use crate::peers::Sibling;
+use crate::peers::anomaly::{Odd, Oddness};
+use crate::peers::expected_loss::Loss;
+use crate::peers::ranking::Expected;
+use crate::peers::shrink;
 use crate::rules::{Action, Class, Evidence, Limit, Rule, Why};
 use crate::signals::{self, Absence, Estimate, Reading, Row};
-use crate::verdicts::{Finding, Judged, Listing, Subject, Verdict};
+use crate::verdicts::{Finding, Judged, Listing, Resold, Shared, Subject, Verdict};
 use std::collections::BTreeMap;
 
 /// The rules whose findings the sample shows.
@@ -46,11 +52,56 @@ pub fn report(rules: &[Rule]) -> Report<'_> {
     report
 }
 
+/// The sample with everything that stands beside verdicts: a cluster of two, an odd source, money, growth.
+pub fn with_outlook(rules: &[Rule]) -> Report<'_> {
+    let mut report = report(rules);
+    let units = |units: i64| Micro(units * SCALE);
+    report.run.parameters = BTreeMap::from([
+        ("assumed_horizon_days", "30".to_owned()),
+        ("assumed_margin", "0.2".to_owned()),
+        ("target_roi", "0.3".to_owned()),
+    ]);
+    report.clusters = vec![Resold {
+        overlap: 0.65,
+        expected_overlap: 0.02,
+        shared_networks: 240,
+        agents: Some(0.9),
+        verdict: Verdict::Block,
+        carried_by: 1,
+        ln_p: Some(1e-4f64.ln()),
+        clicks: 4_802,
+        cost: Some(units(960)),
+        money_at_risk: Some(units(1_204)),
+    }];
+    for at in [0, 3] {
+        report.groups[at].outlook.shared = Some(Shared { cluster: 0, others: 1, verdict: Verdict::Block });
+    }
+    report.groups[0].outlook.recoverable_now = Some(Micro(96_500_000));
+    report.groups[0].outlook.loss = Some(Loss {
+        money_at_risk: units(400),
+        recoverable_now: Micro(96_500_000),
+        loss_keep: units(1_600),
+        loss_block: units(170),
+        expected_saving: units(1_430),
+        worth_holding: true,
+    });
+    let cr = shrink::Estimate { mean: 0.05, low: 0.04, high: 0.06 };
+    report.groups[0].outlook.expected = Some(Expected { cr, epc: Some(0.4) });
+    report.groups[3].outlook.odd = Some(Odd {
+        oddness: Oddness { score: 0.7, rank_p: 0.002 },
+        signals: vec![("gap_cv", 37.3), ("ip_hhi", 4.25), ("hour_r", 2.0)],
+    });
+    report.groups[4].outlook.scalable = true;
+    report
+}
+
 /// A report about nothing.
 pub fn empty() -> Report<'static> {
     let none = || List::Ready(Listing { ids: vec![], rejected: vec![] });
     Report {
         peers: crate::peers::Summary::default(),
+        incidents: vec![],
+        siblings: vec![],
         run: RunInfo {
             version: "0.1.0",
             inputs: vec![],
@@ -68,7 +119,8 @@ pub fn empty() -> Report<'static> {
         coverage: Coverage::default(),
         totals: Totals::default(),
         groups: vec![],
-        lists: Lists { block: none(), profit: none() },
+        lists: Lists { block: none(), profit: none(), scale: none() },
+        clusters: vec![],
     }
 }
 
@@ -82,10 +134,49 @@ pub fn hostile<'r>(rules: &'r [Rule], text: &str) -> Report<'r> {
     report.run.currency = Some(Text::new(text));
     report.coverage.notes = vec![Text::new(text)];
     report.coverage.absent[0].reason = text.to_owned();
+    report.incidents = vec![Incident { unit: Some((Col::Offer, Text::new(text))), ..incident() }];
+    report.siblings = vec![Sibling {
+        offer: Text::new(text),
+        network: Text::new(text),
+        against: Text::new(text),
+        ..sibling()
+    }];
     report.coverage.clicks.as_mut().unwrap().rejected.insert(text.to_owned(), 1);
     report.lists.block =
         List::Ready(Listing { ids: vec![], rejected: vec![(Text::new(text), "it is no ID")] });
     report
+}
+
+/// Two days of an offer on which nothing converted.
+pub fn incident() -> Incident {
+    Incident {
+        unit: Some((Col::Offer, Text::new("offer-7"))),
+        first_day: 20_517,
+        last_day: 20_518,
+        expected: 61.4,
+        low: 38.2,
+        high: 98.7,
+        observed: 0,
+        told: 9,
+        fell: 9,
+        ln_p: -34.5,
+    }
+}
+
+/// A network that falls behind another one.
+pub fn sibling() -> Sibling {
+    Sibling {
+        offer: Text::new("offer-7"),
+        network: Text::new("alpha"),
+        against: Text::new("beta"),
+        ratio: 0.6,
+        low: 0.5,
+        high: 0.7,
+        zones: 12,
+        ln_p: -14.0,
+        q: 1e-6,
+        behind: true,
+    }
 }
 
 /// So many groups at watch.
@@ -179,6 +270,7 @@ fn group<'r>(id: &str, verdict: Verdict, findings: Vec<Finding<'r>>) -> Judged<'
         not_possible: 2,
         money_at_risk,
         protected: false,
+        outlook: crate::verdicts::Outlook::default(),
     }
 }
 
@@ -242,16 +334,17 @@ fn kept(name: &str) -> bool {
     name.starts_with("ctit_short_share") || name.starts_with("profit")
 }
 
-pub const CSV: &str = r#"traffic_source;source;verdict;class;protected;clicks;money_at_risk;currency;ctit_short_share;ctit_short_share_n;ctit_short_share_low;ctit_short_share_high;profit;profit_n;profit_low;profit_high;reasons
-;pub10032;block;fraud;false;2401;1204.00;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;conversions-too-fast (fraud): ctit_short_share 62.1% of 240 (55.8–68.0%, limit: above 30%) | replayed-conversions (fraud): replayed_count 12 (limit: above 2) | one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%)
-;pub9;block;fraud;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;conversions-too-fast (fraud): ctit_short_share 83.3% of 96 (74.6–89.5%, limit: above 30%)
-;pub77;hold;quality;true;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%); by itself hold, not block: click side only
-;pub31;watch;quality;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%)
-;pub1;clean;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;
-;;undecided;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;
-;new1;undecided;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;
+pub const CSV: &str = r#"traffic_source;source;verdict;class;protected;clicks;money_at_risk;currency;ctit_short_share;ctit_short_share_n;ctit_short_share_low;ctit_short_share_high;profit;profit_n;profit_low;profit_high;reasons;recoverable_now;at_risk_expected;expected_saving;loss_keep;loss_block;cluster;shared_sources;scalable
+;pub10032;block;fraud;false;2401;1204.00;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;conversions-too-fast (fraud): ctit_short_share 62.1% of 240 (55.8–68.0%, limit: above 30%) | replayed-conversions (fraud): replayed_count 12 (limit: above 2) | one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%);;;;;;;0;false
+;pub9;block;fraud;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;conversions-too-fast (fraud): ctit_short_share 83.3% of 96 (74.6–89.5%, limit: above 30%);;;;;;;0;false
+;pub77;hold;quality;true;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%); by itself hold, not block: click side only;;;;;;;0;false
+;pub31;watch;quality;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%);;;;;;;0;false
+;pub1;clean;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;;;;;;;;0;false
+;;undecided;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;;;;;;;;0;false
+;new1;undecided;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;;;;;;;;0;false
 "#;
 pub const JSON: &str = r#"{
+  "clusters": [],
   "coverage": {
     "absent_signals": [
       {
@@ -303,6 +396,7 @@ pub const JSON: &str = r#"{
       "without history a verdict rests on this one run"
     ]
   },
+  "incidents": [],
   "lists": {
     "block": {
       "ids": [
@@ -321,7 +415,20 @@ pub const JSON: &str = r#"{
       "ids": [],
       "rejected": [],
       "withheld": null
+    },
+    "scale": {
+      "ids": [],
+      "rejected": [],
+      "withheld": null
     }
+  },
+  "odd": [],
+  "peers": {
+    "mirror_fdr": null,
+    "ordinary_share": null,
+    "significant": 0,
+    "spreads": {},
+    "tested": 0
   },
   "run": {
     "as_of": "2026-03-14T23:59:59Z",
@@ -369,13 +476,17 @@ pub const JSON: &str = r#"{
     }
   },
   "schema_version": 1,
+  "siblings": [],
   "sources": [
     {
       "checks_not_possible": 2,
       "class": "fraud",
       "clicks": 2401,
+      "cluster": null,
       "cost": "480.20",
+      "cr_expected": null,
       "currency": "USD",
+      "epc_expected": null,
       "events": {
         "registration": {
           "approved": 7
@@ -450,8 +561,15 @@ pub const JSON: &str = r#"{
         "source": "pub10032",
         "traffic_source": null
       },
+      "money": null,
       "money_at_risk": "1204.00",
+      "p": null,
+      "patterns": [],
       "protected": false,
+      "q": null,
+      "scalable": false,
+      "score": null,
+      "shared_sources": 0,
       "signals": {
         "click_count": {
           "high": 2401,
@@ -469,6 +587,7 @@ pub const JSON: &str = r#"{
           "absent": "no conversions were given"
         }
       },
+      "significant": false,
       "undecided_because": [],
       "verdict": "block"
     }
@@ -573,4 +692,20 @@ No blocklist: a gate fired
 clicks       not given
 conversions  not given
 rules        0 rules (a94f00d15ea5) · as of 2026-03-14T23:59:59Z
+"#;
+
+/// What stands beside the verdicts, in the table.
+pub const OUTLOOK: &str = r#"
+96.50 USD was paid, or is due, for exact replays: it can be claimed back now.
+Blocking 1 group at block or hold is expected to save 1,430.00 USD.
+           An estimate, which assumes: an honest source leaves a margin of 0.2, payouts go on for 30 days as in this window.
+
+These sources send the same visitors (by itself no fault: zones of one site do so):
+           pub10032, pub31: at least 65.0% of their networks in common; together block (1 of 2) · 4,802 clicks · 1,204.00 USD at risk
+
+Worth a look, no verdict (the oddest over all signals; there always is an oddest):
+           pub31 (watch): gap_cv over 8 sd off, ip_hhi 4.2 sd off, hour_r 2.0 sd off
+
+1 source could be scaled: clean, and the ROI is above 30.0% at its lower limit.
+           pub1
 "#;

@@ -4,12 +4,16 @@
 //! width of a terminal decides where lines are wrapped and how much of a long ID is shown, never what is
 //! said; without a terminal nothing is wrapped or cut.
 
+mod outlook;
+
 use super::{AbsentSignal, Format, List, Look, Rendered, Report, RowCount, phrase};
 use crate::base::column::Col;
 use crate::base::error::Result;
 use crate::base::money::Micro;
 use crate::base::text::Text;
 use crate::base::time;
+use crate::measures::Incident;
+use crate::peers::Sibling;
 use crate::signals;
 use crate::verdicts::{Finding, Judged, Verdict};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
@@ -19,6 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Findings spelled out per group; the JSON and CSV reports have all.
 const FINDINGS_SHOWN: usize = 2;
+/// Incidents, and networks that fall behind, that are spelled out.
+const INCIDENTS_SHOWN: usize = 10;
 /// Groups at watch that are listed.
 const WATCHED_SHOWN: usize = 20;
 /// Undecided groups that are named, and cells for each part of a name.
@@ -41,22 +47,25 @@ fn render(report: &Report, look: &Look) -> Result<Rendered> {
     let mut page = Page { look: *look, text: String::new() };
     headline(&mut page, report);
     gates(&mut page, report);
+    incidents(&mut page, report);
+    siblings(&mut page, report);
     flagged(&mut page, report);
     undecided(&mut page, report);
+    outlook::parts(&mut page, report);
     lists(&mut page, report);
     quality(&mut page, report);
     Ok(Rendered::Bytes(page.text.into_bytes()))
 }
 
 /// The text so far, and how it is to look.
-struct Page {
-    look: Look,
-    text: String,
+pub(super) struct Page {
+    pub(super) look: Look,
+    pub(super) text: String,
 }
 
 impl Page {
     /// A line, wrapped at words where there is a terminal; what follows the first line is indented.
-    fn line(&mut self, first: &str, indent: usize, words: &str) {
+    pub(super) fn line(&mut self, first: &str, indent: usize, words: &str) {
         let width = self.look.width.unwrap_or(usize::MAX);
         let mut line = format!("{first:indent$}");
         let mut bare = true;
@@ -75,13 +84,13 @@ impl Page {
         self.end(&line);
     }
 
-    fn end(&mut self, line: &str) {
+    pub(super) fn end(&mut self, line: &str) {
         self.text.push_str(line.trim_end());
         self.text.push('\n');
     }
 
     /// An empty line before the next part.
-    fn part(&mut self) {
+    pub(super) fn part(&mut self) {
         self.text.push('\n');
     }
 }
@@ -97,9 +106,9 @@ fn colour(verdict: Verdict) -> &'static str {
     }
 }
 
-const PLAIN: &str = "\u{1b}[0m";
+pub(super) const PLAIN: &str = "\u{1b}[0m";
 
-fn painted(look: &Look, verdict: Verdict, text: &str) -> String {
+pub(super) fn painted(look: &Look, verdict: Verdict, text: &str) -> String {
     if look.colour { format!("{}{text}{PLAIN}", colour(verdict)) } else { text.to_owned() }
 }
 
@@ -165,6 +174,75 @@ fn gates(page: &mut Page, report: &Report) {
     for gate in gates {
         page.line("  ", 4, &format!("{}: {}", gate.name, gate.sentence.term(LONGEST_TEXT)));
     }
+}
+
+/// Days that judge nobody, each with what is missing.
+fn incidents(page: &mut Page, report: &Report) {
+    if report.incidents.is_empty() {
+        return;
+    }
+    page.part();
+    page.line("", 0, "Incidents; their days judge no source:");
+    for incident in report.incidents.iter().take(INCIDENTS_SHOWN) {
+        page.line("  ", 4, &sentence(incident));
+    }
+    let more = report.incidents.len().saturating_sub(INCIDENTS_SHOWN) as u64;
+    if more > 0 {
+        page.line("  ", 4, &format!("and {}", counted(more, "more incident", "more incidents")));
+    }
+}
+
+/// `offer 17, 2026-03-05 to 2026-03-06: 0 conversions where 61 (38–99) were to be expected, …`.
+fn sentence(incident: &Incident) -> String {
+    let unit = incident.unit.as_ref();
+    let unit =
+        unit.map_or("all traffic".to_owned(), |(col, name)| format!("{col} `{}`", name.term(NAME_CELLS)));
+    let (first, last) = (time::show_day(incident.first_day), time::show_day(incident.last_day));
+    let days = if first == last { first } else { format!("{first} to {last}") };
+    let whole = |n: f64| count(n.round() as u64);
+    format!(
+        "{unit}, {days}: {} where {} ({}–{}) were to be expected, in {} of {} sources that can tell: a cap, \
+         a landing page that is down, or lost postbacks",
+        counted(incident.observed, "conversion", "conversions"),
+        whole(incident.expected),
+        whole(incident.low),
+        whole(incident.high),
+        count(incident.fell as u64),
+        count(incident.told as u64),
+    )
+}
+
+/// Networks that fall behind others with the same offer.
+fn siblings(page: &mut Page, report: &Report) {
+    let behind: Vec<&Sibling> = report.siblings.iter().filter(|sibling| sibling.behind).collect();
+    if behind.is_empty() {
+        return;
+    }
+    page.part();
+    page.line("", 0, "The same offer on the same zones; this accuses no source:");
+    for sibling in behind.iter().take(INCIDENTS_SHOWN) {
+        page.line("  ", 4, &comparison(sibling));
+    }
+    let more = behind.len().saturating_sub(INCIDENTS_SHOWN) as u64;
+    if more > 0 {
+        page.line("  ", 4, &format!("and {}", counted(more, "more network", "more networks")));
+    }
+}
+
+fn comparison(sibling: &Sibling) -> String {
+    let name = |text: &Text| text.term(NAME_CELLS);
+    let less = |ratio: f64| format!("{:.0}", 100.0 * (1.0 - ratio));
+    format!(
+        "offer `{}`: conversions at network `{}` fall {}% ({}–{}%) behind network `{}` on {}: shaving, or a \
+         worse landing page",
+        name(&sibling.offer),
+        name(&sibling.network),
+        less(sibling.ratio),
+        less(sibling.high),
+        less(sibling.low),
+        name(&sibling.against),
+        counted(sibling.zones as u64, "shared zone", "shared zones"),
+    )
 }
 
 /// One line for each group at block, hold and watch, with its strongest reasons below it.
@@ -305,13 +383,15 @@ fn undecided(page: &mut Page, report: &Report) {
 fn names(groups: &[&Judged]) -> String {
     let mut keys: Vec<&[Option<Text>]> = groups.iter().map(|g| g.subject.key.as_slice()).collect();
     keys.sort();
-    let name = |key: &&[Option<Text>]| {
-        let parts: Vec<String> = key.iter().flatten().map(|part| part.term(NAME_CELLS)).collect();
-        if parts.is_empty() { "(none)".to_owned() } else { parts.join("/") }
-    };
-    let shown: Vec<String> = keys.iter().take(NAMES_SHOWN).map(name).collect();
+    let shown: Vec<String> = keys.iter().take(NAMES_SHOWN).map(|key| name(key)).collect();
     let more = if keys.len() > NAMES_SHOWN { ", …" } else { "" };
     format!("{}{more}", shown.join(", "))
+}
+
+/// A group's key in one word.
+fn name(key: &[Option<Text>]) -> String {
+    let parts: Vec<String> = key.iter().flatten().map(|part| part.term(NAME_CELLS)).collect();
+    if parts.is_empty() { "(none)".to_owned() } else { parts.join("/") }
 }
 
 /// What groups lack and how many of them, the commonest first.
@@ -451,6 +531,17 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_beside_the_verdicts() {
+        let rules = sample::rules();
+        let out = shown(&sample::with_outlook(&rules), Look::PLAIN);
+        assert!(out.contains(sample::OUTLOOK), "{out}");
+        let gate = Gate { name: "match-rate", sentence: Text::new("nothing matches") };
+        let mut gated = sample::with_outlook(&rules);
+        gated.coverage.gates.push(gate);
+        assert!(!shown(&gated, Look::PLAIN).contains("could be scaled"));
+    }
+
+    #[test]
     fn the_sample_at_80_columns() {
         let rules = sample::rules();
         assert_eq!(shown(&sample::report(&rules), at(80)), sample::TABLE_80);
@@ -497,6 +588,25 @@ mod tests {
         report.coverage.gates.push(Gate { name: "match-rate", sentence });
         report.lists.block = List::Withheld("a gate fired".into());
         assert_eq!(shown(&report, Look::PLAIN), sample::GATED);
+    }
+
+    #[test]
+    fn incidents_and_siblings_are_said() {
+        let mut report = sample::empty();
+        report.incidents =
+            vec![sample::incident(), Incident { unit: None, last_day: 20_517, ..sample::incident() }];
+        report.siblings = vec![sample::sibling(), Sibling { behind: false, ..sample::sibling() }];
+        let shown = shown(&report, Look::PLAIN);
+        let said = [
+            "    offer `offer-7`, 2026-03-05 to 2026-03-06: 0 conversions where 61 (38–99) were to be expected, in 9 of 9 \
+             sources that can tell: a cap, a landing page that is down, or lost postbacks\n",
+            "    all traffic, 2026-03-05: 0 conversions",
+            "    offer `offer-7`: conversions at network `alpha` fall 40% (30–50%) behind network `beta` on 12 shared \
+             zones: shaving, or a worse landing page\n\n",
+        ];
+        for phrase in said {
+            assert!(shown.contains(phrase), "no `{phrase}` in\n{shown}");
+        }
     }
 
     #[test]

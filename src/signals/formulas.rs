@@ -210,7 +210,7 @@ fn barren(carrier: u64) -> Totals {
 
 #[test]
 fn a_crowd_that_does_not_convert_is_told_from_one_that_does() {
-    // Two looks cost a factor of 2.
+    // Two looks double the p-value.
     check("idle_crowd_p", &crowd(0, 10), 2.0 * (2.0f64 / 3.0).powi(10), None);
     check("idle_crowd_p", &crowd(10, 0), 1.0, None);
     let honest = reading("idle_crowd_p", &crowd(10, 10)).expect("a crowd").value();

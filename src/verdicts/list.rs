@@ -41,7 +41,7 @@ pub enum ListKind {
 pub struct Listing {
     /// Sorted, each once.
     pub ids: Vec<String>,
-    /// Blocked groups that could not be listed, with the reason; sorted.
+    /// Groups that could not be listed, with the reason; sorted.
     pub rejected: Vec<(Text, &'static str)>,
 }
 
@@ -67,7 +67,7 @@ pub fn listing(
     let scope = in_scope(judged, list_for)?;
     let blocked: Vec<&Judged> = scope.iter().copied().filter(|j| is_listed(j, kind)).collect();
     if list_for.is_none() {
-        one_traffic_source(&blocked)?;
+        one_traffic_source(&blocked, "blocked groups")?;
     }
     let protected: BTreeSet<String> =
         scope.iter().filter(|j| j.protected).filter_map(|j| line(j).ok()).collect();
@@ -77,7 +77,10 @@ pub fn listing(
 }
 
 /// The groups of one traffic source, or all.
-fn in_scope<'j, 'r>(judged: &'j [Judged<'r>], list_for: Option<&str>) -> Result<Vec<&'j Judged<'r>>, Braked> {
+pub(super) fn in_scope<'j, 'r>(
+    judged: &'j [Judged<'r>],
+    list_for: Option<&str>,
+) -> Result<Vec<&'j Judged<'r>>, Braked> {
     let Some(name) = list_for else { return Ok(judged.iter().collect()) };
     let scope: Vec<&Judged> =
         judged.iter().filter(|j| traffic_source(j).flatten().is_some_and(|t| t.raw() == name)).collect();
@@ -99,13 +102,14 @@ fn traffic_source<'j>(judged: &'j Judged) -> Option<Option<&'j Text>> {
     Some(judged.subject.key.get(at).and_then(Option::as_ref))
 }
 
-fn one_traffic_source(blocked: &[&Judged]) -> Result<(), Braked> {
-    let found: BTreeSet<Option<&Text>> = blocked.iter().filter_map(|j| traffic_source(j)).collect();
+/// Refuses groups of several traffic sources; `what` they are is said.
+pub(super) fn one_traffic_source(groups: &[&Judged], what: &str) -> Result<(), Braked> {
+    let found: BTreeSet<Option<&Text>> = groups.iter().filter_map(|j| traffic_source(j)).collect();
     if found.len() < 2 {
         return Ok(());
     }
     Err(Braked(format!(
-        "the blocked groups belong to {} traffic sources ({}), and equal IDs of two of them would merge on \
+        "the {what} belong to {} traffic sources ({}), and equal IDs of two of them would merge on \
          one list; say which one the list is for with --list-for",
         found.len(),
         some_of(found)
@@ -133,10 +137,13 @@ fn some_of(names: BTreeSet<Option<&Text>>) -> String {
     shown.join(", ")
 }
 
-/// Splits the blocked groups into the list and what a list cannot hold; also the groups listed.
-fn lines<'j, 'r>(blocked: &[&'j Judged<'r>], protected: &BTreeSet<String>) -> (Listing, Vec<&'j Judged<'r>>) {
+/// Splits groups into the list and what a list cannot hold; also the groups listed.
+pub(super) fn lines<'j, 'r>(
+    groups: &[&'j Judged<'r>],
+    protected: &BTreeSet<String>,
+) -> (Listing, Vec<&'j Judged<'r>>) {
     let (mut ids, mut rejected, mut listed) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
-    for &judged in blocked {
+    for &judged in groups {
         match line(judged) {
             Ok(id) if protected.contains(&id) => {
                 rejected.insert((Text::new(id), "a protected group has the same ID"));

@@ -5,14 +5,18 @@
 //! which a deciding rule could not be answered, and to list an ID that is protected, that a list cannot
 //! hold, or that a brake stops.
 
+mod growth;
 mod list;
 mod money;
+mod outlook;
 mod policy;
 mod protect;
 #[cfg(test)]
 mod samples;
 
+pub use growth::{growth, scalable};
 pub use list::{Brake, Braked, ListKind, Listing, listing};
+pub use outlook::{Outlook, Resold, Shared, verdict_on};
 pub use protect::Protect;
 
 use crate::base::column::Grain;
@@ -51,7 +55,7 @@ impl Verdict {
 }
 
 /// One group before judgement.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Subject<'r> {
     pub grain: Grain,
     /// One value per column of the grain; `None` where the column is empty or not mapped.
@@ -99,6 +103,8 @@ pub struct Judged<'r> {
     pub money_at_risk: Option<Micro>,
     /// On the protect list: judged and shown like any other, never listed.
     pub protected: bool,
+    /// Estimates beside the verdict.
+    pub outlook: Outlook,
 }
 
 /// Judges one group; the table from evidence to verdict is in `policy`.
@@ -111,6 +117,7 @@ pub fn judge<'r>(subject: Subject<'r>, protect: &Protect) -> Judged<'r> {
         money_at_risk: findings.iter().filter(|f| f.action != Action::Note).filter_map(|f| f.money).max(),
         not_possible: count_unknown(&subject.outcomes) - unknown.len(),
         protected: protect.covers(&subject.grain, &subject.key),
+        outlook: Outlook::default(),
         findings,
         unknown,
         subject,

@@ -4,7 +4,7 @@
 //! action, a class (fraud unless said), flags, `silent` or `unknown` (fires unless said), and the signals
 //! of the evidence. The rule's family is that of its first signal.
 
-use super::{Finding, Judged, Protect, Subject, Verdict, judge};
+use super::{Finding, Judged, Outlook, Protect, Subject, Verdict, judge};
 use crate::base::column::Grain;
 use crate::base::money::Micro;
 use crate::base::text::Text;
@@ -109,5 +109,6 @@ pub(super) fn group<'r>(key: &[&str], verdict: Verdict, rule: Option<&'r Rule>) 
         not_possible: 0,
         money_at_risk: None,
         protected: false,
+        outlook: Outlook::default(),
     }
 }

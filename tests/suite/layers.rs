@@ -45,6 +45,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("chrono_tz", &["base/time"]),
     ("clap", &["cli"]),
     ("comfy_table", &["report/terminal"]),
+    ("criterion", &[]),
     ("csv", &["evaluate/read", "ingest/columns", "ingest/text", "report/csv"]),
     ("flate2", &["ingest/open"]),
     ("glob", &["ingest"]),

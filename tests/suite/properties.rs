@@ -368,6 +368,7 @@ impl Case {
             maturity_s: (self.facts.maturity / SECOND) as f64,
             fdr: 0.10,
             without: Vec::new(),
+            target_roi: 0.0,
             threads,
         }
     }

@@ -43,6 +43,13 @@ pub struct Tally {
     pub touched_payout: i64,
 }
 
+impl Tally {
+    /// Whether the fraud touched any row.
+    pub fn is_touched(&self) -> bool {
+        self.touched_clicks + self.touched_conversions > 0
+    }
+}
+
 /// A paid transaction, known from `since` on.
 struct Paid {
     transaction: u64,

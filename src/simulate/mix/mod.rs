@@ -192,7 +192,7 @@ impl<'a> Run<'a> {
             clicks: self.funnel.tallies.iter().map(|t| t.clicks).sum(),
             conversions: self.funnel.rows(),
             sources: self.population.sources.len() as u64,
-            planted: self.population.sources.iter().filter(|s| s.plant.is_some()).count() as u64,
+            planted: self.funnel.tallies.iter().filter(|t| t.is_touched()).count() as u64,
         }
     }
 }
@@ -206,7 +206,8 @@ fn context<'c>(
     Context { population, agents, calendar, until: end * HOUR_S }
 }
 
-/// Writes `planted.csv`: what is planted where, and what of the export it touched.
+/// Writes `planted.csv`: what is planted where, and what of the export it touched. A
+/// fraud that touched no row of the export is none that anybody could find: it is not listed.
 fn write_planted(sources: &[Source], tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
@@ -214,7 +215,7 @@ fn write_planted(sources: &[Source], tallies: &[Tally], out: &mut dyn Write) -> 
          touched_payout"
     )?;
     for (source, tally) in sources.iter().zip(tallies) {
-        let Some(plant) = &source.plant else { continue };
+        let Some(plant) = source.plant.as_ref().filter(|_| tally.is_touched()) else { continue };
         let decl = plant.fraud.decl();
         let what = decl.what.replace("{}", &format!("{:.0}", 100.0 * plant.strength));
         write!(

@@ -97,7 +97,10 @@ fn a_mix_has_the_size_asked_for() {
     assert!((55_000..65_000).contains(&files.summary.clicks), "{:?}", files.summary);
     assert_eq!(files.clicks.lines().count() as u64, files.summary.clicks + 1);
     assert_eq!(files.conversions.lines().count() as u64, files.summary.conversions + 1);
-    assert_eq!((files.summary.sources, files.summary.planted), (150, 11));
+    assert_eq!(files.summary.sources, 150);
+    // 11 are planted; what touched no row is not listed.
+    assert!((5..=11).contains(&files.summary.planted), "{:?}", files.summary);
+    assert_eq!(files.planted.lines().count() as u64, files.summary.planted + 1);
     let days: BTreeSet<&str> = rows(&files.clicks).iter().map(|row| &row["click_time"][..10]).collect();
     assert_eq!((days.len(), days.first().copied()), (7, Some("2026-03-02")));
     let (clicks, conversions) = (rows(&files.clicks), rows(&files.conversions));
@@ -114,8 +117,9 @@ fn labels_name_sources_and_count_their_rows() {
         *kinds.entry(label["kind"]).or_default() += 1;
         kinds
     });
-    assert!(kinds.len() == 6 && kinds.values().all(|&n| n == 1 || n == 2), "{kinds:?}");
+    assert!(kinds.len() >= 3 && kinds.values().all(|&n| n <= 2), "{kinds:?}");
     for label in &labels {
+        assert!(label["touched_clicks"] != "0" || label["touched_conversions"] != "0", "{label:?}");
         let own = clicks.iter().filter(|row| row["source"] == label["source"]);
         assert_eq!(own.count().to_string(), label["clicks"], "{label:?}");
         assert!((0.1..=0.6).contains(&label["strength"].parse::<f64>().unwrap()), "{label:?}");
@@ -187,9 +191,12 @@ fn every_fraud_is_named_once_and_told() {
         assert_eq!(fraud.decl().what.matches("{}").count(), 1);
         assert_eq!(Fraud::of(fraud.decl().name), Some(fraud));
         let files = made(&only(fraud, World::Reference));
-        assert_eq!(files.summary.planted, 20);
-        let touched = |column: &str| rows(&files.planted).iter().filter(|row| row[column] != "0").count();
-        assert!(touched("touched_clicks") + touched("touched_conversions") >= 15, "{}", fraud.decl().name);
+        assert!(
+            (12..=20).contains(&files.summary.planted),
+            "{}: {}",
+            fraud.decl().name,
+            files.summary.planted
+        );
     }
 }
 

@@ -1,0 +1,198 @@
+//! What would change the verdict, and conversions to look at.
+
+use super::{Change, Move, Page, Sample, Sheet, told, whole};
+use crate::base::text::Text;
+use crate::base::time;
+use crate::base::unit::Unit;
+use crate::report::phrase::{count, counted, money};
+use crate::rules::{Limit, Rule, Why};
+use crate::signals::Interval;
+use crate::verdicts::Verdict;
+use std::collections::BTreeMap;
+
+/// Cells of an ID and of another text in the table of conversions.
+const ID: usize = 64;
+const WORD: usize = 14;
+
+pub(super) fn write(sheet: &mut Sheet, page: &Page) {
+    sheet.heading("What would have to change");
+    match page.group.verdict {
+        Verdict::Block | Verdict::Hold | Verdict::Watch => carried(sheet, page),
+        Verdict::Clean => nearest(sheet, page),
+        Verdict::Undecided => missing(sheet, page),
+    }
+    samples(sheet, page);
+}
+
+fn carried(sheet: &mut Sheet, page: &Page) {
+    let outlook = &page.details.outlook;
+    let rules = counted(outlook.changes.len() as u64, "rule", "rules");
+    sheet.say(&format!("The verdict rests on {rules}. All else the same,"));
+    for change in &outlook.changes {
+        let then = match change.verdict {
+            same if same == page.group.verdict => {
+                format!("and the verdict still {} by the others", same.word())
+            }
+            other => format!("and the verdict {}", other.word()),
+        };
+        sheet.labelled(
+            "·",
+            &format!("{} would be silent, {then}, if {}.", change.rule.id, ways(page, change)),
+        );
+    }
+    if let Some(left) = outlook.without_all.filter(|_| outlook.changes.len() > 1) {
+        sheet.say(&format!("With all of these silent the verdict would be {}.", left.word()));
+    }
+    limits(sheet, &outlook.changes);
+}
+
+/// Why a value has to go further than its limit.
+fn limits(sheet: &mut Sheet, changes: &[Change]) {
+    let uncertain = |m: &Move| !matches!(m.from.interval, Interval::Exact(_));
+    if changes.iter().flat_map(|c| &c.moves).any(uncertain) {
+        sheet.say(
+            "A limit is held against the end of the interval that favours the source, not against the value.",
+        );
+    }
+}
+
+fn nearest(sheet: &mut Sheet, page: &Page) {
+    let changes = &page.details.outlook.changes;
+    if changes.is_empty() {
+        return sheet.say("No rule comes near to firing by a change of one value.");
+    }
+    sheet.say("Nearest to a finding: all else the same,");
+    for change in changes {
+        let then = change.verdict.word();
+        let words =
+            format!("{} would fire, and the verdict be {then}, if {}.", change.rule.id, ways(page, change));
+        sheet.labelled("·", &words);
+    }
+    limits(sheet, changes);
+}
+
+/// `ctit_short_share fell from 149 of 240 (62.1%) to 88 of 240 (36.7%)`, and the other ways.
+fn ways(page: &Page, change: &Change) -> String {
+    if change.moves.is_empty() {
+        return unlike_peers(page, change.rule);
+    }
+    let between = if change.together { ", and " } else { ", or if " };
+    change.moves.iter().map(one).collect::<Vec<String>>().join(between)
+}
+
+/// Signals that are named where a rule rests on the comparison with peers.
+const NAMED: usize = 3;
+
+/// No value alone decides a comparison with peers: its limit depends on all of them.
+fn unlike_peers(page: &Page, rule: &Rule) -> String {
+    let finding = page.group.findings.iter().find(|f| f.rule.id == rule.id);
+    let mut names: Vec<&str> = Vec::new();
+    for evidence in finding.iter().flat_map(|f| &f.evidence) {
+        if !names.contains(&evidence.signal.name) {
+            names.push(evidence.signal.name);
+        }
+    }
+    let more = names.len() > NAMED;
+    names.truncate(NAMED);
+    match (names.as_slice(), more) {
+        ([], _) => "it were no longer set apart from its peers".to_owned(),
+        (names, false) => format!("it were no longer set apart from its peers by {}", names.join(" and ")),
+        (names, true) => {
+            format!("it were no longer set apart from its peers by {} and others", names.join(", "))
+        }
+    }
+}
+
+fn one(step: &Move) -> String {
+    let (from, to) = (&step.from, &step.to);
+    let verb = if to.value() < from.value() { "fell" } else { "rose" };
+    let limit = match step.limit {
+        Limit::Above(_) | Limit::Below(_) => {
+            format!(" (limit: {} {})", step.limit.word(), step.limit.text(step.signal.unit))
+        }
+        _ => format!(" (limit: {})", step.limit.text(step.signal.unit)),
+    };
+    let (from, to) = (told(step.signal, from), told(step.signal, to));
+    format!("{} {verb} from {from} to {to}{limit}", step.signal.name)
+}
+
+/// What the rules that decide lack.
+fn missing(sheet: &mut Sheet, page: &Page) {
+    sheet.say("These rules have to be answered before it can be called clean:");
+    let mut lacks: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (rule, whys) in &page.group.unknown {
+        let Rule { id, .. } = rule;
+        let words: Vec<String> = whys.iter().map(lack).collect();
+        lacks.entry(words.join("; and ")).or_default().push(id);
+    }
+    for (lack, rules) in lacks {
+        sheet.labelled("·", &format!("{}: {lack}.", rules.join(", ")));
+    }
+}
+
+fn lack(why: &Why) -> String {
+    match why {
+        Why::Sample { signal, n, needed } => {
+            let more = count(needed.saturating_sub(*n));
+            let (n, needed) = (count(*n), count(*needed));
+            format!("{more} more {} ({n} now, {needed} needed for {})", signal.sample, signal.name)
+        }
+        other => other.to_string(),
+    }
+}
+
+fn samples(sheet: &mut Sheet, page: &Page) {
+    let samples = &page.details.samples;
+    if samples.rows.is_empty() {
+        return;
+    }
+    let shown = if samples.all > samples.rows.len() as u64 {
+        format!(" ({} of {})", samples.rows.len(), whole(samples.all))
+    } else {
+        String::new()
+    };
+    sheet.heading(&format!("Conversions to look at: {}{shown}", samples.what));
+    let columns: Vec<&Column> =
+        COLUMNS.iter().filter(|c| samples.rows.iter().any(|r| (c.cell)(r).is_some())).collect();
+    let mut rows = vec![columns.iter().map(|c| c.name.to_owned()).collect::<Vec<String>>()];
+    let cells = |row| columns.iter().map(|c| (c.cell)(row).unwrap_or_else(|| "–".to_owned())).collect();
+    rows.extend(samples.rows.iter().map(cells));
+    let right: Vec<bool> = columns.iter().map(|c| c.right).collect();
+    let ids: Vec<Option<String>> =
+        std::iter::once(None).chain(samples.rows.iter().map(|row| Some(ids(row)))).collect();
+    sheet.table_over(&rows, &right, &ids);
+}
+
+/// The IDs to ask the advertiser about: uncut, on a line of their own.
+fn ids(sample: &Sample) -> String {
+    let click = text(&sample.click_id, ID).map_or("no click ID".to_owned(), |id| format!("click {id}"));
+    let transaction = text(&sample.transaction_id, ID).map(|id| format!(" · transaction {id}"));
+    click + &transaction.unwrap_or_default()
+}
+
+/// A column of the table of conversions.
+struct Column {
+    name: &'static str,
+    right: bool,
+    cell: fn(&Sample) -> Option<String>,
+}
+
+const COLUMNS: &[Column] = &[
+    Column { name: "time", right: false, cell: |s| Some(time::show(s.time)) },
+    Column { name: "CTIT", right: true, cell: |s| s.ctit_s.map(|t| Unit::Seconds.format(t as f64)) },
+    Column { name: "event", right: false, cell: |s| Some(s.event.term(WORD)) },
+    Column { name: "status", right: false, cell: |s| Some(s.status.to_owned()) },
+    Column { name: "amount", right: true, cell: |s| s.amount.map(|a| money(Some(a))) },
+    Column { name: "offer", right: false, cell: |s| text(&s.offer, WORD) },
+    Column { name: "country", right: false, cell: |s| text(&s.country, WORD) },
+    Column { name: "network", right: false, cell: |s| s.network.clone() },
+    Column {
+        name: "click",
+        right: false,
+        cell: |s| (s.class != "matched").then(|| s.class.replace('_', " ")),
+    },
+];
+
+fn text(text: &Option<Text>, room: usize) -> Option<String> {
+    text.as_ref().map(|t| t.term(room))
+}
