@@ -27,7 +27,9 @@ pub enum Link {
     Identity,
     /// The natural logarithm of the value.
     Log,
-    /// The inverse hyperbolic tangent of the value (Fisher's z).
+    /// The natural logarithm of a probability: no limit lies above 1.
+    LogShare,
+    /// The inverse hyperbolic tangent of a length (Fisher's z): no limit lies below 0.
     Atanh,
 }
 
@@ -37,7 +39,8 @@ impl Link {
         match self {
             Link::Identity => y,
             Link::Log => y.exp(),
-            Link::Atanh => y.tanh(),
+            Link::LogShare => y.exp().min(1.0),
+            Link::Atanh => y.tanh().max(0.0),
         }
     }
 }

@@ -189,6 +189,25 @@ fn crowd(of_crowd: u64, of_others: u64) -> Totals {
     Totals::of(&[(M::Clicks, 200), (M::NetworkedClicks, 200)], &[], (0..200).map(hit).collect())
 }
 
+/// A carrier's network with half of the clicks that brings all conversions but one, and three barren networks.
+fn barren(carrier: u64) -> Totals {
+    let of = |at: u64| match at {
+        _ if at < carrier => 1,
+        _ if at < carrier + carrier / 4 => 2 + (at % 3) as u32,
+        _ => at as u32,
+    };
+    let hit = |at: u64| Hit {
+        second: DAY_S,
+        ip: at + 1,
+        net: of(at),
+        flags: u8::from(at < carrier || at == 2 * carrier - 1) * Hit::CONVERTED,
+        ..Hit::default()
+    };
+    let clicks = 2 * carrier;
+    let counts = [(M::Clicks, clicks as i64), (M::NetworkedClicks, clicks as i64)];
+    Totals::of(&counts, &[], (0..clicks).map(hit).collect())
+}
+
 #[test]
 fn a_crowd_that_does_not_convert_is_told_from_one_that_does() {
     // Two looks double the p-value.
@@ -197,6 +216,9 @@ fn a_crowd_that_does_not_convert_is_told_from_one_that_does() {
     let honest = reading("idle_crowd_p", &crowd(10, 10)).expect("a crowd").value();
     assert!(honest > 0.9, "{honest}");
     check("crowd_click_share", &crowd(0, 10), 0.5, None);
+    // However many conversions there are: a number that is too large is none.
+    let large = reading("idle_crowd_p", &barren(40_000)).expect("crowds").value();
+    assert!(large < 1e-9, "{large}");
     check_absent("idle_crowd_p", &crowd(0, 0), "the group has no converted clicks");
 }
 

@@ -129,7 +129,7 @@ pub fn concentration(same: &[(i32, i64)], all: &[(i32, i64)], n: u64) -> Result<
     let floor = 4.0 * (pairs / 2.0 + 1.0) / (pairings * whole).powi(2);
     let formula = floor + 4.0 * (whole.powf(-0.5) - 1.0) / n as f64;
     let of_days = OfDays { days: &days, statistic: &|sums| h(sums).ln(), floor, formula: Some(formula) };
-    of_days.estimate(Link::Log, n)
+    of_days.estimate(Link::LogShare, n)
 }
 
 /// Entropy of keys over the greatest that so many clicks can show, ln n, from the number of keys (second) by

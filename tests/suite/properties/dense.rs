@@ -60,13 +60,13 @@ impl Traffic {
         };
         // Crowds: so many of ten clicks come from so many networks, which convert or not.
         let (crowd, networks, idle) = (dice.roll(11), 1 + dice.roll(4), dice.roll(2) == 0);
-        let (counting, converting) = (dice.roll(4) == 0, 1 + dice.roll(4));
+        let (counting, converting) = (dice.roll(4) == 0, 1 + dice.roll(6));
         for at in 0..size {
             let in_crowd = self.dice.roll(10) < crowd;
             let time = self.time(rhythm, at, days);
             let click = self.click(name, at, time, in_crowd.then_some(networks), counting);
             let converts = self.dice.roll(10) < converting && !(in_crowd && idle);
-            if converts && self.conversions.len() < 250 {
+            if converts && self.conversions.len() < 400 {
                 self.player(&click);
             }
             match self.dice.roll(40) {

@@ -98,7 +98,7 @@ impl Group<'_> {
         let least = 4.0 * (same / 2.0 + 1.0) / (possible * h).powi(2);
         let formula = least + 4.0 * (1.0 / h.sqrt() - 1.0) / n as f64;
         let (y, v) = over_days(&days, |s| chance(s).ln(), least, Some(formula))?;
-        normal(Scale::Logarithm, y, v, n)
+        normal(Scale::OfShare, y, v, n)
     }
 
     /// Entropy over the logarithm of the number of clicks, with allowance for keys not met.

@@ -7,7 +7,9 @@ use super::{Value, Z, limits};
 pub enum Scale {
     Plain,
     Logarithm,
-    /// Fisher's z of a correlation.
+    /// The logarithm of a probability, which is at most 1.
+    OfShare,
+    /// Fisher's z of a length, which is at least 0.
     FisherZ,
 }
 
@@ -16,7 +18,8 @@ pub fn normal(scale: Scale, y: f64, v: f64, n: usize) -> Option<Value> {
     let back = |y: f64| match scale {
         Scale::Plain => y,
         Scale::Logarithm => y.exp(),
-        Scale::FisherZ => y.tanh(),
+        Scale::OfShare => y.exp().min(1.0),
+        Scale::FisherZ => y.tanh().max(0.0),
     };
     let half = Z * v.sqrt();
     limits(back(y), back(y - half), back(y + half), n)
