@@ -29,8 +29,14 @@ fn layout(id: &str) -> String {
     parts.into_iter().zip(marks).map(|(part, mark)| part + &mark).collect()
 }
 
+/// A name and what belongs to it.
+type Alphabet = (&'static str, fn(char) -> bool);
+
+/// IDs by source and beginning: time, number, row.
+type Runs = BTreeMap<(Key, String), Vec<(i64, u64, usize)>>;
+
 /// Every alphabet with what tells whether a character is in it; smaller ones first.
-const ALPHABETS: [(&str, fn(char) -> bool); 6] = [
+const ALPHABETS: [Alphabet; 6] = [
     ("digits", |c| c.is_ascii_digit()),
     ("lower hex", |c| c.is_ascii_digit() || ('a'..='f').contains(&c)),
     ("upper hex", |c| c.is_ascii_digit() || ('A'..='F').contains(&c)),
@@ -109,7 +115,7 @@ pub fn settle(all: &mut [Conversion], facts: &Facts) -> bool {
 fn steps(all: &[Conversion], firsts: &[usize]) -> BTreeMap<usize, bool> {
     let mut steps: BTreeMap<usize, bool> = BTreeMap::new();
     for (radix, most_digits) in [(10, 18), (16, 15)] {
-        let mut runs: BTreeMap<(Key, String), Vec<(i64, u64, usize)>> = BTreeMap::new();
+        let mut runs = Runs::new();
         for &i in firsts {
             let id = real(&all[i].row.click_id).expect("it names an ID");
             let digits: String =
