@@ -69,12 +69,15 @@ FROM matched
 WHERE ctit_s >= 0
 GROUP BY ALL;
 
--- Seconds from click to conversion, of events that a person needs a minimum of time for.
-CREATE TABLE ctit AS
-SELECT traffic_source, source, event, ctit_s, count(*) AS conversions
+-- Seconds from click to the first conversion on it, of events that a person needs a minimum of time for.
+CREATE TABLE timed AS
+SELECT traffic_source, source, event, ctit_s
 FROM matched
 WHERE ctit_s >= 0 AND event IN ('install', 'registration', 'lead', 'first_deposit', 'sale', 'conversion')
-GROUP BY ALL;
+QUALIFY row_number() OVER (PARTITION BY click_id, click_time ORDER BY conversion_time) = 1;
+
+CREATE TABLE ctit AS
+SELECT traffic_source, source, event, ctit_s, count(*) AS conversions FROM timed GROUP BY ALL;
 
 -- What does not match.
 CREATE TABLE unmatched AS
@@ -98,14 +101,10 @@ GROUP BY ALL;
 CREATE TABLE compared AS
 WITH c AS (SELECT traffic_source, source, sum(clicks) AS clicks, sum(cost_micro) AS cost_micro
            FROM by_hour GROUP BY ALL),
-     v AS (SELECT traffic_source, source, count(*) AS conversions,
-                  count(*) FILTER (
-                      ctit_s >= 0 AND event IN ('install', 'registration', 'lead', 'first_deposit', 'sale', 'conversion')
-                  ) AS ctit_count,
-                  quantile_cont(ctit_s, 0.5) FILTER (
-                      ctit_s >= 0 AND event IN ('install', 'registration', 'lead', 'first_deposit', 'sale', 'conversion')
-                  ) AS ctit_p50_s
-           FROM matched GROUP BY ALL)
-SELECT c.*, a.distinct_ips, a.top_ip_clicks, coalesce(v.conversions, 0) AS conversions, coalesce(v.ctit_count, 0) AS ctit_count, v.ctit_p50_s
+     v AS (SELECT traffic_source, source, count(*) AS conversions FROM matched GROUP BY ALL),
+     t AS (SELECT traffic_source, source, count(*) AS ctit_count, quantile_cont(ctit_s, 0.5) AS ctit_p50_s
+           FROM timed GROUP BY ALL)
+SELECT c.*, a.distinct_ips, a.top_ip_clicks, coalesce(v.conversions, 0) AS conversions, coalesce(t.ctit_count, 0) AS ctit_count, t.ctit_p50_s
 FROM c JOIN addresses a USING (traffic_source, source) LEFT JOIN v USING (traffic_source, source)
+     LEFT JOIN t USING (traffic_source, source)
 ORDER BY ALL;
