@@ -18,12 +18,19 @@ fn a_mix_goes_through_audit_and_evaluate() {
         }
         std::fs::write(folder.path("report.json"), report.to_string()).expect("a file in the folder");
         let found = folder.run("evaluate report.json --truth planted.csv --format json").exits(0).json();
-        let (planted, honest) = (found["planted"].as_u64().unwrap_or(0), found["honest"].as_u64().unwrap_or(0));
+        let (planted, honest) =
+            (found["planted"].as_u64().unwrap_or(0), found["honest"].as_u64().unwrap_or(0));
         // 20 are planted; a fraud that touched no row is no label.
-        assert!((8..=19).contains(&planted) && (79..=80).contains(&(planted + honest)), "{mix}: {planted} {honest}");
+        assert!(
+            (8..=19).contains(&planted) && (79..=80).contains(&(planted + honest)),
+            "{mix}: {planted} {honest}"
+        );
         assert_eq!(found["not_in_report"].as_u64(), Some(0), "{mix}");
         let text = folder.run("evaluate report.json --truth planted.csv").exits(0).text();
-        assert!(text.starts_with(&format!("80 sources: {planted} with a planted fraud, {honest} honest.")), "{text}");
+        assert!(
+            text.starts_with(&format!("80 sources: {planted} with a planted fraud, {honest} honest.")),
+            "{text}"
+        );
     }
 }
 
