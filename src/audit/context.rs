@@ -2,11 +2,11 @@
 
 use crate::base::column::Col;
 use crate::clean::Status;
-use crate::ingest::{Intake, Shape, TransactionScope};
+use crate::ingest::{Intake, Shape, StatusMeans, TransactionScope};
 use crate::matching::{Matched, MatchedConversion};
 use crate::measures::{Clock, M, Measures};
 use crate::signals::Context;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The context of an audit's signals.
 pub fn of(
@@ -22,6 +22,7 @@ pub fn of(
         matches!(mapping.transaction_scope, Some(TransactionScope::Network | TransactionScope::Global));
     Context {
         perspective: mapping.perspective,
+        mapped: mapped(intake),
         clicks_given: intake.has(Shape::Clicks) || intake.combined,
         conversions_given: intake.has(Shape::Conversions) || intake.combined,
         aggregated: intake.has(Shape::Report),
@@ -35,6 +36,16 @@ pub fn of(
         payout_cv2: squared_variation(&amounts),
         usual_approval: usual_approval(&matched.conversions, clock),
     }
+}
+
+/// The columns of clicks and of conversions; a status that is the event is both.
+fn mapped(intake: &Intake) -> [BTreeSet<Col>; 2] {
+    let clicks = intake.clicks.columns();
+    let mut conversions = if intake.combined { clicks.clone() } else { intake.conversions.columns() };
+    if intake.mapping.status_means == StatusMeans::Event && conversions.contains(&Col::Status) {
+        conversions.insert(Col::Event);
+    }
+    [clicks, conversions]
 }
 
 /// Positive amounts of conversions that are approved or may become so, sorted, in micro-units.

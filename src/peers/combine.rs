@@ -1,7 +1,8 @@
 //! One p-value out of several: Simes inside a family of related signals, Cauchy across families.
 //!
 //! Fraud shows in few signals and strongly, and signals of one source depend on each other. Simes and Cauchy
-//! hold their level then; Fisher and Stouffer do not, and are not here.
+//! hold their level then; Fisher and Stouffer do not. Fisher's method is for the signs of a pattern alone, which have
+//! nothing to do with each other in honest traffic (see [`super::patterns`]).
 
 use std::f64::consts::PI;
 

@@ -38,6 +38,10 @@ fn only_side(signal: &str) -> Option<Direction> {
     ONE_SIDED.iter().find(|(name, _)| *name == signal).map(|(_, side)| *side)
 }
 
+/// Fewer groups than this say nothing of how honest ones differ (see [`super::fit::Settings::min_rows`]): none of
+/// them has a p-value, a risk, or significance.
+const LEAST_GROUPS: usize = 40;
+
 /// How groups are held against their peers.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -200,6 +204,7 @@ impl Judge<'_> {
         };
         let (up, down) = (combined(self.strata), combined(self.decoys));
         let tested: Vec<usize> = (0..up.len()).filter(|&at| up[at].is_some()).collect();
+        let tested = if tested.len() < LEAST_GROUPS { Vec::new() } else { tested };
         let ln_p: Vec<f64> = tested.iter().filter_map(|&at| up[at]).collect();
         let mirrored: Vec<f64> = tested.iter().map(|&at| down[at].unwrap_or(0.0)).collect();
         let q: Vec<f64> = fdr::q_values(&ln_p);

@@ -44,7 +44,8 @@ pub struct LocalFdr {
 /// The risk from 0 to 100 of a ln lfdr. Risks below 5 differ by little but noise; they are given all the same, so
 /// that a ranking by risk has no needless ties.
 pub fn risk(ln_lfdr: f64) -> f64 {
-    -100.0 * ln_lfdr.exp_m1()
+    // Nothing is plus zero.
+    -100.0 * ln_lfdr.exp_m1() + 0.0
 }
 
 /// Estimates the local fdr of every source from ln p of all testable sources.

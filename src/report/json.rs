@@ -244,8 +244,8 @@ struct Source {
     class: Option<&'static str>,
     /// On the protect list: judged as any other, but never listed.
     protected: bool,
-    /// The risk from 0 to 100: how probably the group is no ordinary one of its peers. Abnormal, not fraudulent.
-    /// Null where nothing could be compared.
+    /// The risk from 0 to 100: how probably the group is no ordinary one of its peers, and at least 99 where evidence
+    /// that proves itself blocks it. Abnormal, not fraudulent. Null where nothing could be compared.
     score: Option<Number>,
     /// The group's p-value over all its comparisons, and its q-value among all groups.
     p: Option<Number>,
@@ -567,7 +567,7 @@ fn source(group: &Judged, columns: &[&'static str], currency: Option<&str>) -> S
         verdict: group.verdict.word(),
         class: group.class.map(|c| c.word()),
         protected: group.protected,
-        score: group.subject.profile.risk.and_then(number),
+        score: group.score().and_then(number),
         p: group.subject.profile.ln_p.and_then(probability),
         q: group.subject.profile.q.and_then(number),
         significant: group.subject.profile.significant,

@@ -606,17 +606,17 @@ pub const TABLE: &str = r#"clickaudit 0.1.0 · 41,203 clicks, 884 conversions ·
 cost 8,240.60 · revenue 9,000.00 · profit 759.40
 2 block (1,204.00 USD at risk) · 1 hold · 1 watch · 1 clean · 2 undecided
 
-verdict  source    clicks  conversions    cost   at risk
-block    pub10032   2,401          240  480.20  1,204.00
+verdict  source    clicks  conversions    cost   at risk  score
+block    pub10032   2,401          240  480.20  1,204.00      –
            conversions-too-fast (fraud): ctit_short_share 62.1% of 240 (55.8–68.0%, limit: above 30%)
            replayed-conversions (fraud): replayed_count 12 (limit: above 2)
            and 1 more finding
-block    pub9       2,401          240  480.20         –
+block    pub9       2,401          240  480.20         –      –
            conversions-too-fast (fraud): ctit_short_share 83.3% of 96 (74.6–89.5%, limit: above 30%)
-hold     pub77      2,401          240  480.20         –
+hold     pub77      2,401          240  480.20         –      –
            protected: it is never put on a list
            one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%); by itself hold, not block: click side only
-watch    pub31      2,401          240  480.20         –
+watch    pub31      2,401          240  480.20         –      –
            one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%)
 
 2 groups are undecided: too little is known to call them clean.
@@ -635,6 +635,7 @@ matching     870 matched · 12 orphans · 0 outside the span · 0 before their c
 conflicts    1 click ID stands under more than one source
 absent       hour_spread, lander_click_share: no column is mapped to lander_click_time (all groups)
 absent       approval_share: the group has no decided conversions (2 groups)
+peers        too few groups to be held against each other; rules use their fixed limits alone
 rules        3 rules (a94f00d15ea5) · as of 2026-03-14T23:59:59Z
 note         without history a verdict rests on this one run
 "#;
@@ -643,20 +644,20 @@ pub const TABLE_80: &str = r#"clickaudit 0.1.0 · 41,203 clicks, 884 conversions
 cost 8,240.60 · revenue 9,000.00 · profit 759.40
 2 block (1,204.00 USD at risk) · 1 hold · 1 watch · 1 clean · 2 undecided
 
-verdict  source    clicks  conversions    cost   at risk
-block    pub10032   2,401          240  480.20  1,204.00
+verdict  source    clicks  conversions    cost   at risk  score
+block    pub10032   2,401          240  480.20  1,204.00      –
            conversions-too-fast (fraud): ctit_short_share 62.1% of 240
            (55.8–68.0%, limit: above 30%)
            replayed-conversions (fraud): replayed_count 12 (limit: above 2)
            and 1 more finding
-block    pub9       2,401          240  480.20         –
+block    pub9       2,401          240  480.20         –      –
            conversions-too-fast (fraud): ctit_short_share 83.3% of 96
            (74.6–89.5%, limit: above 30%)
-hold     pub77      2,401          240  480.20         –
+hold     pub77      2,401          240  480.20         –      –
            protected: it is never put on a list
            one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%,
            limit: above 20%); by itself hold, not block: click side only
-watch    pub31      2,401          240  480.20         –
+watch    pub31      2,401          240  480.20         –      –
            one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%,
            limit: above 20%)
 
@@ -678,6 +679,8 @@ conflicts    1 click ID stands under more than one source
 absent       hour_spread, lander_click_share: no column is mapped to
              lander_click_time (all groups)
 absent       approval_share: the group has no decided conversions (2 groups)
+peers        too few groups to be held against each other; rules use their fixed
+             limits alone
 rules        3 rules (a94f00d15ea5) · as of 2026-03-14T23:59:59Z
 note         without history a verdict rests on this one run
 "#;
@@ -691,6 +694,7 @@ No blocklist: a gate fired
 
 clicks       not given
 conversions  not given
+peers        too few groups to be held against each other; rules use their fixed limits alone
 rules        0 rules (a94f00d15ea5) · as of 2026-03-14T23:59:59Z
 "#;
 

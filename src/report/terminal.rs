@@ -33,12 +33,16 @@ const NAME_CELLS: usize = 24;
 
 /// Reasons for undecided groups, and IDs that no list can hold, that are listed.
 const REASONS_SHOWN: usize = 5;
+/// How a reason begins that names columns, how many such reasons are spelled out, and how many others.
+const UNMAPPED: &str = "no column is mapped to ";
+const UNMAPPED_SHOWN: usize = 2;
+const ABSENT_SHOWN: usize = 4;
 /// Cells of an ID without a terminal: only hostile IDs are longer.
 const LONGEST_ID: usize = 200;
 /// Cells of a sentence or a path.
 const LONGEST_TEXT: usize = 1_000;
 /// Cells that the columns beside the key take.
-const BESIDE_KEY: usize = 58;
+const BESIDE_KEY: usize = 65;
 /// Indent of what stands below a group, and of what belongs to a label.
 const BELOW: usize = 11;
 const LABEL: usize = 13;
@@ -285,7 +289,7 @@ fn table(look: &Look, report: &Report, groups: &[&Judged]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     let names = columns.iter().map(|(_, col)| col.name());
-    let numbers = ["clicks", "conversions", "cost", "at risk"];
+    let numbers = ["clicks", "conversions", "cost", "at risk", "score"];
     table.set_header(std::iter::once("verdict").chain(names).chain(numbers));
     for group in groups {
         table.add_row(row(group, &columns, room));
@@ -327,6 +331,7 @@ fn row(group: &Judged, columns: &[(usize, Col)], room: usize) -> Vec<String> {
         conversions,
         money(group.subject.spend),
         money(group.money_at_risk),
+        group.score().map_or("–".to_owned(), |score| format!("{score:.0}")),
     ]);
     cells
 }
@@ -454,6 +459,7 @@ fn quality(page: &mut Page, report: &Report) {
         page.line("conflicts", LABEL, &format!("{ids} under more than one source"));
     }
     absent(page, &coverage.absent, report.groups.len() as u64);
+    peers(page, report);
     let as_of = run.as_of.map_or(String::new(), |t| format!(" · as of {}", time::show(t)));
     let rules = counted(run.rules_count as u64, "rule", "rules");
     let digest: String = run.rules_digest.chars().take(12).collect();
@@ -461,6 +467,23 @@ fn quality(page: &mut Page, report: &Report) {
     for note in &coverage.notes {
         page.line("note", LABEL, &note.term(LONGEST_TEXT));
     }
+}
+
+/// How many groups could be held against each other, and what that came to.
+fn peers(page: &mut Page, report: &Report) {
+    let (groups, peers) = (report.groups.len() as u64, &report.peers);
+    let sentence = match peers.tested as u64 {
+        0 => "too few groups to be held against each other; rules use their fixed limits alone".to_owned(),
+        tested => {
+            let differ = counted(peers.significant as u64, "differs", "differ");
+            format!(
+                "{} of {} could be held against their peers; {differ} significantly",
+                count(tested),
+                counted(groups, "group", "groups")
+            )
+        }
+    };
+    page.line("peers", LABEL, &sentence);
 }
 
 /// `41,215 read = 41,203 used + 8 rejected + 4 duplicate`, and the reasons below.
@@ -487,23 +510,46 @@ fn by_reason(reasons: &BTreeMap<String, u64>) -> String {
     parts.collect::<Vec<String>>().join(", ")
 }
 
-/// Absent signals, those with one reason together; what only a few groups lack is in the JSON report.
+/// Absent signals, those with one reason together. Where many columns are missing they are named in one line;
+/// what only a few groups lack, and what is too much for a page, is in the JSON report.
 fn absent(page: &mut Page, absent: &[AbsentSignal], groups: u64) {
     let mut together: BTreeMap<(&str, u64), BTreeSet<&str>> = BTreeMap::new();
     for a in absent {
         together.entry((&a.reason, a.groups)).or_default().insert(a.signal);
     }
+    let column = |(reason, n): &(&str, u64)| reason.strip_prefix(UNMAPPED).filter(|_| *n == groups).is_some();
+    if together.keys().filter(|key| column(key)).count() > UNMAPPED_SHOWN {
+        unmapped(page, &together.extract_if(.., |key, _| column(key)).collect::<Vec<_>>());
+    }
     let few = |n: u64| n < groups && n * 5 <= groups;
-    let hidden = together.keys().filter(|(_, n)| few(*n)).count() as u64;
-    for ((reason, n), names) in together.into_iter().filter(|((_, n), _)| !few(*n)) {
+    let all = together.len();
+    let mut shown: Vec<_> = together.into_iter().filter(|((_, n), _)| !few(*n)).collect();
+    shown.sort_by_key(|((_, n), names)| Reverse((*n, names.len())));
+    shown.truncate(ABSENT_SHOWN);
+    let hidden = (all - shown.len()) as u64;
+    for ((reason, n), names) in shown {
         let names = names.into_iter().collect::<Vec<&str>>().join(", ");
         let whom = if n == groups { "all groups".to_owned() } else { counted(n, "group", "groups") };
         page.line("absent", LABEL, &format!("{names}: {} ({whom})", Text::new(reason).term(LONGEST_TEXT)));
     }
     if hidden > 0 {
-        let reasons = counted(hidden, "reason", "reasons");
-        page.line("absent", LABEL, &format!("{reasons} that concern single groups: see the JSON report"));
+        let more = counted(hidden, "more reason", "more reasons");
+        page.line(
+            "absent",
+            LABEL,
+            &format!("{more} why signals of some groups have no value: see the JSON report"),
+        );
     }
+}
+
+/// The signals that no group has for want of columns, and these.
+fn unmapped(page: &mut Page, lacks: &[((&str, u64), BTreeSet<&str>)]) {
+    let columns: BTreeSet<&str> =
+        lacks.iter().flat_map(|((reason, _), _)| reason.trim_start_matches(UNMAPPED).split(" or ")).collect();
+    let signals: usize = lacks.iter().map(|(_, names)| names.len()).sum();
+    let columns = columns.into_iter().collect::<Vec<&str>>().join(", ");
+    let signals = counted(signals as u64, "signal", "signals");
+    page.line("absent", LABEL, &format!("{signals} for want of columns; not mapped are {columns}"));
 }
 
 pub const FORMAT: Format =

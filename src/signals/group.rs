@@ -1,16 +1,19 @@
 //! One group's measures and what holds for the whole input, as formulas read them.
 
 use super::estimate::{Absence, Estimate};
+use crate::base::column::Col;
 use crate::base::stats;
 use crate::ingest::Perspective;
 use crate::measures::{M, Rows, Totals};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What holds for every group of an audit.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
     /// Whose money it is; without it no money signal.
     pub perspective: Option<Perspective>,
+    /// The columns that are mapped, of clicks and of conversions.
+    pub mapped: [BTreeSet<Col>; 2],
     pub clicks_given: bool,
     pub conversions_given: bool,
     /// Rows were aggregated before they came here.
@@ -61,8 +64,15 @@ impl Group<'_> {
                 Absence::Fact("clicks have IDs: identical rows are told by them")
             }
             _ if declared.needs.is_empty() => Absence::Fact("the input cannot tell"),
-            _ => Absence::Columns(declared.needs.to_vec()),
+            side => Absence::Columns(self.missing(side, declared.needs)),
         }
+    }
+
+    /// Those of the needed columns that no file of this side has.
+    fn missing(&self, side: Rows, needs: &[Col]) -> Vec<Col> {
+        let mapped = &self.context.mapped[side as usize];
+        let missing: Vec<Col> = needs.iter().copied().filter(|c| !mapped.contains(c)).collect();
+        if missing.is_empty() { needs.to_vec() } else { missing }
     }
 
     /// A fact with its sample size.

@@ -107,6 +107,20 @@ pub struct Judged<'r> {
     pub outlook: Outlook,
 }
 
+/// The least score of a group that is blocked by evidence that proves itself (statistics.md, 4.9).
+const PROVEN: f64 = 99.0;
+
+impl Judged<'_> {
+    /// The risk from 0 to 100: what peers say, and at least 99 where deterministic evidence blocks; `None` where
+    /// neither says anything.
+    pub fn score(&self) -> Option<f64> {
+        let proves = |f: &Finding| f.rule.deterministic && f.action == Action::Block;
+        let proven = self.findings.iter().any(proves).then_some(PROVEN);
+        let risk = self.subject.profile.risk;
+        risk.zip(proven).map(|(risk, proven)| risk.max(proven)).or(proven).or(risk)
+    }
+}
+
 /// Judges one group; the table from evidence to verdict is in `policy`.
 pub fn judge<'r>(subject: Subject<'r>, protect: &Protect) -> Judged<'r> {
     let findings = policy::findings(&subject);

@@ -39,10 +39,14 @@ fn generated_documents_are_up_to_date() {
     );
 }
 
+/// What was measured, and with which command, is written by hand.
+const BY_HAND: &str = "validation.md";
+
 #[test]
 fn every_file_in_docs_is_generated() {
-    let generated: BTreeSet<PathBuf> =
+    let mut generated: BTreeSet<PathBuf> =
         clickaudit::reference::documents().iter().map(|(name, _)| place(name)).collect();
+    generated.insert(project("docs").join(BY_HAND));
     for entry in fs::read_dir(project("docs")).expect("the folder").flatten() {
         assert!(generated.contains(&entry.path()), "nothing generates {}", entry.path().display());
     }

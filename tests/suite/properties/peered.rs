@@ -304,7 +304,7 @@ fn sources_that_are_all_alike_are_none_worse_than_another() {
     let mut world = World::new(3);
     world.source("zone-0", "o1", 250, Kind::Honest);
     let (clicks, conversions) = (world.clicks.clone(), world.conversions.clone());
-    for at in 1..30 {
+    for at in 1..45 {
         let name = |id: &Option<String>| id.as_ref().map(|id| id.replace("zone-0", &format!("zone-{at}")));
         world.clicks.extend(clicks.iter().map(|c| ClickRow {
             click_id: name(&c.click_id),
@@ -326,7 +326,7 @@ fn sources_that_are_all_alike_are_none_worse_than_another() {
     }
     let report = audited_case(&world.case(), defined);
     let scores = scores(&report);
-    assert_eq!(scores.len(), 30);
+    assert_eq!(scores.len(), 45);
     assert!(scores.iter().all(|s| *s == scores[0]), "{scores:?}");
     assert!(report["sources"].as_array().is_some_and(|all| all.iter().all(|s| s["significant"] != true)));
 }

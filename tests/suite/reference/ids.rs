@@ -29,10 +29,13 @@ fn layout(id: &str) -> String {
     parts.into_iter().zip(marks).map(|(part, mark)| part + &mark).collect()
 }
 
-/// A name, and what tells whether a character is in it.
+/// A name and what belongs to it.
 type Alphabet = (&'static str, fn(char) -> bool);
 
-/// Every alphabet, smaller ones first.
+/// IDs by source and beginning: time, number, row.
+type Runs = BTreeMap<(Key, String), Vec<(i64, u64, usize)>>;
+
+/// Every alphabet with what tells whether a character is in it; smaller ones first.
 const ALPHABETS: [Alphabet; 6] = [
     ("digits", |c| c.is_ascii_digit()),
     ("lower hex", |c| c.is_ascii_digit() || ('a'..='f').contains(&c)),
@@ -107,15 +110,12 @@ pub fn settle(all: &mut [Conversion], facts: &Facts) -> bool {
     everywhere.len() >= 50
 }
 
-/// When an ID was named first, the number it ends in, and its place.
-type Numbered = (i64, u64, usize);
-
 /// Which IDs have one of the same source and beginning before them, and whether they count on from it by 1 to 16,
 /// in decimal or hexadecimal digits.
 fn steps(all: &[Conversion], firsts: &[usize]) -> BTreeMap<usize, bool> {
     let mut steps: BTreeMap<usize, bool> = BTreeMap::new();
     for (radix, most_digits) in [(10, 18), (16, 15)] {
-        let mut runs: BTreeMap<(Key, String), Vec<Numbered>> = BTreeMap::new();
+        let mut runs = Runs::new();
         for &i in firsts {
             let id = real(&all[i].row.click_id).expect("it names an ID");
             let digits: String =
