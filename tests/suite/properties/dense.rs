@@ -78,6 +78,12 @@ impl Traffic {
                     source: Some("stuffer".to_owned()),
                     ..click.clone()
                 }),
+                // The visitor comes again, just within a minute or just not.
+                7..9 => self.clicks.push(ClickRow {
+                    click_id: Some(format!("again-{name}-{at}")),
+                    time: click.time + (59 + self.dice.roll(3) as i64) * SECOND,
+                    ..click.clone()
+                }),
                 6 => self.clicks.push(ClickRow { time: click.time + 30 * SECOND, ..click.clone() }),
                 _ => {}
             }
