@@ -59,7 +59,8 @@ SELECT c.conversion_id, c.click_id, c.event, c.status, c.payout_micro, c.convers
        epoch(c.conversion_time - k.click_time) AS ctit_s
 FROM once c LEFT JOIN hits k ON k.click_id = c.click_id
 QUALIFY row_number() OVER (PARTITION BY c.conversion_id
-                           ORDER BY (k.click_time <= c.conversion_time) DESC, abs(ctit_s)) = 1;
+                           ORDER BY (k.click_time IS NOT DISTINCT FROM c.click_time) DESC,
+                                    (k.click_time <= c.conversion_time) DESC, abs(ctit_s)) = 1;
 
 -- Conversions by group, peers and click day.
 CREATE TABLE conversions_by_day AS
