@@ -2,12 +2,15 @@
 //! Imports nothing of ours.
 
 pub mod column;
+pub mod destination;
 pub mod diag;
+pub mod dialect;
 #[cfg(test)]
 pub mod draws;
 pub mod error;
 pub mod money;
 pub mod near;
+pub mod networks;
 pub mod stats;
 pub mod symbol;
 pub mod text;

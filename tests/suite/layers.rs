@@ -40,7 +40,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[];
 const HOMES: &[(&str, &[&str])] = &[
     ("annotate_snippets", &["base/diag"]),
     ("anstream", &["cli"]),
-    ("blake3", &["ingest/open", "rules/load"]),
+    ("blake3", &["base/destination", "blocklist", "ingest/open", "rules/load"]),
     ("chrono", &["base/time"]),
     ("chrono_tz", &["base/time"]),
     ("clap", &["cli"]),
@@ -53,7 +53,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("glob", &["ingest"]),
     ("hashbrown", &["base/symbol", "clean", "matching", "measures"]),
     ("hmac", &[]),
-    ("ipnet", &[]),
+    ("ipnet", &["base/dialect", "base/networks"]),
     ("maxminddb", &[]),
     ("memchr", &["ingest"]),
     ("minijinja", &[]),
