@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod base;
+pub mod blocklist;
 pub mod clean;
 pub mod cli;
 pub mod evaluate;

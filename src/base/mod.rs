@@ -8,6 +8,7 @@ pub mod dialect;
 #[cfg(test)]
 pub mod draws;
 pub mod error;
+pub mod lists;
 pub mod money;
 pub mod near;
 pub mod networks;

@@ -26,12 +26,14 @@ const ORDER: &[&str] = &[
     "audit",
     "simulate",
     "evaluate",
+    "blocklist",
     "reference",
     "cli",
 ];
 
 /// Stages that import less than stands before them.
-const NARROW: &[(&str, &[&str])] = &[("simulate", &["base"]), ("evaluate", &["base"])];
+const NARROW: &[(&str, &[&str])] =
+    &[("simulate", &["base"]), ("evaluate", &["base"]), ("blocklist", &["base"])];
 
 /// Imports against the order, with the reason.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[];
@@ -53,7 +55,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("glob", &["ingest"]),
     ("hashbrown", &["base/symbol", "clean", "matching", "measures"]),
     ("hmac", &[]),
-    ("ipnet", &["base/dialect", "base/networks"]),
+    ("ipnet", &["base/dialect", "base/lists", "base/networks"]),
     ("maxminddb", &[]),
     ("memchr", &["ingest"]),
     ("minijinja", &[]),
@@ -63,13 +65,19 @@ const HOMES: &[(&str, &[&str])] = &[
     ("regex", &[]),
     ("rust_xlsxwriter", &[]),
     ("schemars", &["report/json", "rules"]),
-    ("serde", &["base/diag", "base/yaml", "cli", "evaluate", "ingest/mapping", "report/json", "rules"]),
-    ("serde_json", &["base/diag", "cli/evaluate", "evaluate/read", "report/json", "rules/format"]),
+    (
+        "serde",
+        &["base/diag", "base/yaml", "blocklist", "cli", "evaluate", "ingest/mapping", "report/json", "rules"],
+    ),
+    (
+        "serde_json",
+        &["base/diag", "blocklist", "cli/evaluate", "evaluate/read", "report/json", "rules/format"],
+    ),
     ("serde_saphyr", &["base/yaml"]),
     ("sha2", &[]),
     ("statrs", &["base/stats"]),
     ("strsim", &["base/near"]),
-    ("tempfile", &["ingest", "report/output"]),
+    ("tempfile", &["blocklist/state", "ingest", "report/output"]),
     ("terminal_size", &["cli"]),
     ("thiserror", &["base/error", "verdicts/list"]),
     ("unicode_normalization", &[]),
