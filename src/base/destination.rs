@@ -67,25 +67,20 @@ impl Destination {
 
 /// The longest value that stands in a file name as it is.
 const LONGEST: usize = 64;
-/// Hexadecimal digits of the digest behind a value that was changed.
-const DIGITS: usize = 10;
 
-/// A value as a part of a file name: itself if it is plain; otherwise what is plain in it, and a digest. An
-/// absent value is `none`, with a digest of nothing, so that no value of the data can take its place.
-pub fn file_name(value: Option<&Text>) -> String {
-    let raw = value.map_or("none", Text::raw);
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let reserved = raw.to_ascii_lowercase();
-    let reserved = ["con", "prn", "aux", "nul"].contains(&reserved.split('.').next().unwrap_or_default());
-    let fine = raw.len() <= LONGEST
-        && raw.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && raw.chars().all(plain);
-    if value.is_some() && fine && !reserved {
+/// A value as a part of a file name: itself if it is plain; otherwise a name of its own that begins with `~`, so
+/// that no plain value can be mistaken for it. An absent value is `~none`.
+fn file_name(value: Option<&Text>) -> String {
+    let Some(value) = value else { return "~none".to_owned() };
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
+    let raw = value.raw();
+    let stem = raw.split('.').next().unwrap_or_default();
+    let reserved = ["con", "prn", "aux", "nul"].contains(&stem);
+    let begins = raw.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if begins && raw.len() <= LONGEST && raw.bytes().all(plain) && !reserved {
         return raw.to_owned();
     }
-    let kept: String = raw.chars().filter(|c| c.is_ascii_alphanumeric()).take(LONGEST / 2).collect();
-    let digest = blake3::hash(value.map_or("", Text::raw).as_bytes()).to_hex();
-    format!("{kept}~{}", &digest[..DIGITS])
+    format!("~{}", value.file_name())
 }
 
 #[cfg(test)]
@@ -103,8 +98,8 @@ mod tests {
 
     #[test]
     fn columns_are_filled_in() {
-        let values = [("traffic_source", "popmax"), ("external_campaign", "A-17")];
-        assert_eq!(path("d/{traffic_source}/{external_campaign}.txt", &values), "d/popmax/A-17.txt");
+        let values = [("traffic_source", "popmax"), ("external_campaign", "a-17")];
+        assert_eq!(path("d/{traffic_source}/{external_campaign}.txt", &values), "d/popmax/a-17.txt");
         assert_eq!(path("fixed.txt", &values), "fixed.txt");
         for wrong in ["{", "a{b", "{}", "{A b}", "{../x}"] {
             assert!(Destination::parse(wrong).is_err(), "{wrong}");
@@ -119,7 +114,9 @@ mod tests {
             assert_eq!(parts.len(), 2, "{text:?}: {path}");
             assert!(path.bytes().all(|b| b.is_ascii_graphic()), "{text:?}: {path}");
         }
-        assert!(path("{source}", &[("source", "con.txt")]).contains('~'));
+        for text in ["con.txt", "POPMAX", ".hidden", "~none"] {
+            assert!(path("{source}", &[("source", text)]).starts_with('~'), "{text}");
+        }
     }
 
     #[test]
