@@ -2,6 +2,7 @@
 
 use crate::base::column::{Col, Grain};
 use crate::base::error::{Error, Result};
+use crate::base::networks::Widest;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::text::Text;
 use crate::base::time::{DAY, SECOND, Zone};
@@ -33,6 +34,8 @@ pub struct Settings {
     pub grain: Grain,
     pub protect: Protect,
     pub brake: Brake,
+    /// The widest network of addresses that a list may hold.
+    pub widest: Widest,
     /// The traffic source whose IDs go on the lists.
     pub list_for: Option<String>,
     /// Days are cut here.

@@ -74,6 +74,8 @@ pub fn run(facts: &Facts, settings: &Settings, rules: &RuleSet, clock: Clock, ma
     let mut parameters = BTreeMap::from([
         ("attribution_window_s", format!("{}", mapping.attribution_window_s)),
         ("main_event", Text::new(main_event).json()),
+        ("max_revenue_share", format!("{}", settings.brake.max_revenue_share)),
+        ("max_source_share", format!("{}", settings.brake.max_source_share)),
         ("max_click_share", format!("{}", settings.brake.max_click_share)),
         ("max_spend_share", format!("{}", settings.brake.max_spend_share)),
         ("target_roi", format!("{}", settings.target_roi)),

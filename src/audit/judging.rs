@@ -10,7 +10,7 @@ use crate::peers::{Compared, Profile};
 use crate::report::{List, Lists, Totals};
 use crate::rules::{Outcome, Rule, RuleSet, Truth, View, evaluate};
 use crate::signals::{self, Context, Row};
-use crate::verdicts::{self, Braked, Judged, ListKind, Listing, Subject};
+use crate::verdicts::{self, Braked, Judged, ListKind, Listing, Subject, Whole};
 
 /// Judges every group of the audited grain, and those of the rules' own grains on which one of them fired.
 pub fn judged<'r>(
@@ -63,6 +63,7 @@ fn subject<'r>(
         events: group.totals.events.iter().map(|(e, s, n)| (Text::new(e.as_str()), *s, *n)).collect(),
         clicks: group.totals.get(M::Clicks).unwrap_or(0).max(0) as u64,
         spend: money(&row, "cost"),
+        revenue: money(&row, "revenue"),
         at_stake,
         row,
         profile: profile.clone(),
@@ -115,12 +116,15 @@ pub fn lists(groups: &[Judged], settings: &Settings, gates: &[Gate], totals: &To
     };
     let list = |kind| {
         unless_gated(&|| {
-            verdicts::listing(groups, kind, list_for, &settings.brake, totals.clicks, totals.cost)
+            let whole = Whole { clicks: totals.clicks, spend: totals.cost, revenue: totals.revenue };
+            verdicts::listing(groups, kind, list_for, &settings.brake, &whole)
         })
     };
     Lists {
         block: list(ListKind::Block),
         profit: list(ListKind::Profit),
         scale: unless_gated(&|| verdicts::growth(groups, &settings.grain, list_for)),
+        protected: settings.protect.networks(),
+        widest: settings.widest,
     }
 }

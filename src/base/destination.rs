@@ -4,7 +4,8 @@
 //! file name is spelled out harmlessly, with a digest that keeps two of them apart.
 
 use super::text::Text;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 /// A path, parts of which are the values of columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub struct Destination {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
-    Plain(String),
+    Plain(OsString),
     Column(String),
 }
 
@@ -34,12 +35,17 @@ impl Destination {
             {
                 return Err(format!("`{path}`: {{{column}}} names no column"));
             }
-            pieces.extend((!before.is_empty()).then(|| Piece::Plain(before.to_owned())));
+            pieces.extend((!before.is_empty()).then(|| Piece::Plain(before.into())));
             pieces.push(Piece::Column(column.to_owned()));
             rest = after;
         }
-        pieces.extend((!rest.is_empty()).then(|| Piece::Plain(rest.to_owned())));
+        pieces.extend((!rest.is_empty()).then(|| Piece::Plain(rest.into())));
         Ok(Destination { pieces })
+    }
+
+    /// A path as it is, whatever stands in it.
+    pub fn fixed(path: &Path) -> Destination {
+        Destination { pieces: vec![Piece::Plain(path.as_os_str().to_owned())] }
     }
 
     /// The columns that the path depends on, in its order.
@@ -59,9 +65,9 @@ impl Destination {
     pub fn path<'t>(&self, value: impl Fn(&str) -> Option<&'t Text>) -> PathBuf {
         let piece = |piece: &Piece| match piece {
             Piece::Plain(text) => text.clone(),
-            Piece::Column(name) => file_name(value(name)),
+            Piece::Column(name) => file_name(value(name)).into(),
         };
-        PathBuf::from(self.pieces.iter().map(piece).collect::<String>())
+        PathBuf::from(self.pieces.iter().map(piece).collect::<OsString>())
     }
 }
 
@@ -88,7 +94,7 @@ mod tests {
     use super::*;
     use crate::base::text::HOSTILE;
     use std::collections::BTreeSet;
-    use std::path::{Component, Path};
+    use std::path::Component;
 
     fn path(template: &str, values: &[(&str, &str)]) -> String {
         let values: Vec<(&str, Text)> = values.iter().map(|(k, v)| (*k, Text::from(*v))).collect();

@@ -4,9 +4,8 @@
 //! data can end a line, widen an entry or mean "everything". Refuses to shorten a list that is too long for
 //! its destination.
 
-use super::networks::{self, Widest};
+use super::networks::{self, Network, Widest};
 use super::text::Text;
-use ipnet::IpNet;
 use std::collections::BTreeMap;
 
 /// What the entries of a dialect are.
@@ -214,10 +213,10 @@ impl Dialect {
 
     /// Splits candidates into entries and what cannot be one. Networks are merged where that adds no address;
     /// what touches a `protected` network is refused, and nothing gets wider than `widest`.
-    pub fn accept(&self, candidates: &[Candidate], protected: &[IpNet], widest: Widest) -> Accepted {
+    pub fn accept(&self, candidates: &[Candidate], protected: &[Network], widest: Widest) -> Accepted {
         let mut refused = Vec::new();
         let mut found: BTreeMap<String, &str> = BTreeMap::new();
-        let mut nets: Vec<(IpNet, &str)> = Vec::new();
+        let mut nets: Vec<(Network, &str)> = Vec::new();
         for candidate in candidates {
             let kept = match self.holds {
                 Holds::Ids => id(candidate).map(|id| add(&mut found, id, candidate)),
@@ -311,7 +310,7 @@ fn path(candidate: &Candidate) -> Result<String, String> {
     Ok(levels.collect::<Vec<_>>().join(":"))
 }
 
-fn network(candidate: &Candidate, protected: &[IpNet], widest: Widest) -> Result<IpNet, String> {
+fn network(candidate: &Candidate, protected: &[Network], widest: Widest) -> Result<Network, String> {
     let [Some(text)] = candidate.parts[..] else {
         return Err("an address is one value; audit with --by ip or --by ip24".to_owned());
     };
@@ -343,10 +342,10 @@ fn narrower(a: Widest, b: Widest) -> Widest {
 }
 
 /// The networks in the fewest lines, each with the first rule of those in it.
-fn merged(nets: &[(IpNet, &str)], widest: Widest) -> Vec<Entry> {
-    let all: Vec<IpNet> = nets.iter().map(|(net, _)| *net).collect();
+fn merged(nets: &[(Network, &str)], widest: Widest) -> Vec<Entry> {
+    let all: Vec<Network> = nets.iter().map(|(net, _)| *net).collect();
     let rule =
-        |whole: &IpNet| nets.iter().filter(|(net, _)| whole.contains(net)).map(|(_, rule)| *rule).min();
+        |whole: &Network| nets.iter().filter(|(net, _)| whole.contains(net)).map(|(_, rule)| *rule).min();
     networks::aggregated(&all, widest)
         .iter()
         .map(|net| Entry { text: networks::shown(net), rule: rule(net).unwrap_or_default().to_owned() })

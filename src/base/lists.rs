@@ -2,9 +2,8 @@
 
 use super::destination::Destination;
 use super::dialect::{Candidate, Dialect};
-use super::networks::Widest;
+use super::networks::{Network, Widest};
 use super::text::Text;
-use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -23,7 +22,7 @@ pub struct Sheet<'a> {
     pub dialect: &'a Dialect,
     pub destination: &'a Destination,
     /// Addresses that must not be on any list.
-    pub protected: &'a [IpNet],
+    pub protected: &'a [Network],
     pub widest: Widest,
 }
 
@@ -50,8 +49,7 @@ impl Listed {
     fn parts(&self, destination: &Destination) -> Vec<Option<&Text>> {
         let in_path = |col: &str| destination.columns().any(|c| c == col);
         let parts = |without: bool| {
-            let kept =
-                self.key.iter().filter(|(col, _)| !in_path(col) && !(without && col == TRAFFIC_SOURCE));
+            let kept = self.key.iter().filter(|(col, _)| !(in_path(col) || without && col == TRAFFIC_SOURCE));
             kept.map(|(_, value)| value.as_ref()).collect::<Vec<_>>()
         };
         let ids = parts(true);

@@ -2,6 +2,7 @@
 //!
 //! Refuses to cover an address that was not asked for: networks merge only where together they are whole.
 
+pub use ipnet::IpNet as Network;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

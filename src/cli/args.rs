@@ -119,12 +119,24 @@ pub struct AuditArgs {
     /// Traffic source whose IDs the lists are for, where there are several
     #[arg(long, value_name = "NAME")]
     pub list_for: Option<String>,
+    /// Share of all audited groups that one run may list [default: 25%]
+    #[arg(long, value_name = "SHARE")]
+    pub max_source_share: Option<String>,
     /// Share of all clicks that one run may list [default: 25%]
     #[arg(long, value_name = "SHARE")]
     pub max_click_share: Option<String>,
     /// Share of all spend that one run may list [default: 25%]
     #[arg(long, value_name = "SHARE")]
     pub max_spend_share: Option<String>,
+    /// Share of all revenue that one run may list [default: 25%]
+    #[arg(long, value_name = "SHARE")]
+    pub max_revenue_share: Option<String>,
+    /// Shortest prefix of an IPv4 network on a list of addresses [default: 24]
+    #[arg(long, value_name = "BITS")]
+    pub widest_ipv4: Option<u8>,
+    /// Shortest prefix of an IPv6 network on a list of addresses [default: 48]
+    #[arg(long, value_name = "BITS")]
+    pub widest_ipv6: Option<u8>,
     /// ROI above which a clean source may be put on the scale list [default: 0%]
     #[arg(long, value_name = "SHARE")]
     pub target_roi: Option<String>,

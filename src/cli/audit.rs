@@ -9,11 +9,12 @@ use crate::base::column::Grain;
 use crate::base::diag;
 use crate::base::error::{Error, Result, read_small};
 use crate::base::near::nearest;
+use crate::base::networks::Widest;
 use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::base::unit::Unit;
 use crate::ingest::mapping::{self, seconds};
 use crate::ingest::{Inputs, Mapping, Perspective, Shape};
-use crate::report::{self, Job, Kind, List, Look, Output, Report, Written};
+use crate::report::{self, Job, Kind, Look, Output, Report, Written};
 use crate::rules::{RuleFile, RuleSet, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
 use crate::verdicts::{Brake, Protect, Verdict};
@@ -90,6 +91,7 @@ pub(super) fn settings(args: &AuditArgs, project: Project) -> Result<Settings> {
         protect: protect(args, &project)?,
         mapping: mapping(args, project)?,
         brake: brake(args)?,
+        widest: widest(args)?,
         list_for: args.list_for.clone(),
         zone,
         as_of: args.as_of.as_deref().map(|text| moment(text, zone)).transpose()?,
@@ -183,8 +185,25 @@ fn mapping(args: &AuditArgs, project: Project) -> Result<Mapping> {
 fn brake(args: &AuditArgs) -> Result<Brake> {
     let default = Brake::default();
     Ok(Brake {
+        max_source_share: share(&args.max_source_share, default.max_source_share)?,
+        max_revenue_share: share(&args.max_revenue_share, default.max_revenue_share)?,
         max_click_share: share(&args.max_click_share, default.max_click_share)?,
         max_spend_share: share(&args.max_spend_share, default.max_spend_share)?,
+    })
+}
+
+fn widest(args: &AuditArgs) -> Result<Widest> {
+    let customer = Widest::CUSTOMER;
+    let prefix = |said: Option<u8>, default: u8, range: std::ops::RangeInclusive<u8>| match said {
+        Some(bits) if !range.contains(&bits) => Err(Error::usage(format!(
+            "/{bits} is too wide or no prefix"
+        ))
+        .help(format!("use {} to {}", range.start(), range.end()))),
+        said => Ok(said.unwrap_or(default)),
+    };
+    Ok(Widest {
+        v4: prefix(args.widest_ipv4, customer.v4, 8..=32)?,
+        v6: prefix(args.widest_ipv6, customer.v6, 12..=128)?,
     })
 }
 
@@ -269,13 +288,13 @@ fn tell(args: &AuditArgs, report: &Report, written: &Written) {
     for path in &written.files {
         complain(&format!("wrote {}", path.display()));
     }
-    let lists = &report.lists;
-    let mut listed = vec![("block list", &lists.block), ("profit list", &lists.profit)];
-    if args.output.iter().any(|output| output.starts_with("scale-list")) {
-        listed.push(("scale list", &lists.scale));
+    for (list, id, why) in &written.refused {
+        complain(&format!("{list}: {} is not listed: {why}", id.term(80)));
     }
-    for (name, list) in listed {
-        let List::Ready(listing) = list else { continue };
+    let asked = |name: &str| args.output.iter().any(|output| output.starts_with(name));
+    let others = [("blocklist", &report.lists.block), ("profit-list", &report.lists.profit)];
+    for (name, list) in others.into_iter().filter(|(name, _)| !asked(name)) {
+        let Ok(listing) = list.merged() else { continue };
         for (id, why) in &listing.rejected {
             complain(&format!("{name}: {} is not listed: {why}", id.term(80)));
         }

@@ -35,6 +35,10 @@ pub struct Project {
     rejects: Option<PathBuf>,
     fail_on: Option<FailOn>,
     list_for: Option<String>,
+    max_source_share: Option<String>,
+    max_revenue_share: Option<String>,
+    widest_ipv4: Option<u8>,
+    widest_ipv6: Option<u8>,
     max_click_share: Option<String>,
     max_spend_share: Option<String>,
     target_roi: Option<String>,
@@ -100,6 +104,10 @@ impl Project {
         open(&mut args.rejects, &mut self.rejects);
         open(&mut args.fail_on, &mut self.fail_on);
         open(&mut args.list_for, &mut self.list_for);
+        open(&mut args.max_source_share, &mut self.max_source_share);
+        open(&mut args.max_revenue_share, &mut self.max_revenue_share);
+        open(&mut args.widest_ipv4, &mut self.widest_ipv4);
+        open(&mut args.widest_ipv6, &mut self.widest_ipv6);
         open(&mut args.max_click_share, &mut self.max_click_share);
         open(&mut args.max_spend_share, &mut self.max_spend_share);
         open(&mut args.target_roi, &mut self.target_roi);

@@ -548,9 +548,9 @@ fn lists(lists: &super::Lists) -> Lists {
 }
 
 fn id_list(list: &List) -> IdList {
-    let listing = match list {
-        List::Withheld(why) => return IdList { ids: vec![], rejected: vec![], withheld: Some(why.clone()) },
-        List::Ready(listing) => listing,
+    let listing = match list.merged() {
+        Err(why) => return IdList { ids: vec![], rejected: vec![], withheld: Some(why.to_owned()) },
+        Ok(listing) => listing,
     };
     let mut ids = listing.ids.clone();
     ids.sort_unstable();

@@ -1,55 +1,94 @@
-//! Plain lists: one ID a line, sorted, LF, a final newline; an empty list is an empty file.
+//! Lists for the tools that block: which groups, in which dialect, in which files.
 //!
-//! What may stand on a list is decided in `verdicts`; nothing is added or dropped here.
+//! What may stand on a list is decided in `verdicts`, what its dialect can hold in `base`; nothing is added or
+//! dropped here without being told.
 
-use super::{Format, Kind, List, Look, Rendered, Report};
+use super::{Format, Kind, List, Lists, Look, Rendered, Report};
+use crate::base::destination::Destination;
+use crate::base::dialect::Dialect;
 use crate::base::error::Result;
+use crate::base::lists::{self, ListFile, Listed, Sheet};
+use crate::base::text::Text;
+use crate::verdicts::entry;
 
-fn render(list: &List) -> Rendered {
-    match list {
-        List::Ready(listing) => Rendered::Bytes(lines(&listing.ids).into_bytes()),
-        List::Withheld(why) => Rendered::Withheld(why.clone()),
+/// The dialect of a list that is asked for without one.
+pub const PLAIN: &str = "lines";
+
+/// The files of one list, or why there is none. `format` is the name of one of the list formats.
+pub fn files(
+    report: &Report,
+    format: &str,
+    dialect: &Dialect,
+    destination: &Destination,
+) -> std::result::Result<Vec<ListFile>, String> {
+    let listing = match of(format, &report.lists) {
+        List::Ready(listing) => listing,
+        List::Withheld(why) => return Err(why.clone()),
+    };
+    let lists = &report.lists;
+    let sheet = Sheet { dialect, destination, protected: &lists.protected, widest: lists.widest };
+    let grain = &report.run.grain;
+    let audited = || report.groups.iter().filter(|g| g.subject.grain == *grain);
+    let seen: Vec<Listed> = if destination.is_fixed() { Vec::new() } else { audited().map(entry).collect() };
+    lists::files(&sheet, &listing.listed, &seen)
+}
+
+fn of<'l>(format: &str, lists: &'l Lists) -> &'l List {
+    match format {
+        n if n == PROFIT_FORMAT.name => &lists.profit,
+        n if n == SCALE_FORMAT.name => &lists.scale,
+        _ => &lists.block,
     }
 }
 
-fn lines(ids: &[String]) -> String {
-    let mut ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids.iter().flat_map(|id| [*id, "\n"]).collect()
+/// The file beside a list that says what the list could not hold.
+pub fn refused(refused: &[(Text, String)]) -> Vec<u8> {
+    let cell = |text: String| format!("\"{}\"", text.replace('"', "\"\""));
+    let row =
+        |(id, why): &(Text, String)| format!("{},{}\n", cell(id.csv()), cell(Text::new(why.as_str()).csv()));
+    format!("id,reason\n{}", refused.iter().map(row).collect::<String>()).into_bytes()
+}
+
+fn plain(report: &Report, format: &str) -> Result<Rendered> {
+    let dialect = Dialect::find(PLAIN).expect("the plain dialect is declared");
+    let destination = Destination::parse(PLAIN).expect("a path without columns");
+    Ok(match files(report, format, dialect, &destination) {
+        Ok(files) => Rendered::Bytes(files.into_iter().flat_map(|f| f.text.into_bytes()).collect()),
+        Err(why) => Rendered::Withheld(why),
+    })
 }
 
 fn block(report: &Report, _: &Look) -> Result<Rendered> {
-    Ok(render(&report.lists.block))
+    plain(report, BLOCK_FORMAT.name)
 }
 
 fn profit(report: &Report, _: &Look) -> Result<Rendered> {
-    Ok(render(&report.lists.profit))
+    plain(report, PROFIT_FORMAT.name)
 }
 
 fn scale(report: &Report, _: &Look) -> Result<Rendered> {
-    Ok(render(&report.lists.scale))
+    plain(report, SCALE_FORMAT.name)
 }
 
 pub const BLOCK_FORMAT: Format = Format {
-    name: "blocklist:lines",
-    summary: "sources to block for fraud, quality or broken data, one ID a line",
+    name: "blocklist",
+    summary: "sources to block for fraud, quality or broken data, in a dialect: `blocklist:lines`",
     list: true,
     kind: Kind::Text,
     render: block,
 };
 
 pub const PROFIT_FORMAT: Format = Format {
-    name: "profit-list:lines",
-    summary: "sources to cut because they lose money, one ID a line",
+    name: "profit-list",
+    summary: "sources to cut because they lose money, in a dialect: `profit-list:lines`",
     list: true,
     kind: Kind::Text,
     render: profit,
 };
 
 pub const SCALE_FORMAT: Format = Format {
-    name: "scale-list:lines",
-    summary: "clean sources that earn more than the target, to buy more of, one ID a line",
+    name: "scale-list",
+    summary: "clean sources that earn more than the target, to buy more of, in a dialect: `scale-list:lines`",
     list: true,
     kind: Kind::Text,
     render: scale,
@@ -82,5 +121,11 @@ mod tests {
         let mut report = sample::empty();
         report.lists.block = List::Withheld("a gate fired".into());
         assert_eq!(told(block(&report, &Look::PLAIN)), Err("a gate fired".into()));
+    }
+
+    #[test]
+    fn what_is_refused_is_a_table_without_formulas() {
+        let bytes = refused(&[(Text::new("=1+1"), "it is \"no\" ID".into())]);
+        assert_eq!(String::from_utf8(bytes).unwrap(), "id,reason\n\"'=1+1\",\"it is \"\"no\"\" ID\"\n");
     }
 }

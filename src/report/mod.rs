@@ -8,7 +8,7 @@
 mod csv;
 pub mod explain;
 pub mod json;
-mod lists;
+pub mod lists;
 mod output;
 mod phrase;
 mod terminal;
@@ -22,6 +22,7 @@ pub use output::{Job, Output, Target, Written, check, write};
 use crate::base::column::Grain;
 use crate::base::error::Result;
 use crate::base::money::Micro;
+use crate::base::networks::{Network, Widest};
 use crate::base::text::Text;
 use crate::measures::Incident;
 use crate::peers::anomaly::Odd;
@@ -218,6 +219,10 @@ pub struct Lists {
     pub block: List,
     pub profit: List,
     pub scale: List,
+    /// Addresses that no list may touch.
+    pub protected: Vec<Network>,
+    /// The widest network that a list may hold.
+    pub widest: Widest,
 }
 
 /// One list, or why there is none.
@@ -225,6 +230,16 @@ pub enum List {
     Ready(Listing),
     /// A gate or the brake: the file that stands is left as it was.
     Withheld(String),
+}
+
+impl List {
+    /// The list as one list of IDs, or why there is none.
+    pub fn merged(&self) -> std::result::Result<&Listing, &str> {
+        match self {
+            List::Withheld(why) => Err(why),
+            List::Ready(listing) => listing.mixed.as_deref().map_or(Ok(listing), Err),
+        }
+    }
 }
 
 /// One kind of output.

@@ -7,9 +7,13 @@
 
 mod stage;
 
-use super::{FORMATS, Format, Kind, Look, Rendered, Report};
+use super::{FORMATS, Format, Kind, Look, Rendered, Report, lists};
+use crate::base::destination::Destination;
+use crate::base::dialect::{DIALECTS, Dialect};
 use crate::base::error::{Error, Result};
+use crate::base::lists::ListFile;
 use crate::base::near::nearest;
+use crate::base::text::Text;
 use stage::Staged;
 use std::fs;
 use std::io::{Read, Seek, Write};
@@ -19,6 +23,8 @@ use std::path::{Path, PathBuf};
 #[derive(Clone)]
 pub struct Output {
     pub format: &'static Format,
+    /// How a list is written; other formats have none.
+    pub dialect: Option<&'static Dialect>,
     pub target: Target,
 }
 
@@ -29,13 +35,24 @@ pub enum Target {
     File(PathBuf),
     /// A folder of its own, replaced as a whole.
     Folder(PathBuf),
+    /// A list in several files, by columns in the path.
+    Split(Destination),
 }
 
 impl Target {
     fn path(&self) -> Option<&Path> {
         match self {
-            Target::Stdout => None,
+            Target::Stdout | Target::Split(_) => None,
             Target::File(path) | Target::Folder(path) => Some(path),
+        }
+    }
+
+    /// Where the files of a list go; on stdout the name does not matter.
+    fn destination(&self) -> Destination {
+        match self {
+            Target::Split(destination) => destination.clone(),
+            Target::File(path) | Target::Folder(path) => Destination::fixed(path),
+            Target::Stdout => Destination::fixed(Path::new("-")),
         }
     }
 }
@@ -46,7 +63,9 @@ pub struct Written {
     /// The files and folders now in place.
     pub files: Vec<PathBuf>,
     /// Lists that were not written, with the reason; their files stand as they were.
-    pub withheld: Vec<(&'static str, String)>,
+    pub withheld: Vec<(String, String)>,
+    /// What the lists could not hold: the list, the ID and the reason.
+    pub refused: Vec<(String, Text, String)>,
 }
 
 impl Output {
@@ -56,16 +75,50 @@ impl Output {
     /// An unknown format, with the nearest names, a missing path, or several files for stdout.
     pub fn parse(text: &str) -> Result<Output> {
         let (name, path) = text.split_once('=').unwrap_or((text, ""));
-        let format = Format::find(name).ok_or_else(|| unknown(name))?;
+        let (format, dialect) = format(name)?;
         let target = match path {
             "" => return Err(without_path(text, name)),
             "-" if format.kind == Kind::Folder => return Err(several_files(name)),
             "-" => Target::Stdout,
             path if format.kind == Kind::Folder => Target::Folder(PathBuf::from(path)),
+            path if format.list && path.contains('{') => {
+                let split = Destination::parse(path).map_err(Error::usage);
+                Target::Split(
+                    split.map_err(|e| e.help("write a column of the groups, such as {traffic_source}"))?,
+                )
+            }
             path => Target::File(PathBuf::from(path)),
         };
-        Ok(Output { format, target })
+        Ok(Output { format, dialect, target })
     }
+
+    /// The name as it was asked for.
+    pub fn name(&self) -> String {
+        self.dialect
+            .map_or_else(|| self.format.name.to_owned(), |d| format!("{}:{}", self.format.name, d.name))
+    }
+}
+
+/// A format by its name; lists name their dialect behind a colon.
+fn format(name: &str) -> Result<(&'static Format, Option<&'static Dialect>)> {
+    let list = |name: &str| Format::find(name).filter(|f| f.list);
+    if let Some((format, dialect)) = name.split_once(':').and_then(|(name, d)| Some((list(name)?, d))) {
+        return Dialect::find(dialect)
+            .map(|d| (format, Some(d)))
+            .ok_or_else(|| no_dialect(format.name, dialect));
+    }
+    let format = Format::find(name).ok_or_else(|| unknown(name))?;
+    if format.list { Err(no_dialect(name, "")) } else { Ok((format, None)) }
+}
+
+fn no_dialect(format: &str, dialect: &str) -> Error {
+    let all: Vec<&str> = DIALECTS.iter().map(|d| d.name).collect();
+    let near = nearest(dialect, all.iter().copied());
+    let help = near.first().map_or(String::new(), |near| format!("did you mean `{format}:{near}`? "));
+    let what =
+        if dialect.is_empty() { "has no dialect".to_owned() } else { format!("has no dialect `{dialect}`") };
+    Error::usage(format!("the list `{format}` {what}"))
+        .help(format!("{help}write `{format}:DIALECT`; the dialects are {}", all.join(", ")))
 }
 
 fn unknown(name: &str) -> Error {
@@ -137,7 +190,7 @@ fn place(path: &Path) -> Result<PathBuf> {
 /// Refuses a target at which something else stands.
 fn fits(output: &Output) -> Result<()> {
     match &output.target {
-        Target::Stdout => Ok(()),
+        Target::Stdout | Target::Split(_) => Ok(()),
         Target::File(path) => regular(path),
         Target::Folder(path) => stage::replaceable(path),
     }
@@ -178,9 +231,16 @@ pub fn write(report: &Report, job: Job) -> Result<Written> {
     let mut stdout = None;
     spare_inputs(report, &job)?;
     for output in job.outputs {
+        if let Some(dialect) = output.dialect {
+            match lists::files(report, output.format.name, dialect, &output.target.destination()) {
+                Err(why) => written.withheld.push((output.name(), why)),
+                Ok(files) => stdout = list(report, output, files, &mut staged, &mut written)?.or(stdout),
+            }
+            continue;
+        }
         let look = if output.target == Target::Stdout { &job.look } else { &Look::PLAIN };
         match ((output.format.render)(report, look)?, &output.target) {
-            (Rendered::Withheld(why), _) => written.withheld.push((output.format.name, why)),
+            (Rendered::Withheld(why), _) => written.withheld.push((output.name(), why)),
             (rendered, Target::Stdout) => stdout = Some((output.format.kind, rendered)),
             (Rendered::Files(files), target) => staged.push(Staged::folder(place_of(target), &files)?),
             (rendered, target) => {
@@ -196,6 +256,43 @@ pub fn write(report: &Report, job: Job) -> Result<Written> {
     }
     written.files = stage::commit(staged)?;
     Ok(written)
+}
+
+/// Stages the files of a list, each with one beside it for what it could not hold; what goes to stdout comes back.
+fn list(
+    report: &Report,
+    output: &Output,
+    files: Vec<ListFile>,
+    staged: &mut Vec<Staged>,
+    written: &mut Written,
+) -> Result<Option<(Kind, Rendered)>> {
+    let mut stdout = None;
+    for file in files {
+        let refused = file.refused.iter().map(|(id, why)| (output.name(), id.clone(), why.clone()));
+        written.refused.extend(refused);
+        if output.target == Target::Stdout {
+            stdout = Some((output.format.kind, Rendered::Bytes(file.text.into_bytes())));
+            continue;
+        }
+        staged.extend(list_files(report, &file)?);
+    }
+    Ok(stdout)
+}
+
+fn list_files(report: &Report, file: &ListFile) -> Result<Vec<Staged>> {
+    let mut name = file.path.file_name().unwrap_or_default().to_owned();
+    name.push(".refused.csv");
+    let beside = file.path.with_file_name(name);
+    let inputs: Vec<PathBuf> = report.run.inputs.iter().map(|i| PathBuf::from(i.path.raw())).collect();
+    spare([file.path.as_path(), &beside].into_iter(), &inputs)?;
+    fs::create_dir_all(folder(&file.path)).map_err(|e| Error::writing(&file.path, e))?;
+    regular(&file.path)?;
+    let mut staged = vec![Staged::file(&file.path, |out| all(out, file.text.as_bytes()))?];
+    // A file of an earlier run must not go on telling what is no longer so.
+    if !file.refused.is_empty() || beside.exists() {
+        staged.push(Staged::file(&beside, |out| all(out, &lists::refused(&file.refused)))?);
+    }
+    Ok(staged)
 }
 
 fn place_of(target: &Target) -> &Path {
@@ -263,7 +360,6 @@ fn spare<'p>(mut targets: impl Iterator<Item = &'p Path>, read: &[PathBuf]) -> R
 mod tests {
     use super::*;
     use crate::base::error::Fault;
-    use crate::base::text::Text;
     use crate::report::{List, sample};
     use tempfile::TempDir;
 
@@ -323,9 +419,15 @@ mod tests {
     #[test]
     fn an_output_is_a_format_and_a_path() {
         let output = Output::parse("blocklist:lines=a=b.txt").unwrap();
-        assert_eq!((output.format.name, output.target), ("blocklist:lines", Target::File("a=b.txt".into())));
+        assert_eq!(
+            (output.name(), output.target),
+            ("blocklist:lines".into(), Target::File("a=b.txt".into()))
+        );
+        assert!(parse_error("blocklist=x").contains("has no dialect; write `blocklist:DIALECT`"));
+        assert!(parse_error("blocklist:linse=x").contains("did you mean `blocklist:lines`?"));
+        assert!(parse_error("blocklist:lines={x").contains("is not closed"));
         assert_eq!(Output::parse("json=-").unwrap().target, Target::Stdout);
-        let formats = "he formats are table, json, csv, blocklist:lines, profit-list:lines, scale-list:lines";
+        let formats = "he formats are table, json, csv, blocklist, profit-list, scale-list";
         let expected = format!("there is no output format `jsn`; did you mean `json`? T{formats}");
         assert_eq!(parse_error("jsn=x"), expected);
         assert_eq!(
@@ -420,7 +522,7 @@ mod tests {
         report.lists.block = List::Withheld("the brake".into());
         let outputs = [output("blocklist:lines", &list), output("json", &json)];
         let (written, _) = written(&report, &outputs).unwrap();
-        assert_eq!(written.withheld, [("blocklist:lines", "the brake".to_owned())]);
+        assert_eq!(written.withheld, [("blocklist:lines".to_owned(), "the brake".to_owned())]);
         assert_eq!((fs::read_to_string(&list).unwrap(), written.files), ("old".into(), vec![json]));
     }
 }

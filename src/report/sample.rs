@@ -2,7 +2,9 @@
 
 use super::{AbsentSignal, Classes, Coverage, InputInfo, List, Lists, Report, RowCount, RunInfo, Totals};
 use crate::base::column::{Col, Grain};
+use crate::base::lists::Listed;
 use crate::base::money::{Micro, SCALE};
+use crate::base::networks::Widest;
 use crate::base::text::Text;
 use crate::measures::Incident;
 use crate::peers::Sibling;
@@ -48,6 +50,8 @@ pub fn report(rules: &[Rule]) -> Report<'_> {
     report.lists.block = List::Ready(Listing {
         ids: vec!["pub9".into(), "pub10032".into()],
         rejected: vec![(Text::new("*\u{1b}"), "it is no ID")],
+        listed: ["pub9", "pub10032"].map(listed).to_vec(),
+        mixed: None,
     });
     report
 }
@@ -95,9 +99,15 @@ pub fn with_outlook(rules: &[Rule]) -> Report<'_> {
     report
 }
 
+/// A zone of no traffic source on a list.
+fn listed(id: &str) -> Listed {
+    let key = [("traffic_source", None), ("source", Some(Text::new(id)))];
+    Listed { key: key.map(|(col, value)| (col.to_owned(), value)).to_vec(), rule: "a-rule".into() }
+}
+
 /// A report about nothing.
 pub fn empty() -> Report<'static> {
-    let none = || List::Ready(Listing { ids: vec![], rejected: vec![] });
+    let none = || List::Ready(Listing::default());
     Report {
         peers: crate::peers::Summary::default(),
         incidents: vec![],
@@ -119,7 +129,13 @@ pub fn empty() -> Report<'static> {
         coverage: Coverage::default(),
         totals: Totals::default(),
         groups: vec![],
-        lists: Lists { block: none(), profit: none(), scale: none() },
+        lists: Lists {
+            block: none(),
+            profit: none(),
+            scale: none(),
+            protected: vec![],
+            widest: Widest::CUSTOMER,
+        },
         clusters: vec![],
     }
 }
@@ -142,8 +158,11 @@ pub fn hostile<'r>(rules: &'r [Rule], text: &str) -> Report<'r> {
         ..sibling()
     }];
     report.coverage.clicks.as_mut().unwrap().rejected.insert(text.to_owned(), 1);
-    report.lists.block =
-        List::Ready(Listing { ids: vec![], rejected: vec![(Text::new(text), "it is no ID")] });
+    report.lists.block = List::Ready(Listing {
+        rejected: vec![(Text::new(text), "it is no ID")],
+        listed: vec![listed(text)],
+        ..Listing::default()
+    });
     report
 }
 
@@ -259,6 +278,7 @@ fn group<'r>(id: &str, verdict: Verdict, findings: Vec<Finding<'r>>) -> Judged<'
             row: row(),
             outcomes: vec![],
             clicks: 2_401,
+            revenue: None,
             spend: Some(Micro(480_200_000)),
             events: vec![(Text::new("registration"), "approved", 7)],
             at_stake: money_at_risk,

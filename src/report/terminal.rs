@@ -6,7 +6,7 @@
 
 mod outlook;
 
-use super::{AbsentSignal, Format, Kind, List, Look, Rendered, Report, RowCount, phrase};
+use super::{AbsentSignal, Format, Kind, Look, Rendered, Report, RowCount, phrase};
 use crate::base::column::Col;
 use crate::base::error::Result;
 use crate::base::money::Micro;
@@ -417,17 +417,17 @@ fn lacks(groups: &[&Judged]) -> Vec<(String, u64)> {
 /// Says why a list could not be written, or which blocked IDs it cannot hold.
 fn lists(page: &mut Page, report: &Report) {
     for (name, list) in [("blocklist", &report.lists.block), ("profit list", &report.lists.profit)] {
-        match list {
-            List::Withheld(why) => {
+        match list.merged() {
+            Err(why) => {
                 page.part();
                 page.line("", 0, &format!("No {name}: {}", Text::new(why).term(LONGEST_TEXT)));
             }
-            List::Ready(listing) if !listing.rejected.is_empty() => {
+            Ok(listing) if !listing.rejected.is_empty() => {
                 page.part();
                 page.line("", 0, &format!("The {name} leaves out:"));
                 rejected(page, &listing.rejected);
             }
-            List::Ready(_) => {}
+            Ok(_) => {}
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The list accuses nobody and cuts nothing, so that protected groups may be on it and no brake holds it.
 
-use super::list::{Braked, Listing, in_scope, lines, one_traffic_source};
+use super::list::{Braked, Listing, in_scope, lines, mixed};
 use super::{Judged, Verdict};
 use crate::base::column::Grain;
 use crate::signals;
@@ -26,15 +26,16 @@ pub fn scalable(judged: &Judged, target_roi: f64) -> bool {
 /// Lists the scalable groups of a grain, those of the traffic source `list_for` if it is given.
 ///
 /// # Errors
-/// The groups belong to several traffic sources whose equal IDs would merge, or none belongs to `list_for`.
+/// No group belongs to `list_for`.
 pub fn growth(judged: &[Judged], grain: &Grain, list_for: Option<&str>) -> Result<Listing, Braked> {
     let scope = in_scope(judged, list_for)?;
     let growing = |j: &&Judged| j.outlook.scalable && j.subject.grain == *grain;
     let growing: Vec<&Judged> = scope.into_iter().filter(growing).collect();
+    let (mut listing, _) = lines(&growing, &BTreeSet::new());
     if list_for.is_none() {
-        one_traffic_source(&growing, "groups that may be scaled")?;
+        listing.mixed = mixed(&growing, "groups that may be scaled");
     }
-    Ok(lines(&growing, &BTreeSet::new()).0)
+    Ok(listing)
 }
 
 #[cfg(test)]

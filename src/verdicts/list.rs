@@ -6,7 +6,9 @@
 
 use super::{Judged, Verdict};
 use crate::base::column::Col;
+use crate::base::lists::Listed;
 use crate::base::money::Micro;
+use crate::base::networks;
 use crate::base::text::Text;
 use crate::base::unit::Unit;
 use crate::rules::Class;
@@ -15,15 +17,31 @@ use std::collections::BTreeSet;
 /// The largest part of the whole input that one run may block.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Brake {
+    pub max_source_share: f64,
     pub max_click_share: f64,
     /// Of the spend; where no cost is known and no click was read, of the payouts at stake.
     pub max_spend_share: f64,
+    pub max_revenue_share: f64,
+}
+
+/// The whole input, of which a list blocks a part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Whole {
+    pub clicks: u64,
+    pub spend: Option<Micro>,
+    pub revenue: Option<Micro>,
 }
 
 impl Default for Brake {
-    /// A quarter of either: more is a fault of the input or the rules before it is fraud.
+    /// A quarter of any: more is a fault of the input or the rules before it is fraud.
     fn default() -> Brake {
-        Brake { max_click_share: 0.25, max_spend_share: 0.25 }
+        let quarter = 0.25;
+        Brake {
+            max_source_share: quarter,
+            max_click_share: quarter,
+            max_spend_share: quarter,
+            max_revenue_share: quarter,
+        }
     }
 }
 
@@ -43,6 +61,10 @@ pub struct Listing {
     pub ids: Vec<String>,
     /// Groups that could not be listed, with the reason; sorted.
     pub rejected: Vec<(Text, &'static str)>,
+    /// The groups behind the IDs and behind what only some dialects hold, sorted.
+    pub listed: Vec<Listed>,
+    /// Why the IDs cannot stand on one list: they are of several traffic sources.
+    pub mixed: Option<String>,
 }
 
 /// Why there is no list.
@@ -54,25 +76,23 @@ pub struct Braked(pub String);
 /// the values of the grain's columns without the traffic source, joined with `:`.
 ///
 /// # Errors
-/// A brake holds: more of the clicks or the spend than it allows would be blocked, the groups belong to
-/// several traffic sources whose equal IDs would merge, or no group belongs to `list_for`.
+/// A brake holds: more of the sources, the clicks, the spend or the revenue than it allows would be blocked; or
+/// no group belongs to `list_for`.
 pub fn listing(
     judged: &[Judged],
     kind: ListKind,
     list_for: Option<&str>,
     brake: &Brake,
-    total_clicks: u64,
-    total_spend: Option<Micro>,
+    whole: &Whole,
 ) -> Result<Listing, Braked> {
     let scope = in_scope(judged, list_for)?;
     let blocked: Vec<&Judged> = scope.iter().copied().filter(|j| is_listed(j, kind)).collect();
+    let protected: BTreeSet<String> = scope.iter().filter(|j| j.protected).map(|j| raw_line(j)).collect();
+    let (mut listing, listed) = lines(&blocked, &protected);
     if list_for.is_none() {
-        one_traffic_source(&blocked, "blocked groups")?;
+        listing.mixed = mixed(&blocked, "blocked groups");
     }
-    let protected: BTreeSet<String> =
-        scope.iter().filter(|j| j.protected).filter_map(|j| line(j).ok()).collect();
-    let (listing, listed) = lines(&blocked, &protected);
-    brake.check(&listed, judged, total_clicks, total_spend)?;
+    brake.check(&listed, judged, whole)?;
     Ok(listing)
 }
 
@@ -102,18 +122,18 @@ fn traffic_source<'j>(judged: &'j Judged) -> Option<Option<&'j Text>> {
     Some(judged.subject.key.get(at).and_then(Option::as_ref))
 }
 
-/// Refuses groups of several traffic sources; `what` they are is said.
-pub(super) fn one_traffic_source(groups: &[&Judged], what: &str) -> Result<(), Braked> {
+/// Why these groups cannot share a list, if they cannot: they are of several traffic sources; `what` they are is
+/// said.
+pub(super) fn mixed(groups: &[&Judged], what: &str) -> Option<String> {
     let found: BTreeSet<Option<&Text>> = groups.iter().filter_map(|j| traffic_source(j)).collect();
-    if found.len() < 2 {
-        return Ok(());
-    }
-    Err(Braked(format!(
-        "the {what} belong to {} traffic sources ({}), and equal IDs of two of them would merge on \
-         one list; say which one the list is for with --list-for",
-        found.len(),
-        some_of(found)
-    )))
+    (found.len() > 1).then(|| {
+        format!(
+            "the {what} belong to {} traffic sources ({}), and equal IDs of two of them would merge on \
+             one list; say which one the list is for with --list-for, or write {{traffic_source}} into its path",
+            found.len(),
+            some_of(found)
+        )
+    })
 }
 
 fn no_such_traffic_source(name: &str, judged: &[Judged]) -> Braked {
@@ -144,66 +164,86 @@ pub(super) fn lines<'j, 'r>(
 ) -> (Listing, Vec<&'j Judged<'r>>) {
     let (mut ids, mut rejected, mut listed) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     for &judged in groups {
+        if protected.contains(&raw_line(judged)) {
+            rejected.insert((Text::new(raw_line(judged)), "a protected group has the same ID"));
+            continue;
+        }
+        listed.push(judged);
         match line(judged) {
-            Ok(id) if protected.contains(&id) => {
-                rejected.insert((Text::new(id), "a protected group has the same ID"));
-            }
-            Ok(id) => {
-                ids.insert(id);
-                listed.push(judged);
-            }
-            Err(refused) => {
-                rejected.insert(refused);
-            }
+            Ok(id) => drop(ids.insert(id)),
+            Err(refused) => drop(rejected.insert(refused)),
         }
     }
-    (Listing { ids: ids.into_iter().collect(), rejected: rejected.into_iter().collect() }, listed)
+    let mut entries: Vec<Listed> = listed.iter().map(|judged| entry(judged)).collect();
+    entries.sort();
+    let (ids, rejected) = (ids.into_iter().collect(), rejected.into_iter().collect());
+    (Listing { ids, rejected, listed: entries, mixed: None }, listed)
+}
+
+/// A group as an entry of a list, whether a list can hold it or not.
+pub fn entry(judged: &Judged) -> Listed {
+    let columns = judged.subject.grain.columns().iter().map(|col| col.name().to_owned());
+    Listed {
+        key: columns.zip(judged.subject.key.iter().cloned()).collect(),
+        rule: judged.findings.first().map(|f| f.rule.id.clone()).unwrap_or_default(),
+    }
+}
+
+/// The values of a group as they stand in the data.
+fn raw_line(judged: &Judged) -> String {
+    let raw: Vec<&str> = ids(judged).into_iter().map(|(_, id)| id.map_or("", Text::raw)).collect();
+    raw.join(":")
 }
 
 /// The line of a group, or its text with the reason why it has none.
 fn line(judged: &Judged) -> Result<String, (Text, &'static str)> {
     let ids = ids(judged);
-    let raw: Vec<&str> = ids.iter().map(|id| id.map_or("", Text::raw)).collect();
-    let refuse = |why| (Text::new(raw.join(":")), why);
-    if ids.iter().any(Option::is_none) {
+    let refuse = |why| (Text::new(raw_line(judged)), why);
+    if ids.iter().any(|(_, id)| id.is_none()) {
         return Err(refuse("it has no ID"));
     }
-    let parts: Option<Vec<&str>> = ids.iter().map(|id| id.and_then(Text::list_id)).collect();
+    let parts: Option<Vec<String>> = ids.iter().map(|(col, id)| id.and_then(|id| part(*col, id))).collect();
     parts
         .map(|p| p.join(":"))
         .ok_or_else(|| refuse("the ID is a placeholder or holds characters that no list can hold"))
 }
 
+/// One value of a line: an ID, or an address in its column.
+fn part(col: Col, id: &Text) -> Option<String> {
+    match col {
+        Col::Ip => networks::parse(id.raw()).map(|net| networks::shown(&net)),
+        _ => id.list_id().map(str::to_owned),
+    }
+}
+
 /// The values that make the line of a group.
-fn ids<'j>(judged: &'j Judged) -> Vec<Option<&'j Text>> {
+fn ids<'j>(judged: &'j Judged) -> Vec<(Col, Option<&'j Text>)> {
     let columns = judged.subject.grain.columns();
     columns
         .iter()
         .zip(&judged.subject.key)
         .filter(|(col, _)| **col != Col::TrafficSource || columns.len() == 1)
-        .map(|(_, value)| value.as_ref())
+        .map(|(col, value)| (*col, value.as_ref()))
         .collect()
 }
 
 impl Brake {
     /// Holds when the listed groups are more than a limit's share of the whole.
-    fn check(
-        &self,
-        listed: &[&Judged],
-        all: &[Judged],
-        clicks: u64,
-        spend: Option<Micro>,
-    ) -> Result<(), Braked> {
+    fn check(&self, listed: &[&Judged], all: &[Judged], whole: &Whole) -> Result<(), Braked> {
         let sum = |of: &dyn Fn(&Judged) -> i64| listed.iter().map(|j| i128::from(of(j))).sum::<i128>();
         let micro = |amount: Option<Micro>| amount.map_or(0, |m| m.0);
-        let listed_clicks: u128 = listed.iter().map(|j| u128::from(j.subject.clicks)).sum();
-        within("max_click_share", "clicks", self.max_click_share, listed_clicks as f64, clicks as f64)?;
-        let (what, listed, total) = match (spend, clicks) {
+        let sources = (listed.len() as f64, all.len() as f64);
+        within("max_source_share", "groups", self.max_source_share, sources.0, sources.1)?;
+        let clicks: u128 = listed.iter().map(|j| u128::from(j.subject.clicks)).sum();
+        within("max_click_share", "clicks", self.max_click_share, clicks as f64, whole.clicks as f64)?;
+        let revenue = (sum(&|j| micro(j.subject.revenue).max(0)), micro(whole.revenue));
+        within("max_revenue_share", "revenue", self.max_revenue_share, revenue.0 as f64, revenue.1 as f64)?;
+        let (what, listed, total) = match (whole.spend, whole.clicks) {
             (None, 0) => {
                 let all: i128 = all.iter().map(|j| i128::from(micro(j.subject.at_stake))).sum();
                 ("payouts", sum(&|j| micro(j.subject.at_stake)), all)
             }
-            _ => ("spend", sum(&|j| micro(j.subject.spend)), i128::from(micro(spend))),
+            _ => ("spend", sum(&|j| micro(j.subject.spend)), i128::from(micro(whole.spend))),
         };
         within("max_spend_share", what, self.max_spend_share, listed as f64, total as f64)
     }
@@ -234,7 +274,12 @@ mod tests {
     use crate::verdicts::samples::{group, rule};
     use proptest::prelude::*;
 
-    const OPEN: Brake = Brake { max_click_share: 1.0, max_spend_share: 1.0 };
+    const OPEN: Brake =
+        Brake { max_source_share: 1.0, max_click_share: 1.0, max_spend_share: 1.0, max_revenue_share: 1.0 };
+
+    fn whole(clicks: u64, spend: Option<i64>) -> Whole {
+        Whole { clicks, spend: spend.map(Micro), revenue: None }
+    }
 
     /// Blocked groups of a fraud rule with these keys.
     fn blocked<'r>(rule: &'r Rule, keys: &[&[&str]]) -> Vec<Judged<'r>> {
@@ -242,7 +287,7 @@ mod tests {
     }
 
     fn list(judged: &[Judged], list_for: Option<&str>) -> Result<Listing, Braked> {
-        listing(judged, ListKind::Block, list_for, &OPEN, 1_000_000, Some(Micro(1 << 50)))
+        listing(judged, ListKind::Block, list_for, &OPEN, &whole(1_000_000, Some(1 << 50)))
     }
 
     fn ids(judged: &[Judged], list_for: Option<&str>) -> Vec<String> {
@@ -273,7 +318,7 @@ mod tests {
             .zip(["z1", "z2", "z3", "z4"])
             .map(|(rule, id)| group(&["net", id], Verdict::Block, Some(rule)))
             .collect();
-        let profit = listing(&all, ListKind::Profit, None, &OPEN, 1_000_000, None).expect("no brake");
+        let profit = listing(&all, ListKind::Profit, None, &OPEN, &whole(1_000_000, None)).expect("no brake");
         assert_eq!(
             (ids(&all, None), profit.ids),
             (vec!["z1".into(), "z2".into(), "z3".into()], vec!["z4".into()])
@@ -295,9 +340,10 @@ mod tests {
     fn equal_ids_of_two_traffic_sources_do_not_merge() {
         let rule = rule("a", "block ctit_short_share");
         let all = blocked(&rule, &[&["one", "z1"], &["two", "z1"], &["two", "z2"], &["", "z3"]]);
-        let braked = list(&all, None).expect_err("three traffic sources").to_string();
-        assert!(braked.contains("belong to 3 traffic sources ((none), one, two)"), "{braked}");
-        assert!(list(&all[..2], None).is_err());
+        let why = list(&all, None).expect("no brake").mixed.expect("three traffic sources");
+        assert!(why.contains("belong to 3 traffic sources ((none), one, two)"), "{why}");
+        assert!(list(&all[..2], None).expect("no brake").mixed.is_some());
+        assert!(list(&all[1..3], None).expect("no brake").mixed.is_none());
         assert_eq!(ids(&all[1..3], None), ["z1", "z2"]);
         assert_eq!(ids(&all, Some("two")), ["z1", "z2"]);
         assert_eq!(ids(&all, Some("one")), ["z1"]);
@@ -344,8 +390,9 @@ mod tests {
         let mut all = blocked(&rule, &[&["net", "z1"]]);
         all.push(group(&["net", "z2"], Verdict::Clean, None));
         change(&mut all[0]);
-        let brake = Brake::default();
-        let list = listing(&all, ListKind::Block, None, &brake, clicks, spend.map(Micro));
+        // One of two groups is half of them.
+        let brake = Brake { max_source_share: 0.5, ..Brake::default() };
+        let list = listing(&all, ListKind::Block, None, &brake, &whole(clicks, spend));
         list.err().map(|b| b.to_string())
     }
 
@@ -374,6 +421,25 @@ mod tests {
         assert_eq!(braked(set(1_000_000_000 / 3), 0, None), None);
         let reason = braked(set(1_000_000_000 / 3 + 1), 0, None).expect("just above a quarter");
         assert!(reason.contains("of all payouts"), "{reason}");
+    }
+
+    #[test]
+    fn the_brakes_on_sources_and_revenue_hold_above_their_limits_only() {
+        let rule = rule("a", "block ctit_short_share");
+        let mut all = blocked(&rule, &[&["net", "z1"]]);
+        all.extend(["z2", "z3", "z4"].map(|id| group(&["net", id], Verdict::Clean, None)));
+        all[0].subject.revenue = Some(Micro(250));
+        let list = |brake: &Brake, revenue| {
+            let whole = Whole { revenue: Some(Micro(revenue)), ..whole(0, None) };
+            listing(&all, ListKind::Block, None, brake, &whole)
+                .err()
+                .map(|b| b.to_string())
+                .unwrap_or_default()
+        };
+        assert_eq!(list(&Brake::default(), 1_000), "");
+        assert!(list(&Brake::default(), 999).starts_with("safety brake max_revenue_share"));
+        let narrow = Brake { max_source_share: 0.24, ..OPEN };
+        assert!(list(&narrow, 1_000).starts_with("safety brake max_source_share"));
     }
 
     #[test]
@@ -422,6 +488,7 @@ mod tests {
             let Ok(listing) = list(&all, list_for.as_deref()) else { return Ok(()) };
             prop_assert!(listing.ids.is_sorted() && listing.ids.iter().all(|line| fits_grammar(line)));
             for line in &listing.ids {
+                if listing.mixed.is_some() { continue }
                 let same = || all.iter().filter(|j| j.subject.key[1].as_ref().is_some_and(|t| t.raw() == line));
                 let meant = |j: &&Judged| list_for.is_none()
                     || j.subject.key[0].as_ref().map(Text::raw) == list_for.as_deref();

@@ -15,7 +15,7 @@ mod protect;
 mod samples;
 
 pub use growth::{growth, scalable};
-pub use list::{Brake, Braked, ListKind, Listing, listing};
+pub use list::{Brake, Braked, ListKind, Listing, Whole, entry, listing};
 pub use outlook::{Outlook, Resold, Shared, verdict_on};
 pub use protect::Protect;
 
@@ -69,6 +69,7 @@ pub struct Subject<'r> {
     /// Conversions by event and status.
     pub events: Vec<(Text, &'static str, u64)>,
     pub spend: Option<Micro>,
+    pub revenue: Option<Micro>,
     /// The payouts (or the revenue) whose conversions could be invalid.
     pub at_stake: Option<Micro>,
 }

@@ -5,6 +5,7 @@
 
 use crate::base::column::{Col, Grain};
 use crate::base::error::{Error, Result};
+use crate::base::networks::{self, Network};
 use crate::base::text::Text;
 use std::collections::BTreeSet;
 
@@ -66,6 +67,11 @@ impl Protect {
         let exact = self.exact.iter().filter(|e| !named.contains(*e));
         let globs = self.globs.iter().filter(|g| !named.iter().any(|n| glob(g, n)));
         exact.chain(globs).map(String::as_str).take(20).collect()
+    }
+
+    /// The addresses and networks among the entries: no list of addresses may touch them.
+    pub fn networks(&self) -> Vec<Network> {
+        self.exact.iter().filter_map(|entry| networks::parse(entry)).collect()
     }
 
     fn add(&mut self, entry: &str) {

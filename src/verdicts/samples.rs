@@ -77,6 +77,7 @@ pub(super) fn subject<'r>(key: &[&str], outcomes: Vec<Outcome<'r>>) -> Subject<'
         row: row(&[("conversion_count", 100.0), ("profit", -50.0)], false),
         outcomes,
         clicks: 1_000,
+        revenue: None,
         spend: Some(Micro(200_000_000)),
         events: Vec::new(),
         at_stake: Some(Micro(1_000_000_000)),

@@ -55,7 +55,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("glob", &["ingest"]),
     ("hashbrown", &["base/symbol", "clean", "matching", "measures"]),
     ("hmac", &[]),
-    ("ipnet", &["base/dialect", "base/lists", "base/networks"]),
+    ("ipnet", &["base/networks"]),
     ("maxminddb", &[]),
     ("memchr", &["ingest"]),
     ("minijinja", &[]),

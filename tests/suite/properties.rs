@@ -11,6 +11,7 @@ use crate::reference::{
 };
 use clickaudit::audit::{Audited, Settings, audit};
 use clickaudit::base::column::Grain;
+use clickaudit::base::networks::Widest;
 use clickaudit::base::text::Text;
 use clickaudit::base::yaml;
 use clickaudit::ingest::mapping::MappingFile;
@@ -360,7 +361,13 @@ impl Case {
             mapping: self.mapping(),
             grain: Grain::source(),
             protect: Protect::nobody(),
-            brake: Brake { max_click_share: 1.0, max_spend_share: 1.0 },
+            brake: Brake {
+                max_source_share: 1.0,
+                max_click_share: 1.0,
+                max_spend_share: 1.0,
+                max_revenue_share: 1.0,
+            },
+            widest: Widest::CUSTOMER,
             list_for: None,
             zone: zone.parse().expect("a zone"),
             as_of: self.facts.as_of,
