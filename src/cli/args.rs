@@ -24,6 +24,8 @@ pub enum Command {
     Rules(RulesArgs),
     /// List the signals that rules may use
     Signals,
+    /// Keep blocklists as a state: plan, apply, verify, go back
+    Blocklist(BlocklistArgs),
     /// Write labelled traffic with planted fraud, to try things on
     Simulate(SimulateArgs),
     /// Say how good the verdicts of a report are where the truth is known
@@ -251,6 +253,160 @@ pub enum FaultFormat {
     #[default]
     Text,
     Json,
+}
+
+#[derive(Args)]
+pub struct BlocklistArgs {
+    #[command(subcommand)]
+    pub command: BlocklistCommand,
+}
+
+#[derive(Subcommand)]
+pub enum BlocklistCommand {
+    /// Say what a report would change on the lists, and change nothing
+    Plan(Box<PlanArgs>),
+    /// Carry out a plan, or the step from a report, and write the lists
+    Apply(Box<ApplyArgs>),
+    /// Write the lists as they stand
+    Render(RenderArgs),
+    /// Say what is wrong with a list that somebody may have edited
+    Verify(VerifyArgs),
+    /// Say what changed when, of all entries or of one
+    History(HistoryArgs),
+    /// Make an earlier revision the one that holds
+    Restore(RestoreArgs),
+}
+
+#[derive(Args, Clone)]
+pub struct PlanArgs {
+    /// JSON report of an audit
+    pub report: PathBuf,
+    /// Folder that keeps the lists
+    #[arg(long, value_name = "FOLDER")]
+    pub state: PathBuf,
+    /// Write the plan to this file, for `apply`
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+/// What a step may do.
+#[derive(Args, Clone)]
+pub struct Limits {
+    /// IDs that are never on a list, one a line
+    #[arg(long, value_name = "FILE")]
+    pub protect: Vec<PathBuf>,
+    /// How long a block stays after the last match [default: 14d]
+    #[arg(long, value_name = "TIME")]
+    pub ttl: Option<String>,
+    /// How long a profit cut stays [default: 3d]
+    #[arg(long, value_name = "TIME")]
+    pub profit_ttl: Option<String>,
+    /// How long a source to scale stays [default: 7d]
+    #[arg(long, value_name = "TIME")]
+    pub scale_ttl: Option<String>,
+    /// New entries that one step may add to a list [default: 50]
+    #[arg(long, value_name = "N")]
+    pub max_new: Option<usize>,
+    /// Share of the report's sources that new entries may be [default: 25%]
+    #[arg(long, value_name = "SHARE")]
+    pub max_source_share: Option<String>,
+    /// Share of its clicks [default: 25%]
+    #[arg(long, value_name = "SHARE")]
+    pub max_click_share: Option<String>,
+    /// Share of its spend [default: 25%]
+    #[arg(long, value_name = "SHARE")]
+    pub max_spend_share: Option<String>,
+    /// Share of its revenue [default: 25%]
+    #[arg(long, value_name = "SHARE")]
+    pub max_revenue_share: Option<String>,
+    /// Share of a list that may leave it in one step [default: 50%]
+    #[arg(long, value_name = "SHARE")]
+    pub max_shrink: Option<String>,
+    /// Who does it [default: clickaudit]
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+}
+
+#[derive(Args)]
+pub struct ApplyArgs {
+    /// Plan that `blocklist plan --plan` wrote, or JSON report of an audit
+    pub what: PathBuf,
+    /// Folder that keeps the lists [default: the plan's]
+    #[arg(long, value_name = "FOLDER")]
+    pub state: Option<PathBuf>,
+    #[command(flatten)]
+    pub limits: Limits,
+    #[command(flatten)]
+    pub lists: ListOutputs,
+}
+
+/// Which lists are written where.
+#[derive(Args)]
+pub struct ListOutputs {
+    /// List to write, such as blocklist:lines=block.txt or blocklist:comma='{traffic_source}.txt'; repeatable
+    #[arg(short, long, value_name = "LIST:DIALECT=PATH")]
+    pub output: Vec<String>,
+    /// Shortest prefix of an IPv4 network on a list of addresses [default: 24]
+    #[arg(long, value_name = "BITS")]
+    pub widest_ipv4: Option<u8>,
+    /// Shortest prefix of an IPv6 network on a list of addresses [default: 48]
+    #[arg(long, value_name = "BITS")]
+    pub widest_ipv6: Option<u8>,
+}
+
+#[derive(Args)]
+pub struct RenderArgs {
+    /// Folder that keeps the lists
+    #[arg(long, value_name = "FOLDER")]
+    pub state: PathBuf,
+    #[command(flatten)]
+    pub lists: ListOutputs,
+}
+
+#[derive(Args)]
+pub struct VerifyArgs {
+    /// The list as it is now; `-` is stdin
+    pub list: PathBuf,
+    /// The list and dialect that it should be, such as blocklist:lines
+    #[arg(long, value_name = "LIST:DIALECT")]
+    pub of: String,
+    /// Folder that keeps the lists, to compare with what was applied
+    #[arg(long, value_name = "FOLDER")]
+    pub state: Option<PathBuf>,
+    /// Only entries with this value, such as traffic_source=popmax; repeatable
+    #[arg(long, value_name = "COLUMN=VALUE", requires = "state")]
+    pub only: Vec<String>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: TableFormat,
+}
+
+#[derive(Args)]
+pub struct HistoryArgs {
+    /// Folder that keeps the lists
+    #[arg(long, value_name = "FOLDER")]
+    pub state: PathBuf,
+    /// Only this ID
+    pub id: Option<String>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: TableFormat,
+}
+
+#[derive(Args)]
+pub struct RestoreArgs {
+    /// Number of the revision
+    pub revision: u64,
+    /// Folder that keeps the lists
+    #[arg(long, value_name = "FOLDER")]
+    pub state: PathBuf,
+    /// Who does it [default: clickaudit]
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+    #[command(flatten)]
+    pub lists: ListOutputs,
 }
 
 #[derive(Args)]

@@ -194,20 +194,24 @@ fn brake(args: &AuditArgs) -> Result<Brake> {
 
 fn widest(args: &AuditArgs) -> Result<Widest> {
     let customer = Widest::CUSTOMER;
-    let prefix = |said: Option<u8>, default: u8, range: std::ops::RangeInclusive<u8>| match said {
-        Some(bits) if !range.contains(&bits) => Err(Error::usage(format!(
-            "/{bits} is too wide or no prefix"
-        ))
-        .help(format!("use {} to {}", range.start(), range.end()))),
-        said => Ok(said.unwrap_or(default)),
-    };
     Ok(Widest {
         v4: prefix(args.widest_ipv4, customer.v4, 8..=32)?,
         v6: prefix(args.widest_ipv6, customer.v6, 12..=128)?,
     })
 }
 
-fn share(text: &Option<String>, default: f64) -> Result<f64> {
+/// The bits of a prefix within what is no mistake.
+pub(super) fn prefix(said: Option<u8>, default: u8, range: std::ops::RangeInclusive<u8>) -> Result<u8> {
+    match said {
+        Some(bits) if !range.contains(&bits) => {
+            let help = format!("use {} to {}", range.start(), range.end());
+            Err(Error::usage(format!("/{bits} is too wide or no prefix")).help(help))
+        }
+        said => Ok(said.unwrap_or(default)),
+    }
+}
+
+pub(super) fn share(text: &Option<String>, default: f64) -> Result<f64> {
     let Some(text) = text.as_deref() else { return Ok(default) };
     let share = Unit::Share.parse(text).map_err(|fault| Error::usage(fault.to_string()))?;
     let outside = || Error::usage(format!("`{text}` is no share")).help("use 0% to 100%");

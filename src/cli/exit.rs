@@ -11,6 +11,7 @@ pub enum Exit {
     Refused = 3,
     Braked = 4,
     OutputFailed = 5,
+    Locked = 6,
     Internal = 70,
 }
 
@@ -22,6 +23,7 @@ pub const EXITS: &[(Exit, &str)] = &[
     (Exit::Refused, "input refused: unreadable, malformed or not to be judged; no list is written"),
     (Exit::Braked, "safety brake: a list was left as it was; other outputs are written"),
     (Exit::OutputFailed, "an output failed; earlier outputs are untouched"),
+    (Exit::Locked, "another run is changing the same lists; nothing was changed"),
     (Exit::Internal, "internal error"),
 ];
 

@@ -2,6 +2,7 @@
 
 mod args;
 mod audit;
+mod blocklist;
 mod evaluate;
 mod exit;
 mod explain;
@@ -31,6 +32,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Signals => rules::signals(),
+        Command::Blocklist(args) => blocklist::run(args.command),
         Command::Simulate(args) => simulate::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Reference(args) => simulate::reference(args),

@@ -3,7 +3,7 @@
 //! What may stand on a list is decided in `verdicts`, what its dialect can hold in `base`; nothing is added or
 //! dropped here without being told.
 
-use super::{Format, Kind, List, Lists, Look, Rendered, Report};
+use super::{FileOf, Format, Kind, List, Lists, Look, Rendered, Report};
 use crate::base::destination::Destination;
 use crate::base::dialect::Dialect;
 use crate::base::error::Result;
@@ -33,16 +33,38 @@ pub fn files(
     lists::files(&sheet, &listing.listed, &seen)
 }
 
-fn of<'l>(format: &str, lists: &'l Lists) -> &'l List {
+/// Which list a format is: `block`, `profit` or `scale`.
+pub fn list_of(format: &str) -> &'static str {
     match format {
-        n if n == PROFIT_FORMAT.name => &lists.profit,
-        n if n == SCALE_FORMAT.name => &lists.scale,
+        n if n == PROFIT_FORMAT.name => "profit",
+        n if n == SCALE_FORMAT.name => "scale",
+        _ => "block",
+    }
+}
+
+fn of<'l>(format: &str, lists: &'l Lists) -> &'l List {
+    match list_of(format) {
+        "profit" => &lists.profit,
+        "scale" => &lists.scale,
         _ => &lists.block,
     }
 }
 
+/// The file of a list, and beside it the one that says what the list could not hold: if there is something, or
+/// a file of an earlier run says what is no longer so.
+pub fn files_of(file: &ListFile) -> Vec<FileOf> {
+    let mut name = file.path.file_name().unwrap_or_default().to_owned();
+    name.push(".refused.csv");
+    let beside = file.path.with_file_name(name);
+    let mut files = vec![FileOf { path: file.path.clone(), bytes: file.text.clone().into_bytes() }];
+    if !file.refused.is_empty() || beside.exists() {
+        files.push(FileOf { path: beside, bytes: refused(&file.refused) });
+    }
+    files
+}
+
 /// The file beside a list that says what the list could not hold.
-pub fn refused(refused: &[(Text, String)]) -> Vec<u8> {
+fn refused(refused: &[(Text, String)]) -> Vec<u8> {
     let cell = |text: String| format!("\"{}\"", text.replace('"', "\"\""));
     let row =
         |(id, why): &(Text, String)| format!("{},{}\n", cell(id.csv()), cell(Text::new(why.as_str()).csv()));

@@ -17,7 +17,7 @@ mod terminal;
 mod sample;
 
 pub use csv::rejects;
-pub use output::{Job, Output, Target, Written, check, write};
+pub use output::{FileOf, Job, Output, Target, Written, check, put_files, write};
 
 use crate::base::column::Grain;
 use crate::base::error::Result;

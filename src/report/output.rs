@@ -48,7 +48,7 @@ impl Target {
     }
 
     /// Where the files of a list go; on stdout the name does not matter.
-    fn destination(&self) -> Destination {
+    pub fn destination(&self) -> Destination {
         match self {
             Target::Split(destination) => destination.clone(),
             Target::File(path) | Target::Folder(path) => Destination::fixed(path),
@@ -280,19 +280,32 @@ fn list(
 }
 
 fn list_files(report: &Report, file: &ListFile) -> Result<Vec<Staged>> {
-    let mut name = file.path.file_name().unwrap_or_default().to_owned();
-    name.push(".refused.csv");
-    let beside = file.path.with_file_name(name);
+    let files = lists::files_of(file);
     let inputs: Vec<PathBuf> = report.run.inputs.iter().map(|i| PathBuf::from(i.path.raw())).collect();
-    spare([file.path.as_path(), &beside].into_iter(), &inputs)?;
+    spare(files.iter().map(|f| f.path.as_path()), &inputs)?;
+    files.iter().map(staged_file).collect()
+}
+
+fn staged_file(file: &FileOf) -> Result<Staged> {
     fs::create_dir_all(folder(&file.path)).map_err(|e| Error::writing(&file.path, e))?;
     regular(&file.path)?;
-    let mut staged = vec![Staged::file(&file.path, |out| all(out, file.text.as_bytes()))?];
-    // A file of an earlier run must not go on telling what is no longer so.
-    if !file.refused.is_empty() || beside.exists() {
-        staged.push(Staged::file(&beside, |out| all(out, &lists::refused(&file.refused)))?);
-    }
-    Ok(staged)
+    Staged::file(&file.path, |out| all(out, &file.bytes))
+}
+
+/// A file that a command makes beside the outputs of an audit.
+#[derive(Debug)]
+pub struct FileOf {
+    pub path: PathBuf,
+    pub bytes: Vec<u8>,
+}
+
+/// Puts files into place, all of them or none.
+///
+/// # Errors
+/// One of them cannot be written.
+pub fn put_files(files: &[FileOf]) -> Result<()> {
+    let staged = files.iter().map(staged_file).collect::<Result<Vec<_>>>()?;
+    stage::commit(staged).map(drop)
 }
 
 fn place_of(target: &Target) -> &Path {

@@ -637,7 +637,7 @@ mod tests {
         let mut report = sample::empty();
         let sentence = Text::new("2 of 884 conversions match a click; is the time zone right?");
         report.coverage.gates.push(Gate { name: "match-rate", sentence });
-        report.lists.block = List::Withheld("a gate fired".into());
+        report.lists.block = crate::report::List::Withheld("a gate fired".into());
         assert_eq!(shown(&report, Look::PLAIN), sample::GATED);
     }
 

@@ -81,8 +81,8 @@ mod tests {
         let listing = growth(&all, &Grain::source(), Some("one")).expect("one traffic source");
         assert_eq!(listing.ids, ["z1", "z2"]);
         assert_eq!(listing.rejected.len(), 1);
-        let braked = growth(&all, &Grain::source(), None).expect_err("two traffic sources").to_string();
-        assert!(braked.starts_with("the groups that may be scaled belong to 2 traffic sources"), "{braked}");
+        let why = growth(&all, &Grain::source(), None).expect("no brake").mixed.expect("two traffic sources");
+        assert!(why.starts_with("the groups that may be scaled belong to 2 traffic sources"), "{why}");
         let other = Grain::parse("campaign").expect("a grain");
         assert_eq!(growth(&all, &other, None).expect("nothing to list"), Listing::default());
     }

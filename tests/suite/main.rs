@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bad_rules;
+mod blocklist;
 mod command;
 mod detection;
 mod documents;
