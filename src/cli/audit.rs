@@ -58,7 +58,8 @@ pub(super) fn valid_rules(args: &AuditArgs) -> Result<RuleSet> {
 
 /// What of the rules has no effect, since there are no stored runs.
 fn without_history(rules: &RuleSet) -> Option<String> {
-    let waiting: Vec<&str> = rules.rules.iter().filter(|r| r.needs_history()).map(|r| r.id.as_str()).collect();
+    let waiting: Vec<&str> =
+        rules.rules.iter().filter(|r| r.needs_history()).map(|r| r.id.as_str()).collect();
     let (first, others) = waiting.split_first()?;
     let and = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
     Some(format!(
