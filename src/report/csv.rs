@@ -135,6 +135,7 @@ pub const FORMAT: Format = Format {
     name: "csv",
     summary: "every group with every signal, its sample and its limits, for spreadsheets and other programs",
     list: false,
+    pictures: 0,
     render,
 };
 

@@ -682,6 +682,7 @@ pub const FORMAT: Format = Format {
     name: "json",
     summary: "everything, for other programs; its JSON Schema is published",
     list: false,
+    pictures: 0,
     render,
 };
 

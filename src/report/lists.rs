@@ -35,6 +35,7 @@ pub const BLOCK_FORMAT: Format = Format {
     name: "blocklist:lines",
     summary: "sources to block for fraud, quality or broken data, one ID a line",
     list: true,
+    pictures: 0,
     render: block,
 };
 
@@ -42,6 +43,7 @@ pub const PROFIT_FORMAT: Format = Format {
     name: "profit-list:lines",
     summary: "sources to cut because they lose money, one ID a line",
     list: true,
+    pictures: 0,
     render: profit,
 };
 
@@ -49,6 +51,7 @@ pub const SCALE_FORMAT: Format = Format {
     name: "scale-list:lines",
     summary: "clean sources that earn more than the target, to buy more of, one ID a line",
     list: true,
+    pictures: 0,
     render: scale,
 };
 

@@ -552,8 +552,13 @@ fn unmapped(page: &mut Page, lacks: &[((&str, u64), BTreeSet<&str>)]) {
     page.line("absent", LABEL, &format!("{signals} for want of columns; not mapped are {columns}"));
 }
 
-pub const FORMAT: Format =
-    Format { name: "table", summary: "verdicts with their reasons, for people", list: false, render };
+pub const FORMAT: Format = Format {
+    name: "table",
+    summary: "verdicts with their reasons, for people",
+    list: false,
+    pictures: 0,
+    render,
+};
 
 #[cfg(test)]
 mod tests {
