@@ -45,6 +45,13 @@ impl Text {
         format!("{guard}{}", visible(&self.0, is_control))
     }
 
+    /// For the name of a file or folder: what is harmless of the text, and eight digits of its digest, so that
+    /// no two texts share a name and no text chooses one. Lower case, because some file systems know no other.
+    pub fn file_name(&self) -> String {
+        let digest = blake3::hash(self.0.as_bytes()).to_hex();
+        format!("{}-{}", slug(&self.0), &digest[..8])
+    }
+
     /// For a line of a list: the text, if it is an ID and cannot mean anything else to an ad network.
     pub fn list_id(&self) -> Option<&str> {
         (is_list_id(&self.0) && !is_placeholder(&self.0)).then_some(&self.0)
@@ -81,6 +88,7 @@ pub fn json_document(text: &str) -> String {
     out
 }
 
+<<<<<<< HEAD
 /// Words of the program's own, or of a rule file, for a text node or a quoted attribute value of HTML.
 pub fn html(words: &str) -> String {
     escaped(&visible(words, is_control))
@@ -100,6 +108,17 @@ fn escaped(text: &str) -> String {
         }
     }
     out
+=======
+/// The longest readable part of a file's name, in characters.
+const SLUG_LENGTH: usize = 40;
+
+/// Letters and digits of ASCII in lower case, joined by single `-`; `x` where there is none.
+fn slug(text: &str) -> String {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let joined = words.take(SLUG_LENGTH).collect::<Vec<_>>().join("-").to_ascii_lowercase();
+    let cut = joined.get(..SLUG_LENGTH).unwrap_or(&joined).trim_end_matches('-');
+    if cut.is_empty() { "x".to_owned() } else { cut.to_owned() }
+>>>>>>> main
 }
 
 /// The longest ID that a list takes, in characters.
@@ -343,6 +362,26 @@ mod tests {
         for text in HOSTILE {
             assert!(!listed(text), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_file_is_named_by_what_is_harmless_and_a_digest() {
+        assert_eq!(Text::new("PropellerAds / 10032").file_name(), "propellerads-10032-440da7cd");
+        let mut names: Vec<String> = HOSTILE.iter().map(|text| Text::new(*text).file_name()).collect();
+        names.push(Text::new("../".repeat(300)).file_name());
+        names.push(Text::new("a".repeat(300)).file_name());
+        for name in &names {
+            assert!(
+                name.len() <= SLUG_LENGTH + 9 && name.starts_with(|c: char| c.is_ascii_alphanumeric()),
+                "{name}"
+            );
+            assert!(
+                name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+                "{name}"
+            );
+        }
+        names.sort();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
     }
 
     #[test]

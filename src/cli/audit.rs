@@ -3,7 +3,7 @@
 use super::args::{AuditArgs, Colour, FailOn};
 use super::exit::Exit;
 use super::project::{self, Project};
-use super::{complain, print};
+use super::{complain, print, print_raw};
 use crate::audit::{Audited, Settings, audit};
 use crate::base::column::Grain;
 use crate::base::diag;
@@ -13,7 +13,7 @@ use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::base::unit::Unit;
 use crate::ingest::mapping::{self, seconds};
 use crate::ingest::{Inputs, Mapping, Perspective, Shape};
-use crate::report::{self, Job, List, Look, Output, Report, Written};
+use crate::report::{self, Job, Kind, List, Look, Output, Report, Written};
 use crate::rules::{RuleFile, RuleSet, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
 use crate::verdicts::{Brake, Protect, Verdict};
@@ -242,6 +242,8 @@ fn finish(args: &AuditArgs, audited: &Audited, outputs: &[Output]) -> Result<Exi
         Some(path) => Some((path.as_path(), report::rejects(&audited.files)?)),
         None => None,
     };
+    let mut print =
+        |kind: Kind, bytes: &[u8]| if kind == Kind::Styled { print(bytes) } else { print_raw(bytes) };
     let job = Job { outputs, rejects, look: look(args.color), print: &mut print };
     let written = report::write(&audited.report, job)?;
     if !args.quiet {
