@@ -88,7 +88,6 @@ pub fn json_document(text: &str) -> String {
     out
 }
 
-<<<<<<< HEAD
 /// Words of the program's own, or of a rule file, for a text node or a quoted attribute value of HTML.
 pub fn html(words: &str) -> String {
     escaped(&visible(words, is_control))
@@ -108,7 +107,8 @@ fn escaped(text: &str) -> String {
         }
     }
     out
-=======
+}
+
 /// The longest readable part of a file's name, in characters.
 const SLUG_LENGTH: usize = 40;
 
@@ -118,7 +118,6 @@ fn slug(text: &str) -> String {
     let joined = words.take(SLUG_LENGTH).collect::<Vec<_>>().join("-").to_ascii_lowercase();
     let cut = joined.get(..SLUG_LENGTH).unwrap_or(&joined).trim_end_matches('-');
     if cut.is_empty() { "x".to_owned() } else { cut.to_owned() }
->>>>>>> main
 }
 
 /// The longest ID that a list takes, in characters.

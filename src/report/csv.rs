@@ -135,11 +135,8 @@ pub const FORMAT: Format = Format {
     name: "csv",
     summary: "every group with every signal, its sample and its limits, for spreadsheets and other programs",
     list: false,
-<<<<<<< HEAD
-    pictures: 0,
-=======
     kind: Kind::Text,
->>>>>>> main
+    pictures: 0,
     render,
 };
 

@@ -682,11 +682,8 @@ pub const FORMAT: Format = Format {
     name: "json",
     summary: "everything, for other programs; its JSON Schema is published",
     list: false,
-<<<<<<< HEAD
-    pictures: 0,
-=======
     kind: Kind::Text,
->>>>>>> main
+    pictures: 0,
     render,
 };
 

@@ -35,11 +35,8 @@ pub const BLOCK_FORMAT: Format = Format {
     name: "blocklist:lines",
     summary: "sources to block for fraud, quality or broken data, one ID a line",
     list: true,
-<<<<<<< HEAD
-    pictures: 0,
-=======
     kind: Kind::Text,
->>>>>>> main
+    pictures: 0,
     render: block,
 };
 
@@ -47,11 +44,8 @@ pub const PROFIT_FORMAT: Format = Format {
     name: "profit-list:lines",
     summary: "sources to cut because they lose money, one ID a line",
     list: true,
-<<<<<<< HEAD
-    pictures: 0,
-=======
     kind: Kind::Text,
->>>>>>> main
+    pictures: 0,
     render: profit,
 };
 
@@ -59,11 +53,8 @@ pub const SCALE_FORMAT: Format = Format {
     name: "scale-list:lines",
     summary: "clean sources that earn more than the target, to buy more of, one ID a line",
     list: true,
-<<<<<<< HEAD
-    pictures: 0,
-=======
     kind: Kind::Text,
->>>>>>> main
+    pictures: 0,
     render: scale,
 };
 
