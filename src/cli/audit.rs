@@ -32,7 +32,8 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     if !args.quiet {
         without_history(&rules).into_iter().for_each(|note| complain(&note));
     }
-    let settings = settings(&args, project)?;
+    let mut settings = settings(&args, project)?;
+    settings.pictures = outputs.iter().map(|o| o.format.pictures).max().unwrap_or(0);
     limit_threads(args.threads);
     let audited = audit(&settings, &rules)?;
     finish(&args, &audited, &outputs)
@@ -113,6 +114,7 @@ pub(super) fn settings(args: &AuditArgs, project: Project) -> Result<Settings> {
         fdr: fdr(args)?,
         without: args.without.iter().map(family).collect::<Result<_>>()?,
         target_roi: target_roi(args)?,
+        pictures: 0,
         threads: threads(args.threads.unwrap_or_else(cores))?,
     })
 }

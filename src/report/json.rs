@@ -696,6 +696,7 @@ pub const FORMAT: Format = Format {
     summary: "everything, for other programs; its JSON Schema is published",
     list: false,
     kind: Kind::Text,
+    pictures: 0,
     render,
 };
 
