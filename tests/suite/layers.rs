@@ -63,7 +63,19 @@ const HOMES: &[(&str, &[&str])] = &[
     ("regex", &[]),
     ("rust_xlsxwriter", &[]),
     ("schemars", &["report/json", "rules"]),
-    ("serde", &["base/diag", "base/yaml", "cli", "evaluate", "ingest/mapping", "report/json", "rules"]),
+    (
+        "serde",
+        &[
+            "base/diag",
+            "base/yaml",
+            "cli",
+            "evaluate",
+            "ingest/mapping",
+            "ingest/preset",
+            "report/json",
+            "rules",
+        ],
+    ),
     ("serde_json", &["base/diag", "cli/evaluate", "evaluate/read", "report/json", "rules/format"]),
     ("serde_saphyr", &["base/yaml"]),
     ("sha2", &[]),
@@ -90,6 +102,7 @@ const RESERVED: &[(&[&str], &[&str], &str)] = &[
 const PERMITTED: &[(&str, &str, &str)] = &[
     ("ingest", "std::env::temp_dir()", "the folder of the intake, in a message"),
     ("audit/coverage", "env!(\"CARGO_PKG_VERSION\")", "the version, at build time"),
+    ("ingest/preset", "env!(\"OUT_DIR\")", "the built-in presets, at build time"),
     ("rules/load", "env!(\"OUT_DIR\")", "the built-in rules, at build time"),
 ];
 
