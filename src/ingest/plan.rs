@@ -338,7 +338,8 @@ fn agreed(
 
 /// Whether any of the files of clicks may have hits of this type: a file of another type alone is not empty.
 fn may_be(clicks: &[&Mapping], hit_type: &str) -> bool {
-    let constant = |m: &&&Mapping| m.side(Shape::Clicks).constants.get(&Col::HitType).is_none_or(|h| h == hit_type);
+    let constant =
+        |m: &&&Mapping| m.side(Shape::Clicks).constants.get(&Col::HitType).is_none_or(|h| h == hit_type);
     clicks.iter().any(|m| constant(&m))
 }
 
