@@ -7,7 +7,7 @@ use crate::base::symbol::{Symbol, Symbols};
 use crate::base::text::Text;
 use crate::base::time::{DAY, SECOND, Zone};
 use crate::clean::{self, Cleaned};
-use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Shape, Wanted};
+use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Plan, Shape, Wanted};
 use crate::matching::{self, Matched, gates};
 use crate::measures::{self, Clock, Measures, PEER_COLUMNS, STRATUM_COLUMNS};
 use crate::peers::{self, Compared};
@@ -24,13 +24,15 @@ mod explain;
 mod judging;
 mod losses;
 mod outlook;
+mod pictures;
 
 pub use explain::explain;
 
 /// Everything an audit can be told.
 pub struct Settings {
     pub inputs: Inputs,
-    pub mapping: Mapping,
+    /// Which preset and mapping reads which file.
+    pub plan: Plan,
     pub grain: Grain,
     pub protect: Protect,
     pub brake: Brake,
@@ -52,6 +54,8 @@ pub struct Settings {
     pub without: Vec<Family>,
     /// The ROI above which a clean source may be scaled.
     pub target_roi: f64,
+    /// How many groups at watch or graver are pictured, the gravest first; 0 unless an output shows them.
+    pub pictures: usize,
     pub threads: usize,
 }
 
@@ -90,7 +94,7 @@ fn run<'r, T>(
 ) -> Result<(Audited<'r>, T)> {
     let grains = grains(settings, rules);
     let wanted = wanted(settings, &grains);
-    let intake = ingest::ingest(&settings.inputs, settings.mapping.clone(), &wanted, settings.threads)?;
+    let intake = ingest::ingest(&settings.inputs, &settings.plan, &wanted, settings.threads)?;
     refuse_nothing(&intake)?;
     let columns = columns(&intake, &grains)?;
     let fields = click_fields(&columns);
@@ -118,7 +122,7 @@ fn run<'r, T>(
     let compared = compared(&measures, &context, &intake.mapping, settings);
     let mut groups = judging::judged(&measures, &compared, &context, rules, settings);
     let clusters = outlook::attach(&mut groups, &measures, &context, settings.target_roi, settings.threads);
-    let looked = look(&Workings {
+    let workings = Workings {
         intake: &intake,
         columns: &columns,
         symbols: &symbols,
@@ -127,7 +131,9 @@ fn run<'r, T>(
         clock,
         main_event,
         groups: &groups,
-    });
+    };
+    let looked = look(&workings);
+    let pictures = pictures::gallery(&workings, &intake.mapping.trusted, settings.pictures);
 
     let facts = coverage::Facts {
         intake: &intake,
@@ -144,7 +150,8 @@ fn run<'r, T>(
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
     let lists = judging::lists(&groups, settings, &gates, &totals);
     let incidents = measures.incidents;
-    let report = Report { run, coverage, totals, peers, incidents, siblings, groups, clusters, lists };
+    let report =
+        Report { run, coverage, totals, peers, incidents, siblings, groups, clusters, lists, pictures };
     Ok((Audited { report, files: intake.files }, looked))
 }
 

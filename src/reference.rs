@@ -3,6 +3,7 @@
 
 use crate::base::column::{COLUMNS, Kind, Side};
 use crate::base::diag::CODES;
+use crate::base::dialect::{DIALECTS, Holds};
 use crate::clean::vocabulary::{EVENTS, STATUSES};
 use crate::ingest::REASONS;
 use crate::matching::gates::GATES;
@@ -144,6 +145,19 @@ fn data() -> String {
     out += "\n## Output formats\n\n| format | what it is |\n|---|---|\n";
     for f in FORMATS {
         out += &format!("| `{}` | {} |\n", f.name, f.summary);
+    }
+    out += "\n## Dialects of lists\n\n\
+            `-o blocklist:DIALECT=PATH`, and so for `profit-list` and `scale-list`. Addresses are merged where that adds \
+            none, are never private, reserved or protected, and no wider than `--widest-ipv4` and `--widest-ipv6`.\n\n\
+            | dialect | what it is | holds | at most | described in |\n|---|---|---|---:|---|\n";
+    for d in DIALECTS {
+        let holds = match d.holds {
+            Holds::Ids => "IDs, the columns of a group joined with `:`",
+            Holds::Paths => "`publisher:site:placement`",
+            Holds::Networks(_) => "addresses and networks",
+        };
+        let limit = d.limit.map_or("–".to_owned(), |n| n.to_string());
+        out += &format!("| `{}` | {} | {holds} | {limit} | {} |\n", d.name, d.summary, d.reference);
     }
     out
 }

@@ -89,7 +89,8 @@ fn braked(run: &Run, change: impl FnOnce(&mut Options)) -> Option<String> {
 fn each_limit_of_growth_holds() {
     let run = day(1, &["z1", "z2"]);
     assert_eq!(braked(&run, |_| ()), None);
-    let limits: [(&str, fn(&mut Options)); 5] = [
+    type Set = fn(&mut Options);
+    let limits: [(&str, Set); 5] = [
         ("max_new", |o| o.max_new = 1),
         ("max_source_share", |o| o.max_source_share = 0.1),
         ("max_click_share", |o| o.max_click_share = 0.1),

@@ -1,6 +1,7 @@
 //! The flags. What the project file says can all be said here, under the same names.
 
 use super::exit::EXITS;
+use crate::base::dialect::DIALECTS;
 use crate::report::FORMATS;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -43,12 +44,15 @@ fn exit_codes() -> String {
 
 fn formats() -> String {
     let lines: Vec<String> = FORMATS.iter().map(|f| format!("  {:<18} {}", f.name, f.summary)).collect();
+    let dialects: Vec<String> = DIALECTS.iter().map(|d| format!("  {:<18} {}", d.name, d.summary)).collect();
     format!(
-        "Output formats for -o FORMAT=PATH (`-` is stdout):\n{}\n\nExamples:\n  \
+        "Output formats for -o FORMAT=PATH (`-` is stdout):\n{}\n\nDialects of lists, as in blocklist:DIALECT=PATH; \
+         {{traffic_source}} or another column in the path makes a file for each:\n{}\n\nExamples:\n  \
          clickaudit audit clicks.csv conversions.csv\n  \
          clickaudit audit --clicks 'exports/clicks-*.csv.gz' --conversions conv.csv -o json=report.json\n  \
          clickaudit audit clicks.csv conversions.csv -o blocklist:lines=- -q | sort",
-        lines.join("\n")
+        lines.join("\n"),
+        dialects.join("\n")
     )
 }
 
@@ -97,9 +101,13 @@ pub struct AuditArgs {
     /// What the columns of the exports are called
     #[arg(long, value_name = "FILE")]
     pub map: Option<PathBuf>,
-    /// Preset that reads the exports [default: generic]
+    /// Preset that reads the exports, or SIDE=NAME for one side, such as clicks=voluum; repeatable
+    /// [default: what the header tells, or generic]
     #[arg(long, value_name = "NAME")]
-    pub preset: Option<String>,
+    pub preset: Vec<String>,
+    /// Zone of local times in the exports, or SIDE=ZONE for one side; repeatable [default: the preset's]
+    #[arg(long, value_name = "ZONE")]
+    pub time_zone: Vec<String>,
     /// Rules in place of the built-in ones; a file or folder, repeatable
     #[arg(long, value_name = "PATH")]
     pub rules: Vec<PathBuf>,
@@ -240,7 +248,7 @@ pub enum RulesCommand {
 
 #[derive(Args)]
 pub struct RulePaths {
-    /// Rule files or folders [default: the built-in rules]
+    /// Rule files or folders, or - for stdin [default: the built-in rules]
     pub paths: Vec<PathBuf>,
     /// How faults are printed
     #[arg(long, value_enum, default_value_t)]
@@ -253,6 +261,8 @@ pub enum FaultFormat {
     #[default]
     Text,
     Json,
+    /// Annotations of GitHub's workflow commands
+    Github,
 }
 
 #[derive(Args)]

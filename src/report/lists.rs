@@ -97,6 +97,7 @@ pub const BLOCK_FORMAT: Format = Format {
     summary: "sources to block for fraud, quality or broken data, in a dialect: `blocklist:lines`",
     list: true,
     kind: Kind::Text,
+    pictures: 0,
     render: block,
 };
 
@@ -105,6 +106,7 @@ pub const PROFIT_FORMAT: Format = Format {
     summary: "sources to cut because they lose money, in a dialect: `profit-list:lines`",
     list: true,
     kind: Kind::Text,
+    pictures: 0,
     render: profit,
 };
 
@@ -113,6 +115,7 @@ pub const SCALE_FORMAT: Format = Format {
     summary: "clean sources that earn more than the target, to buy more of, in a dialect: `scale-list:lines`",
     list: true,
     kind: Kind::Text,
+    pictures: 0,
     render: scale,
 };
 

@@ -11,6 +11,8 @@ pub mod json;
 pub mod lists;
 mod output;
 mod phrase;
+mod pictures;
+mod signs;
 mod terminal;
 
 #[cfg(test)]
@@ -18,6 +20,7 @@ mod sample;
 
 pub use csv::rejects;
 pub use output::{FileOf, Job, Output, Target, Written, check, put_files, write};
+pub use pictures::{CTIT, Day, Pictures, RANKS, Spread};
 
 use crate::base::column::Grain;
 use crate::base::error::Result;
@@ -48,14 +51,29 @@ pub struct Report<'r> {
     /// Sources that send the same visitors; groups say which cluster they are in.
     pub clusters: Vec<Resold>,
     pub lists: Lists,
+    /// The pictures of the gravest groups, as many as an output shows.
+    pub pictures: Gallery,
+}
+
+/// Pictures by grain and key of the group.
+pub type Gallery = BTreeMap<Grain, BTreeMap<Vec<Option<Text>>, Pictures>>;
+
+/// Groups in the order of every output: verdict by severity, money at risk from large to small, key.
+pub fn ordered<'g, 'r>(groups: &'g [Judged<'r>]) -> Vec<&'g Judged<'r>> {
+    let mut groups: Vec<&Judged> = groups.iter().collect();
+    groups.sort_by_key(|g| (g.verdict, Reverse(g.money_at_risk), &g.subject.key));
+    groups
 }
 
 impl<'r> Report<'r> {
-    /// The groups in the order of every output: verdict by severity, money at risk from large to small, key.
+    /// The groups in the order of every output.
     pub fn ordered(&self) -> Vec<&Judged<'r>> {
-        let mut groups: Vec<&Judged> = self.groups.iter().collect();
-        groups.sort_by_key(|g| (g.verdict, Reverse(g.money_at_risk), &g.subject.key));
-        groups
+        ordered(&self.groups)
+    }
+
+    /// The pictures of a group; `None` where it is not among those that have any.
+    pub fn pictures(&self, group: &Judged) -> Option<&Pictures> {
+        self.pictures.get(&group.subject.grain)?.get(&group.subject.key)
     }
 
     /// The members of every cluster in the order of every output.
@@ -250,6 +268,8 @@ pub struct Format {
     /// True if the output acts on the world by itself, so that gates and the brake withhold it.
     pub list: bool,
     pub kind: Kind,
+    /// How many groups at watch or graver it shows with their [`Pictures`].
+    pub pictures: usize,
     pub render: fn(&Report, &Look) -> Result<Rendered>,
 }
 

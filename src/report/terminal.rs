@@ -557,6 +557,7 @@ pub const FORMAT: Format = Format {
     summary: "verdicts with their reasons, for people",
     list: false,
     kind: Kind::Styled,
+    pictures: 0,
     render,
 };
 

@@ -15,7 +15,7 @@ use clickaudit::base::networks::Widest;
 use clickaudit::base::text::Text;
 use clickaudit::base::yaml;
 use clickaudit::ingest::mapping::MappingFile;
-use clickaudit::ingest::{self, Inputs, Mapping, Shape, TransactionScope};
+use clickaudit::ingest::{self, Inputs, Mapping, Plan, Shape, TransactionScope};
 use clickaudit::report::{Format, Look};
 use clickaudit::rules::RuleSet;
 use clickaudit::signals;
@@ -358,7 +358,7 @@ impl Case {
         let zone = if self.facts.hours_in == Local::Berlin { "Europe/Berlin" } else { "UTC" };
         Settings {
             inputs: Inputs { files: files.into_patterns() },
-            mapping: self.mapping(),
+            plan: Plan::fixed(self.mapping()),
             grain: Grain::source(),
             protect: Protect::nobody(),
             brake: Brake {
@@ -376,6 +376,7 @@ impl Case {
             fdr: 0.10,
             without: Vec::new(),
             target_roi: 0.0,
+            pictures: 0,
             threads,
         }
     }
