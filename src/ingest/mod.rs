@@ -6,16 +6,20 @@
 
 mod brand;
 pub mod columns;
+pub mod guard;
+mod json;
 pub mod mapping;
 mod network;
 mod open;
 mod parquet;
 mod reject;
+mod stdin;
 mod table;
 mod text;
 mod value;
 
 pub use columns::{Field, Wanted, key};
+pub use guard::Guard;
 pub use mapping::{Mapping, Perspective, Shape, StatusMeans, TransactionScope};
 pub use reject::{REASONS, Reason, Reject, Rejects};
 pub use table::{Batch, Table};
@@ -28,13 +32,17 @@ use parquet::IntakeWriter;
 use polars::prelude::DataFrame;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use stdin::{Spool, is_stdin};
 use table::Part;
 use tempfile::TempDir;
 
-/// The files of one audit, by shape; every entry is a path or a pattern.
+/// The files of one audit, by shape; every entry is a path, a pattern, or `-` for stdin.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
     pub files: BTreeMap<Shape, Vec<String>>,
+    /// Reads Parquet in a process of its own, before this one does.
+    pub guard: Guard,
 }
 
 /// What became of one file.
@@ -72,6 +80,9 @@ pub struct Intake {
     /// The currency of all amounts, if any was declared or seen.
     pub currency: Option<String>,
     folder: TempDir,
+    guard: Guard,
+    /// What was piped in; parts of the intake may lie there.
+    stdin: Option<Rc<Spool>>,
 }
 
 impl Intake {
@@ -97,14 +108,16 @@ impl Intake {
 /// # Errors
 /// A file that is missing, damaged or lacks a needed column; several currencies without rates.
 pub fn ingest(inputs: &Inputs, mapping: Mapping, click_fields: &Wanted, threads: usize) -> Result<Intake> {
-    let mut intake = read(inputs, mapping, click_fields, threads)?;
+    let piped = inputs.files.values().flatten().any(|path| is_stdin(Path::new(path)));
+    let stdin = if piped { Some(Rc::new(Spool::fill()?)) } else { None };
+    let mut intake = read(inputs, mapping, click_fields, threads, stdin.clone())?;
     if intake.mapping.currency.is_none() {
         match currency(&intake.files)? {
             Currency::Agreed(code) => intake.currency = code,
             Currency::Prevailing(code) => {
                 let mut mapping = intake.mapping;
                 mapping.currency = Some(code);
-                intake = read(inputs, mapping, click_fields, threads)?;
+                intake = read(inputs, mapping, click_fields, threads, stdin)?;
             }
         }
     }
@@ -112,7 +125,13 @@ pub fn ingest(inputs: &Inputs, mapping: Mapping, click_fields: &Wanted, threads:
     Ok(intake)
 }
 
-fn read(inputs: &Inputs, mapping: Mapping, click_fields: &Wanted, threads: usize) -> Result<Intake> {
+fn read(
+    inputs: &Inputs,
+    mapping: Mapping,
+    click_fields: &Wanted,
+    threads: usize,
+    stdin: Option<Rc<Spool>>,
+) -> Result<Intake> {
     let mut intake = Intake {
         clicks: Table::default(),
         conversions: Table::default(),
@@ -123,10 +142,15 @@ fn read(inputs: &Inputs, mapping: Mapping, click_fields: &Wanted, threads: usize
         mapping,
         currency: None,
         folder: folder()?,
+        guard: inputs.guard.clone(),
+        stdin,
     };
     for (&shape, patterns) in &inputs.files {
         for path in expand(patterns)? {
-            intake.add(&path, shape, click_fields, threads)?;
+            match intake.stdin.clone().filter(|_| is_stdin(&path)) {
+                Some(stdin) => intake.add_stdin(&stdin, shape, click_fields, threads)?,
+                None => intake.add(&path, shape, click_fields, threads)?,
+            }
         }
     }
     Ok(intake)
@@ -151,7 +175,7 @@ fn expand(patterns: &[String]) -> Result<BTreeSet<PathBuf>> {
     let mut paths = BTreeSet::new();
     for pattern in patterns {
         let literal = Path::new(pattern);
-        if literal.exists() || !pattern.contains(['*', '?', '[']) {
+        if is_stdin(literal) || literal.exists() || !pattern.contains(['*', '?', '[']) {
             paths.insert(literal.to_owned());
             continue;
         }
@@ -200,6 +224,14 @@ fn currency(files: &[FileLedger]) -> Result<Currency> {
 }
 
 impl Intake {
+    fn add_stdin(&mut self, stdin: &Spool, shape: Shape, fields: &Wanted, threads: usize) -> Result<()> {
+        self.add(&stdin.path, shape, fields, threads).map_err(|e| stdin.speaking(e))?;
+        if let Some(ledger) = self.files.last_mut() {
+            ledger.path = PathBuf::from(stdin::NAME);
+        }
+        Ok(())
+    }
+
     fn add(&mut self, path: &Path, shape: Shape, click_fields: &Wanted, threads: usize) -> Result<()> {
         let packing = open::packing(path)?;
         let file = self.files.len();
@@ -239,13 +271,22 @@ impl Intake {
     ) -> Result<(FileLedger, Option<Part>)> {
         let file = self.files.len();
         let target = self.folder.path().join(format!("{file:04}-{}.parquet", shape.word()));
-        let mut writer = IntakeWriter::new(target.clone());
-        let mut ledger = FileLedger::new(path, shape);
-        let mut write = |frame: &DataFrame| {
-            ledger.see(frame);
-            writer.write(frame)
+        let mut keys = BTreeSet::new();
+        let (summary, layout, mut ledger, writer) = loop {
+            let mut writer = IntakeWriter::new(target.clone());
+            let mut ledger = FileLedger::new(path, shape);
+            let mut write = |frame: &DataFrame| {
+                ledger.see(frame);
+                writer.write(frame)
+            };
+            let mapping = &self.mapping;
+            let (summary, layout) =
+                text::read(path, packing, shape, mapping, wanted, threads, &keys, &mut write)?;
+            if summary.late_keys.is_subset(&keys) {
+                break (summary, layout, ledger, writer);
+            }
+            keys.extend(summary.late_keys);
         };
-        let (summary, layout) = text::read(path, packing, shape, &self.mapping, wanted, threads, &mut write)?;
         ledger.digest = summary.digest;
         ledger.rows = summary.rows;
         ledger.rejects = summary.rejects;
@@ -257,7 +298,9 @@ impl Intake {
     }
 
     fn add_parquet(&self, path: &Path, shape: Shape, file: usize) -> Result<(FileLedger, Option<Part>)> {
+        self.guard.try_reading(path, &[])?;
         let layout = parquet::layout(path, shape, &self.mapping)?;
+        self.guard.try_reading(path, &layout.places.values().copied().collect::<Vec<_>>())?;
         let mut ledger = FileLedger::new(path, shape);
         let (digest, summary) = std::thread::scope(|scope| {
             let digest = scope.spawn(|| open::digest(path));

@@ -68,6 +68,15 @@ pub struct ParquetSummary {
     pub currencies: BTreeMap<String, u64>,
 }
 
+/// Names of all columns of a Parquet file, in its order.
+///
+/// # Errors
+/// Not Parquet.
+pub fn names(plan: &mut LazyFrame, path: &Path) -> Result<Vec<PlSmallStr>> {
+    let schema = plan.collect_schema().map_err(|e| failed(path, e))?;
+    Ok(schema.iter_names().cloned().collect())
+}
+
 /// Reads the header of a Parquet export and checks that its types can be read as declared.
 ///
 /// # Errors

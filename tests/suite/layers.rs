@@ -89,6 +89,7 @@ const RESERVED: &[(&[&str], &[&str], &str)] = &[
 /// Uses of reserved words elsewhere: module, what stands there, and why that is all right.
 const PERMITTED: &[(&str, &str, &str)] = &[
     ("ingest", "std::env::temp_dir()", "the folder of the intake, in a message"),
+    ("ingest/stdin", "std::env::temp_dir()", "the same"),
     ("audit/coverage", "env!(\"CARGO_PKG_VERSION\")", "the version, at build time"),
     ("rules/load", "env!(\"OUT_DIR\")", "the built-in rules, at build time"),
 ];
