@@ -44,7 +44,7 @@ fn a_bad_object_costs_its_own_line() {
     let latin = [&good[..good.len() - 2], b"\xff\"}"].concat();
     let nested = changed("\"offer\": \"offer1\"", "\"deal\": {\"offer\": \"offer1\"}, \"tags\": [1, \"]\"]");
     check_all(vec![
-        with("one more object", &[good.clone()], &[]),
+        with("one more object", std::slice::from_ref(&good), &[]),
         with("a broken object", &[good[..40].to_vec(), other("x2")], &[(0, "not_json")]),
         with(
             "text between objects",
