@@ -68,13 +68,13 @@ pub struct ParquetSummary {
     pub currencies: BTreeMap<String, u64>,
 }
 
-/// Names of all columns of a Parquet file, in its order.
+/// The names of the columns of a Parquet export.
 ///
 /// # Errors
-/// Not Parquet.
-pub fn names(plan: &mut LazyFrame, path: &Path) -> Result<Vec<PlSmallStr>> {
-    let schema = plan.collect_schema().map_err(|e| failed(path, e))?;
-    Ok(schema.iter_names().cloned().collect())
+/// It is none.
+pub fn headers(path: &Path) -> Result<Vec<String>> {
+    let schema = open(path)?.collect_schema().map_err(|e| failed(path, e))?;
+    Ok(schema.iter_names().map(ToString::to_string).collect())
 }
 
 /// Reads the header of a Parquet export and checks that its types can be read as declared.

@@ -36,15 +36,21 @@ impl Spool {
         })?;
         Ok(Spool { path, _folder: folder })
     }
-
-    /// An error that speaks of stdin and not of the file that stands for it.
-    pub fn speaking(&self, error: Error) -> Error {
-        let path = self.path.display().to_string();
-        Error { message: error.message.replace(&path, "stdin"), ..error }
-    }
 }
 
 /// Whether an input is stdin.
 pub fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == NAME
+}
+
+/// Where an input's bytes are.
+pub fn place<'p>(stdin: Option<&'p Spool>, path: &'p Path) -> &'p Path {
+    stdin.filter(|_| is_stdin(path)).map_or(path, |spool| &spool.path)
+}
+
+/// An error that speaks of stdin and not of the file that stands for it.
+pub fn speaking(stdin: Option<&Spool>, error: Error) -> Error {
+    let Some(spool) = stdin else { return error };
+    let path = spool.path.display().to_string();
+    Error { message: error.message.replace(&path, "stdin"), ..error }
 }
