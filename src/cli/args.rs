@@ -233,7 +233,7 @@ pub enum RulesCommand {
 
 #[derive(Args)]
 pub struct RulePaths {
-    /// Rule files or folders [default: the built-in rules]
+    /// Rule files or folders, or - for stdin [default: the built-in rules]
     pub paths: Vec<PathBuf>,
     /// How faults are printed
     #[arg(long, value_enum, default_value_t)]
@@ -246,6 +246,8 @@ pub enum FaultFormat {
     #[default]
     Text,
     Json,
+    /// Annotations of GitHub's workflow commands
+    Github,
 }
 
 #[derive(Args)]
