@@ -67,15 +67,11 @@ fn title(h: &mut Html, view: &View, group: &Judged) {
     badge(h, group.verdict);
     h.element("h3", &[], |h| view.name(h, group));
     if let Some(finding) = group.findings.first() {
-        h.words("span", &[("class", "why")], sentence(finding));
+        h.words("span", &[("class", "why")], &finding.title);
     }
     if let Some(risk) = group.money_at_risk.filter(|_| group.verdict <= Verdict::Hold) {
         h.words("span", &[("class", "risk")], &format!("{} at risk", view.money(Some(risk))));
     }
-}
-
-fn sentence<'f>(finding: &'f Finding) -> &'f str {
-    finding.rule.message.as_ref().unwrap_or(&finding.rule.title)
 }
 
 fn meaning(group: &Judged) -> String {
@@ -169,7 +165,7 @@ fn reasons(h: &mut Html, view: &View, group: &Judged) {
 fn reason(h: &mut Html, view: &View, finding: &Finding, full: bool) {
     let rule = finding.rule;
     h.element("p", &[], |h| {
-        h.words("b", &[], sentence(finding));
+        h.words("b", &[], &finding.title);
         h.text(". ");
         h.element("a", &[("href", &format!("#rule-{}", rule.id))], |h| h.words("code", &[], &rule.id));
         h.words("span", &[("class", "soft")], &format!(" {}, {}", rule.class.word(), finding.action.word()));
@@ -202,7 +198,7 @@ fn evidence(evidence: &Evidence) -> String {
     words.push_str(&match evidence.limit {
         Limit::Above(_) => format!("; the limit is above {limit}"),
         Limit::Below(_) => format!("; the limit is below {limit}"),
-        Limit::Between(..) => format!("; the limit is {limit}"),
+        Limit::Between(..) | Limit::Equals(_) | Limit::Past(_) => format!("; the limit is {limit}"),
         Limit::Present(_) => String::new(),
         Limit::Peers(_) => evidence.versus.as_ref().map_or(String::new(), |v| peers(signal, v)),
     });
