@@ -82,7 +82,7 @@ const HOMES: &[(&str, &[&str])] = &[
         &["base/diag", "cli/evaluate", "evaluate/read", "report/json", "report/output", "rules/format"],
     ),
     ("serde_saphyr", &["base/yaml"]),
-    ("sha2", &[]),
+    ("sha2", &["report/html"]),
     ("statrs", &["base/stats"]),
     ("strsim", &["base/near"]),
     ("tempfile", &["ingest", "report/output"]),
