@@ -440,7 +440,8 @@ mod tests {
         assert!(parse_error("blocklist:linse=x").contains("did you mean `blocklist:lines`?"));
         assert!(parse_error("blocklist:lines={x").contains("is not closed"));
         assert_eq!(Output::parse("json=-").unwrap().target, Target::Stdout);
-        let formats = "he formats are table, json, csv, blocklist, profit-list, scale-list";
+        let all: Vec<&str> = FORMATS.iter().map(|f| f.name).collect();
+        let formats = format!("he formats are {}", all.join(", "));
         let expected = format!("there is no output format `jsn`; did you mean `json`? T{formats}");
         assert_eq!(parse_error("jsn=x"), expected);
         assert_eq!(
