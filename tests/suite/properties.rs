@@ -954,7 +954,7 @@ fn told(audited: &Audited) -> Told {
         sources: json["sources"].to_string(),
         peers: json["peers"].to_string(),
         csv: rendered(audited, "csv").expect("a table is no list"),
-        list: rendered(audited, "blocklist:lines"),
+        list: rendered(audited, "blocklist"),
     }
 }
 
