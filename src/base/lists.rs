@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// The column in which IDs are valid: equal IDs of two traffic sources are two sources.
-const TRAFFIC_SOURCE: &str = "traffic_source";
+pub const TRAFFIC_SOURCE: &str = "traffic_source";
 
 /// One group that is on a list: the values of its columns in the order of the grain, and the rule that says why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

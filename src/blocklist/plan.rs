@@ -43,6 +43,8 @@ impl Default for Options {
 
 /// No entry stays longer, however often it came back.
 const LONGEST_DAYS: u32 = 90;
+/// Below so many sources a share of them says nothing.
+const FEW_SOURCES: usize = 20;
 /// Below so many entries a list may shrink as it likes.
 const SMALL_LIST: usize = 10;
 
@@ -245,6 +247,7 @@ fn growth(plan: &Plan, list: Kind, options: &Options) -> Option<String> {
         ("max_revenue_share", "revenue", options.max_revenue_share, revenue, all_revenue),
     ]
     .into_iter()
+    .filter(|(name, ..)| *name != "max_source_share" || plan.sources >= FEW_SOURCES)
     .find(|(_, _, limit, part, whole)| *whole > 0.0 && part / whole > *limit)
     .map(|(name, what, limit, part, whole)| {
         format!(

@@ -2,7 +2,7 @@ use super::*;
 use crate::base::money::Micro;
 use std::collections::BTreeMap;
 
-/// A run of a day with the zones that it blocks, and ten honest ones beside them.
+/// A run of a day with the zones that it blocks, and thirty honest ones beside them.
 fn day(day: u32, blocked: &[&str]) -> Run {
     let key = |zone: &str| -> BTreeMap<String, Option<String>> {
         [("traffic_source", "popmax"), ("source", zone)]
@@ -17,7 +17,7 @@ fn day(day: u32, blocked: &[&str]) -> Run {
         title: "A rule".into(),
         volume: report::Volume { clicks: 100, spend: Micro(10_000_000), revenue: Micro(5_000_000) },
     };
-    let honest = (0..10).map(|n| group(&format!("honest{n}"), None));
+    let honest = (0..30).map(|n| group(&format!("honest{n}"), None));
     Run {
         digest: format!("report of day {day}"),
         as_of: format!("2026-03-{day:02}T00:00:00Z"),
@@ -92,16 +92,16 @@ fn each_limit_of_growth_holds() {
     type Set = fn(&mut Options);
     let limits: [(&str, Set); 5] = [
         ("max_new", |o| o.max_new = 1),
-        ("max_source_share", |o| o.max_source_share = 0.1),
-        ("max_click_share", |o| o.max_click_share = 0.1),
-        ("max_spend_share", |o| o.max_spend_share = 0.1),
-        ("max_revenue_share", |o| o.max_revenue_share = 0.1),
+        ("max_source_share", |o| o.max_source_share = 0.05),
+        ("max_click_share", |o| o.max_click_share = 0.05),
+        ("max_spend_share", |o| o.max_spend_share = 0.05),
+        ("max_revenue_share", |o| o.max_revenue_share = 0.05),
     ];
     for (name, set) in limits {
         let why = braked(&run, set).unwrap_or_default();
         assert!(why.contains(name), "{name}: {why}");
     }
-    assert_eq!(braked(&run, |o| o.max_click_share = 2.0 / 12.0), None, "exactly the limit is within it");
+    assert_eq!(braked(&run, |o| o.max_click_share = 2.0 / 32.0), None, "exactly the limit is within it");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::{FileOf, Format, Kind, List, Lists, Look, Rendered, Report};
 use crate::base::destination::Destination;
 use crate::base::dialect::Dialect;
 use crate::base::error::Result;
-use crate::base::lists::{self, ListFile, Listed, Sheet};
+use crate::base::lists::{self, ListFile, Listed, Sheet, TRAFFIC_SOURCE};
 use crate::base::text::Text;
 use crate::verdicts::entry;
 
@@ -25,6 +25,9 @@ pub fn files(
         List::Ready(listing) => listing,
         List::Withheld(why) => return Err(why.clone()),
     };
+    if let Some(why) = listing.mixed.as_ref().filter(|_| destination.columns().all(|c| c != TRAFFIC_SOURCE)) {
+        return Err(why.clone());
+    }
     let lists = &report.lists;
     let sheet = Sheet { dialect, destination, protected: &lists.protected, widest: lists.widest };
     let grain = &report.run.grain;

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 const AUDIT: &str = "audit clicks.csv conversions.csv";
 const LIST: &str = "-o blocklist:lines=block.txt";
-const OPEN: &str = "--max-click-share 100% --max-spend-share 100%";
+const OPEN: &str = "--max-source-share 100% --max-click-share 100% --max-spend-share 100% --max-revenue-share 100%";
 
 // ---------------------------------------------------------------- streams
 
@@ -88,7 +88,7 @@ fn help_lists_the_exit_codes() {
     let (_, codes) = text.split_once("Exit codes:\n").expect("a table of exit codes");
     let number = |line: &str| line.split_whitespace().next().and_then(|word| word.parse::<u8>().ok());
     let numbers: Vec<u8> = codes.lines().filter_map(number).collect();
-    assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 70]);
+    assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 70]);
 }
 
 #[test]
