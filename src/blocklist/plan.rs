@@ -34,7 +34,7 @@ impl Default for Options {
             max_source_share: 0.25,
             max_click_share: 0.25,
             max_spend_share: 0.25,
-            max_revenue_share: 0.25,
+            max_revenue_share: 0.5,
             max_shrink: 0.5,
             by: "clickaudit".to_owned(),
         }

@@ -132,7 +132,7 @@ pub struct AuditArgs {
     /// Traffic source whose IDs the lists are for, where there are several
     #[arg(long, value_name = "NAME")]
     pub list_for: Option<String>,
-    /// Share of all audited groups that one run may list [default: 25%]
+    /// Share of all audited groups, if they are 20 or more, that one run may list [default: 25%]
     #[arg(long, value_name = "SHARE")]
     pub max_source_share: Option<String>,
     /// Share of all clicks that one run may list [default: 25%]
@@ -141,7 +141,7 @@ pub struct AuditArgs {
     /// Share of all spend that one run may list [default: 25%]
     #[arg(long, value_name = "SHARE")]
     pub max_spend_share: Option<String>,
-    /// Share of all revenue that one run may list [default: 25%]
+    /// Share of all revenue that one run may list [default: 50%]
     #[arg(long, value_name = "SHARE")]
     pub max_revenue_share: Option<String>,
     /// Shortest prefix of an IPv4 network on a list of addresses [default: 24]
@@ -331,7 +331,7 @@ pub struct Limits {
     /// Share of its spend [default: 25%]
     #[arg(long, value_name = "SHARE")]
     pub max_spend_share: Option<String>,
-    /// Share of its revenue [default: 25%]
+    /// Share of its revenue [default: 50%]
     #[arg(long, value_name = "SHARE")]
     pub max_revenue_share: Option<String>,
     /// Share of a list that may leave it in one step [default: 50%]

@@ -33,14 +33,15 @@ pub struct Whole {
 }
 
 impl Default for Brake {
-    /// A quarter of any: more is a fault of the input or the rules before it is fraud.
+    /// A quarter of any, half of the revenue: more is a fault of the input or the rules before it is fraud. What
+    /// is faked is revenue first, so that a fraud holds more of it than of the clicks.
     fn default() -> Brake {
         let quarter = 0.25;
         Brake {
             max_source_share: quarter,
             max_click_share: quarter,
             max_spend_share: quarter,
-            max_revenue_share: quarter,
+            max_revenue_share: 0.5,
         }
     }
 }
@@ -431,7 +432,7 @@ mod tests {
         let rule = rule("a", "block ctit_short_share");
         let mut all = blocked(&rule, &[&["net", "z1"]]);
         all.extend((1..FEW_GROUPS).map(|n| group(&["net", &format!("honest{n}")], Verdict::Clean, None)));
-        all[0].subject.revenue = Some(Micro(250));
+        all[0].subject.revenue = Some(Micro(500));
         let list = |brake: &Brake, revenue| {
             let whole = Whole { revenue: Some(Micro(revenue)), ..whole(0, None) };
             listing(&all, ListKind::Block, None, brake, &whole)

@@ -7,7 +7,8 @@ use std::process::Stdio;
 
 const AUDIT: &str = "audit clicks.csv conversions.csv";
 const LIST: &str = "-o blocklist:lines=block.txt";
-const OPEN: &str = "--max-source-share 100% --max-click-share 100% --max-spend-share 100% --max-revenue-share 100%";
+const OPEN: &str =
+    "--max-source-share 100% --max-click-share 100% --max-spend-share 100% --max-revenue-share 100%";
 
 // ---------------------------------------------------------------- streams
 

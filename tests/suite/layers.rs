@@ -85,6 +85,7 @@ const HOMES: &[(&str, &[&str])] = &[
         &[
             "base/diag",
             "blocklist",
+            "cli/blocklist",
             "cli/evaluate",
             "evaluate/read",
             "report/json",
