@@ -141,6 +141,9 @@ pub struct AuditArgs {
     /// Currency to report in, where the exports have several or none
     #[arg(long, value_name = "CODE")]
     pub currency: Option<String>,
+    /// What other currencies are worth: the European Central Bank's table, or date,currency,rate; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub rates: Vec<PathBuf>,
     /// Event that conversion rates are on [default: the most frequent]
     #[arg(long, value_name = "EVENT")]
     pub main_event: Option<String>,

@@ -83,7 +83,7 @@ fn rules(args: &AuditArgs) -> Result<std::result::Result<RuleSet, Vec<diag::Diag
 fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
     let inputs = [&args.pair, &args.clicks, &args.conversions, &args.combined, &args.report, &args.costs];
     let inputs = inputs.into_iter().flatten().map(PathBuf::from);
-    let others = [&args.rules, &args.add_rules, &args.protect].into_iter().flatten().cloned();
+    let others = [&args.rules, &args.add_rules, &args.protect, &args.rates].into_iter().flatten().cloned();
     inputs.chain(others).chain(args.map.clone()).chain(project::place(args)).collect()
 }
 
@@ -220,6 +220,7 @@ fn plan(args: &AuditArgs, project: Project) -> Result<Plan> {
         currency: args.currency.as_ref().map(|c| c.to_uppercase()),
         main_event: args.main_event.clone(),
         trusted: args.trusted.clone(),
+        rates: args.rates.iter().map(|path| path.display().to_string()).collect(),
         time_zones: args.time_zone.iter().map(|text| time_zone(text)).collect::<Result<_>>()?,
     });
     Plan::new(&args.preset, file)

@@ -610,7 +610,8 @@ fn absurd_numbers_reject_their_row() {
         ("0x1F", "bad_number"),
         ("1.2.3", "bad_number"),
         ("--1", "bad_number"),
-        ("$1", "bad_number"),
+        ("1 €uro", "bad_number"),
+        ("1 $ 1", "bad_number"),
         ("٣", "bad_number"),
         ("\"1,234.56\"", "bad_number"),
         ("123456789012345678901234567890", "amount_too_large"),
@@ -632,6 +633,14 @@ fn absurd_numbers_reject_their_row() {
             &[row(Clicks, "cost", "0.010000000000000000000000000001")],
             &[],
         ),
+        Case::rows("a currency beside the amount", Conversions, &[row(Conversions, "payout", "$1")], &[]),
+        Case::rows(
+            "another currency beside the amount",
+            Conversions,
+            &[row(Conversions, "payout", "1 €")],
+            &[(0, "currency_conflict")],
+        ),
+        Case::rows("parentheses", Conversions, &[row(Conversions, "payout", "(1.00)")], &[]),
         Case::rows("no amount", Clicks, &[row(Clicks, "cost", "")], &[]),
     ]);
 }

@@ -10,6 +10,7 @@ mod fields;
 mod gates;
 mod incidents;
 mod layers;
+mod money;
 mod outlook;
 mod presets;
 mod properties;
