@@ -31,6 +31,9 @@ pub enum Command {
     /// Write the reference documentation
     #[command(hide = true)]
     Reference(ReferenceArgs),
+    /// Read the inputs of an audit into the intake and forget them, to measure it
+    #[command(hide = true)]
+    Intake(Box<AuditArgs>),
     /// Read a Parquet file and forget it: an audit asks for it before it reads the file itself
     #[command(hide = true)]
     ReadParquet(ReadParquetArgs),

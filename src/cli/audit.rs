@@ -13,7 +13,7 @@ use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::base::unit::Unit;
 use crate::ingest::guard::read_and_forget;
 use crate::ingest::mapping::{self, Said, seconds};
-use crate::ingest::{Guard, Inputs, Perspective, Plan, Shape};
+use crate::ingest::{Guard, Inputs, Perspective, Plan, Shape, Wanted, ingest};
 use crate::report::{self, Job, Kind, List, Look, Output, Report, Written};
 use crate::rules::{RuleFile, RuleSet, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
@@ -164,6 +164,22 @@ fn inputs(args: &AuditArgs) -> Result<Inputs> {
 /// This program, to read untrusted files in a process of its own.
 pub(super) fn guard() -> Guard {
     Guard { program: std::env::current_exe().ok() }
+}
+
+/// Reads everything that an audit would read, keeps all of it, and says how many rows that were.
+///
+/// # Errors
+/// Those of reading.
+pub(super) fn intake(mut args: AuditArgs) -> Result<Exit> {
+    let project = project::merge(&mut args)?;
+    let settings = settings(&args, project)?;
+    limit_threads(args.threads);
+    let intake = ingest(&settings.inputs, &settings.plan, &Wanted::Everything, settings.threads)?;
+    for file in &intake.files {
+        let (path, rejected) = (file.path.display(), file.rejects.total());
+        complain(&format!("{path}: {} rows, {rejected} of them rejected", file.rows));
+    }
+    Ok(Exit::Completed)
 }
 
 /// Reads a Parquet file on behalf of another run of this program.

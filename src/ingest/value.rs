@@ -57,8 +57,8 @@ pub fn amount(text: &[u8], side: &SideMapping) -> Result<Option<Amount>, Reason>
     if is_null(text, side) {
         return Ok(None);
     }
-    let ends_in_digit = text.last().is_some_and(u8::is_ascii_digit);
-    if ends_in_digit && matches!(text[0], b'0'..=b'9' | b'-') {
+    let unsigned = text.strip_prefix(b"-").unwrap_or(text);
+    if unsigned.first().is_some_and(u8::is_ascii_digit) && text.last().is_some_and(u8::is_ascii_digit) {
         return decimal(text, side).map(|nano| Some(Amount { nano, mark: None }));
     }
     let text = std::str::from_utf8(text).map_err(|_| Reason::BadNumber)?;

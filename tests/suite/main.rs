@@ -7,6 +7,7 @@ mod detection;
 mod documents;
 mod explain;
 mod fields;
+mod fuzz;
 mod gates;
 mod incidents;
 mod layers;
