@@ -58,8 +58,12 @@ pub fn cost_parts(code: Option<&str>) -> i64 {
 /// Billionths as whole parts of a micro-unit, so many of them in one; rounded half away from zero. `None` if
 /// 64 bits do not hold them.
 pub fn to_parts(nano: i128, parts: i64) -> Option<i64> {
-    let step = NANO / i128::from(SCALE) / i128::from(parts);
-    i64::try_from(rounded(nano, step)).ok()
+    let step = NANO as i64 / SCALE / parts;
+    match i64::try_from(nano) {
+        // Nearly all amounts: a division of 128 bits takes several times as long.
+        Ok(nano) if nano.unsigned_abs() < 1 << 62 => Some((nano + nano.signum() * (step / 2)) / step),
+        _ => i64::try_from(rounded(nano, i128::from(step))).ok(),
+    }
 }
 
 /// Parts of micro-units as micro-units; rounded half away from zero.
@@ -115,6 +119,11 @@ impl Mark {
 pub struct Micro(pub i64);
 
 impl Micro {
+    /// The sum of amounts in micro-units; what 64 bits do not hold is the largest they do.
+    pub fn total(amounts: &[i64]) -> Micro {
+        Micro(amounts.iter().fold(0, |sum, amount| sum.saturating_add(*amount)))
+    }
+
     /// Units of the currency as a float, for ratios only.
     pub fn units(self) -> f64 {
         self.0 as f64 / SCALE as f64
