@@ -104,6 +104,21 @@ pub struct AuditArgs {
     /// Rules besides the others; a file or folder, repeatable
     #[arg(long, value_name = "PATH")]
     pub add_rules: Vec<PathBuf>,
+    /// Rules of these packs besides core: igaming, mobile-cpi, leadgen, ecommerce; repeatable
+    #[arg(long = "pack", visible_alias = "packs", value_delimiter = ',', value_name = "NAMES")]
+    pub packs: Vec<String>,
+    /// Change a rule for this run: ID.action=watch, ID.observe=true, ID.PARAMETER=VALUE; repeatable
+    #[arg(long = "override", value_name = "RULE.KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Leave a rule out; repeatable
+    #[arg(long, value_delimiter = ',', value_name = "RULES")]
+    pub disable: Vec<String>,
+    /// Let every rule only tell what it would have done: nothing acts, no list is written
+    #[arg(long)]
+    pub observe: bool,
+    /// Findings that somebody has looked at and answers for; a YAML file, repeatable
+    #[arg(long, value_name = "FILE")]
+    pub suppressions: Vec<PathBuf>,
     /// IDs that are never listed, one a line
     #[arg(long, value_name = "FILE")]
     pub protect: Vec<PathBuf>,

@@ -1,15 +1,19 @@
 //! Findings in words, the same in the terminal and in the CSV: rule, signal, value, sample, interval, limit.
 //!
-//! Only the program's own words and numbers stand here; no text from data.
+//! Only the program's own words and numbers stand here, and what a suppression says; no text from data.
 
 use crate::base::money::Micro;
+use crate::base::time::show_day;
 use crate::base::unit::Unit;
 use crate::rules::{Evidence, Limit, Why};
 use crate::signals::Interval;
-use crate::verdicts::Finding;
+use crate::verdicts::{Because, Finding};
 
 /// Tests of one rule that are spelled out; the JSON report has all of them.
 const EVIDENCE_SHOWN: usize = 3;
+/// Cells for who suppressed a finding, and why.
+const NAME: usize = 60;
+const REASON: usize = 300;
 
 /// `conversions-too-fast (fraud): ctit_short_share 61.2% of 240 (55.0–67.1%, limit: above 30%)`.
 pub fn finding(finding: &Finding) -> String {
@@ -79,6 +83,13 @@ pub fn why(why: &Why) -> String {
         Why::Sample { signal, needed, .. } => format!("{}: a sample below {}", signal.name, count(*needed)),
         Why::Peers { .. } | Why::Uncompared => why.to_string(),
     }
+}
+
+/// `observed`, or `suppressed until 2026-06-30 by ana: one-tap offer`.
+pub fn because(because: &Because) -> String {
+    let Because::Suppressed(by) = because else { return because.word().to_owned() };
+    let end = by.expires.map_or("for good".to_owned(), |last| format!("until {}", show_day(last)));
+    format!("suppressed {end} by {}: {}", by.by.term(NAME), by.reason.term(REASON))
 }
 
 /// `12,345`.

@@ -5,7 +5,7 @@
 
 use super::condition;
 use super::format::{NOT_YET, REQUIRED, RawRule};
-use super::model::{Action, Expect, Limit, Node, Rule, RuleFile, Status};
+use super::model::{Action, Expect, Limit, Node, Pack, Rule, RuleFile, Status};
 use crate::base::column::Grain;
 use crate::base::diag::{self, Code, Diag};
 use crate::base::unit::Unit;
@@ -14,6 +14,11 @@ use crate::signals::{self, FAMILIES, Family, Signal, Suspicious};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
+
+/// What keeps a rule from having this form, in the words of its author's faults; for changes of a checked rule.
+pub(super) fn broken(rule: &Rule) -> Option<(String, &'static str)> {
+    POLICIES.iter().find_map(|policy| (policy.broken)(rule).map(|message| (message, policy.help)))
+}
 
 /// All faults of all files, sorted by file and place.
 pub fn check(files: &[RuleFile]) -> Vec<Diag> {
@@ -143,6 +148,10 @@ impl Checker<'_> {
             owner: raw.owner.clone(),
             message: raw.message.clone(),
             replaced_by: raw.replaced_by.as_ref().map(|r| r.value.clone()),
+            packs: self.packs(raw.packs.as_ref()),
+            replaces: raw.replaces.as_ref().map(|r| r.value.clone()),
+            observe: raw.observe,
+            changed: Vec::new(),
             when: when?,
             tests,
             file: self.file.clone(),
@@ -173,6 +182,21 @@ impl Checker<'_> {
             self.fault_help(&diag::ID_NOT_FILE_NAME, &id.span, message, Some(help));
         }
         Some(id.value.clone())
+    }
+
+    /// The packs that are given; without the key it is the one that everybody has.
+    fn packs(&mut self, raw: Option<&Spanned<Vec<Pack>>>) -> Vec<Pack> {
+        let Some(raw) = raw else { return vec![Pack::Core] };
+        if raw.is_empty() {
+            let help = "leave `packs` out, or name one, such as `packs: [core]`".to_owned();
+            self.fault_help(
+                &diag::NO_PACK,
+                &raw.span,
+                "the rule belongs to no pack, so that it never runs",
+                Some(help),
+            );
+        }
+        raw.value.clone()
     }
 
     /// The family that is given, or that of the first tested signal that can be suspicious.
@@ -357,6 +381,18 @@ const POLICIES: &[Policy] = &[
             _ => None,
         },
         help: "`replaced_by` goes with `status: retired` and names the successor",
+    },
+    Policy {
+        code: &diag::REPLACES,
+        place: |raw| span(&raw.replaces),
+        broken: |r| match &r.replaces {
+            Some(id) if !is_id(id) || *id == r.id => Some(format!("`{id}` is not the id of another rule")),
+            Some(_) if r.packs.contains(&Pack::Core) => {
+                Some("a rule of the pack `core` always runs, and so does what it would replace".to_owned())
+            }
+            _ => None,
+        },
+        help: "`replaces` goes with `packs` without `core`, and names the rule that another pack does not need",
     },
 ];
 

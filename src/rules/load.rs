@@ -5,6 +5,7 @@
 
 use super::check::checked;
 use super::model::{Rule, RuleFile, RuleSet, Status};
+use super::packs::PACKS;
 use crate::base::diag::Diag;
 use crate::base::error::{self, Error};
 use std::collections::BTreeSet;
@@ -56,7 +57,7 @@ impl RuleSet {
         Ok(RuleSet::of(&read(paths)?)?)
     }
 
-    /// The rules of files that have been read.
+    /// The rules of files that have been read, of all packs; [`RuleSet::tuned`] chooses.
     ///
     /// # Errors
     /// Every fault of every rule.
@@ -67,7 +68,8 @@ impl RuleSet {
         }
         let digest = digest(&rules);
         let (retired, rules) = rules.into_iter().partition(|r| r.status == Status::Retired);
-        Ok(RuleSet { rules, retired, digest })
+        let packs = PACKS.iter().map(|info| info.pack).collect();
+        Ok(RuleSet { rules, retired, left_out: Vec::new(), digest, packs, observe: false })
     }
 }
 
@@ -123,14 +125,19 @@ fn usage(path: &Path, source: std::io::Error) -> Error {
     Error::usage(format!("cannot read the rules in {}", path.display())).because(source)
 }
 
-/// Depends on ids and contents, not on where the files lie; `rules` are sorted by id.
-fn digest(rules: &[Rule]) -> String {
+/// Depends on ids, contents and what was changed for the run, not on where the files lie.
+pub(super) fn digest<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> String {
+    let mut rules: Vec<&Rule> = rules.into_iter().collect();
+    rules.sort_by(|a, b| a.id.cmp(&b.id));
     let mut hasher = blake3::Hasher::new();
+    let mut update = |part: &str| {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    };
     for rule in rules {
-        for part in [&rule.id, rule.file.text.as_ref()] {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part.as_bytes());
-        }
+        update(&rule.id);
+        update(&rule.file.text);
+        rule.changed.iter().flat_map(|c| [&c.what, &c.to]).for_each(|part| update(part));
     }
     hasher.finalize().to_hex()[..16].to_owned()
 }

@@ -11,14 +11,18 @@ mod example;
 mod format;
 mod load;
 mod model;
+mod packs;
 mod selftest;
+mod tuning;
 
 pub use check::check;
 pub use evaluate::{View, evaluate};
 pub use format::schema;
 pub use load::{Refusal, builtin_files, read};
 pub use model::{
-    Action, Bar, Class, Evidence, Example, Expect, Few, Limit, Node, Outcome, PeerLimit, Rule, RuleFile,
-    RuleSet, Status, Test, Truth, Why,
+    Action, Bar, Changed, Class, Evidence, Example, Expect, Few, LeftOut, Limit, Node, Outcome, Pack,
+    PeerLimit, Rule, RuleFile, RuleSet, Status, Test, Truth, Why,
 };
+pub use packs::{PACKS, PackInfo};
 pub use selftest::{TestResult, run_tests};
+pub use tuning::{Origin, RawOverride, Tuning};

@@ -63,7 +63,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("regex", &[]),
     ("rust_xlsxwriter", &[]),
     ("schemars", &["report/json", "rules"]),
-    ("serde", &["base/diag", "base/yaml", "cli", "evaluate", "ingest/mapping", "report/json", "rules"]),
+    ("serde", &["base/diag", "base/yaml", "cli", "evaluate", "ingest/mapping", "report/json", "rules", "verdicts/suppress"]),
     ("serde_json", &["base/diag", "cli/evaluate", "evaluate/read", "report/json", "rules/format"]),
     ("serde_saphyr", &["base/yaml"]),
     ("sha2", &[]),

@@ -13,6 +13,7 @@ mod layers;
 mod outlook;
 mod properties;
 mod reference;
+mod ruling;
 mod runs;
 mod sample;
 mod shapes;

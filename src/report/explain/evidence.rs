@@ -36,6 +36,14 @@ fn findings(sheet: &mut Sheet, page: &Page) {
             sheet.lines.line("", 10, &unwrapped(&finding.rule.why));
         }
     }
+    for idle in &page.group.idle {
+        let would = idle.finding.action.word();
+        sheet.say(&format!(
+            "Without effect, it would be {would}: {} ({}).",
+            phrase::finding(&idle.finding),
+            phrase::because(&idle.because)
+        ));
+    }
     let innocent = innocent(findings);
     if !innocent.is_empty() {
         sheet.say(&format!("Before you accuse anybody, rule out: {}.", innocent.join("; ")));

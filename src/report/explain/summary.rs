@@ -62,6 +62,9 @@ fn meaning(group: &Judged) -> &'static str {
             "No rule found anything, but it stands out among its peers: look at the signals below."
         }
         (Verdict::Clean, _) => "Nothing to do: all rules that decide were answered, and none found anything.",
+        (Verdict::Undecided, _) if group.would_be < Verdict::Undecided => {
+            "Rules that only observe found something, so that it is not called clean."
+        }
         (Verdict::Undecided, _) => "Nobody can tell yet: too little is known to call it clean.",
     }
 }
