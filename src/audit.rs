@@ -23,6 +23,7 @@ mod explain;
 mod judging;
 mod losses;
 mod outlook;
+mod pictures;
 
 pub use explain::explain;
 
@@ -51,6 +52,8 @@ pub struct Settings {
     pub without: Vec<Family>,
     /// The ROI above which a clean source may be scaled.
     pub target_roi: f64,
+    /// How many groups at watch or graver are pictured, the gravest first; 0 unless an output shows them.
+    pub pictures: usize,
     pub threads: usize,
 }
 
@@ -119,7 +122,7 @@ fn run<'r, T>(
     let asked = judging::Asked { measures: &measures, compared: &compared, context: &context };
     let (mut groups, tallies) = judging::judged(&asked, rules, settings, clock.as_of);
     let clusters = outlook::attach(&mut groups, &measures, &context, settings.target_roi, settings.threads);
-    let looked = look(&Workings {
+    let workings = Workings {
         intake: &intake,
         columns: &columns,
         symbols: &symbols,
@@ -128,7 +131,9 @@ fn run<'r, T>(
         clock,
         main_event,
         groups: &groups,
-    });
+    };
+    let looked = look(&workings);
+    let pictures = pictures::gallery(&workings, &settings.mapping.trusted, settings.pictures);
 
     let facts = coverage::Facts {
         intake: &intake,
@@ -145,8 +150,19 @@ fn run<'r, T>(
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
     let lists = judging::lists(&groups, settings, &gates, &totals, rules.observe);
     let incidents = measures.incidents;
-    let report =
-        Report { run, coverage, totals, peers, incidents, siblings, groups, clusters, lists, rules: tallies };
+    let report = Report {
+        run,
+        coverage,
+        totals,
+        peers,
+        incidents,
+        siblings,
+        groups,
+        clusters,
+        lists,
+        pictures,
+        rules: tallies,
+    };
     Ok((Audited { report, files: intake.files }, looked))
 }
 

@@ -3,7 +3,7 @@
 use super::args::{AuditArgs, Colour, FailOn};
 use super::exit::Exit;
 use super::project::{self, Project};
-use super::{complain, print};
+use super::{complain, print, print_raw};
 use crate::audit::{Audited, Settings, audit};
 use crate::base::column::Grain;
 use crate::base::diag;
@@ -13,7 +13,7 @@ use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::base::unit::Unit;
 use crate::ingest::mapping::{self, seconds};
 use crate::ingest::{Inputs, Mapping, Perspective, Shape};
-use crate::report::{self, Job, List, Look, Output, Report, RulesInfo, Written};
+use crate::report::{self, Job, Kind, List, Look, Output, Report, RulesInfo, Written};
 use crate::rules::{RuleFile, RuleSet, Tuning, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
 use crate::verdicts::{Brake, Protect, Suppressions, Verdict};
@@ -29,7 +29,8 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     let outputs = outputs(&args)?;
     report::check(&outputs, args.rejects.as_deref(), &read_files(&args))?;
     let rules = valid_rules(&args, &mut project)?;
-    let settings = settings(&args, project, &rules)?;
+    let mut settings = settings(&args, project, &rules)?;
+    settings.pictures = outputs.iter().map(|o| o.format.pictures).max().unwrap_or(0);
     limit_threads(args.threads);
     if !args.quiet {
         complain(&RulesInfo::of(&rules, settings.suppressions.count()).sentence());
@@ -135,6 +136,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         fdr: fdr(args)?,
         without: args.without.iter().map(family).collect::<Result<_>>()?,
         target_roi: target_roi(args)?,
+        pictures: 0,
         threads: threads(args.threads.unwrap_or_else(cores))?,
     })
 }
@@ -277,6 +279,8 @@ fn finish(args: &AuditArgs, audited: &Audited, outputs: &[Output]) -> Result<Exi
         Some(path) => Some((path.as_path(), report::rejects(&audited.files)?)),
         None => None,
     };
+    let mut print =
+        |kind: Kind, bytes: &[u8]| if kind == Kind::Styled { print(bytes) } else { print_raw(bytes) };
     let job = Job { outputs, rejects, look: look(args.color), print: &mut print };
     let written = report::write(&audited.report, job)?;
     if !args.quiet {

@@ -10,7 +10,7 @@ mod ruling;
 
 pub use page::page;
 
-use super::{AbsentSignal, Format, Gate, InputInfo, List, Look, Rendered, Report, RowCount, RunInfo};
+use super::{AbsentSignal, Format, Gate, InputInfo, Kind, List, Look, Rendered, Report, RowCount, RunInfo};
 use crate::base::error::{Error, Result};
 use crate::base::money::Micro;
 use crate::base::text::{Text, json_document};
@@ -705,6 +705,8 @@ pub const FORMAT: Format = Format {
     name: "json",
     summary: "everything, for other programs; its JSON Schema is published",
     list: false,
+    kind: Kind::Text,
+    pictures: 0,
     render,
 };
 

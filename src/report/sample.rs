@@ -124,6 +124,7 @@ pub fn empty() -> Report<'static> {
         lists: Lists { block: none(), profit: none(), scale: none() },
         clusters: vec![],
         rules: vec![],
+        pictures: BTreeMap::new(),
     }
 }
 

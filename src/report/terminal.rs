@@ -7,7 +7,7 @@
 mod idle;
 mod outlook;
 
-use super::{AbsentSignal, Format, List, Look, Rendered, Report, RowCount, phrase, unanswered};
+use super::{AbsentSignal, Format, Kind, List, Look, Rendered, Report, RowCount, phrase, unanswered};
 use crate::base::column::Col;
 use crate::base::error::Result;
 use crate::base::money::Micro;
@@ -576,8 +576,14 @@ fn unmapped(page: &mut Page, lacks: &[((&str, u64), BTreeSet<&str>)]) {
     page.line("absent", LABEL, &format!("{signals} for want of columns; not mapped are {columns}"));
 }
 
-pub const FORMAT: Format =
-    Format { name: "table", summary: "verdicts with their reasons, for people", list: false, render };
+pub const FORMAT: Format = Format {
+    name: "table",
+    summary: "verdicts with their reasons, for people",
+    list: false,
+    kind: Kind::Styled,
+    pictures: 0,
+    render,
+};
 
 #[cfg(test)]
 mod tests {
