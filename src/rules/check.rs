@@ -285,7 +285,7 @@ fn flag(raw: Option<&Spanned<bool>>) -> bool {
 }
 
 /// `[a-z][a-z0-9]*(-[a-z0-9]+)*`, 3 to 64 bytes.
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     let word = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     (3..=64).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_lowercase())

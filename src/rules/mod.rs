@@ -6,6 +6,7 @@
 
 mod check;
 mod condition;
+pub mod describe;
 mod evaluate;
 mod example;
 mod format;
@@ -13,6 +14,7 @@ mod load;
 mod model;
 mod packs;
 mod selftest;
+mod skeleton;
 mod tuning;
 
 pub use check::check;
@@ -25,4 +27,5 @@ pub use model::{
 };
 pub use packs::{PACKS, PackInfo};
 pub use selftest::{TestResult, run_tests};
+pub use skeleton::{FIRST_SIGNAL, skeleton};
 pub use tuning::{Origin, RawOverride, Tuning};
