@@ -96,9 +96,13 @@ pub struct AuditArgs {
     /// What the columns of the exports are called
     #[arg(long, value_name = "FILE")]
     pub map: Option<PathBuf>,
-    /// Preset that reads the exports [default: generic]
+    /// Preset that reads the exports, or SIDE=NAME for one side, such as clicks=voluum; repeatable
+    /// [default: what the header tells, or generic]
     #[arg(long, value_name = "NAME")]
-    pub preset: Option<String>,
+    pub preset: Vec<String>,
+    /// Zone of local times in the exports, or SIDE=ZONE for one side; repeatable [default: the preset's]
+    #[arg(long, value_name = "ZONE")]
+    pub time_zone: Vec<String>,
     /// Rules in place of the built-in ones; a file or folder, repeatable
     #[arg(long, value_name = "PATH")]
     pub rules: Vec<PathBuf>,

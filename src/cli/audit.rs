@@ -11,8 +11,8 @@ use crate::base::error::{Error, Result, read_small};
 use crate::base::near::nearest;
 use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::base::unit::Unit;
-use crate::ingest::mapping::{self, seconds};
-use crate::ingest::{Inputs, Mapping, Perspective, Shape};
+use crate::ingest::mapping::{self, Said, seconds};
+use crate::ingest::{Inputs, Perspective, Plan, Shape};
 use crate::report::{self, Job, Kind, List, Look, Output, Report, RulesInfo, Written};
 use crate::rules::{RuleFile, RuleSet, Tuning, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
@@ -126,7 +126,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         grain: grain(args.by.as_deref().unwrap_or("source"))?,
         protect: protect(args, &project)?,
         suppressions: suppressions(args, &mut project, rules)?,
-        mapping: mapping(args, project)?,
+        plan: plan(args, project)?,
         brake: brake(args)?,
         list_for: args.list_for.clone(),
         zone,
@@ -204,19 +204,34 @@ fn protect(args: &AuditArgs, project: &Project) -> Result<Protect> {
     Ok(protect)
 }
 
-fn mapping(args: &AuditArgs, project: Project) -> Result<Mapping> {
-    let file = args.map.as_deref().map(mapping::load).transpose()?.or(project.mapping);
-    let mut mapping = Mapping::build(args.preset.as_deref(), file)?;
-    if let Some(who) = &args.perspective {
-        let found = Perspective::ALL.into_iter().find(|p| p.word() == who);
-        let unknown =
-            || Error::usage(format!("`{who}` is no perspective")).help("use buyer, network or advertiser");
-        mapping.perspective = Some(found.ok_or_else(unknown)?);
-    }
-    mapping.currency = args.currency.as_ref().map(|c| c.to_uppercase()).or(mapping.currency);
-    mapping.trusted.extend(args.trusted.iter().cloned());
-    mapping.main_event = args.main_event.clone().or(mapping.main_event);
-    Ok(mapping)
+fn plan(args: &AuditArgs, project: Project) -> Result<Plan> {
+    let mut file =
+        args.map.as_deref().map(mapping::load).transpose()?.or(project.mapping).unwrap_or_default();
+    file.said(Said {
+        perspective: args.perspective.as_deref().map(perspective).transpose()?,
+        currency: args.currency.as_ref().map(|c| c.to_uppercase()),
+        main_event: args.main_event.clone(),
+        trusted: args.trusted.clone(),
+        time_zones: args.time_zone.iter().map(|text| time_zone(text)).collect::<Result<_>>()?,
+    });
+    Plan::new(&args.preset, file)
+}
+
+fn perspective(who: &str) -> Result<Perspective> {
+    let unknown =
+        || Error::usage(format!("`{who}` is no perspective")).help("use buyer, network or advertiser");
+    Perspective::ALL.into_iter().find(|p| p.word() == who).ok_or_else(unknown)
+}
+
+/// The zone of all files, or of those of one side: `Europe/Berlin`, `clicks=Europe/Berlin`.
+fn time_zone(text: &str) -> Result<(Option<Shape>, String)> {
+    let Some((side, zone)) = text.split_once('=') else { return Ok((None, text.to_owned())) };
+    let shape = Shape::ALL.into_iter().find(|s| s.word() == side);
+    let unknown = || {
+        Error::usage(format!("`{text}` names no side"))
+            .help("write --time-zone ZONE, clicks=ZONE or conversions=ZONE")
+    };
+    Ok((Some(shape.ok_or_else(unknown)?), zone.to_owned()))
 }
 
 fn brake(args: &AuditArgs) -> Result<Brake> {

@@ -6,7 +6,7 @@ use super::args::{AuditArgs, FailOn};
 use crate::base::diag::{self, Diag};
 use crate::base::error::{Error, read_small};
 use crate::base::yaml::{self, Entries, Spanned};
-use crate::ingest::mapping::MappingFile;
+use crate::ingest::mapping::{MappingFile, Names};
 use crate::rules::{Origin, RawOverride, Tuning};
 use crate::verdicts::{RawSuppression, Suppressions};
 use serde::Deserialize;
@@ -29,7 +29,8 @@ pub struct Project {
     by: Option<String>,
     map: Option<PathBuf>,
     pub mapping: Option<MappingFile>,
-    preset: Option<String>,
+    preset: Option<Names>,
+    time_zone: Option<Names>,
     rules: Vec<PathBuf>,
     add_rules: Vec<PathBuf>,
     packs: Vec<String>,
@@ -132,7 +133,8 @@ impl Project {
         args.suppressions.append(&mut self.suppression_files);
         open(&mut args.by, &mut self.by);
         open(&mut args.map, &mut self.map);
-        open(&mut args.preset, &mut self.preset);
+        lists(&mut args.preset, &mut self.preset.take().map(|n| n.list()).unwrap_or_default());
+        lists(&mut args.time_zone, &mut self.time_zone.take().map(|n| n.list()).unwrap_or_default());
         open(&mut args.rejects, &mut self.rejects);
         open(&mut args.fail_on, &mut self.fail_on);
         open(&mut args.list_for, &mut self.list_for);

@@ -71,6 +71,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "cli",
             "evaluate",
             "ingest/mapping",
+            "ingest/preset",
             "report/json",
             "report/output",
             "rules",
@@ -106,6 +107,7 @@ const RESERVED: &[(&[&str], &[&str], &str)] = &[
 const PERMITTED: &[(&str, &str, &str)] = &[
     ("ingest", "std::env::temp_dir()", "the folder of the intake, in a message"),
     ("audit/coverage", "env!(\"CARGO_PKG_VERSION\")", "the version, at build time"),
+    ("ingest/preset", "env!(\"OUT_DIR\")", "the built-in presets, at build time"),
     ("rules/load", "env!(\"OUT_DIR\")", "the built-in rules, at build time"),
 ];
 
