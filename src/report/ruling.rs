@@ -4,7 +4,7 @@
 //! every group, and why: it is usually a column that no mapping names.
 
 use super::phrase::{count, counted};
-use crate::rules::{Changed, Pack, Rule, RuleSet, Status, Truth, Why};
+use crate::rules::{Changed, LeftOut, Pack, Rule, RuleSet, Status, Truth, Why};
 use crate::signals::Absence;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ pub struct RulesInfo {
     pub experimental: usize,
     pub retired: usize,
     /// Ids of rules that are not evaluated, with the reason; retired ones are not among them.
-    pub left_out: Vec<(String, String)>,
+    pub left_out: Vec<(String, LeftOut)>,
     pub packs: Vec<&'static str>,
     /// Rules that only observe.
     pub observed: usize,
@@ -41,7 +41,7 @@ impl RulesInfo {
             stable: status(Status::Stable),
             experimental: status(Status::Experimental),
             retired: set.retired.len(),
-            left_out: set.left_out.iter().map(|(rule, why)| (rule.id.clone(), why.to_string())).collect(),
+            left_out: set.left_out.iter().map(|(rule, why)| (rule.id.clone(), why.clone())).collect(),
             packs: set.packs.iter().map(|pack| Pack::word(*pack)).collect(),
             observed: set.rules.iter().filter(|rule| rule.observe).count(),
             changed: set.rules.iter().flat_map(changed).collect(),
@@ -55,7 +55,7 @@ impl RulesInfo {
         self.stable + self.experimental
     }
 
-    /// `66 rules: 64 stable, 2 experimental; pack core; 1 changed; 1 observes; 12 left out`.
+    /// `66 rules: 64 stable, 2 experimental; pack core; 1 changed; 1 observes; 1 switched off`.
     pub fn sentence(&self) -> String {
         let n = |n: usize, what: &str| (n > 0).then(|| format!("{} {what}", count(n as u64)));
         let status = [
@@ -80,7 +80,9 @@ impl RulesInfo {
         } else {
             parts.extend(n(self.observed, if self.observed == 1 { "observes" } else { "observe" }));
         }
-        parts.extend(n(self.left_out.len(), "left out"));
+        let left_out = |of: fn(&LeftOut) -> bool| self.left_out.iter().filter(|(_, why)| of(why)).count();
+        parts.extend(n(left_out(|why| matches!(why, LeftOut::Replaced(_))), "replaced"));
+        parts.extend(n(left_out(|why| *why == LeftOut::Disabled), "switched off"));
         let word = if self.suppressions == 1 { "suppression" } else { "suppressions" };
         parts.extend(n(self.suppressions, word));
         parts.join("; ")
@@ -291,8 +293,12 @@ mod tests {
         assert_eq!(info.sentence(), "66 rules: 64 stable, 2 experimental; pack core");
         info.observed = 1;
         info.suppressions = 3;
-        info.left_out = vec![("a".to_owned(), "it is switched off".to_owned())];
-        assert!(info.sentence().ends_with("; 1 observes; 1 left out; 3 suppressions"), "{}", info.sentence());
+        info.left_out = vec![("a".to_owned(), LeftOut::Disabled), ("b".to_owned(), LeftOut::Pack)];
+        assert!(
+            info.sentence().ends_with("; 1 observes; 1 switched off; 3 suppressions"),
+            "{}",
+            info.sentence()
+        );
         info.observe = true;
         assert!(info.sentence().contains("the whole run observes"));
     }

@@ -44,7 +44,7 @@ pub(super) fn rules_of_run(info: &RulesInfo) -> RulesOfRun {
         retired: info.retired,
         packs: info.packs.clone(),
         observed: info.observed,
-        left_out: info.left_out.iter().cloned().collect(),
+        left_out: info.left_out.iter().map(|(rule, why)| (rule.clone(), why.to_string())).collect(),
         changed: info
             .changed
             .iter()
