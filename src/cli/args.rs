@@ -291,7 +291,7 @@ pub enum RulesCommand {
 
 #[derive(Args)]
 pub struct RulePaths {
-    /// Rule files or folders [default: the built-in rules]
+    /// Rule files or folders, or - for stdin [default: the built-in rules]
     pub paths: Vec<PathBuf>,
     /// How faults are printed
     #[arg(long, value_enum, default_value_t)]
@@ -333,6 +333,8 @@ pub enum FaultFormat {
     #[default]
     Text,
     Json,
+    /// Annotations of GitHub's workflow commands
+    Github,
 }
 
 #[derive(Args)]

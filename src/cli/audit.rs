@@ -29,6 +29,9 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     let outputs = outputs(&args)?;
     report::check(&outputs, args.rejects.as_deref(), &read_files(&args))?;
     let rules = valid_rules(&args, &mut project)?;
+    if !args.quiet {
+        without_history(&rules).into_iter().for_each(|note| complain(&note));
+    }
     let mut settings = settings(&args, project, &rules)?;
     settings.pictures = outputs.iter().map(|o| o.format.pictures).max().unwrap_or(0);
     limit_threads(args.threads);
@@ -57,6 +60,18 @@ pub(super) fn valid_rules(args: &AuditArgs, project: &mut Project) -> Result<Rul
         complain(&diag::plain(&faults));
         Error::usage("the rules have faults").help("nothing was read")
     })
+}
+
+/// What of the rules has no effect, since there are no stored runs.
+fn without_history(rules: &RuleSet) -> Option<String> {
+    let waiting: Vec<&str> =
+        rules.rules.iter().filter(|r| r.needs_history()).map(|r| r.id.as_str()).collect();
+    let (first, others) = waiting.split_first()?;
+    let and = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+    Some(format!(
+        "note: {first}{and}: there are no stored runs, so `for` and `clear` have no effect and comparisons with a \
+         group's own past are unknown"
+    ))
 }
 
 /// The rule files that are named, or the built-in ones; and those that are added.

@@ -9,14 +9,15 @@ use super::{audit, complain, complain_styled, print, project};
 use crate::base::diag::{self, Diag};
 use crate::base::error::{Error, Result};
 use crate::base::text::Text;
+use crate::base::yaml;
 use crate::rules::{
-    Changed, LeftOut, Rule, RuleFile, RuleSet, Tuning, builtin_files, check, read, run_tests, schema,
+    Changed, LeftOut, Rule, RuleFile, RuleSet, STDIN, Tuning, builtin_files, check, read, run_tests, schema,
     skeleton,
 };
 use crate::signals;
 use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 
 /// Runs the command.
 ///
@@ -41,7 +42,24 @@ fn counted(n: usize, what: &str) -> String {
 }
 
 fn files(paths: &RulePaths) -> Result<Vec<RuleFile>> {
-    if paths.paths.is_empty() { Ok(builtin_files()) } else { read(&paths.paths) }
+    if paths.paths.is_empty() {
+        return Ok(builtin_files());
+    }
+    let (stdin, others): (Vec<PathBuf>, Vec<PathBuf>) =
+        paths.paths.iter().cloned().partition(|path| path.as_os_str() == STDIN);
+    let mut files = if others.is_empty() { Vec::new() } else { read(&others)? };
+    if !stdin.is_empty() {
+        files.push(from_stdin()?);
+    }
+    Ok(files)
+}
+
+/// A rule from stdin; its lists lie in the current folder.
+fn from_stdin() -> Result<RuleFile> {
+    let mut text = String::new();
+    let read = io::stdin().lock().take(yaml::MAX_BYTES as u64 + 1).read_to_string(&mut text);
+    read.map_err(|e| Error::usage("cannot read a rule from stdin").because(e))?;
+    Ok(RuleFile::new(STDIN, &text).in_folder(""))
 }
 
 fn checked(paths: &RulePaths) -> Result<Exit> {
@@ -57,6 +75,7 @@ fn checked(paths: &RulePaths) -> Result<Exit> {
 fn show(faults: &[Diag], format: FaultFormat) -> Result<Exit> {
     match format {
         FaultFormat::Json => print(diag::json_lines(faults).as_bytes())?,
+        FaultFormat::Github => print(diag::github(faults).as_bytes())?,
         FaultFormat::Text => complain_styled(&diag::coloured(faults)),
     }
     Ok(Exit::Usage)

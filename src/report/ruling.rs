@@ -187,6 +187,8 @@ enum Cause {
     Inputs,
     Samples,
     Peers,
+    History,
+    Groups,
     Other,
 }
 
@@ -198,6 +200,8 @@ fn cause(why: &Why) -> Cause {
         }
         Why::Sample { .. } => Cause::Samples,
         Why::Peers { .. } | Why::Uncompared => Cause::Peers,
+        Why::NoHistory { .. } => Cause::History,
+        Why::Column(_) => Cause::Groups,
         Why::Absent { .. } => Cause::Other,
     }
 }
@@ -232,6 +236,8 @@ fn part(cause: Cause, tallies: &[&RuleTally]) -> String {
         Cause::Inputs => format!("{n} for want of single clicks or conversions"),
         Cause::Samples => format!("{n} for too small samples"),
         Cause::Peers => format!("{n} for too few peers"),
+        Cause::History => format!("{n} for want of stored runs"),
+        Cause::Groups => format!("{n} because the audited groups are not made of their columns"),
         Cause::Other => format!("{n} because groups have nothing of what they look at"),
     }
 }

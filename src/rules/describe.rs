@@ -4,6 +4,9 @@ use super::model::{Bar, Few, Limit, Node, PeerLimit, Rule, Test};
 use crate::base::unit::Unit;
 use crate::signals::{IntervalKind, Signal};
 
+/// Texts of a list that are spelled out.
+const TEXTS_SHOWN: usize = 6;
+
 /// One line of a condition and how deep it lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -41,6 +44,15 @@ fn add(node: &Node, depth: usize, before: &str, lines: &mut Vec<Line>) {
             nodes.iter().for_each(|node| add(node, depth + 1, "", lines));
         }
         Node::Not(inner) => add(inner, depth, "not ", lines),
+        Node::Column(test) => {
+            let texts: Vec<&str> = test.texts.iter().map(String::as_str).collect();
+            let more = texts.len().saturating_sub(TEXTS_SHOWN);
+            let mut shown = texts.into_iter().take(TEXTS_SHOWN).collect::<Vec<_>>().join(", ");
+            if more > 0 {
+                shown.push_str(&format!(" or {more} more"));
+            }
+            say(&format!("{} is one of {shown}", test.column.name()));
+        }
         Node::Test(test) => say(&sentence(test)),
         Node::Risk { above, few } => say(&format!("the group's risk is above {above}{}", lacking(*few))),
         Node::Significant(true) => say("the group is significant among its peers"),

@@ -6,10 +6,13 @@
 use super::check::checked;
 use super::model::{Rule, RuleFile, RuleSet, Status};
 use super::packs::PACKS;
+use super::params::Params;
 use crate::base::diag::Diag;
 use crate::base::error::{self, Error};
+use crate::base::yaml::MAX_BYTES;
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 include!(concat!(env!("OUT_DIR"), "/rules.rs"));
@@ -62,7 +65,15 @@ impl RuleSet {
     /// # Errors
     /// Every fault of every rule.
     pub fn of(files: &[RuleFile]) -> Result<RuleSet, Vec<Diag>> {
-        let (rules, faults) = checked(files);
+        RuleSet::with(files, &Params::default())
+    }
+
+    /// The same, with values for the rules' parameters.
+    ///
+    /// # Errors
+    /// Every fault of every rule.
+    pub fn with(files: &[RuleFile], params: &Params) -> Result<RuleSet, Vec<Diag>> {
+        let (rules, faults) = checked(files, params);
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -116,8 +127,11 @@ fn collect(path: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) -> error::R
 }
 
 fn file(path: &Path) -> error::Result<RuleFile> {
-    let text = fs::read_to_string(path).map_err(|e| usage(path, e))?;
-    Ok(RuleFile::new(path.display().to_string(), &text))
+    let mut text = String::new();
+    let read = fs::File::open(path).and_then(|f| f.take(MAX_BYTES as u64 + 1).read_to_string(&mut text));
+    read.map_err(|e| usage(path, e))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    Ok(RuleFile::new(path.display().to_string(), &text).in_folder(folder))
 }
 
 /// Rules are configuration: a missing one is wrong usage, not wrong input.
@@ -125,7 +139,7 @@ fn usage(path: &Path, source: std::io::Error) -> Error {
     Error::usage(format!("cannot read the rules in {}", path.display())).because(source)
 }
 
-/// Depends on ids, contents and what was changed for the run, not on where the files lie.
+/// Depends on ids, contents and set parameters, listed texts and what else was changed for the run, not on where the files lie.
 pub(super) fn digest<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> String {
     let mut rules: Vec<&Rule> = rules.into_iter().collect();
     rules.sort_by(|a, b| a.id.cmp(&b.id));
@@ -138,6 +152,11 @@ pub(super) fn digest<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> String {
         update(&rule.id);
         update(&rule.file.text);
         rule.changed.iter().flat_map(|c| [&c.what, &c.to]).for_each(|part| update(part));
+        for set in rule.params.iter().filter(|p| p.value != p.default) {
+            update(&set.name);
+            update(&set.value);
+        }
+        rule.when.columns().into_iter().flat_map(|c| c.texts.iter()).for_each(|text| update(text));
     }
     hasher.finalize().to_hex()[..16].to_owned()
 }

@@ -10,9 +10,12 @@ pub mod describe;
 mod evaluate;
 mod example;
 mod format;
+mod lists;
 mod load;
+mod message;
 mod model;
 mod packs;
+mod params;
 mod selftest;
 mod skeleton;
 mod tuning;
@@ -21,11 +24,13 @@ pub use check::check;
 pub use evaluate::{View, evaluate};
 pub use format::schema;
 pub use load::{Refusal, builtin_files, read};
+pub use message::Message;
 pub use model::{
-    Action, Bar, Changed, Class, Evidence, Example, Expect, Few, LeftOut, Limit, Node, Outcome, Pack,
-    PeerLimit, Rule, RuleFile, RuleSet, Status, Test, Truth, Why,
+    Action, Bar, Changed, Class, ColumnTest, Evidence, Example, Expect, Few, LeftOut, Limit, Node, Outcome,
+    Pack, Param, PastLimit, PeerLimit, Rule, RuleFile, RuleSet, Runs, STDIN, Status, Test, Truth, Why,
 };
 pub use packs::{PACKS, PackInfo};
+pub use params::Params;
 pub use selftest::{TestResult, run_tests};
 pub use skeleton::{FIRST_SIGNAL, skeleton};
 pub use tuning::{Origin, RawOverride, Tuning};

@@ -7,6 +7,7 @@ use super::check;
 use super::load;
 use super::model::{Action, Changed, LeftOut, Pack, Rule, RuleSet};
 use super::packs;
+use super::params::Params;
 use crate::base::diag::{self, Code, Diag};
 use crate::base::yaml::{Entries, Spanned};
 use serde::Deserialize;
@@ -204,11 +205,42 @@ impl Override {
         }
     }
 
+    /// Reads the rule's file once more, with its parameters set.
     fn set_params(&self, rule: &mut Rule, faults: &mut Vec<Diag>) {
-        for (name, _) in &self.raw.params.0 {
-            let message = format!("`{}` has no parameter `{}`", rule.id, name.value);
-            faults.push(self.fault(&diag::BAD_OVERRIDE, &name.span, message));
+        let before = faults.len();
+        let mut params = Params::default();
+        rule.params.iter().for_each(|param| params.set(&rule.id, &param.name, &param.value));
+        let mut changed = rule.changed.clone();
+        for (name, value) in &self.raw.params.0 {
+            match rule.params.iter().find(|param| param.name == name.value) {
+                Some(param) if param.value == value.value => {}
+                Some(param) => {
+                    params.set(&rule.id, &param.name, value);
+                    changed.push(self.changed(&param.name, &param.value, value, &value.span));
+                }
+                None => faults.push(self.no_parameter(rule, name)),
+            }
         }
+        if faults.len() > before {
+            return;
+        }
+        let (read, wrong) = check::checked(std::slice::from_ref(&rule.file), &params);
+        let place = self.raw.params.0.first().map_or(0..0, |(_, value)| value.span.clone());
+        faults.extend(wrong.into_iter().map(|fault| {
+            let message = format!("`{}`: {}", rule.id, fault.message);
+            Diag { help: fault.help, ..self.fault(&diag::BAD_OVERRIDE, &place, message) }
+        }));
+        if let Some(read) = read.into_iter().next() {
+            *rule = Rule { action: rule.action, observe: rule.observe, changed, ..read };
+        }
+    }
+
+    fn no_parameter(&self, rule: &Rule, name: &Spanned<String>) -> Diag {
+        let message = format!("`{}` has no parameter `{}`", rule.id, name.value);
+        let mut fault = self.fault(&diag::BAD_OVERRIDE, &name.span, message);
+        let names: Vec<&str> = rule.params.iter().map(|param| param.name.as_str()).collect();
+        fault.help = if names.is_empty() { None } else { diag::did_you_mean(name, names) };
+        fault
     }
 
     fn changed(&self, what: &str, from: &str, to: &str, span: &Range<usize>) -> Changed {

@@ -324,7 +324,7 @@ fn a_preset_reads_the_files_it_is_made_for() {
     folder
         .run("audit --combined rows.csv --preset generic")
         .exits(3)
-        .says(&["a combined file needs a column"]);
+        .says(&["no input has a column for source"]);
     let told = folder.report("--combined rows.csv");
     assert_eq!(told["run"]["inputs"][0]["preset"], "talkingdata");
     let note = told["coverage"]["notes"][0].as_str().unwrap_or_default();

@@ -80,6 +80,36 @@ fn what_changes_nothing_is_refused_before_anything_is_read() {
     folder.run(&format!("audit {AUDIT}")).exits(2).says(&["clickaudit.yaml:3:3", "there is no rule"]);
 }
 
+#[test]
+fn a_parameter_is_set_where_its_rule_has_one() {
+    let folder = folder_of_pair(&["bad"]);
+    let set = |value: &str| {
+        report(&folder, &format!("--pack leadgen --override earns-less-than-the-target.target={value}"))
+    };
+    let strict = set("100");
+    assert_eq!(strict["run"]["rules"]["changed"][0]["what"], "target");
+    assert_eq!(strict["run"]["rules"]["packs"], serde_json::json!(["core", "leadgen"]));
+    assert!(tally(&strict, "earns-less-than-the-target")["fires"].as_u64() > Some(0));
+    assert_eq!(tally(&set("-0.99"), "earns-less-than-the-target")["fires"], 0);
+    let wrong = |flag: &str, said: &str| {
+        folder.run(&format!("audit {AUDIT} --pack leadgen --override {flag}")).exits(2).says(&[said]);
+    };
+    wrong("earns-less-than-the-target.target=30s", "--override");
+    wrong("earns-less-than-the-target.tarket=1", "did you mean `target`?");
+}
+
+#[test]
+fn a_pack_draws_its_own_lines() {
+    let folder = folder_of_pair(&["bad"]);
+    let leads = report(&folder, "--pack leadgen");
+    assert_eq!(finding(&leads, "bad", "leads-filled-in-at-once")["action"], "hold");
+    let left_out = &leads["run"]["rules"]["left_out"];
+    assert_eq!(left_out["conversions-in-bursts"], "`leads-sent-in-one-go` stands in its place");
+    assert_eq!(left_out["orders-after-a-day"], "none of its packs is chosen");
+    let by_file = folder_of_pair(&["bad"]).with("clickaudit.yaml", "packs: [leadgen]\n");
+    assert_eq!(report(&by_file, "")["run"]["rules_digest"], leads["run"]["rules_digest"]);
+}
+
 // ---------------------------------------------------------------- observe mode
 
 #[test]
