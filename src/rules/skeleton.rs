@@ -12,6 +12,8 @@ use crate::signals::{Family, IntervalKind, Signal, Suspicious};
 pub const FIRST_SIGNAL: &str = "ctit_short_share";
 /// The least sample that a skeleton asks for; 30 is where most rules begin.
 const LEAST_SAMPLE: u64 = 30;
+/// An end of a range beyond this is none.
+const UNBOUNDED: f64 = 1e15;
 
 /// The text of a new rule file on a signal.
 ///
@@ -89,8 +91,9 @@ impl Parts {
             Unit::Seconds => 60.0,
             Unit::Ratio => 1.0,
         };
-        let step = if high.is_finite() && low.is_finite() { step.min(0.3 * (high - low)) } else { step };
-        let base = if low.is_finite() { low } else { -step };
+        let bounded = |end: f64| end.abs() < UNBOUNDED;
+        let step = if bounded(low) && bounded(high) { step.min(0.3 * (high - low)) } else { step };
+        let base = if bounded(low) { low } else { -step };
         let limit = base + step;
         let (more, less) = (base + 2.0 * step, base + 0.5 * step);
         let min_sample = signal.min_sample.max(LEAST_SAMPLE);
