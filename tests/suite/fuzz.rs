@@ -76,9 +76,9 @@ const PIECES: &[&str] = &[
 fn change() -> impl Strategy<Value = Change> {
     let (at, length) = (any::<usize>(), 1usize..40);
     prop_oneof![
-        (at.clone(), any::<u8>()).prop_map(|(at, byte)| Change::Set(at, byte)),
-        (at.clone(), length.clone()).prop_map(|(at, length)| Change::Remove(at, length)),
-        (at.clone(), length, at.clone()).prop_map(|(from, length, to)| Change::Copy(from, length, to)),
+        (at, any::<u8>()).prop_map(|(at, byte)| Change::Set(at, byte)),
+        (at, length.clone()).prop_map(|(at, length)| Change::Remove(at, length)),
+        (at, length, at).prop_map(|(from, length, to)| Change::Copy(from, length, to)),
         (at, prop::sample::select(PIECES)).prop_map(|(at, piece)| Change::Insert(at, piece)),
     ]
 }
