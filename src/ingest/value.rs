@@ -58,7 +58,8 @@ pub fn amount(text: &[u8], side: &SideMapping) -> Result<Option<Amount>, Reason>
         return Ok(None);
     }
     let unsigned = text.strip_prefix(b"-").unwrap_or(text);
-    if unsigned.first().is_some_and(u8::is_ascii_digit) && text.last().is_some_and(u8::is_ascii_digit) {
+    let between_digits = |t: &[u8]| t[0].is_ascii_digit() && t[t.len() - 1].is_ascii_digit();
+    if !unsigned.is_empty() && between_digits(unsigned) && unsigned.is_ascii() {
         return decimal(text, side).map(|nano| Some(Amount { nano, mark: None }));
     }
     let text = std::str::from_utf8(text).map_err(|_| Reason::BadNumber)?;
