@@ -31,6 +31,9 @@ pub enum Command {
     /// Write the reference documentation
     #[command(hide = true)]
     Reference(ReferenceArgs),
+    /// Read a Parquet file and forget it: an audit asks for it before it reads the file itself
+    #[command(hide = true)]
+    ReadParquet(ReadParquetArgs),
 }
 
 fn exit_codes() -> String {
@@ -230,7 +233,7 @@ pub enum RulesCommand {
 
 #[derive(Args)]
 pub struct RulePaths {
-    /// Rule files or folders [default: the built-in rules]
+    /// Rule files or folders, or - for stdin [default: the built-in rules]
     pub paths: Vec<PathBuf>,
     /// How faults are printed
     #[arg(long, value_enum, default_value_t)]
@@ -243,6 +246,8 @@ pub enum FaultFormat {
     #[default]
     Text,
     Json,
+    /// Annotations of GitHub's workflow commands
+    Github,
 }
 
 #[derive(Args)]
@@ -320,6 +325,15 @@ pub enum TableFormat {
 pub struct ReferenceArgs {
     /// Folder to write to
     pub folder: PathBuf,
+}
+
+#[derive(Args)]
+pub struct ReadParquetArgs {
+    /// The file
+    pub file: PathBuf,
+    /// Places of the columns to decode
+    #[arg(long, value_delimiter = ',', value_name = "N", num_args = 0..)]
+    pub columns: Vec<String>,
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::page;
 use crate::base::column::Col;
 use crate::base::error::Result;
 use crate::base::time::TimeFormat;
-use crate::ingest::mapping::{MappingFile, Names, SideMapping, StatusMeans, Times, ZoneFrom};
+use crate::ingest::mapping::{MappingFile, Names, SideMapping, StatusMeans, ZoneFrom};
 use crate::ingest::preset::{self, Export, Preset};
 use crate::ingest::{Mapping, Shape, TransactionScope};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,9 +34,12 @@ pub fn presets() -> String {
 /// One line for each preset.
 pub fn table() -> String {
     let presets = preset::all().expect("the built-in presets are checked by a test");
-    let mut out = "| preset | system | exports | money | times are of | headers |\n|---|---|---|---|---|---|\n".to_owned();
+    let mut out =
+        "| preset | system | exports | money | times are of | headers |\n|---|---|---|---|---|---|\n"
+            .to_owned();
     for preset in presets {
-        let exports: Vec<String> = preset.exports.iter().map(|e| format!("{} (`--{}`)", e.name, e.shape.word())).collect();
+        let exports: Vec<String> =
+            preset.exports.iter().map(|e| format!("{} (`--{}`)", e.name, e.shape.word())).collect();
         let mapping = Mapping::of(preset, None, &MappingFile::default()).expect("a test checks the presets");
         out += &format!(
             "| `{}` | {} | {} | {} | {} | {} |\n",
@@ -109,7 +112,10 @@ fn facts(preset: &Preset, mapping: &Mapping) -> Vec<(&'static str, String)> {
         ("own status words", words(&mapping.statuses)),
         ("own event words", words(&mapping.events)),
         ("once-only events", mapping.once.as_ref().map_or("the usual ones".to_owned(), listed)),
-        ("clicks that count", mapping.hit_type.clone().map_or("all".to_owned(), |hit| format!("hit type `{hit}`"))),
+        (
+            "clicks that count",
+            mapping.hit_type.clone().map_or("all".to_owned(), |hit| format!("hit type `{hit}`")),
+        ),
         ("drops conversions without a click", yes(mapping.drops_orphans)),
         ("drops repeated conversions", yes(mapping.drops_duplicates)),
         ("leaves out bots before the export", yes(mapping.bots_filtered)),
@@ -184,18 +190,26 @@ fn columns(preset: &Preset) -> Result<String> {
     Ok(out)
 }
 
+/// The headers of each column, and where an export differs from the others its own.
 fn of_shape(preset: &Preset, shape: Shape) -> Result<BTreeMap<Col, String>> {
-    let mut found = BTreeMap::new();
-    let bases = preset.exports_of(shape).map(Some).chain([None]);
-    for export in bases {
-        let mapping = Mapping::of(preset, export, &MappingFile::default())?;
-        let side = mapping.side(shape);
-        let name = |n: &String| format!("`{n}`");
-        let headers = |(col, (names, _)): (&Col, &(Vec<String>, bool))| {
-            (*col, names.iter().map(name).collect::<Vec<_>>().join(", "))
-        };
-        found.extend(side.columns.iter().map(headers));
-        found.extend(side.constants.iter().map(|(col, text)| (*col, format!("always {text}"))));
+    let mut found = sources(preset, None, shape)?;
+    for export in preset.exports_of(shape) {
+        for (col, own) in sources(preset, Some(export), shape)? {
+            let usual = found.entry(col).or_default();
+            if !usual.contains(&own) {
+                *usual += &format!("{}{}: {own}", if usual.is_empty() { "" } else { "; " }, export.name);
+            }
+        }
     }
     Ok(found)
+}
+
+/// Where each column of an export comes from.
+fn sources(preset: &Preset, export: Option<&Export>, shape: Shape) -> Result<BTreeMap<Col, String>> {
+    let mapping = Mapping::of(preset, export, &MappingFile::default())?;
+    let side = mapping.side(shape);
+    let headers = |names: &[String]| names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+    let columns = side.columns.iter().map(|(col, (names, _))| (*col, headers(names)));
+    let constants = side.constants.iter().map(|(col, text)| (*col, format!("always {text}")));
+    Ok(columns.chain(constants).collect())
 }

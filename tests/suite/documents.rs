@@ -43,7 +43,8 @@ fn generated_documents_are_up_to_date() {
 fn with_parts(page: &str) -> String {
     clickaudit::reference::parts().iter().fold(page.to_owned(), |page, (name, text)| {
         let (open, close) = (format!("<!-- {name}: generated -->\n"), format!("<!-- end of {name} -->"));
-        let (before, rest) = page.split_once(&open).unwrap_or_else(|| panic!("README has no mark for {name}"));
+        let (before, rest) =
+            page.split_once(&open).unwrap_or_else(|| panic!("README has no mark for {name}"));
         let (_, after) = rest.split_once(&close).unwrap_or_else(|| panic!("README has no end of {name}"));
         format!("{before}{open}{text}{close}{after}")
     })
@@ -58,7 +59,10 @@ fn generated_parts_of_the_readme_are_up_to_date() {
         fs::write(&path, &wanted).expect("the page can be written");
         return;
     }
-    assert!(wanted == page, "a table of README.md differs from the declarations; `BLESS=1 cargo test documents` writes it");
+    assert!(
+        wanted == page,
+        "a table of README.md differs from the declarations; `BLESS=1 cargo test documents` writes it"
+    );
 }
 
 /// What was measured, and with which command, is written by hand.
