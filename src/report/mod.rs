@@ -13,6 +13,7 @@ pub mod lists;
 mod output;
 mod phrase;
 mod pictures;
+mod ruling;
 mod signs;
 mod terminal;
 
@@ -22,6 +23,7 @@ mod sample;
 pub use csv::rejects;
 pub use output::{FileOf, Job, Output, Target, Written, check, put_files, write};
 pub use pictures::{CTIT, Day, Pictures, RANKS, Spread};
+pub use ruling::{RuleTally, RulesInfo, unanswered};
 
 use crate::base::column::Grain;
 use crate::base::error::Result;
@@ -52,6 +54,8 @@ pub struct Report<'r> {
     /// Sources that send the same visitors; groups say which cluster they are in.
     pub clusters: Vec<Resold>,
     pub lists: Lists,
+    /// What each rule said of the groups it was asked about, by id.
+    pub rules: Vec<RuleTally<'r>>,
     /// The pictures of the gravest groups, as many as an output shows.
     pub pictures: Gallery,
 }
@@ -112,9 +116,9 @@ const ODD_SHOWN: usize = 10;
 pub struct RunInfo {
     pub version: &'static str,
     pub inputs: Vec<InputInfo>,
-    /// Digest of the rule set and the number of its rules.
+    /// Digest of the rule set, and what it is made of.
     pub rules_digest: String,
-    pub rules_count: usize,
+    pub rules: RulesInfo,
     pub grain: Grain,
     /// First and last click day, in days since 1970 in `tz`; `None` if no input has a day.
     pub window: Option<(i32, i32)>,
@@ -125,6 +129,8 @@ pub struct RunInfo {
     /// Whose cost and revenue are meant: buyer, network or advertiser.
     pub perspective: &'static str,
     pub currency: Option<Text>,
+    /// The rates that amounts in other currencies were exchanged at.
+    pub rates: Vec<RateInfo>,
     /// Clicks younger than this many seconds are no evidence of missing conversions.
     pub maturity_s: u64,
     /// Whatever else was set for this run, by name.
@@ -176,6 +182,16 @@ pub struct Coverage {
     pub gates: Vec<Gate>,
     /// Whatever else a reader has to know, one sentence each.
     pub notes: Vec<Text>,
+}
+
+/// A rate that amounts were exchanged at.
+#[derive(Clone, Debug)]
+pub struct RateInfo {
+    pub currency: Text,
+    /// The day the rate is of; `None` for a constant of the mapping.
+    pub day: Option<String>,
+    /// Units of the report's currency for one unit.
+    pub rate: String,
 }
 
 /// How the conversions relate to the clicks; each conversion is in exactly one class.

@@ -78,6 +78,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "report/json",
             "report/output",
             "rules",
+            "verdicts/suppress",
         ],
     ),
     (

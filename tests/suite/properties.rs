@@ -361,6 +361,7 @@ impl Case {
             plan: Plan::fixed(self.mapping()),
             grain: Grain::source(),
             protect: Protect::nobody(),
+            suppressions: Default::default(),
             brake: Brake {
                 max_source_share: 1.0,
                 max_click_share: 1.0,
