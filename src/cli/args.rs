@@ -31,6 +31,9 @@ pub enum Command {
     /// Write the reference documentation
     #[command(hide = true)]
     Reference(ReferenceArgs),
+    /// Read a Parquet file and forget it: an audit asks for it before it reads the file itself
+    #[command(hide = true)]
+    ReadParquet(ReadParquetArgs),
 }
 
 fn exit_codes() -> String {
@@ -322,6 +325,15 @@ pub enum TableFormat {
 pub struct ReferenceArgs {
     /// Folder to write to
     pub folder: PathBuf,
+}
+
+#[derive(Args)]
+pub struct ReadParquetArgs {
+    /// The file
+    pub file: PathBuf,
+    /// Places of the columns to decode
+    #[arg(long, value_delimiter = ',', value_name = "N", num_args = 0..)]
+    pub columns: Vec<String>,
 }
 
 #[cfg(test)]

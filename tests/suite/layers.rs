@@ -105,6 +105,7 @@ const RESERVED: &[(&[&str], &[&str], &str)] = &[
 /// Uses of reserved words elsewhere: module, what stands there, and why that is all right.
 const PERMITTED: &[(&str, &str, &str)] = &[
     ("ingest", "std::env::temp_dir()", "the folder of the intake, in a message"),
+    ("ingest/stdin", "std::env::temp_dir()", "the same"),
     ("audit/coverage", "env!(\"CARGO_PKG_VERSION\")", "the version, at build time"),
     ("ingest/preset", "env!(\"OUT_DIR\")", "the built-in presets, at build time"),
     ("rules/check", "env!(\"CARGO_PKG_VERSION\")", "the version that a rule may ask for, at build time"),
