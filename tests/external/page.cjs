@@ -293,7 +293,7 @@ async function pictures(browser, { sample }) {
     const { page, context } = await open(browser, sample.page, options);
     await page.screenshot({ path: path.join(shots, `${name}.png`), fullPage: true });
     if (name === 'light') {
-      await page.screenshot({ path: path.join(shots, 'report.png'), clip: { x: 0, y: 0, width: 1280, height: 1560 }, fullPage: true });
+      await page.screenshot({ path: path.join(shots, 'report.png'), clip: { x: 0, y: 0, width: 1280, height: 2480 }, fullPage: true });
       await page.pdf({ path: path.join(shots, 'print.pdf'), preferCSSPageSize: true, printBackground: true });
     }
     await context.close();
