@@ -14,6 +14,7 @@ mod outlook;
 mod presets;
 mod properties;
 mod reference;
+mod ruling;
 mod runs;
 mod sample;
 mod shapes;

@@ -162,6 +162,15 @@ fn reasons(h: &mut Html, view: &View, group: &Judged) {
         let more = counted(more, "more finding", "more findings");
         h.words("p", &[("class", "soft")], &format!("and {more}, in the JSON report"));
     }
+    for idle in &group.idle {
+        let words = format!(
+            "Without effect, it would be {}: {} ({}).",
+            idle.finding.action.word(),
+            phrase::finding(&idle.finding),
+            phrase::because(&idle.because)
+        );
+        h.words("p", &[("class", "soft")], &words);
+    }
     let mut innocent = phrase::innocent(&group.findings);
     innocent.truncate(INNOCENT);
     if !innocent.is_empty() {
