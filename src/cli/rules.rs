@@ -6,7 +6,7 @@ use super::{complain, complain_styled, print};
 use crate::base::diag::{self, Diag};
 use crate::base::error::{Error, Result};
 use crate::base::yaml;
-use crate::rules::{RuleFile, RuleSet, STDIN, builtin_files, check, read, run_tests, schema};
+use crate::rules::{RuleFile, RuleSet, STDIN, builtin_files, check, read, run_tests, schema, survivors};
 use std::io::{self, Read};
 use std::path::PathBuf;
 
@@ -84,7 +84,8 @@ fn tested(paths: &RulePaths) -> Result<Exit> {
         Err(exit) => return Ok(exit),
     };
     let results = run_tests(&set);
-    let faults: Vec<Diag> = results.iter().filter_map(|r| r.fault.clone()).collect();
+    let mut faults: Vec<Diag> = results.iter().filter_map(|r| r.fault.clone()).collect();
+    faults.extend(survivors(&set));
     if faults.is_empty() {
         let rules = counted(set.rules.len() + set.retired.len(), "rule");
         complain(&format!("{} of {rules} passed", counted(results.len(), "test")));

@@ -13,6 +13,8 @@ mod lists;
 mod load;
 mod message;
 mod model;
+mod mutants;
+mod page;
 mod params;
 mod selftest;
 
@@ -25,5 +27,7 @@ pub use model::{
     Action, Bar, Class, ColumnTest, Evidence, Example, Expect, Few, Limit, Node, Outcome, Param, PastLimit,
     PeerLimit, Rule, RuleFile, RuleSet, Runs, STDIN, Status, Test, Truth, Why,
 };
+pub use mutants::survivors;
+pub use page::{Page, faults, page};
 pub use params::Params;
 pub use selftest::{TestResult, run_tests};

@@ -8,6 +8,7 @@ mod documents;
 mod explain;
 mod fields;
 mod gates;
+mod hostile_rules;
 mod incidents;
 mod layers;
 mod outlook;

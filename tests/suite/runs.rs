@@ -5,7 +5,7 @@
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 /// What stands in output files before a run.
 pub const BEFORE: &str = "as it was\n";
@@ -67,13 +67,7 @@ impl Folder {
 
     /// Runs the program.
     pub fn run(&self, arguments: &str) -> Run {
-        let output = self.command(arguments).output().expect("the program starts");
-        Run {
-            arguments: arguments.to_owned(),
-            code: output.status.code(),
-            stdout: output.stdout,
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        Run::of(arguments, self.command(arguments).output().expect("the program starts"))
     }
 
     /// The JSON report of an audit with these arguments, which must complete.
@@ -91,6 +85,16 @@ pub struct Run {
 }
 
 impl Run {
+    /// What a finished program said.
+    pub fn of(arguments: &str, output: Output) -> Run {
+        Run {
+            arguments: arguments.to_owned(),
+            code: output.status.code(),
+            stdout: output.stdout,
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
     #[track_caller]
     pub fn exits(self, code: i32) -> Run {
         let found = self.code;
