@@ -36,7 +36,7 @@ pub fn page(name: &str) -> Result<Page, String> {
         );
     };
     let broken = examples(BROKEN, "tests/bad-rules/", code.slug);
-    let faults = diag::drawn(&first(&faults(&broken)));
+    let faults = diag::drawn(&first(code, faults(&broken)));
     Ok(Page { code, faults, mended: examples(MENDED, "tests/mended-rules/", code.slug), broken })
 }
 
@@ -51,9 +51,11 @@ pub fn faults(files: &[RuleFile]) -> Vec<Diag> {
     }
 }
 
-/// A few faults say as much as a hundred.
-fn first(faults: &[Diag]) -> Vec<Diag> {
-    faults.iter().take(3).cloned().collect()
+/// The faults of this code before others; a few say as much as a hundred.
+fn first(code: &'static Code, mut faults: Vec<Diag>) -> Vec<Diag> {
+    faults.sort_by_key(|fault| fault.code != code);
+    faults.truncate(3);
+    faults
 }
 
 /// The files `<slug>.yml` or `<slug>/…` of a folder.

@@ -75,6 +75,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "report/json",
             "report/output",
             "rules",
+            "verdicts/suppress",
         ],
     ),
     (
@@ -82,7 +83,7 @@ const HOMES: &[(&str, &[&str])] = &[
         &["base/diag", "cli/evaluate", "evaluate/read", "report/json", "report/output", "rules/format"],
     ),
     ("serde_saphyr", &["base/yaml"]),
-    ("sha2", &[]),
+    ("sha2", &["report/html"]),
     ("statrs", &["base/stats"]),
     ("strsim", &["base/near"]),
     ("tempfile", &["ingest", "report/output"]),
@@ -105,6 +106,7 @@ const RESERVED: &[(&[&str], &[&str], &str)] = &[
 /// Uses of reserved words elsewhere: module, what stands there, and why that is all right.
 const PERMITTED: &[(&str, &str, &str)] = &[
     ("ingest", "std::env::temp_dir()", "the folder of the intake, in a message"),
+    ("ingest/stdin", "std::env::temp_dir()", "the same"),
     ("audit/coverage", "env!(\"CARGO_PKG_VERSION\")", "the version, at build time"),
     ("ingest/preset", "env!(\"OUT_DIR\")", "the built-in presets, at build time"),
     ("rules/check", "env!(\"CARGO_PKG_VERSION\")", "the version that a rule may ask for, at build time"),

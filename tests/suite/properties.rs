@@ -356,10 +356,11 @@ impl Case {
     fn settings(&self, files: Files, threads: usize) -> Settings {
         let zone = if self.facts.hours_in == Local::Berlin { "Europe/Berlin" } else { "UTC" };
         Settings {
-            inputs: Inputs { files: files.into_patterns() },
+            inputs: Inputs { files: files.into_patterns(), ..Inputs::default() },
             plan: Plan::fixed(self.mapping()),
             grain: Grain::source(),
             protect: Protect::nobody(),
+            suppressions: Default::default(),
             brake: Brake { max_click_share: 1.0, max_spend_share: 1.0 },
             list_for: None,
             zone: zone.parse().expect("a zone"),

@@ -70,6 +70,20 @@ impl Folder {
         Run::of(arguments, self.command(arguments).output().expect("the program starts"))
     }
 
+    /// Runs the program with these bytes piped in.
+    pub fn piped(&self, arguments: &str, bytes: &[u8]) -> Run {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        let bytes = bytes.to_vec();
+        // A program that refuses its input may close the pipe before all of it is written.
+        let writer = std::thread::spawn(move || std::io::Write::write_all(&mut stdin, &bytes).is_ok());
+        let output = child.wait_with_output().expect("the program ends");
+        writer.join().expect("the writer ends");
+        Run::of(arguments, output)
+    }
+
     /// The JSON report of an audit with these arguments, which must complete.
     pub fn report(&self, arguments: &str) -> Value {
         self.run(&format!("audit {arguments} -o json=-")).exits(0).json()
@@ -118,6 +132,15 @@ impl Run {
     #[track_caller]
     pub fn json(&self) -> Value {
         parsed(&self.stdout)
+    }
+
+    /// What stands on stderr besides the lines about the rules of the run.
+    pub fn messages(&self) -> String {
+        let about_rules = |line: &&str| {
+            let first = line.split(" rules").next().unwrap_or_default();
+            line.contains(" rules") && first.chars().all(|c| c.is_ascii_digit() || " of".contains(c))
+        };
+        self.stderr.lines().filter(|line| !about_rules(line)).map(|line| format!("{line}\n")).collect()
     }
 
     pub fn last_line(&self) -> &str {
