@@ -2,6 +2,7 @@
 
 use crate::base::column::{Col, Grain};
 use crate::base::error::{Error, Result};
+use crate::base::privacy::Pii;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::text::Text;
 use crate::base::time::{DAY, SECOND, Zone};
@@ -10,7 +11,7 @@ use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Shape, Wan
 use crate::matching::{self, Matched, gates};
 use crate::measures::{self, Clock, Measures, PEER_COLUMNS, STRATUM_COLUMNS};
 use crate::peers::{self, Compared};
-use crate::report::Report;
+use crate::report::{Report, cover_rejects};
 use crate::rules::RuleSet;
 use crate::signals::{Context, Family};
 use crate::verdicts::{Brake, Judged, Protect};
@@ -49,6 +50,8 @@ pub struct Settings {
     pub without: Vec<Family>,
     /// The ROI above which a clean source may be scaled.
     pub target_roi: f64,
+    /// What outputs show of personal values.
+    pub pii: Pii,
     pub threads: usize,
 }
 
@@ -141,8 +144,11 @@ fn run<'r, T>(
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
     let lists = judging::lists(&groups, settings, &gates, &totals);
     let incidents = measures.incidents;
-    let report = Report { run, coverage, totals, peers, incidents, siblings, groups, clusters, lists };
-    Ok((Audited { report, files: intake.files }, looked))
+    let mut report = Report { run, coverage, totals, peers, incidents, siblings, groups, clusters, lists };
+    report.cover(&settings.pii);
+    let mut files = intake.files;
+    cover_rejects(&mut files, &settings.pii);
+    Ok((Audited { report, files }, looked))
 }
 
 /// Every grain's groups beside their peers.

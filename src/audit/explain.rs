@@ -34,7 +34,9 @@ pub fn explain<'r>(
     let (at, details) = found?;
     let mut report = audited.report;
     let group = report.groups.swap_remove(at);
-    Ok((Page { run: report.run, gates: report.coverage.gates, group, details }, audited.files))
+    let mut page = Page { run: report.run, gates: report.coverage.gates, group, details };
+    page.cover(&settings.pii);
+    Ok((page, audited.files))
 }
 
 /// Choices named in a message.

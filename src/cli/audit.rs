@@ -3,7 +3,7 @@
 use super::args::{AuditArgs, Colour, FailOn};
 use super::exit::Exit;
 use super::project::{self, Project};
-use super::{complain, print, print_raw};
+use super::{complain, print, print_raw, privacy};
 use crate::audit::{Audited, Settings, audit};
 use crate::base::column::Grain;
 use crate::base::diag;
@@ -98,6 +98,7 @@ pub(super) fn settings(args: &AuditArgs, project: Project) -> Result<Settings> {
         fdr: fdr(args)?,
         without: args.without.iter().map(family).collect::<Result<_>>()?,
         target_roi: target_roi(args)?,
+        pii: privacy::pii(args.pii, args.pii_key.as_deref())?,
         threads: threads(args.threads.unwrap_or_else(cores))?,
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! It is looked for in the current folder only: who starts a run in /tmp must not pick up a stranger's.
 
-use super::args::{AuditArgs, FailOn};
+use super::args::{AuditArgs, FailOn, PiiMode};
 use crate::base::diag;
 use crate::base::error::{Error, Result, read_small};
 use crate::base::yaml;
@@ -26,6 +26,8 @@ pub struct Project {
     map: Option<PathBuf>,
     pub mapping: Option<MappingFile>,
     preset: Option<String>,
+    pii: Option<PiiMode>,
+    pii_key: Option<PathBuf>,
     rules: Vec<PathBuf>,
     add_rules: Vec<PathBuf>,
     protect: Vec<PathBuf>,
@@ -97,6 +99,8 @@ impl Project {
         open(&mut args.by, &mut self.by);
         open(&mut args.map, &mut self.map);
         open(&mut args.preset, &mut self.preset);
+        open(&mut args.pii, &mut self.pii);
+        open(&mut args.pii_key, &mut self.pii_key);
         open(&mut args.rejects, &mut self.rejects);
         open(&mut args.fail_on, &mut self.fail_on);
         open(&mut args.list_for, &mut self.list_for);

@@ -12,6 +12,7 @@ pub use page::page;
 use super::{AbsentSignal, Format, Gate, InputInfo, Kind, List, Look, Rendered, Report, RowCount, RunInfo};
 use crate::base::error::{Error, Result};
 use crate::base::money::Micro;
+use crate::base::privacy::Pii;
 use crate::base::text::{Text, json_document};
 use crate::base::time;
 use crate::measures;
@@ -420,7 +421,7 @@ fn document(report: &Report) -> Document {
         peers: peers(&report.peers),
         incidents: report.incidents.iter().map(incident).collect(),
         siblings: report.siblings.iter().map(sibling).collect(),
-        lists: lists(&report.lists),
+        lists: lists(&report.lists, &report.run.pii),
         clusters: outlook::clusters(report),
         odd: outlook::odd(report),
         sources,
@@ -543,21 +544,23 @@ fn sibling(sibling: &peers::Sibling) -> Sibling {
     }
 }
 
-fn lists(lists: &super::Lists) -> Lists {
-    Lists { block: id_list(&lists.block), profit: id_list(&lists.profit), scale: id_list(&lists.scale) }
+fn lists(lists: &super::Lists, pii: &Pii) -> Lists {
+    let of = |list| id_list(list, pii);
+    Lists { block: of(&lists.block), profit: of(&lists.profit), scale: of(&lists.scale) }
 }
 
-fn id_list(list: &List) -> IdList {
+fn id_list(list: &List, pii: &Pii) -> IdList {
     let listing = match list {
         List::Withheld(why) => return IdList { ids: vec![], rejected: vec![], withheld: Some(why.clone()) },
         List::Ready(listing) => listing,
     };
-    let mut ids = listing.ids.clone();
+    let mut ids: Vec<&String> = listing.ids.iter().collect();
     ids.sort_unstable();
+    let shown = |id: &String| Text::new(id.as_str()).covered(pii).json();
     let mut rejected: Vec<_> = listing.rejected.iter().collect();
     rejected.sort_unstable();
     let rejected = rejected.into_iter().map(|(id, reason)| RejectedId { id: id.json(), reason }).collect();
-    IdList { ids, rejected, withheld: None }
+    IdList { ids: ids.into_iter().map(shown).collect(), rejected, withheld: None }
 }
 
 fn source(group: &Judged, columns: &[&'static str], currency: Option<&str>) -> Source {

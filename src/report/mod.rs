@@ -5,6 +5,7 @@
 //! presentation; it prints nothing, opens no file and never sees the engine. Text from the data goes through
 //! the encoder of [`Text`] that belongs to the format.
 
+mod covering;
 mod csv;
 pub mod explain;
 pub mod json;
@@ -16,12 +17,14 @@ mod terminal;
 #[cfg(test)]
 mod sample;
 
+pub use covering::cover_rejects;
 pub use csv::rejects;
 pub use output::{Job, Output, Target, Written, check, write};
 
 use crate::base::column::Grain;
 use crate::base::error::Result;
 use crate::base::money::Micro;
+use crate::base::privacy::Pii;
 use crate::base::text::Text;
 use crate::measures::Incident;
 use crate::peers::anomaly::Odd;
@@ -109,6 +112,8 @@ pub struct RunInfo {
     pub maturity_s: u64,
     /// Whatever else was set for this run, by name.
     pub parameters: BTreeMap<&'static str, String>,
+    /// What outputs show of personal values.
+    pub pii: Pii,
 }
 
 /// One input file.

@@ -10,7 +10,8 @@ mod stage;
 use super::{FORMATS, Format, Kind, Look, Rendered, Report};
 use crate::base::error::{Error, Result};
 use crate::base::near::nearest;
-use stage::Staged;
+use crate::base::privacy::Pii;
+use stage::{Access, Staged};
 use std::fs;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -177,19 +178,22 @@ pub fn write(report: &Report, job: Job) -> Result<Written> {
     let mut staged = Vec::new();
     let mut stdout = None;
     spare_inputs(report, &job)?;
+    let access = if matches!(report.run.pii, Pii::Raw) { Access::Owner } else { Access::All };
     for output in job.outputs {
         let look = if output.target == Target::Stdout { &job.look } else { &Look::PLAIN };
         match ((output.format.render)(report, look)?, &output.target) {
             (Rendered::Withheld(why), _) => written.withheld.push((output.format.name, why)),
             (rendered, Target::Stdout) => stdout = Some((output.format.kind, rendered)),
-            (Rendered::Files(files), target) => staged.push(Staged::folder(place_of(target), &files)?),
+            (Rendered::Files(files), target) => {
+                staged.push(Staged::folder(place_of(target), access, &files)?)
+            }
             (rendered, target) => {
-                staged.push(Staged::file(place_of(target), |out| put(report, rendered, out))?)
+                staged.push(Staged::file(place_of(target), access, |out| put(report, rendered, out))?)
             }
         }
     }
     if let Some((path, bytes)) = &job.rejects {
-        staged.push(Staged::file(path, |out| all(out, bytes))?);
+        staged.push(Staged::file(path, access, |out| all(out, bytes))?);
     }
     if let Some((kind, rendered)) = stdout {
         show(report, rendered, &mut |bytes| (job.print)(kind, bytes))?;

@@ -115,6 +115,7 @@ pub fn empty() -> Report<'static> {
             currency: Some(Text::new("USD")),
             maturity_s: 172_800,
             parameters: BTreeMap::new(),
+            pii: crate::base::privacy::Pii::Mask,
         },
         coverage: Coverage::default(),
         totals: Totals::default(),

@@ -369,6 +369,7 @@ impl Case {
             fdr: 0.10,
             without: Vec::new(),
             target_roi: 0.0,
+            pii: Default::default(),
             threads,
         }
     }

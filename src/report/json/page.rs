@@ -80,7 +80,7 @@ struct Samples {
     rows: Vec<Row>,
 }
 
-/// One conversion; its address is cut to the network.
+/// One conversion; its address is cut to the network unless the run was told otherwise.
 #[derive(Serialize)]
 struct Row {
     click_id: Option<String>,
@@ -177,6 +177,6 @@ fn row(sample: &Sample) -> Row {
         amount: amount(sample.amount),
         offer: text(&sample.offer),
         country: text(&sample.country),
-        network: sample.network.clone(),
+        network: text(&sample.address),
     }
 }
