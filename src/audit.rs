@@ -17,6 +17,7 @@ use crate::signals::{Context, Family};
 use crate::verdicts::{Brake, Judged, Protect};
 use std::collections::BTreeSet;
 
+mod cases;
 mod clusters;
 mod context;
 mod coverage;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub target_roi: f64,
     /// What outputs show of personal values.
     pub pii: Pii,
+    /// Keep the conversions of flagged groups, for outputs that show them.
+    pub dossiers: bool,
     pub threads: usize,
 }
 
@@ -118,7 +121,8 @@ fn run<'r, T>(
     let compared = compared(&measures, &context, &intake.mapping, settings);
     let mut groups = judging::judged(&measures, &compared, &context, rules, settings);
     let clusters = outlook::attach(&mut groups, &measures, &context, settings.target_roi, settings.threads);
-    let looked = look(&Workings {
+    cases::claw_back(&mut groups, &matched, &columns, &symbols, &settings.grain);
+    let workings = Workings {
         intake: &intake,
         columns: &columns,
         symbols: &symbols,
@@ -127,7 +131,9 @@ fn run<'r, T>(
         clock,
         main_event,
         groups: &groups,
-    });
+    };
+    let dossiers = if settings.dossiers { cases::dossiers(&workings, &settings.grain)? } else { Vec::new() };
+    let looked = look(&workings);
 
     let facts = coverage::Facts {
         intake: &intake,
@@ -144,7 +150,8 @@ fn run<'r, T>(
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
     let lists = judging::lists(&groups, settings, &gates, &totals);
     let incidents = measures.incidents;
-    let mut report = Report { run, coverage, totals, peers, incidents, siblings, groups, clusters, lists };
+    let mut report =
+        Report { run, coverage, totals, peers, incidents, siblings, groups, clusters, lists, dossiers };
     report.cover(&settings.pii);
     let mut files = intake.files;
     cover_rejects(&mut files, &settings.pii);

@@ -2,7 +2,7 @@
 //! more.
 
 mod outlook;
-mod samples;
+pub mod samples;
 
 use super::{Settings, Workings, run};
 use crate::base::column::{Col, Grain};

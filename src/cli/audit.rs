@@ -98,6 +98,7 @@ pub(super) fn settings(args: &AuditArgs, project: Project) -> Result<Settings> {
         fdr: fdr(args)?,
         without: args.without.iter().map(family).collect::<Result<_>>()?,
         target_roi: target_roi(args)?,
+        dossiers: args.output.iter().any(|output| report::shows_conversions(output)),
         pii: privacy::pii(args.pii, args.pii_key.as_deref())?,
         threads: threads(args.threads.unwrap_or_else(cores))?,
     })

@@ -23,6 +23,8 @@ impl Report<'_> {
             names.into_iter().for_each(|name| name.cover(pii));
         }
         self.groups.iter_mut().for_each(|group| cover_group(group, pii));
+        let cases = self.dossiers.iter_mut().flat_map(|dossier| &mut dossier.cases);
+        cases.for_each(|case| cover_sample(&mut case.sample, pii));
         for list in [&mut self.lists.block, &mut self.lists.profit, &mut self.lists.scale] {
             if let List::Ready(listing) = list {
                 listing.rejected.iter_mut().for_each(|(text, _)| text.cover(pii));

@@ -5,21 +5,28 @@
 //! presentation; it prints nothing, opens no file and never sees the engine. Text from the data goes through
 //! the encoder of [`Text`] that belongs to the format.
 
+mod brief;
 mod covering;
 mod csv;
+pub mod evidence;
 pub mod explain;
 pub mod json;
 mod lists;
+mod markdown;
+mod money;
 mod output;
+mod parquet;
 mod phrase;
+mod prometheus;
 mod terminal;
+mod workbook;
 
 #[cfg(test)]
 mod sample;
 
 pub use covering::cover_rejects;
 pub use csv::rejects;
-pub use output::{Job, Output, Target, Written, check, write};
+pub use output::{Job, Output, Target, Written, check, shows_conversions, write};
 
 use crate::base::column::Grain;
 use crate::base::error::Result;
@@ -30,6 +37,7 @@ use crate::measures::Incident;
 use crate::peers::anomaly::Odd;
 use crate::peers::{Sibling, Summary};
 use crate::verdicts::{Judged, Listing, Resold, Verdict};
+use evidence::Dossier;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -50,6 +58,8 @@ pub struct Report<'r> {
     /// Sources that send the same visitors; groups say which cluster they are in.
     pub clusters: Vec<Resold>,
     pub lists: Lists,
+    /// The conversions of flagged groups, where an output shows them.
+    pub dossiers: Vec<Dossier>,
 }
 
 impl<'r> Report<'r> {
@@ -313,7 +323,16 @@ impl Look {
 pub const FORMATS: &[Format] = &[
     terminal::FORMAT,
     json::FORMAT,
+    json::LINES_FORMAT,
     csv::FORMAT,
+    money::FORMAT,
+    brief::FORMAT,
+    markdown::FORMAT,
+    workbook::FORMAT,
+    parquet::SIGNALS_FORMAT,
+    parquet::FINDINGS_FORMAT,
+    prometheus::FORMAT,
+    evidence::FORMAT,
     lists::BLOCK_FORMAT,
     lists::PROFIT_FORMAT,
     lists::SCALE_FORMAT,
@@ -370,6 +389,9 @@ mod tests {
         for text in HOSTILE {
             let report = sample::hostile(&rules, text);
             for format in FORMATS {
+                if format.kind == Kind::Binary {
+                    continue; // Read back by a program that knows the format: in its own tests.
+                }
                 let out = String::from_utf8(bytes(format, &report)).unwrap();
                 let active = |c: char| c.is_control() && !matches!(c, '\n' | '\r');
                 assert!(!out.contains(active), "{} {text:?}: {out:?}", format.name);
@@ -377,7 +399,8 @@ mod tests {
                     !out.contains(['\u{202e}', '\u{2066}', '\u{200b}', '\u{2028}', '\u{feff}']),
                     "{text:?}"
                 );
-                assert!(format.name == "csv" || format.name == "table" || !out.contains('<'), "{text:?}");
+                let plain = ["csv", "evidence", "money", "prom", "table"].contains(&format.name);
+                assert!(plain || !out.contains('<'), "{} {text:?}", format.name);
             }
         }
     }

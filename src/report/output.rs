@@ -7,7 +7,7 @@
 
 mod stage;
 
-use super::{FORMATS, Format, Kind, Look, Rendered, Report};
+use super::{FORMATS, Format, Kind, Look, Rendered, Report, evidence};
 use crate::base::error::{Error, Result};
 use crate::base::near::nearest;
 use crate::base::privacy::Pii;
@@ -67,6 +67,11 @@ impl Output {
         };
         Ok(Output { format, target })
     }
+}
+
+/// Whether an output `FORMAT=PATH` shows single conversions, which an audit otherwise does not keep.
+pub fn shows_conversions(text: &str) -> bool {
+    text.split('=').next() == Some(evidence::FORMAT.name)
 }
 
 fn unknown(name: &str) -> Error {
@@ -329,13 +334,17 @@ mod tests {
         let output = Output::parse("blocklist:lines=a=b.txt").unwrap();
         assert_eq!((output.format.name, output.target), ("blocklist:lines", Target::File("a=b.txt".into())));
         assert_eq!(Output::parse("json=-").unwrap().target, Target::Stdout);
-        let formats = "he formats are table, json, csv, blocklist:lines, profit-list:lines, scale-list:lines";
-        let expected = format!("there is no output format `jsn`; did you mean `json`? T{formats}");
-        assert_eq!(parse_error("jsn=x"), expected);
+        let names: Vec<&str> = FORMATS.iter().map(|f| f.name).collect();
+        let formats = format!("he formats are {}", names.join(", "));
+        let error = parse_error("jsn=x");
+        assert!(error.starts_with("there is no output format `jsn`; did you mean `"), "{error}");
+        assert!(error.ends_with(&formats), "{error}");
         assert_eq!(
             parse_error("spreadsheet=x"),
             format!("there is no output format `spreadsheet`; t{formats}")
         );
+        assert!(parse_error("evidence=-").contains("cannot go to stdout"));
+        assert_eq!(Output::parse("evidence=x").unwrap().target, Target::Folder("x".into()));
         let expected = "the output `csv` has no path; write `-o csv=PATH`, or `-o csv=-` for stdout";
         assert_eq!(parse_error("csv"), expected);
         assert!(parse_error("csv=").contains("has no path"));

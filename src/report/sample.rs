@@ -1,5 +1,7 @@
 //! One small report for the tests of every format, made by hand, and what each format shows of it.
 
+use super::evidence::{Case, Dossier, reason};
+use super::explain::Sample;
 use super::{AbsentSignal, Classes, Coverage, InputInfo, List, Lists, Report, RowCount, RunInfo, Totals};
 use crate::base::column::{Col, Grain};
 use crate::base::money::{Micro, SCALE};
@@ -122,6 +124,7 @@ pub fn empty() -> Report<'static> {
         groups: vec![],
         lists: Lists { block: none(), profit: none(), scale: none() },
         clusters: vec![],
+        dossiers: vec![],
     }
 }
 
@@ -145,7 +148,34 @@ pub fn hostile<'r>(rules: &'r [Rule], text: &str) -> Report<'r> {
     report.coverage.clicks.as_mut().unwrap().rejected.insert(text.to_owned(), 1);
     report.lists.block =
         List::Ready(Listing { ids: vec![], rejected: vec![(Text::new(text), "it is no ID")] });
+    report.dossiers = vec![Dossier { group: 0, all: 240, as_a_whole: false, cases: vec![case(text)] }];
     report
+}
+
+/// A conversion in question, every text of which is `text`.
+pub fn case(text: &str) -> Case {
+    let text = || Some(Text::new(text));
+    Case {
+        sample: Sample {
+            click_id: text(),
+            transaction_id: text(),
+            time: 1_773_000_000_000_000,
+            ctit_s: Some(3),
+            class: "matched",
+            event: Text::new("registration"),
+            status: "approved",
+            amount: Some(Micro(12 * SCALE)),
+            offer: text(),
+            country: text(),
+            address: text(),
+        },
+        click_time: Some(1_772_999_997_000_000),
+        lock_time: None,
+        first_report: None,
+        payable: true,
+        reasons: vec![reason("ctit_short_share").expect("it is in the table")],
+        content: 1,
+    }
 }
 
 /// Two days of an offer on which nothing converted.

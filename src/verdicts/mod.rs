@@ -16,7 +16,7 @@ mod samples;
 
 pub use growth::{growth, scalable};
 pub use list::{Brake, Braked, ListKind, Listing, listing};
-pub use outlook::{Outlook, Resold, Shared, verdict_on};
+pub use outlook::{Clawback, Counted, Outlook, Resold, Shared, verdict_on};
 pub use protect::Protect;
 
 use crate::base::column::Grain;

@@ -370,6 +370,7 @@ impl Case {
             without: Vec::new(),
             target_roi: 0.0,
             pii: Default::default(),
+            dossiers: false,
             threads,
         }
     }

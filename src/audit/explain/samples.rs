@@ -52,7 +52,7 @@ fn evidence(group: &Judged) -> Vec<&'static Signal> {
 type Chosen<'a> = (String, Vec<&'a MatchedConversion>);
 
 /// The conversions that make a signal what it is; `None` where it does not count conversions.
-fn concerned<'a>(
+pub fn concerned<'a>(
     workings: &Workings,
     signal: &'static Signal,
     rows: &[&'a MatchedConversion],
@@ -107,7 +107,7 @@ fn newest<'a>(rows: &[&'a MatchedConversion]) -> Vec<&'a MatchedConversion> {
     ordered(M::Conversions, rows.to_vec())
 }
 
-fn sample(workings: &Workings, m: &MatchedConversion, addresses: &BTreeMap<u64, Text>) -> Sample {
+pub fn sample(workings: &Workings, m: &MatchedConversion, addresses: &BTreeMap<u64, Text>) -> Sample {
     let c = &m.conversion;
     let column = |col: Col| {
         let at = workings.columns.iter().position(|c| *c == col)?;
