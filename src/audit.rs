@@ -7,7 +7,7 @@ use crate::base::symbol::{Symbol, Symbols};
 use crate::base::text::Text;
 use crate::base::time::{DAY, SECOND, Zone};
 use crate::clean::{self, Cleaned};
-use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Shape, Wanted};
+use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Plan, Shape, Wanted};
 use crate::matching::{self, Matched, gates};
 use crate::measures::{self, Clock, Measures, PEER_COLUMNS, STRATUM_COLUMNS};
 use crate::peers::{self, Compared};
@@ -25,13 +25,15 @@ mod explain;
 mod judging;
 mod losses;
 mod outlook;
+mod pictures;
 
 pub use explain::explain;
 
 /// Everything an audit can be told.
 pub struct Settings {
     pub inputs: Inputs,
-    pub mapping: Mapping,
+    /// Which preset and mapping reads which file.
+    pub plan: Plan,
     pub grain: Grain,
     pub protect: Protect,
     pub brake: Brake,
@@ -55,6 +57,8 @@ pub struct Settings {
     pub pii: Pii,
     /// Keep the conversions of flagged groups, for outputs that show them.
     pub dossiers: bool,
+    /// How many groups at watch or graver are pictured, the gravest first; 0 unless an output shows them.
+    pub pictures: usize,
     pub threads: usize,
 }
 
@@ -93,7 +97,7 @@ fn run<'r, T>(
 ) -> Result<(Audited<'r>, T)> {
     let grains = grains(settings, rules);
     let wanted = wanted(settings, &grains);
-    let intake = ingest::ingest(&settings.inputs, settings.mapping.clone(), &wanted, settings.threads)?;
+    let intake = ingest::ingest(&settings.inputs, &settings.plan, &wanted, settings.threads)?;
     refuse_nothing(&intake)?;
     let columns = columns(&intake, &grains)?;
     let fields = click_fields(&columns);
@@ -134,6 +138,7 @@ fn run<'r, T>(
     };
     let dossiers = if settings.dossiers { cases::dossiers(&workings, &settings.grain)? } else { Vec::new() };
     let looked = look(&workings);
+    let pictures = pictures::gallery(&workings, &intake.mapping.trusted, settings.pictures);
 
     let facts = coverage::Facts {
         intake: &intake,
@@ -150,8 +155,19 @@ fn run<'r, T>(
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
     let lists = judging::lists(&groups, settings, &gates, &totals);
     let incidents = measures.incidents;
-    let mut report =
-        Report { run, coverage, totals, peers, incidents, siblings, groups, clusters, lists, dossiers };
+    let mut report = Report {
+        run,
+        coverage,
+        totals,
+        peers,
+        incidents,
+        siblings,
+        groups,
+        clusters,
+        lists,
+        dossiers,
+        pictures,
+    };
     report.cover(&settings.pii);
     let mut files = intake.files;
     cover_rejects(&mut files, &settings.pii);

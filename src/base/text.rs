@@ -98,6 +98,11 @@ impl Text {
         self.shown().into_owned()
     }
 
+    /// For a text node or a quoted attribute value of HTML: what would act is visible, cut to `max_cells` with `…`.
+    pub fn html(&self, max_cells: usize) -> String {
+        escaped(&fit(&visible(&self.shown(), is_control), max_cells))
+    }
+
     /// For a CSV cell: no control characters, and a leading `'` where a spreadsheet would see a formula.
     /// Quoting is the CSV writer's.
     pub fn csv(&self) -> String {
@@ -282,6 +287,27 @@ fn escape_escapes(text: &str) -> String {
         match c {
             '_' if escapes(&text[at..]) => out.push_str("_x005F_"),
             c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Words of the program's own, or of a rule file, for a text node or a quoted attribute value of HTML.
+pub fn html(words: &str) -> String {
+    escaped(&visible(words, is_control))
+}
+
+/// Without the characters that mean anything to an HTML parser in a text node or a quoted value.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ => out.push(c),
         }
     }
     out
@@ -585,6 +611,16 @@ mod tests {
     }
 
     #[test]
+    fn html_says_what_it_would_have_obeyed() {
+        let html = |text: &str| Text::new(text).html(80);
+        assert_eq!(html("</script><b a='\"'>&"), "&lt;/script&gt;&lt;b a=&#39;&quot;&#39;&gt;&amp;");
+        assert_eq!(html("a\u{202e}b\u{0}\n"), "a\\u{202e}b\\u{0}\\u{a}");
+        assert_eq!(html("日本 é"), "日本 é");
+        assert_eq!(Text::new("<<<<").html(3), "&lt;&lt;…");
+        assert_eq!(super::html("a < b"), "a &lt; b");
+    }
+
+    #[test]
     fn a_list_takes_ids_only() {
         for id in ["10032", "pub10032", "a.b_c-d", "0a", "10", &"x".repeat(64)] {
             assert!(listed(id), "{id}");
@@ -642,6 +678,12 @@ mod tests {
             serde_json::to_writer(JsonWriter::new(&mut streamed), &texts).unwrap();
             let whole = json_document(&serde_json::to_string(&texts).unwrap());
             prop_assert_eq!(String::from_utf8(streamed).unwrap(), whole);
+        }
+
+        #[test]
+        fn html_has_no_markup_and_no_active_character(text in any::<String>(), max in 0usize..100) {
+            let shown = Text::new(text).html(max);
+            prop_assert!(!shown.contains(['<', '>', '"', '\'']) && !shown.chars().any(is_control));
         }
 
         #[test]

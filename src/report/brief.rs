@@ -99,7 +99,7 @@ fn source(group: &Judged) -> String {
     let why = group
         .findings
         .first()
-        .map_or(String::new(), |f| format!(": {}", Text::of_user(f.rule.title.as_str()).chat(SENTENCE)));
+        .map_or(String::new(), |f| format!(": {}", Text::of_user(f.title.as_str()).chat(SENTENCE)));
     let money = group.money_at_risk.map_or(String::new(), |m| format!(" ({})", phrase::money(Some(m))));
     let protected = if group.protected { " (protected, not listed)" } else { "" };
     format!("• {name}{money}{protected}{why}")
@@ -174,6 +174,7 @@ pub const FORMAT: Format = Format {
     summary: "one chat message below 4,096 characters: what to cut, hold and scale, and the money",
     list: false,
     kind: Kind::Text,
+    pictures: 0,
     render,
 };
 

@@ -153,6 +153,7 @@ pub const FORMAT: Format = Format {
     summary: "every group with every signal, its sample and its limits, for spreadsheets and other programs",
     list: false,
     kind: Kind::Text,
+    pictures: 0,
     render,
 };
 

@@ -121,8 +121,7 @@ impl<'r> Pack<'r> {
 
     /// The reasons in the order of the table, each with how many conversions have it.
     fn reasons(&self) -> Vec<(&'static Reason, usize)> {
-        let count =
-            |r: &Reason| self.dossier.cases.iter().filter(|c| c.reasons.contains(&r)).count();
+        let count = |r: &Reason| self.dossier.cases.iter().filter(|c| c.reasons.contains(&r)).count();
         REASONS.iter().map(|r| (r, count(r))).filter(|(_, n)| *n > 0).collect()
     }
 }
@@ -372,8 +371,7 @@ fn verdict(pack: &Pack) -> &'static str {
 fn told(report: &Report, pack: &Pack, number: usize, finding: &Finding) -> Vec<String> {
     let rule = finding.rule;
     let own = |text: &str| Text::of_user(text).term(usize::MAX);
-    let mut lines =
-        wrapped(&format!("{number}. {}", own(rule.message.as_ref().unwrap_or(&rule.title))), "   ");
+    let mut lines = wrapped(&format!("{number}. {}", own(&finding.title)), "   ");
     lines.push(String::new());
     lines.extend(wrapped(&own(&rule.why), "   ").into_iter().map(|line| format!("   {}", line.trim_start())));
     lines.extend([String::new(), "   Measured:".to_owned()]);
@@ -480,6 +478,7 @@ pub const FORMAT: Format = Format {
     summary: "a folder for a dispute: per flagged source findings, conversions with reason codes, letters",
     list: false,
     kind: Kind::Folder,
+    pictures: 0,
     render,
 };
 
@@ -528,12 +527,24 @@ mod tests {
     #[test]
     fn profit_never_enters() {
         let rules = [crate::rules::Rule { class: Class::Profit, ..sample::rules().remove(0) }];
-        let finding =
-            |action| Finding { rule: &rules[0], action, reduced: None, evidence: vec![], money: None };
+        let finding = |action| Finding {
+            rule: &rules[0],
+            title: String::new(),
+            action,
+            reduced: None,
+            evidence: vec![],
+            money: None,
+        };
         assert!(!accuses(&finding(Action::Block)));
         let rules = sample::rules();
-        let finding =
-            |action| Finding { rule: &rules[0], action, reduced: None, evidence: vec![], money: None };
+        let finding = |action| Finding {
+            rule: &rules[0],
+            title: String::new(),
+            action,
+            reduced: None,
+            evidence: vec![],
+            money: None,
+        };
         assert!(accuses(&finding(Action::Block)) && accuses(&finding(Action::Hold)));
         assert!(!accuses(&finding(Action::Watch)) && !accuses(&finding(Action::Note)));
     }

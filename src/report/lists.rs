@@ -36,6 +36,7 @@ pub const BLOCK_FORMAT: Format = Format {
     summary: "sources to block for fraud, quality or broken data, one ID a line",
     list: true,
     kind: Kind::Text,
+    pictures: 0,
     render: block,
 };
 
@@ -44,6 +45,7 @@ pub const PROFIT_FORMAT: Format = Format {
     summary: "sources to cut because they lose money, one ID a line",
     list: true,
     kind: Kind::Text,
+    pictures: 0,
     render: profit,
 };
 
@@ -52,6 +54,7 @@ pub const SCALE_FORMAT: Format = Format {
     summary: "clean sources that earn more than the target, to buy more of, one ID a line",
     list: true,
     kind: Kind::Text,
+    pictures: 0,
     render: scale,
 };
 

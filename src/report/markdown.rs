@@ -131,7 +131,7 @@ fn reasons(report: &Report) -> Vec<String> {
         lines.extend([format!("### {} – {}", names(group).join(" / "), group.verdict.word()), String::new()]);
         let finding = |f: &crate::verdicts::Finding| {
             let told = Text::of_user(phrase::finding(f)).md(usize::MAX);
-            format!("- {}: {told}", Text::of_user(f.rule.title.as_str()).md(usize::MAX))
+            format!("- {}: {told}", Text::of_user(f.title.as_str()).md(usize::MAX))
         };
         lines.extend(group.findings.iter().map(finding));
         lines.push(String::new());
@@ -211,6 +211,7 @@ pub const FORMAT: Format = Format {
     summary: "a page in Markdown, for tickets and wikis",
     list: false,
     kind: Kind::Text,
+    pictures: 0,
     render,
 };
 

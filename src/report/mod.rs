@@ -10,6 +10,7 @@ mod covering;
 mod csv;
 pub mod evidence;
 pub mod explain;
+mod html;
 pub mod json;
 mod lists;
 mod markdown;
@@ -17,7 +18,9 @@ mod money;
 mod output;
 mod parquet;
 mod phrase;
+mod pictures;
 mod prometheus;
+mod signs;
 mod terminal;
 mod workbook;
 
@@ -27,6 +30,7 @@ mod sample;
 pub use covering::cover_rejects;
 pub use csv::rejects;
 pub use output::{Job, Output, Target, Written, check, shows_conversions, write};
+pub use pictures::{CTIT, Day, Pictures, RANKS, Spread};
 
 use crate::base::column::Grain;
 use crate::base::error::Result;
@@ -60,14 +64,29 @@ pub struct Report<'r> {
     pub lists: Lists,
     /// The conversions of flagged groups, where an output shows them.
     pub dossiers: Vec<Dossier>,
+    /// The pictures of the gravest groups, as many as an output shows.
+    pub pictures: Gallery,
+}
+
+/// Pictures by grain and key of the group.
+pub type Gallery = BTreeMap<Grain, BTreeMap<Vec<Option<Text>>, Pictures>>;
+
+/// Groups in the order of every output: verdict by severity, money at risk from large to small, key.
+pub fn ordered<'g, 'r>(groups: &'g [Judged<'r>]) -> Vec<&'g Judged<'r>> {
+    let mut groups: Vec<&Judged> = groups.iter().collect();
+    groups.sort_by_key(|g| (g.verdict, Reverse(g.money_at_risk), &g.subject.key));
+    groups
 }
 
 impl<'r> Report<'r> {
-    /// The groups in the order of every output: verdict by severity, money at risk from large to small, key.
+    /// The groups in the order of every output.
     pub fn ordered(&self) -> Vec<&Judged<'r>> {
-        let mut groups: Vec<&Judged> = self.groups.iter().collect();
-        groups.sort_by_key(|g| (g.verdict, Reverse(g.money_at_risk), &g.subject.key));
-        groups
+        ordered(&self.groups)
+    }
+
+    /// The pictures of a group; `None` where it is not among those that have any.
+    pub fn pictures(&self, group: &Judged) -> Option<&Pictures> {
+        self.pictures.get(&group.subject.grain)?.get(&group.subject.key)
     }
 
     /// The members of every cluster in the order of every output.
@@ -250,6 +269,8 @@ pub struct Format {
     /// True if the output acts on the world by itself, so that gates and the brake withhold it.
     pub list: bool,
     pub kind: Kind,
+    /// How many groups at watch or graver it shows with their [`Pictures`].
+    pub pictures: usize,
     pub render: fn(&Report, &Look) -> Result<Rendered>,
 }
 
@@ -322,6 +343,7 @@ impl Look {
 /// Every output format.
 pub const FORMATS: &[Format] = &[
     terminal::FORMAT,
+    html::FORMAT,
     json::FORMAT,
     json::LINES_FORMAT,
     csv::FORMAT,
@@ -399,7 +421,7 @@ mod tests {
                     !out.contains(['\u{202e}', '\u{2066}', '\u{200b}', '\u{2028}', '\u{feff}']),
                     "{text:?}"
                 );
-                let plain = ["csv", "evidence", "money", "prom", "table"].contains(&format.name);
+                let plain = ["csv", "evidence", "html", "money", "prom", "table"].contains(&format.name);
                 assert!(plain || !out.contains('<'), "{} {text:?}", format.name);
             }
         }

@@ -79,6 +79,7 @@ pub const FORMAT: Format = Format {
     summary: "per source what can be claimed back (counted) and what is at risk (estimated), as CSV",
     list: false,
     kind: Kind::Text,
+    pictures: 0,
     render,
 };
 

@@ -69,9 +69,9 @@ impl Output {
     }
 }
 
-/// Whether an output `FORMAT=PATH` shows single conversions, which an audit otherwise does not keep.
-pub fn shows_conversions(text: &str) -> bool {
-    text.split('=').next() == Some(evidence::FORMAT.name)
+/// Whether an output shows single conversions, which an audit otherwise does not keep.
+pub fn shows_conversions(outputs: &[Output]) -> bool {
+    outputs.iter().any(|o| o.format.name == evidence::FORMAT.name)
 }
 
 fn unknown(name: &str) -> Error {

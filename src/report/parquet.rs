@@ -160,12 +160,11 @@ fn signal_row(group: &Judged, signal: &'static Signal, rows: &mut Rows) {
 fn findings_of(report: &Report, group: &Judged, rows: &mut Rows) {
     let currency = report.run.currency.as_ref().map(Text::parquet);
     for finding in &group.findings {
-        let title = finding.rule.message.as_ref().unwrap_or(&finding.rule.title);
         let texts = |signal, op| {
             [
                 Some(group.verdict.word()),
                 Some(finding.rule.id.as_str()),
-                Some(title.as_str()),
+                Some(finding.title.as_str()),
                 Some(finding.rule.class.word()),
                 Some(finding.action.word()),
                 finding.reduced,
@@ -216,6 +215,7 @@ pub const SIGNALS_FORMAT: Format = Format {
     summary: "every signal of every source as a long table in Parquet, schema version 1",
     list: false,
     kind: Kind::Binary,
+    pictures: 0,
     render: render_signals,
 };
 
@@ -224,6 +224,7 @@ pub const FINDINGS_FORMAT: Format = Format {
     summary: "every test that held, by source and rule, in Parquet, schema version 1",
     list: false,
     kind: Kind::Binary,
+    pictures: 0,
     render: render_findings,
 };
 

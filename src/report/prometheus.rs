@@ -177,6 +177,7 @@ pub const FORMAT: Format = Format {
     summary: "counts and sums for Prometheus's textfile collector",
     list: false,
     kind: Kind::Text,
+    pictures: 0,
     render,
 };
 

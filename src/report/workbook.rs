@@ -328,7 +328,7 @@ fn findings(report: &Report, groups: &[&Judged]) -> Page {
         row.extend([
             Cell::word(group.verdict.word()),
             Cell::of_rule(&finding.rule.id),
-            Cell::of_rule(finding.rule.message.as_ref().unwrap_or(&finding.rule.title)),
+            Cell::of_rule(&finding.title),
             Cell::word(finding.rule.class.word()),
             Cell::word(finding.action.word()),
             finding.reduced.map_or(Cell::Empty, Cell::word),
@@ -466,6 +466,7 @@ pub const FORMAT: Format = Format {
     summary: "a workbook: summary, sources, findings, evidence, rules, data quality",
     list: false,
     kind: Kind::Binary,
+    pictures: 0,
     render,
 };
 

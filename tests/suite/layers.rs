@@ -71,6 +71,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "cli",
             "evaluate",
             "ingest/mapping",
+            "ingest/preset",
             "report/json",
             "report/output",
             "rules",
@@ -81,7 +82,7 @@ const HOMES: &[(&str, &[&str])] = &[
         &["base/diag", "cli/evaluate", "evaluate/read", "report/json", "report/output", "rules/format"],
     ),
     ("serde_saphyr", &["base/yaml"]),
-    ("sha2", &[]),
+    ("sha2", &["report/html"]),
     ("statrs", &["base/stats"]),
     ("strsim", &["base/near"]),
     ("tempfile", &["ingest", "report/output"]),
@@ -104,7 +105,10 @@ const RESERVED: &[(&[&str], &[&str], &str)] = &[
 /// Uses of reserved words elsewhere: module, what stands there, and why that is all right.
 const PERMITTED: &[(&str, &str, &str)] = &[
     ("ingest", "std::env::temp_dir()", "the folder of the intake, in a message"),
+    ("ingest/stdin", "std::env::temp_dir()", "the same"),
     ("audit/coverage", "env!(\"CARGO_PKG_VERSION\")", "the version, at build time"),
+    ("ingest/preset", "env!(\"OUT_DIR\")", "the built-in presets, at build time"),
+    ("rules/check", "env!(\"CARGO_PKG_VERSION\")", "the version that a rule may ask for, at build time"),
     ("rules/load", "env!(\"OUT_DIR\")", "the built-in rules, at build time"),
 ];
 
@@ -350,6 +354,7 @@ const ENCODERS: &[(&str, &[&str])] = &[
     ("chat", &["report/brief"]),
     ("csv", &["report/csv"]),
     ("file_name", &["report"]),
+    ("html", &["report/html"]),
     ("json", &["audit/coverage", "report/json"]),
     ("list_id", &["verdicts/list"]),
     ("md", &["report/markdown"]),

@@ -11,6 +11,7 @@ mod gates;
 mod incidents;
 mod layers;
 mod outlook;
+mod presets;
 mod privacy;
 mod properties;
 mod reference;

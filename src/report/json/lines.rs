@@ -58,6 +58,7 @@ pub const FORMAT: Format = Format {
     summary: "the same as lines: one for the run, one for each group",
     list: false,
     kind: Kind::Text,
+    pictures: 0,
     render,
 };
 
