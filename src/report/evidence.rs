@@ -211,7 +211,7 @@ fn readme(report: &Report, packs: &[Pack]) -> Result<String> {
     };
     let values = context! {
         version => report.run.version, first_day, last_day, tz => &*report.run.tz, as_of => as_of(report),
-        rules => &*report.run.rules_digest, rules_count => report.run.rules_count, currency => currency(report), pii,
+        rules => &*report.run.rules_digest, rules_count => report.run.rules.evaluated(), currency => currency(report), pii,
         inputs => inputs.into_iter().map(input).collect::<Vec<_>>(),
         sources => packs.iter().map(source).collect::<Vec<_>>(),
     };

@@ -24,7 +24,9 @@ fn render(report: &Report, _: &Look) -> Result<Rendered> {
     page.extend(quality(report));
     page.push(format!(
         "Made by clickaudit {} with {} rules ({}). The verdicts rest on this one run.",
-        report.run.version, report.run.rules_count, report.run.rules_digest
+        report.run.version,
+        report.run.rules.evaluated(),
+        report.run.rules_digest
     ));
     page.push(String::new());
     Ok(Rendered::Bytes(page.join("\n").into_bytes()))

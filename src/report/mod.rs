@@ -20,6 +20,7 @@ mod parquet;
 mod phrase;
 mod pictures;
 mod prometheus;
+mod ruling;
 mod signs;
 mod terminal;
 mod workbook;
@@ -31,6 +32,7 @@ pub use covering::cover_rejects;
 pub use csv::rejects;
 pub use output::{Job, Output, Target, Written, check, shows_conversions, write};
 pub use pictures::{CTIT, Day, Pictures, RANKS, Spread};
+pub use ruling::{RuleTally, RulesInfo, unanswered};
 
 use crate::base::column::Grain;
 use crate::base::error::Result;
@@ -64,6 +66,8 @@ pub struct Report<'r> {
     pub lists: Lists,
     /// The conversions of flagged groups, where an output shows them.
     pub dossiers: Vec<Dossier>,
+    /// What each rule said of the groups it was asked about, by id.
+    pub rules: Vec<RuleTally<'r>>,
     /// The pictures of the gravest groups, as many as an output shows.
     pub pictures: Gallery,
 }
@@ -124,9 +128,9 @@ const ODD_SHOWN: usize = 10;
 pub struct RunInfo {
     pub version: &'static str,
     pub inputs: Vec<InputInfo>,
-    /// Digest of the rule set and the number of its rules.
+    /// Digest of the rule set, and what it is made of.
     pub rules_digest: String,
-    pub rules_count: usize,
+    pub rules: RulesInfo,
     pub grain: Grain,
     /// First and last click day, in days since 1970 in `tz`; `None` if no input has a day.
     pub window: Option<(i32, i32)>,

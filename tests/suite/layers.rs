@@ -75,6 +75,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "report/json",
             "report/output",
             "rules",
+            "verdicts/suppress",
         ],
     ),
     (

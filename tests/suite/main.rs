@@ -15,6 +15,7 @@ mod presets;
 mod privacy;
 mod properties;
 mod reference;
+mod ruling;
 mod runs;
 mod sample;
 mod shapes;
