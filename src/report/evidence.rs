@@ -9,8 +9,9 @@ mod reasons;
 
 pub use reasons::{REASONS, Reason, Value, reason, same_click, unlike_peers};
 
+use super::csv::{rows, text_cell};
 use super::explain::Sample;
-use super::{Format, InputInfo, Kind, Look, NamedFile, Rendered, Report, csv, phrase};
+use super::{Format, InputInfo, Kind, Look, NamedFile, Rendered, Report, phrase};
 use crate::base::error::{Error, Result};
 use crate::base::money::Micro;
 use crate::base::text::Text;
@@ -242,7 +243,7 @@ fn index(report: &Report, packs: &[Pack]) -> Result<Vec<u8>> {
         let codes: Vec<&str> = p.reasons().iter().map(|(r, _)| r.code).collect();
         let money = |m: Option<Micro>| m.map_or(String::new(), Micro::to_cents);
         [
-            csv::text_cell(&Text::of_user(p.name.as_str())),
+            text_cell(&Text::of_user(p.name.as_str())),
             p.folder.clone(),
             p.group.verdict.word().to_owned(),
             p.dossier.all.to_string(),
@@ -251,16 +252,16 @@ fn index(report: &Report, packs: &[Pack]) -> Result<Vec<u8>> {
             money(p.money.reversible),
             money(p.money.locked),
             money(p.money.unknown),
-            report.run.currency.as_ref().map_or(String::new(), csv::text_cell),
+            report.run.currency.as_ref().map_or(String::new(), text_cell),
             codes.join("|"),
         ]
     };
-    csv::rows(&header, packs.iter().map(row))
+    rows(&header, packs.iter().map(row))
 }
 
 fn codes() -> Result<Vec<u8>> {
     let row = |r: &Reason| [r.code, r.value.word(), r.english, r.russian].map(str::to_owned);
-    csv::rows(&["reason_code", "reason_value", "english", "russian"], REASONS.iter().map(row))
+    rows(&["reason_code", "reason_value", "english", "russian"], REASONS.iter().map(row))
 }
 
 const CASES: &[&str] = &[
@@ -286,13 +287,13 @@ const CASES: &[&str] = &[
 ];
 
 fn conversions(report: &Report, pack: &Pack) -> Result<Vec<u8>> {
-    let currency = report.run.currency.as_ref().map_or(String::new(), csv::text_cell);
-    csv::rows(CASES, pack.dossier.cases.iter().map(|case| row(case, &currency, report.run.as_of)))
+    let currency = report.run.currency.as_ref().map_or(String::new(), text_cell);
+    rows(CASES, pack.dossier.cases.iter().map(|case| row(case, &currency, report.run.as_of)))
 }
 
 fn row(case: &Case, currency: &str, as_of: Option<i64>) -> Vec<String> {
     let sample = &case.sample;
-    let text = |t: &Option<Text>| t.as_ref().map_or(String::new(), csv::text_cell);
+    let text = |t: &Option<Text>| t.as_ref().map_or(String::new(), text_cell);
     let when = |t: Option<i64>| t.map_or(String::new(), time::show);
     let (first, others) = case.reasons.split_first().expect("a case has a reason");
     let words = |known: Option<bool>| known.map_or("unknown", |yes| if yes { "yes" } else { "no" });
@@ -303,7 +304,7 @@ fn row(case: &Case, currency: &str, as_of: Option<i64>) -> Vec<String> {
         time::show(sample.time),
         sample.ctit_s.map_or(String::new(), |s| s.to_string()),
         sample.class.to_owned(),
-        csv::text_cell(&sample.event),
+        text_cell(&sample.event),
         sample.status.to_owned(),
         sample.amount.map_or(String::new(), Micro::to_cents),
         currency.to_owned(),
@@ -314,7 +315,7 @@ fn row(case: &Case, currency: &str, as_of: Option<i64>) -> Vec<String> {
         text(&sample.country),
         text(&sample.offer),
         first.code.to_owned(),
-        csv::text_cell(&first.value.of(case)),
+        text_cell(&first.value.of(case)),
         others.iter().map(|r| r.code).collect::<Vec<&str>>().join("|"),
     ]
 }

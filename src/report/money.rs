@@ -4,8 +4,9 @@
 //! risk is an estimate and stands in columns of its own; the two overlap and are never added up. There are no
 //! totals: a sum over sources of one file is the reader's.
 
+use super::csv::{rows, text_cell};
 use super::output::failed;
-use super::{Format, Kind, Look, Rendered, Report, csv};
+use super::{Format, Kind, Look, Rendered, Report};
 use crate::base::error::Result;
 use crate::base::money::Micro;
 use crate::verdicts::{Counted, Judged, Verdict};
@@ -36,8 +37,8 @@ fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
     let key = report.run.grain.columns().iter().map(|c| c.name());
     let header: Vec<&str> = key.chain(COLUMNS.iter().copied()).collect();
     let audited = report.ordered().into_iter().filter(|g| g.subject.grain == report.run.grain);
-    let rows = audited.filter(|g| concerned(g)).map(|g| row(report, g));
-    out.write_all(&csv::rows(&header, rows)?).map_err(failed)
+    let lines = audited.filter(|g| concerned(g)).map(|g| row(report, g));
+    out.write_all(&rows(&header, lines)?).map_err(failed)
 }
 
 /// Groups with something to claim, to hold or to lose.
@@ -48,11 +49,11 @@ fn concerned(group: &Judged) -> bool {
 
 fn row(report: &Report, group: &Judged) -> Vec<String> {
     let mut row: Vec<String> =
-        group.subject.key.iter().map(|part| part.as_ref().map_or(String::new(), csv::text_cell)).collect();
+        group.subject.key.iter().map(|part| part.as_ref().map_or(String::new(), text_cell)).collect();
     row.extend([
         group.verdict.word().to_owned(),
         group.protected.to_string(),
-        report.run.currency.as_ref().map_or(String::new(), csv::text_cell),
+        report.run.currency.as_ref().map_or(String::new(), text_cell),
     ]);
     match group.outlook.clawback {
         None => row.extend(std::iter::repeat_n(String::new(), 8)),

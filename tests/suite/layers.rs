@@ -366,8 +366,11 @@ const ENCODERS: &[(&str, &[&str])] = &[
 ];
 
 /// Uses of the text itself where outputs are made: module, what stands there, and why that is all right.
-const UNENCODED: &[(&str, &str, &str)] =
-    &[("report/output", "PathBuf::from(i.path.raw())", "the path of an input, to be spared")];
+const UNENCODED: &[(&str, &str, &str)] = &[
+    ("cli/rules", "text.raw().lines()", "the lines of a rule's source, each encoded by itself"),
+    ("peers/anomaly", "draws.term(", "a term of a sum, no text"),
+    ("report/output", "PathBuf::from(i.path.raw())", "the path of an input, to be spared"),
+];
 
 /// The stages that make outputs.
 const SINKS: &[&str] = &["report", "cli"];
@@ -375,15 +378,15 @@ const SINKS: &[&str] = &["report", "cli"];
 fn encoding_faults(sources: &[Source]) -> Vec<String> {
     let mut faults = Vec::new();
     for source in sources.iter().filter(|s| s.module != "base/text") {
+        let allowed = UNENCODED.iter().filter(|u| source.module == u.0);
+        let text = allowed.fold(source.shipped.clone(), |text, u| text.replace(u.1, ""));
         for (encoder, homes) in ENCODERS {
             let words = [format!(".{encoder}("), format!("Text::{encoder}")];
-            let used = words.iter().any(|word| source.shipped.contains(word.as_str()));
+            let used = words.iter().any(|word| text.contains(word.as_str()));
             if used && !homes.iter().any(|home| source.is_in(home)) {
                 faults.push(format!("{}: encodes for {encoder}", source.module));
             }
         }
-        let allowed = UNENCODED.iter().filter(|u| source.module == u.0);
-        let text = allowed.fold(source.shipped.clone(), |text, u| text.replace(u.1, ""));
         if SINKS.contains(&source.stage()) && (text.contains(".raw()") || text.contains("Text::raw")) {
             faults.push(format!("{}: takes text from data as it is", source.module));
         }
