@@ -78,6 +78,16 @@ impl Serialize for Sources<'_> {
     }
 }
 
+/// A rate that amounts were exchanged at.
+#[derive(Serialize, JsonSchema)]
+struct RateUsed {
+    currency: String,
+    /// The day the rate is of; null for a constant of the mapping.
+    day: Option<String>,
+    /// Units of the report's currency for one unit.
+    rate: String,
+}
+
 /// What was run on what.
 #[derive(Serialize, JsonSchema)]
 struct Run {
@@ -100,6 +110,8 @@ struct Run {
     /// Whose cost and revenue are meant: buyer, network or advertiser.
     perspective: &'static str,
     currency: Option<String>,
+    /// The rates that amounts in other currencies were exchanged at.
+    rates: Vec<RateUsed>,
     /// Clicks younger than this are no evidence of missing conversions.
     maturity_s: u64,
     /// Whatever else was set for this run.
@@ -453,6 +465,10 @@ fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
     out.write_all(b"\n").map_err(failed)
 }
 
+fn rate(info: &super::RateInfo) -> RateUsed {
+    RateUsed { currency: info.currency.json(), day: info.day.clone(), rate: info.rate.clone() }
+}
+
 fn document<'r>(report: &'r Report<'r>) -> Document<'r> {
     Document {
         schema_version: SCHEMA_VERSION,
@@ -488,6 +504,7 @@ fn run(run: &RunInfo) -> Run {
         tz: run.tz.clone(),
         perspective: run.perspective,
         currency: run.currency.as_ref().map(Text::json),
+        rates: run.rates.iter().map(rate).collect(),
         maturity_s: run.maturity_s,
         parameters: run.parameters.clone(),
     }

@@ -163,7 +163,7 @@ pub const REASONS: &[Reason] = &[
     },
     Reason {
         code: "ctit_short",
-        signals: &["ctit_short_share"],
+        signals: &["ctit_short_share", "ctit_p05_s", "ctit_p25_s"],
         value: Value::CtitSeconds,
         spreads: true,
         english: "The conversion follows its click faster than a person can act.",
