@@ -82,6 +82,7 @@ pub fn run(facts: &Facts, settings: &Settings, rules: &RuleSet, clock: Clock, ma
         ("max_source_share", format!("{}", settings.brake.max_source_share)),
         ("max_click_share", format!("{}", settings.brake.max_click_share)),
         ("max_spend_share", format!("{}", settings.brake.max_spend_share)),
+        ("pii", settings.pii.word().to_owned()),
         ("target_roi", format!("{}", settings.target_roi)),
     ]);
     parameters.extend(losses::parameters());
@@ -99,6 +100,7 @@ pub fn run(facts: &Facts, settings: &Settings, rules: &RuleSet, clock: Clock, ma
         rates: rates(facts.intake),
         maturity_s: settings.maturity_s as u64,
         parameters,
+        pii: settings.pii.clone(),
     }
 }
 

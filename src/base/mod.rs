@@ -12,6 +12,7 @@ pub mod lists;
 pub mod money;
 pub mod near;
 pub mod networks;
+pub mod privacy;
 pub mod stats;
 pub mod symbol;
 pub mod text;

@@ -67,6 +67,7 @@ pub fn run(text: &str) -> Result<Run> {
             .help("audit exports that carry times")
     })?;
     let grain: Vec<String> = strings(&of_run["grain"]);
+    refuse_masked(of_run, &grain)?;
     let of_grain = |group: &&Value| grain.iter().all(|col| group["key"].get(col).is_some());
     Ok(Run {
         digest: blake3::hash(text.as_bytes()).to_hex().to_string(),
@@ -88,6 +89,20 @@ fn refuse_gated(document: &Value) -> Result<()> {
     let why = gate["sentence"].as_str().unwrap_or_default();
     Err(Error::input(format!("the report may fill no list: gate {name}: {why}"))
         .help("mend the exports and audit again; the list stays as it is"))
+}
+
+/// Columns whose values a report masks: a masked address is a wider network.
+const MASKED: &[&str] = &["ip", "postback_ip"];
+
+fn refuse_masked(run: &Value, grain: &[String]) -> Result<()> {
+    let raw = run["parameters"]["pii"] == "raw";
+    match grain.iter().find(|col| MASKED.contains(&col.as_str())).filter(|_| !raw) {
+        Some(col) => Err(Error::input(format!(
+            "the values of {col} are masked in the report, so no list can be kept of them"
+        ))
+        .help("audit with --pii raw, and keep the report where nobody else reads it")),
+        None => Ok(()),
+    }
 }
 
 fn strings(value: &Value) -> Vec<String> {

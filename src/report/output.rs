@@ -7,14 +7,15 @@
 
 mod stage;
 
-use super::{FORMATS, Format, Kind, Look, Rendered, Report, lists};
+use super::{FORMATS, Format, Kind, Look, Rendered, Report, evidence, lists};
 use crate::base::destination::Destination;
 use crate::base::dialect::{DIALECTS, Dialect};
 use crate::base::error::{Error, Result};
 use crate::base::lists::ListFile;
 use crate::base::near::nearest;
+use crate::base::privacy::Pii;
 use crate::base::text::Text;
-use stage::Staged;
+use stage::{Access, Staged};
 use std::fs;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -119,6 +120,11 @@ fn no_dialect(format: &str, dialect: &str) -> Error {
         if dialect.is_empty() { "has no dialect".to_owned() } else { format!("has no dialect `{dialect}`") };
     Error::usage(format!("the list `{format}` {what}"))
         .help(format!("{help}write `{format}:DIALECT`; the dialects are {}", all.join(", ")))
+}
+
+/// Whether an output shows single conversions, which an audit otherwise does not keep.
+pub fn shows_conversions(outputs: &[Output]) -> bool {
+    outputs.iter().any(|o| o.format.name == evidence::FORMAT.name)
 }
 
 fn unknown(name: &str) -> Error {
@@ -230,6 +236,7 @@ pub fn write(report: &Report, job: Job) -> Result<Written> {
     let mut staged = Vec::new();
     let mut stdout = None;
     spare_inputs(report, &job)?;
+    let access = if matches!(report.run.pii, Pii::Raw) { Access::Owner } else { Access::All };
     for output in job.outputs {
         if let Some(dialect) = output.dialect {
             match lists::files(report, output.format.name, dialect, &output.target.destination()) {
@@ -242,14 +249,16 @@ pub fn write(report: &Report, job: Job) -> Result<Written> {
         match ((output.format.render)(report, look)?, &output.target) {
             (Rendered::Withheld(why), _) => written.withheld.push((output.name(), why)),
             (rendered, Target::Stdout) => stdout = Some((output.format.kind, rendered)),
-            (Rendered::Files(files), target) => staged.push(Staged::folder(place_of(target), &files)?),
+            (Rendered::Files(files), target) => {
+                staged.push(Staged::folder(place_of(target), access, &files)?)
+            }
             (rendered, target) => {
-                staged.push(Staged::file(place_of(target), |out| put(report, rendered, out))?)
+                staged.push(Staged::file(place_of(target), access, |out| put(report, rendered, out))?)
             }
         }
     }
     if let Some((path, bytes)) = &job.rejects {
-        staged.push(Staged::file(path, |out| all(out, bytes))?);
+        staged.push(Staged::file(path, access, |out| all(out, bytes))?);
     }
     if let Some((kind, rendered)) = stdout {
         show(report, rendered, &mut |bytes| (job.print)(kind, bytes))?;
@@ -289,7 +298,7 @@ fn list_files(report: &Report, file: &ListFile) -> Result<Vec<Staged>> {
 fn staged_file(file: &FileOf) -> Result<Staged> {
     fs::create_dir_all(folder(&file.path)).map_err(|e| Error::writing(&file.path, e))?;
     regular(&file.path)?;
-    Staged::file(&file.path, |out| all(out, &file.bytes))
+    Staged::file(&file.path, Access::All, |out| all(out, &file.bytes))
 }
 
 /// A file that a command makes beside the outputs of an audit.
@@ -440,14 +449,17 @@ mod tests {
         assert!(parse_error("blocklist:linse=x").contains("did you mean `blocklist:lines`?"));
         assert!(parse_error("blocklist:lines={x").contains("is not closed"));
         assert_eq!(Output::parse("json=-").unwrap().target, Target::Stdout);
-        let all: Vec<&str> = FORMATS.iter().map(|f| f.name).collect();
-        let formats = format!("he formats are {}", all.join(", "));
-        let expected = format!("there is no output format `jsn`; did you mean `json`? T{formats}");
-        assert_eq!(parse_error("jsn=x"), expected);
+        let names: Vec<&str> = FORMATS.iter().map(|f| f.name).collect();
+        let formats = format!("he formats are {}", names.join(", "));
+        let error = parse_error("jsn=x");
+        assert!(error.starts_with("there is no output format `jsn`; did you mean `"), "{error}");
+        assert!(error.ends_with(&formats), "{error}");
         assert_eq!(
             parse_error("spreadsheet=x"),
             format!("there is no output format `spreadsheet`; t{formats}")
         );
+        assert!(parse_error("evidence=-").contains("cannot go to stdout"));
+        assert_eq!(Output::parse("evidence=x").unwrap().target, Target::Folder("x".into()));
         let expected = "the output `csv` has no path; write `-o csv=PATH`, or `-o csv=-` for stdout";
         assert_eq!(parse_error("csv"), expected);
         assert!(parse_error("csv=").contains("has no path"));

@@ -1,5 +1,7 @@
 //! One small report for the tests of every format, made by hand, and what each format shows of it.
 
+use super::evidence::{Case, Dossier, reason};
+use super::explain::Sample;
 use super::{
     AbsentSignal, Classes, Coverage, InputInfo, List, Lists, Report, RowCount, RulesInfo, RunInfo, Totals,
 };
@@ -128,6 +130,7 @@ pub fn empty() -> Report<'static> {
             rates: Vec::new(),
             maturity_s: 172_800,
             parameters: BTreeMap::new(),
+            pii: crate::base::privacy::Pii::Mask,
         },
         coverage: Coverage::default(),
         totals: Totals::default(),
@@ -140,6 +143,7 @@ pub fn empty() -> Report<'static> {
             widest: Widest::CUSTOMER,
         },
         clusters: vec![],
+        dossiers: vec![],
         rules: vec![],
         pictures: BTreeMap::new(),
     }
@@ -168,7 +172,34 @@ pub fn hostile<'r>(rules: &'r [Rule], text: &str) -> Report<'r> {
         listed: vec![listed(text)],
         ..Listing::default()
     });
+    report.dossiers = vec![Dossier { group: 0, all: 240, as_a_whole: false, cases: vec![case(text)] }];
     report
+}
+
+/// A conversion in question, every text of which is `text`.
+pub fn case(text: &str) -> Case {
+    let text = || Some(Text::new(text));
+    Case {
+        sample: Sample {
+            click_id: text(),
+            transaction_id: text(),
+            time: 1_773_000_000_000_000,
+            ctit_s: Some(3),
+            class: "matched",
+            event: Text::new("registration"),
+            status: "approved",
+            amount: Some(Micro(12 * SCALE)),
+            offer: text(),
+            country: text(),
+            address: text(),
+        },
+        click_time: Some(1_772_999_997_000_000),
+        lock_time: None,
+        first_report: None,
+        payable: true,
+        reasons: vec![reason("ctit_short_share").expect("it is in the table")],
+        content: 1,
+    }
 }
 
 /// Two days of an offer on which nothing converted.
