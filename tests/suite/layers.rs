@@ -366,20 +366,23 @@ fn dependencies_are_found_in_a_manifest() {
 /// has no text from data to print; messages and pages for people go through `term` from everywhere.
 const ENCODERS: &[(&str, &[&str])] = &[
     ("chat", &["report/brief"]),
-    ("csv", &["report/csv"]),
-    ("file_name", &["report"]),
+    ("csv", &["report/csv", "report/lists"]),
+    ("file_name", &["base/destination", "report"]),
     ("html", &["report/html"]),
-    ("json", &["audit/coverage", "report/json"]),
-    ("list_id", &["verdicts/list"]),
+    ("json", &["audit/coverage", "cli/blocklist", "report/json"]),
+    ("list_id", &["base/dialect", "verdicts/list"]),
     ("md", &["report/markdown"]),
     ("parquet", &["report/parquet"]),
     ("prom", &["report/prometheus"]),
-    ("term", &["audit", "base", "cli", "evaluate", "ingest", "matching", "report", "verdicts"]),
+    ("term", &["audit", "base", "blocklist", "cli", "evaluate", "ingest", "matching", "report", "verdicts"]),
     ("xlsx", &["report/workbook"]),
 ];
 
 /// Uses of the text itself where outputs are made: module, what stands there, and why that is all right.
 const UNENCODED: &[(&str, &str, &str)] = &[
+    ("blocklist/state", "e.file_name()", "the name of a file in a folder"),
+    ("blocklist/state", "revision.json()", "the text of a revision"),
+    ("blocklist/state", "self.json()", "the text of a revision"),
     ("cli/rules", "text.raw().lines()", "the lines of a rule's source, each encoded by itself"),
     ("peers/anomaly", "draws.term(", "a term of a sum, no text"),
     ("report/output", "PathBuf::from(i.path.raw())", "the path of an input, to be spared"),
