@@ -6,6 +6,7 @@ pub mod audit;
 pub mod base;
 pub mod clean;
 pub mod cli;
+pub mod compare;
 pub mod evaluate;
 pub mod ingest;
 pub mod matching;

@@ -6,9 +6,11 @@
 
 mod outlook;
 mod page;
+mod rule;
 mod ruling;
 
 pub use page::page;
+pub use rule::rule_page;
 
 use super::{AbsentSignal, Format, Gate, InputInfo, Kind, List, Look, Rendered, Report, RowCount, RunInfo};
 use crate::base::error::{Error, Result};

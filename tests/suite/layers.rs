@@ -26,6 +26,7 @@ const ORDER: &[&str] = &[
     "audit",
     "simulate",
     "evaluate",
+    "compare",
     "reference",
     "cli",
 ];
@@ -80,7 +81,15 @@ const HOMES: &[(&str, &[&str])] = &[
     ),
     (
         "serde_json",
-        &["base/diag", "cli/evaluate", "evaluate/read", "report/json", "report/output", "rules/format"],
+        &[
+            "base/diag",
+            "cli/evaluate",
+            "compare",
+            "evaluate/read",
+            "report/json",
+            "report/output",
+            "rules/format",
+        ],
     ),
     ("serde_saphyr", &["base/yaml"]),
     ("sha2", &["report/html"]),
