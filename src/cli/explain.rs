@@ -11,6 +11,7 @@ use crate::base::error::{Error, Result};
 use crate::base::text::Text;
 use crate::compare;
 use crate::report::explain::{Page, RuleCounts, RulePage, RuleRun, json, rule_json};
+use crate::rules;
 use crate::verdicts::Verdict;
 
 /// Runs the command.
@@ -21,6 +22,7 @@ pub fn run(args: ExplainArgs) -> Result<Exit> {
     match args.command {
         ExplainCommand::Source(args) => source(*args),
         ExplainCommand::Rule(args) => rule(args),
+        ExplainCommand::Code { name } => code(&name),
     }
 }
 
@@ -47,6 +49,13 @@ fn rule(args: ExplainRuleArgs) -> Result<Exit> {
         PageFormat::Json => rule_json(&page)?,
     };
     print(text.as_bytes())?;
+    Ok(Exit::Completed)
+}
+
+fn code(name: &str) -> Result<Exit> {
+    let page = rules::page(name);
+    let page = page.map_err(|help| Error::usage(format!("there is no diagnostic {name}")).help(help))?;
+    print(page.text().as_bytes())?;
     Ok(Exit::Completed)
 }
 
