@@ -80,6 +80,7 @@ pub fn run(facts: &Facts, settings: &Settings, rules: &RuleSet, clock: Clock, ma
         ("main_event", Text::new(main_event).json()),
         ("max_click_share", format!("{}", settings.brake.max_click_share)),
         ("max_spend_share", format!("{}", settings.brake.max_spend_share)),
+        ("pii", settings.pii.word().to_owned()),
         ("target_roi", format!("{}", settings.target_roi)),
     ]);
     parameters.extend(losses::parameters());
@@ -97,6 +98,7 @@ pub fn run(facts: &Facts, settings: &Settings, rules: &RuleSet, clock: Clock, ma
         rates: rates(facts.intake),
         maturity_s: settings.maturity_s as u64,
         parameters,
+        pii: settings.pii.clone(),
     }
 }
 

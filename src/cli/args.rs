@@ -66,6 +66,18 @@ pub enum FailOn {
     Watch,
 }
 
+/// What outputs show of personal values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PiiMode {
+    /// Addresses are cut to /24 and /48, e-mail addresses dropped, device IDs cut
+    Mask,
+    /// Tokens that stay the same from run to run of this installation
+    Hash,
+    /// Everything as it is; the files are for their owner only
+    Raw,
+}
+
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Colour {
@@ -106,6 +118,12 @@ pub struct AuditArgs {
     /// [default: what the header tells, or generic]
     #[arg(long, value_name = "NAME")]
     pub preset: Vec<String>,
+    /// What outputs show of addresses, e-mail addresses and device IDs [default: mask]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub pii: Option<PiiMode>,
+    /// Secret of --pii hash, made if it is not there [default: in the user's state folder]
+    #[arg(long, value_name = "FILE")]
+    pub pii_key: Option<PathBuf>,
     /// Zone of local times in the exports, or SIDE=ZONE for one side; repeatable [default: the preset's]
     #[arg(long, value_name = "ZONE")]
     pub time_zone: Vec<String>,

@@ -3,7 +3,7 @@
 use super::args::{AuditArgs, Colour, FailOn, ReadParquetArgs};
 use super::exit::Exit;
 use super::project::{self, Project};
-use super::{complain, print, print_raw};
+use super::{complain, print, print_raw, privacy};
 use crate::audit::{Audited, Settings, audit};
 use crate::base::column::Grain;
 use crate::base::diag;
@@ -36,6 +36,7 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     }
     let mut settings = settings(&args, project, &rules)?;
     settings.pictures = outputs.iter().map(|o| o.format.pictures).max().unwrap_or(0);
+    settings.dossiers = report::shows_conversions(&outputs);
     limit_threads(args.threads);
     if !args.quiet {
         complain(&RulesInfo::of(&rules, settings.suppressions.count()).sentence());
@@ -160,6 +161,8 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         fdr: fdr(args)?,
         without: args.without.iter().map(family).collect::<Result<_>>()?,
         target_roi: target_roi(args)?,
+        dossiers: false,
+        pii: privacy::pii(args.pii, args.pii_key.as_deref())?,
         pictures: 0,
         threads: threads(args.threads.unwrap_or_else(cores))?,
     })

@@ -5,6 +5,7 @@ mod audit;
 mod evaluate;
 mod exit;
 mod explain;
+mod privacy;
 mod project;
 mod rules;
 mod simulate;
@@ -64,7 +65,7 @@ fn failed(error: &Error) -> Exit {
 /// Lines on stderr, safe whatever paths and words of the user's stand in them; what cannot be said there
 /// cannot be said at all.
 fn complain(lines: &str) {
-    let safe: Vec<String> = lines.split('\n').map(|line| Text::new(line).term(usize::MAX)).collect();
+    let safe: Vec<String> = lines.split('\n').map(|line| Text::of_user(line).term(usize::MAX)).collect();
     complain_styled(&safe.join("\n"));
 }
 

@@ -15,6 +15,7 @@ mod layers;
 mod money;
 mod outlook;
 mod presets;
+mod privacy;
 mod properties;
 mod reference;
 mod ruling;
