@@ -366,12 +366,12 @@ const ENCODERS: &[(&str, &[&str])] = &[
     ("csv", &["report/csv"]),
     ("file_name", &["report"]),
     ("html", &["report/html"]),
-    ("json", &["audit/coverage", "report/json"]),
+    ("json", &["audit/coverage", "compare/text", "report/json"]),
     ("list_id", &["verdicts/list"]),
     ("md", &["report/markdown"]),
     ("parquet", &["report/parquet"]),
     ("prom", &["report/prometheus"]),
-    ("term", &["audit", "base", "cli", "evaluate", "ingest", "matching", "report", "verdicts"]),
+    ("term", &["audit", "base", "cli", "compare", "evaluate", "ingest", "matching", "report", "verdicts"]),
     ("xlsx", &["report/workbook"]),
 ];
 
