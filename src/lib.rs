@@ -7,6 +7,7 @@ pub mod base;
 pub mod blocklist;
 pub mod clean;
 pub mod cli;
+pub mod compare;
 pub mod evaluate;
 pub mod ingest;
 pub mod matching;

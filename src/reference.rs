@@ -9,7 +9,7 @@ use crate::ingest::REASONS;
 use crate::matching::gates::GATES;
 use crate::measures::{MEASURES, Merge};
 use crate::report::{self, FORMATS};
-use crate::rules::{self, RuleSet};
+use crate::rules::{self, PACKS, Pack, Rule, RuleSet, describe};
 use crate::signals;
 
 mod presets;
@@ -110,16 +110,48 @@ fn rules_page() -> String {
     let set = RuleSet::builtin().expect("the built-in rules are checked by a test");
     let mut out =
         page("Rules", "The built-in rules, by ID. Their files in `rules/` hold conditions and tests.");
-    for r in &set.rules {
-        out += &format!("## `{}`\n\n**{}.** {}\n\n", r.id, r.title, r.why.trim());
-        out +=
-            &format!("Action: {}. Class: {}. Family: {}.", r.action.word(), r.class.word(), r.family.word());
-        out += if r.decides { " Decides whether a group is clean.\n\n" } else { "\n\n" };
-        if !r.innocent.is_empty() {
-            out += &format!("Innocent causes: {}.\n\n", r.innocent.join("; "));
-        }
-    }
+    packs(&mut out, &set);
+    set.rules.iter().for_each(|rule| one_rule(&mut out, rule));
     out
+}
+
+fn packs(out: &mut String, set: &RuleSet) {
+    *out += "## Packs\n\nRules of `core` are part of every run; `--pack NAME` adds those of a pack. Where a pack draws \
+             another line, its rule stands in for one of `core`.\n\n";
+    *out += "| pack | for | rules | what it looks at |\n|---|---|---:|---|\n";
+    for info in PACKS {
+        let rules = set.rules.iter().filter(|rule| rule.packs.contains(&info.pack)).count();
+        *out += &format!("| `{}` | {} | {rules} | {} |\n", info.pack.word(), info.title, info.summary);
+    }
+    *out += "\n| rule of a pack | packs | in place of |\n|---|---|---|\n";
+    for rule in set.rules.iter().filter(|rule| !rule.packs.contains(&Pack::Core)) {
+        let packs: Vec<&str> = rule.packs.iter().map(|pack| pack.word()).collect();
+        let replaced = rule.replaces.as_ref().map_or("–".to_owned(), |id| format!("`{id}`"));
+        *out += &format!("| `{}` | {} | {replaced} |\n", rule.id, packs.join(", "));
+    }
+    *out += "\n";
+}
+
+fn one_rule(out: &mut String, r: &Rule) {
+    *out += &format!("## `{}`\n\n**{}.** {}\n\n", r.id, r.title, r.why.trim());
+    let packs: Vec<&str> = r.packs.iter().map(|pack| pack.word()).collect();
+    *out += &format!(
+        "Action: {}. Class: {}. Family: {}. Pack: {}.",
+        r.action.word(),
+        r.class.word(),
+        r.family.word(),
+        packs.join(", ")
+    );
+    *out += if r.decides { " Decides whether a group is clean.\n\n" } else { "\n\n" };
+    for line in describe::condition(r) {
+        *out += &format!("{}- {}\n", "  ".repeat(line.depth), line.text);
+    }
+    *out += "\n";
+    for param in &r.params {
+        *out += &format!("Parameter `{}`: {}.\n\n", param.name, param.default);
+    }
+    *out += &format!("Innocent causes: {}.\n\n", r.innocent.join("; "));
+    *out += &format!("Limits: {}.\n\n", r.references.join("; "));
 }
 
 fn diagnostics() -> String {

@@ -93,7 +93,7 @@ pub enum Colour {
     Never,
 }
 
-#[derive(Args, Default)]
+#[derive(Args, Clone, Default)]
 #[command(after_help = formats())]
 pub struct AuditArgs {
     /// The click export and the conversion export
@@ -250,6 +250,8 @@ pub struct ExplainArgs {
 pub enum ExplainCommand {
     /// One page about one source: verdict, evidence, peers, what would change it, conversions to look at
     Source(Box<ExplainSourceArgs>),
+    /// One page about one rule: what it looks at, why, innocent causes, tests, and how often it fired
+    Rule(ExplainRuleArgs),
     /// One page about a fault that `rules check` and `rules test` find: cause, a wrong rule, the right one
     Code {
         /// The code, such as R012, or its name, such as not-stable
@@ -309,6 +311,33 @@ pub struct ExplainSourceArgs {
     pub audit: AuditArgs,
 }
 
+#[derive(Args)]
+pub struct ExplainRuleArgs {
+    /// The rule's id
+    pub id: String,
+    /// JSON report of a run, to count in; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub report: Vec<PathBuf>,
+    /// How the page is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: PageFormat,
+    #[command(flatten)]
+    pub choice: RuleChoice,
+}
+
+#[derive(Args)]
+pub struct RulesDiffArgs {
+    /// The rules as they are: files or folders joined by commas, `built-in` among them; or a JSON report
+    pub old: String,
+    /// The rules as they might be, or the JSON report made with them; --pack, --override and --disable are for these
+    pub new: String,
+    /// How the comparison is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: PageFormat,
+    #[command(flatten)]
+    pub audit: AuditArgs,
+}
+
 /// How a page is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum PageFormat {
@@ -335,6 +364,8 @@ pub enum RulesCommand {
     Show(RulesShowArgs),
     /// Write a new rule to start from: commented, valid, with tests
     New(RulesNewArgs),
+    /// Say which groups change their verdict, and with how much traffic and money, from one rule set to another
+    Diff(Box<RulesDiffArgs>),
     /// Print the JSON Schema of rule files
     Schema,
 }

@@ -58,9 +58,16 @@ fn outputs(args: &AuditArgs) -> Result<Vec<Output>> {
 /// # Errors
 /// Rules that cannot be read, or have faults.
 pub(super) fn valid_rules(args: &AuditArgs, project: &mut Project) -> Result<RuleSet> {
+    tuned(&rule_files(args)?, args, project)
+}
+
+/// The rules of these files as the run wants them.
+///
+/// # Errors
+/// Rules that have faults.
+pub(super) fn tuned(files: &[RuleFile], args: &AuditArgs, project: &mut Project) -> Result<RuleSet> {
     let tuning = tuning(args, project);
-    let files = rule_files(args)?;
-    RuleSet::of(&files).and_then(|rules| rules.tuned(&tuning)).map_err(|faults| {
+    RuleSet::of(files).and_then(|rules| rules.tuned(&tuning)).map_err(|faults| {
         complain(&diag::plain(&faults));
         Error::usage("the rules have faults").help("nothing was read")
     })
@@ -79,7 +86,7 @@ fn without_history(rules: &RuleSet) -> Option<String> {
 }
 
 /// The rule files that are named, or the built-in ones; and those that are added.
-pub(super) fn rule_files(args: &AuditArgs) -> Result<Vec<RuleFile>> {
+fn rule_files(args: &AuditArgs) -> Result<Vec<RuleFile>> {
     let mut files: Vec<RuleFile> = if args.rules.is_empty() { builtin_files() } else { read(&args.rules)? };
     if !args.add_rules.is_empty() {
         files.extend(read(&args.add_rules)?);

@@ -1,11 +1,16 @@
 //! `clickaudit explain`: everything about one thing.
 
-use super::args::{AuditArgs, ExplainArgs, ExplainCommand, ExplainSourceArgs, FailOn, PageFormat};
+use super::args::{
+    AuditArgs, Colour, ExplainArgs, ExplainCommand, ExplainRuleArgs, ExplainSourceArgs, FailOn, PageFormat,
+};
 use super::exit::Exit;
+use super::rules::{Chosen, chosen, origin};
 use super::{audit, complain, print, project};
 use crate::audit::explain;
 use crate::base::error::{Error, Result};
-use crate::report::explain::{Page, json};
+use crate::base::text::Text;
+use crate::compare;
+use crate::report::explain::{Page, RuleCounts, RulePage, RuleRun, json, rule_json};
 use crate::rules;
 use crate::verdicts::Verdict;
 
@@ -16,8 +21,35 @@ use crate::verdicts::Verdict;
 pub fn run(args: ExplainArgs) -> Result<Exit> {
     match args.command {
         ExplainCommand::Source(args) => source(*args),
+        ExplainCommand::Rule(args) => rule(args),
         ExplainCommand::Code { name } => code(&name),
     }
+}
+
+/// One page about one rule; of each report, what the rule said in that run.
+fn rule(args: ExplainRuleArgs) -> Result<Exit> {
+    let ExplainRuleArgs { id, report, format, choice } = args;
+    let Chosen { rule, left_out } = chosen(&id, choice)?;
+    let mut runs = Vec::new();
+    for path in &report {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|e| Error::reading(path, e))?;
+        let said = compare::report(&text, &name)?.rules.get(&id).copied();
+        let counts = said.map(|c| RuleCounts {
+            groups: c.groups,
+            fires: c.fires,
+            unknown: c.unknown,
+            suppressed: c.suppressed,
+        });
+        runs.push(RuleRun { name: Text::new(name), counts });
+    }
+    let page = RulePage { origin: origin(&rule), rule, left_out, runs };
+    let text = match format {
+        PageFormat::Text => page.text(&audit::look(Colour::Auto)),
+        PageFormat::Json => rule_json(&page)?,
+    };
+    print(text.as_bytes())?;
+    Ok(Exit::Completed)
 }
 
 fn code(name: &str) -> Result<Exit> {

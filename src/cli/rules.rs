@@ -1,8 +1,8 @@
 //! `clickaudit rules`: what authors of rules need.
 
 use super::args::{
-    AuditArgs, FaultFormat, RuleChoice, RulePaths, RulesArgs, RulesCommand, RulesListArgs, RulesNewArgs,
-    RulesShowArgs,
+    AuditArgs, FaultFormat, PageFormat, RuleChoice, RulePaths, RulesArgs, RulesCommand, RulesDiffArgs,
+    RulesListArgs, RulesNewArgs, RulesShowArgs,
 };
 use super::exit::Exit;
 use super::{audit, complain, complain_styled, print, project};
@@ -10,6 +10,7 @@ use crate::base::diag::{self, Diag};
 use crate::base::error::{Error, Result};
 use crate::base::text::Text;
 use crate::base::yaml;
+use crate::compare::{self, Side};
 use crate::rules::{
     Changed, LeftOut, Rule, RuleFile, RuleSet, STDIN, Tuning, builtin_files, check, read, run_tests, schema,
     skeleton, survivors,
@@ -30,6 +31,7 @@ pub fn run(args: RulesArgs) -> Result<Exit> {
         RulesCommand::List(args) => listed(&args),
         RulesCommand::Show(args) => shown(args),
         RulesCommand::New(args) => created(&args),
+        RulesCommand::Diff(args) => compared(*args),
         RulesCommand::Schema => {
             print(format!("{:#}\n", schema()).as_bytes())?;
             Ok(Exit::Completed)
@@ -192,6 +194,75 @@ pub(super) fn origin(rule: &Rule) -> String {
     let built_in =
         builtin_files().iter().any(|file| file.name == rule.file.name && file.text == rule.file.text);
     if built_in { format!("the program itself ({})", rule.file.name) } else { rule.file.name.clone() }
+}
+
+/// The word for the built-in rules.
+const BUILT_IN: &str = "built-in";
+
+/// Compares two rule sets on one input, or two reports.
+fn compared(args: RulesDiffArgs) -> Result<Exit> {
+    let RulesDiffArgs { old, new, format, audit } = args;
+    let is_report = |name: &str| Path::new(name).extension().is_some_and(|e| e == "json");
+    let (old, new) = match (is_report(&old), is_report(&new)) {
+        (true, true) => (read_side(&old)?, read_side(&new)?),
+        (false, false) => {
+            refuse_rule_flags(&audit)?;
+            // What the command line changes is what is being tried: the old side is without it.
+            let bare = AuditArgs { packs: vec![], overrides: vec![], disable: vec![], ..audit.clone() };
+            (run_side(&old, bare)?, run_side(&new, audit)?)
+        }
+        _ => {
+            return Err(Error::usage("a report and a rule set cannot be compared")
+                .help("name two rule sets and the exports, or two JSON reports"));
+        }
+    };
+    let diff = compare::diff(&old, &new)?;
+    let text = match format {
+        PageFormat::Text => compare::text(&diff),
+        PageFormat::Json => compare::json(&diff),
+    };
+    print(text.as_bytes())?;
+    Ok(Exit::Completed)
+}
+
+fn refuse_rule_flags(args: &AuditArgs) -> Result<()> {
+    if args.rules.is_empty() && args.add_rules.is_empty() && args.output.is_empty() {
+        return Ok(());
+    }
+    Err(Error::usage("--rules, --add-rules and --output do not go with rules diff")
+        .help("name the rules themselves, such as `clickaudit rules diff built-in built-in,my-rules …`"))
+}
+
+fn read_side(name: &str) -> Result<Side> {
+    let path = Path::new(name);
+    let text = std::fs::read_to_string(path).map_err(|e| Error::reading(path, e))?;
+    compare::report(&text, name)
+}
+
+/// An audit with the rules of a name; nothing is written.
+fn run_side(name: &str, mut args: AuditArgs) -> Result<Side> {
+    let mut project = project::merge(&mut args)?;
+    args.output.clear();
+    (args.rules, args.add_rules) = (vec![], vec![]);
+    let set = audit::tuned(&rule_files(name)?, &args, &mut project)?;
+    let settings = audit::settings(&args, project, &set)?;
+    audit::limit_threads(args.threads);
+    let audited = crate::audit::audit(&settings, &set)?;
+    Ok(Side::of(&audited.report))
+}
+
+/// `built-in,my-rules`: rule files and folders, the built-in rules among them.
+fn rule_files(name: &str) -> Result<Vec<RuleFile>> {
+    if Path::new(name).exists() {
+        return read(&[PathBuf::from(name)]);
+    }
+    let (built_in, paths): (Vec<&str>, Vec<&str>) = name.split(',').partition(|part| *part == BUILT_IN);
+    let mut files = if built_in.is_empty() { Vec::new() } else { builtin_files() };
+    let paths: Vec<PathBuf> = paths.into_iter().map(PathBuf::from).collect();
+    if !paths.is_empty() {
+        files.extend(read(&paths)?);
+    }
+    Ok(files)
 }
 
 /// Writes a skeleton; a file that is there stays as it is.

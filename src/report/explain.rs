@@ -6,6 +6,7 @@
 mod evidence;
 mod pictures;
 mod rest;
+mod rule;
 mod summary;
 
 use super::terminal;
@@ -17,7 +18,8 @@ use crate::rules::{Limit, Rule};
 use crate::signals::{self, Estimate, Signal};
 use crate::verdicts::{Judged, Verdict};
 
-pub use super::json::page as json;
+pub use super::json::{page as json, rule_page as rule_json};
+pub use rule::{RuleCounts, RulePage, RuleRun};
 
 /// Everything that one page says.
 pub struct Page<'r> {

@@ -7,10 +7,12 @@
 mod lines;
 mod outlook;
 mod page;
+mod rule;
 mod ruling;
 
 pub use lines::FORMAT as LINES_FORMAT;
 pub use page::page;
+pub use rule::rule_page;
 
 use super::output::failed;
 use super::{AbsentSignal, Format, Gate, InputInfo, Kind, List, Look, Rendered, Report, RowCount, RunInfo};

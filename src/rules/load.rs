@@ -178,7 +178,7 @@ pub(super) fn digest<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> String {
 mod tests {
     use super::*;
     use crate::base::diag;
-    use crate::rules::{run_tests, survivors};
+    use crate::rules::{Expect, run_tests, survivors};
 
     fn rule(folder: &str, id: &str, more: &str) -> RuleFile {
         let text = format!(
@@ -200,6 +200,28 @@ mod tests {
         assert!(faults.is_empty(), "{}", diag::plain(&faults));
         let untested = survivors(&set);
         assert!(untested.is_empty(), "{}", diag::plain(&untested));
+    }
+
+    #[test]
+    fn every_built_in_rule_says_what_else_it_could_be() {
+        let set = RuleSet::builtin().unwrap_or_else(|d| panic!("{}", diag::plain(&d)));
+        for rule in set.rules.iter().chain(&set.retired) {
+            let tests = |expect| rule.tests.iter().filter(|test| test.expect == expect).count();
+            assert!(!rule.innocent.is_empty(), "{} names no innocent cause", rule.id);
+            assert!(!rule.references.is_empty(), "{} does not say where its limits come from", rule.id);
+            assert!(tests(Expect::Fires) > 0 && tests(Expect::Silent) > 0, "{} lacks a side", rule.id);
+            let replaced = rule.replaces.as_ref().is_none_or(|id| set.ids().contains(id.as_str()));
+            assert!(replaced, "{} replaces a rule that is not there", rule.id);
+        }
+    }
+
+    #[test]
+    fn every_pack_has_rules_of_its_own() {
+        let set = RuleSet::builtin().unwrap_or_else(|d| panic!("{}", diag::plain(&d)));
+        for info in PACKS {
+            let own = set.rules.iter().filter(|rule| rule.packs.contains(&info.pack)).count();
+            assert!(own >= 4, "{} has {own} rules", info.pack.word());
+        }
     }
 
     #[test]

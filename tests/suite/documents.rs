@@ -2,8 +2,8 @@
 //! program is what the program does.
 //!
 //! `BLESS=1 cargo test documents` rewrites the generated ones. Of a page's console blocks the test runs every
-//! command of this program and compares what follows; it knows pipes to `sort` and `head`, and nothing else
-//! of a shell.
+//! command of this program and compares what follows; it knows pipes to `sort`, `grep` and `head`, and
+//! nothing else of a shell. A block that begins with ```` ```yaml NAME ```` is written to that file first.
 
 use crate::runs::{Folder, project};
 use std::collections::BTreeSet;
@@ -103,7 +103,7 @@ fn pages() -> Vec<(String, String)> {
     pages
 }
 
-/// A command that a page shows, with the output it shows.
+/// A command that a page shows, with the output it shows; or `write NAME` with the text of a file.
 struct Shown {
     command: String,
     output: Vec<String>,
@@ -113,9 +113,15 @@ struct Shown {
 fn shown(page: &str) -> Vec<Shown> {
     let mut found: Vec<Shown> = Vec::new();
     let (mut inside, mut goes_on) = (false, false);
+    let mut writes = false;
     for line in page.lines() {
-        if line.starts_with("```") {
-            inside = line == "```console";
+        if let Some(fence) = line.strip_prefix("```") {
+            inside = fence == "console";
+            let name = fence.strip_prefix("yaml ").filter(|_| !writes);
+            writes = name.is_some();
+            found.extend(name.map(|name| Shown { command: format!("write {name}"), output: Vec::new() }));
+        } else if writes {
+            found.last_mut().expect("its name").output.push(line.to_owned());
         } else if inside && goes_on {
             let last = found.last_mut().expect("its first line");
             last.command = format!("{} {}", last.command.trim_end_matches('\\').trim_end(), line.trim());
@@ -141,17 +147,45 @@ fn console_blocks_show_what_the_program_does() {
     let folder = with_project_files(Folder::new());
     let (mut ran, mut wrong) = (0, Vec::new());
     for (page, text) in pages() {
-        for shown in shown(&text).iter().filter(|s| !OTHERS.iter().any(|other| s.command.starts_with(other)))
-        {
-            ran += 1;
-            let found = output(&folder, &shown.command);
-            if !fits(&shown.output, &found) {
-                wrong.push(format!("{page}: $ {}\nprints\n{}\n", shown.command, found.join("\n")));
-            }
-        }
+        ran += follow(&folder, &page, &text, &mut wrong);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(ran >= 2, "{ran} commands in the pages");
+}
+
+/// Does what a page says: writes its files and runs its commands. Counts the commands.
+fn follow(folder: &Folder, page: &str, text: &str, wrong: &mut Vec<String>) -> usize {
+    let mut ran = 0;
+    for shown in shown(text).iter().filter(|s| !OTHERS.iter().any(|other| s.command.starts_with(other))) {
+        if let Some(name) = shown.command.strip_prefix("write ") {
+            fs::write(folder.path(name), shown.output.join("\n") + "\n").expect("a file in the folder");
+            continue;
+        }
+        ran += 1;
+        let found = output(folder, &shown.command);
+        if !fits(&shown.output, &found) {
+            wrong.push(format!("{page}: $ {}\nprints\n{}\n", shown.command, found.join("\n")));
+        }
+    }
+    ran
+}
+
+/// Somebody who has only the page about rules writes one that is valid, tested, and finds what it is about.
+#[test]
+fn the_page_on_rules_leads_to_a_working_rule() {
+    let folder = Folder::new();
+    copy(&project("sample-data"), &folder.path("sample-data"));
+    let text = fs::read_to_string(project("rules/README.md")).expect("the page");
+    let mut wrong = Vec::new();
+    let ran = follow(&folder, "rules/README.md", &text, &mut wrong);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(ran >= 6, "{ran} commands");
+    let rule = fs::read_to_string(folder.path("half-rejected.yml")).expect("the rule that the page makes");
+    assert!(rule.contains("above: 30%") || rule.contains("below: 50%"), "{rule}");
+    let exports = "sample-data/clicks.csv sample-data/conversions.csv";
+    let report = folder.report(&format!("{exports} --add-rules half-rejected.yml"));
+    let hit = crate::runs::source(&report, "3079915")["findings"].as_array().expect("findings");
+    assert!(hit.iter().any(|f| f["rule"] == "half-rejected" && f["action"] == "hold"), "{hit:?}");
 }
 
 /// Copies what commands of a page may read; what they write goes into the folder.
@@ -194,11 +228,12 @@ fn output(folder: &Folder, line: &str) -> Vec<String> {
     shown
 }
 
-/// What `sort` and `head -N` make of lines.
+/// What `sort`, `grep WORD` and `head -N` make of lines.
 fn filtered(mut lines: Vec<String>, filter: &[String]) -> Vec<String> {
     let words: Vec<&str> = filter.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["sort"] => lines.sort(),
+        ["grep", word] => lines.retain(|line| line.contains(word)),
         ["head", count] => {
             let count = count.strip_prefix('-').and_then(|n| n.parse().ok());
             lines.truncate(count.expect("head -N"));

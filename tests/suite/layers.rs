@@ -27,6 +27,7 @@ const ORDER: &[&str] = &[
     "simulate",
     "evaluate",
     "blocklist",
+    "compare",
     "reference",
     "cli",
 ];
@@ -88,6 +89,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "blocklist",
             "cli/blocklist",
             "cli/evaluate",
+            "compare",
             "evaluate/read",
             "report/json",
             "report/output",
@@ -369,12 +371,12 @@ const ENCODERS: &[(&str, &[&str])] = &[
     ("csv", &["report/csv", "report/lists"]),
     ("file_name", &["base/destination", "report"]),
     ("html", &["report/html"]),
-    ("json", &["audit/coverage", "cli/blocklist", "report/json"]),
+    ("json", &["audit/coverage", "cli/blocklist", "compare/text", "report/json"]),
     ("list_id", &["base/dialect", "verdicts/list"]),
     ("md", &["report/markdown"]),
     ("parquet", &["report/parquet"]),
     ("prom", &["report/prometheus"]),
-    ("term", &["audit", "base", "blocklist", "cli", "evaluate", "ingest", "matching", "report", "verdicts"]),
+    ("term", &["audit", "base", "blocklist", "cli", "compare", "evaluate", "ingest", "matching", "report", "verdicts"]),
     ("xlsx", &["report/workbook"]),
 ];
 

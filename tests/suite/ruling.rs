@@ -2,6 +2,7 @@
 //! what it says about all of that.
 
 use crate::runs::{BEFORE, Folder, folder_of_pair, source};
+use clickaudit::rules::{RuleSet, Tuning};
 use serde_json::Value;
 
 const AUDIT: &str = "clicks.csv conversions.csv";
@@ -10,6 +11,12 @@ const LIST: &str = "-o blocklist:lines=block.txt -o json=report.json";
 const FAST: &str = "conversions-too-fast";
 /// What is left of it without that rule: it has too few clicks to be called clean.
 const OPEN: &str = "undecided";
+
+/// How many built-in rules run without a word.
+fn core() -> usize {
+    let set = RuleSet::builtin().expect("the built-in rules");
+    set.tuned(&Tuning::default()).expect("nothing is changed").rules.len()
+}
 
 fn report(folder: &Folder, arguments: &str) -> Value {
     folder.report(&format!("{AUDIT} {arguments}"))
@@ -227,9 +234,13 @@ fn a_suppression_without_a_near_end_is_refused() {
 fn a_run_says_what_its_rules_are_and_which_could_not_answer() {
     let folder = folder_of_pair(&["bad"]);
     let run = folder.run(&format!("audit {AUDIT} -o json=report.json")).exits(0);
-    run.says(&["66 rules: 66 stable; pack core\n", "without an answer for more than 90% of the groups"]);
+    run.says(&[
+        &format!("{} rules: ", core()),
+        "; pack core\n",
+        "without an answer for more than 90% of the groups",
+    ]);
     let report = folder.json("report.json");
-    assert_eq!(report["rules"].as_array().map(Vec::len), Some(66));
+    assert_eq!(report["rules"].as_array().map(Vec::len), Some(core()));
     let bots = tally(&report, "known-bots-click");
     assert_eq!((&bots["unknown"], &bots["groups"]), (&5.into(), &5.into()));
     assert!(
@@ -242,4 +253,133 @@ fn a_run_says_what_its_rules_are_and_which_could_not_answer() {
             ["groups", "fires", "silent", "unknown"].map(|k| rule[k].as_u64().expect("a count"));
         assert_eq!(groups, parts.iter().sum::<u64>(), "{rule}");
     }
+}
+
+// ---------------------------------------------------------------- one rule set beside another
+
+const MILDER: &str =
+    "--override conversions-too-fast.action=watch --override conversions-often-fast.action=watch";
+
+#[test]
+fn a_diff_says_who_moves_and_what_that_is_worth() {
+    let folder = folder_of_pair(&["bad"]);
+    let told = folder.run(&format!("rules diff built-in built-in {AUDIT} {MILDER}")).exits(0).text();
+    for phrase in
+        ["bad: block to watch (60 clicks, 0.60", "  block      1 → 0  −1 (60 clicks", "who is guilty"]
+    {
+        assert!(told.contains(phrase), "no `{phrase}` in\n{told}");
+    }
+    let same = folder.run(&format!("rules diff built-in built-in {AUDIT}")).exits(0).text();
+    assert!(same.contains("no verdict changes"), "{same}");
+}
+
+#[test]
+fn a_diff_of_reports_is_that_of_the_rules_they_were_made_with() {
+    let folder = folder_of_pair(&["bad"]);
+    folder.run(&format!("audit {AUDIT} -q -o json=old.json")).exits(0);
+    folder.run(&format!("audit {AUDIT} -q -o json=new.json {MILDER}")).exits(0);
+    let of_reports = folder.run("rules diff old.json new.json --format json").exits(0).json();
+    let of_rules =
+        folder.run(&format!("rules diff built-in built-in {AUDIT} {MILDER} --format json")).exits(0).json();
+    assert_eq!(of_reports, of_rules);
+    assert_eq!((&of_rules["groups"], &of_rules["moved"][0]["to"]), (&5.into(), &"watch".into()));
+}
+
+#[test]
+fn a_diff_tells_rules_that_come_and_refuses_what_it_cannot_compare() {
+    let folder = folder_of_pair(&["bad"]);
+    folder.run("rules new many-conversions --signal conversion_count").exits(0);
+    let told =
+        folder.run(&format!("rules diff built-in built-in,many-conversions.yml {AUDIT}")).exits(0).text();
+    let rules = format!("rules: {} (", core());
+    assert!(told.starts_with(&rules) && told.contains(&format!("{} (", core() + 1)), "{told}");
+    assert!(told.lines().any(|l| l.starts_with("  many-conversions") && l.contains("  new  +")), "{told}");
+    let refused = [
+        ("rules diff built-in old.json", "a report and a rule set cannot be compared"),
+        ("rules diff built-in none.yml clicks.csv conversions.csv", "cannot read the rules in none.yml"),
+        (
+            "rules diff built-in built-in clicks.csv conversions.csv --add-rules x",
+            "do not go with rules diff",
+        ),
+        ("rules diff built-in built-in", "no input is named"),
+    ];
+    for (arguments, message) in refused {
+        folder.run(arguments).exits(2).says(&[message]);
+    }
+    let folder = folder.with("no.json", "{}").with("other.json", "{}");
+    folder.run("rules diff no.json other.json").exits(3).says(&["no.json is no JSON report of an audit"]);
+}
+
+// ---------------------------------------------------------------- one rule
+
+#[test]
+fn a_rule_is_explained_with_how_often_it_fired() {
+    let folder = folder_of_pair(&["bad"]);
+    folder.run(&format!("audit {AUDIT} -q -o json=report.json")).exits(0);
+    let page = folder.run(&format!("explain rule {FAST} --report report.json")).exits(0).text();
+    let said = [
+        "conversions-too-fast: Conversions follow the click faster",
+        "the program itself (rules/ctit/conversions-too-fast.yml)",
+        "ctit_short_share above 30%, of at least 30",
+        "one-tap offers",
+        "fires   most are instant",
+        "report.json: on 1 of 5 groups",
+    ];
+    for phrase in said {
+        assert!(page.contains(phrase), "no `{phrase}` in\n{page}");
+    }
+    let json = folder.run(&format!("explain rule {FAST} --report report.json --format json")).exits(0).json();
+    assert_eq!((&json["runs"][0]["fires"], &json["packs"][0]), (&1.into(), &"core".into()));
+    let other = folder.run("explain rule orders-after-a-day --report report.json").exits(0).text();
+    assert!(
+        other.contains("none of its packs is chosen") && other.contains("the run did not ask it"),
+        "{other}"
+    );
+    folder.run("explain rule conversions-to-fast").exits(2).says(&["did you mean", FAST]);
+}
+
+#[test]
+fn a_rule_is_shown_with_its_file_and_what_a_run_changes() {
+    let folder =
+        folder_of_pair(&[]).with("clickaudit.yaml", "overrides:\n  conversions-too-fast: {action: watch}\n");
+    let shown = folder.run(&format!("rules show {FAST}")).exits(0).text();
+    assert!(
+        shown.starts_with("# from the program itself (rules/ctit/conversions-too-fast.yml)\n"),
+        "{shown}"
+    );
+    assert!(shown.contains("# changed: action is watch, not block (clickaudit.yaml:2)\n"), "{shown}");
+    assert!(shown.contains("\nid: conversions-too-fast\n"), "{shown}");
+    let folder = folder.with("shown.yml", shown.replace(FAST, "shown"));
+    folder.run("rules check shown.yml").exits(0);
+    folder.run("rules show conversions-to-fast").exits(2).says(&["did you mean"]);
+}
+
+#[test]
+fn a_new_rule_is_valid_and_overwrites_nothing() {
+    let folder = Folder::new();
+    folder.run("rules new my-rule").exits(0).says(&["wrote ./my-rule.yml"]);
+    folder.run("rules test my-rule.yml").exits(0).says(&["3 tests of 1 rule passed"]);
+    let text = folder.text("my-rule.yml");
+    let refused = [
+        ("rules new my-rule --signal cr", "is there already"),
+        ("rules new My-Rule", "is no id of a rule"),
+        ("rules new other-rule --signal ctit_shrt_share", "did you mean"),
+        ("rules new conversions-too-fast", "there is a built-in rule"),
+    ];
+    for (arguments, message) in refused {
+        folder.run(arguments).exits(2).says(&[message]);
+    }
+    assert_eq!((folder.text("my-rule.yml"), folder.files().len()), (text, 1));
+}
+
+#[test]
+fn rules_are_listed_by_pack() {
+    let folder = Folder::new();
+    let count =
+        |arguments: &str| folder.run(&format!("rules list {arguments}")).exits(0).text().lines().count();
+    assert_eq!(count("--pack core"), core());
+    assert!(count("") > count("--pack leadgen") && count("--pack leadgen") > core());
+    let leads = folder.run("rules list --pack leadgen").exits(0).text();
+    assert!(leads.contains("leads-sent-in-one-go") && !leads.contains(" conversions-in-bursts "), "{leads}");
+    folder.run("rules list --pack leads").exits(2).says(&["there is no pack `leads`"]);
 }

@@ -1,0 +1,366 @@
+//! What two rule sets make of the same input, beside each other.
+//!
+//! Two runs, or two JSON reports, become a [`Side`] each; a [`Diff`] says which groups change their verdict, which
+//! rules fire on whom, and how much traffic and money that is. There are no labels here, so nothing is said about
+//! who is guilty: no rate of false alarms is made up.
+
+mod read;
+mod text;
+
+pub use read::report;
+pub use text::{json, text};
+
+use crate::base::error::{Error, Result};
+use crate::base::money::Micro;
+use crate::base::text::Text;
+use crate::report::Report;
+use crate::signals;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What one rule said over all groups of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub groups: u64,
+    pub fires: u64,
+    pub silent: u64,
+    pub unknown: u64,
+    pub suppressed: u64,
+}
+
+/// The name of a group: one value per column of the grain.
+pub type Key = Vec<Option<Text>>;
+
+/// One group as a run sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    pub verdict: String,
+    /// The rules that fire on it, with effect or without.
+    pub fired: BTreeSet<String>,
+    pub clicks: u64,
+    pub spend: Option<Micro>,
+    pub revenue: Option<Micro>,
+}
+
+/// One run.
+#[derive(Clone, Debug, Default)]
+pub struct Side {
+    pub grain: Vec<String>,
+    pub currency: Option<Text>,
+    /// The inputs by their digests, sorted.
+    pub inputs: Vec<String>,
+    pub rules_digest: String,
+    pub rules: BTreeMap<String, Counts>,
+    pub groups: BTreeMap<Key, Group>,
+}
+
+impl Side {
+    /// What a run came to.
+    pub fn of(report: &Report) -> Side {
+        let run = &report.run;
+        let mut inputs: Vec<String> = run.inputs.iter().map(|input| input.digest.clone()).collect();
+        inputs.sort();
+        let audited = report.groups.iter().filter(|group| group.subject.grain == run.grain);
+        Side {
+            grain: run.grain.columns().iter().map(|c| c.name().to_owned()).collect(),
+            currency: run.currency.clone(),
+            inputs,
+            rules_digest: run.rules_digest.clone(),
+            rules: report
+                .rules
+                .iter()
+                .map(|tally| {
+                    let counts = Counts {
+                        groups: tally.groups(),
+                        fires: tally.fires,
+                        silent: tally.silent,
+                        unknown: tally.unknown,
+                        suppressed: tally.suppressed,
+                    };
+                    (tally.rule.id.clone(), counts)
+                })
+                .collect(),
+            groups: audited.map(|group| (group.subject.key.clone(), of_group(group))).collect(),
+        }
+    }
+}
+
+fn of_group(group: &crate::verdicts::Judged) -> Group {
+    let revenue = signals::find("revenue").and_then(|s| group.subject.row.reading(s).estimate());
+    let idle = group.idle.iter().map(|idle| &idle.finding);
+    Group {
+        verdict: group.verdict.word().to_owned(),
+        fired: group.findings.iter().chain(idle).map(|finding| finding.rule.id.clone()).collect(),
+        clicks: group.subject.clicks,
+        spend: group.subject.spend,
+        revenue: revenue.map(|e| micro(e.value())),
+    }
+}
+
+fn micro(units: f64) -> Micro {
+    Micro((units * crate::base::money::SCALE as f64).round() as i64)
+}
+
+/// Groups, and what they are about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sum {
+    pub groups: u64,
+    pub clicks: u64,
+    /// None where no group's is known.
+    pub spend: Option<Micro>,
+    pub revenue: Option<Micro>,
+}
+
+impl Sum {
+    fn add(&mut self, group: &Group) {
+        let add = |sum: &mut Option<Micro>, more: Option<Micro>| {
+            if let Some(more) = more {
+                *sum = Some(Micro(sum.unwrap_or_default().0.saturating_add(more.0)));
+            }
+        };
+        self.groups += 1;
+        self.clicks += group.clicks;
+        add(&mut self.spend, group.spend);
+        add(&mut self.revenue, group.revenue);
+    }
+
+    fn of<'g>(groups: impl Iterator<Item = &'g Group>) -> Sum {
+        groups.fold(Sum::default(), |mut sum, group| {
+            sum.add(group);
+            sum
+        })
+    }
+}
+
+/// One group whose verdict changes.
+#[derive(Clone, Debug)]
+pub struct Moved {
+    pub key: Key,
+    pub from: String,
+    pub to: String,
+    pub sum: Sum,
+}
+
+/// Who enters and who leaves a verdict, or what a rule fires on.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The verdict, or the rule.
+    pub name: String,
+    /// How many groups there are on each side; none where the rule is not there.
+    pub old: Option<u64>,
+    pub new: Option<u64>,
+    pub enter: Sum,
+    pub leave: Sum,
+}
+
+/// What changes from one rule set to another.
+#[derive(Clone, Debug)]
+pub struct Diff {
+    pub old_rules: (usize, String),
+    pub new_rules: (usize, String),
+    pub grain: Vec<String>,
+    pub currency: Option<Text>,
+    pub groups: u64,
+    pub moved: Vec<Moved>,
+    pub verdicts: Vec<Change>,
+    /// Rules that are on one side only, or fire on other groups.
+    pub rules: Vec<Change>,
+    /// What a reader has to know.
+    pub notes: Vec<String>,
+}
+
+/// The verdicts of this version, from the most severe; words of others come after them.
+const VERDICTS: [&str; 5] = ["block", "hold", "watch", "clean", "undecided"];
+
+/// Compares two runs.
+///
+/// # Errors
+/// Their groups are made of different columns.
+pub fn diff(old: &Side, new: &Side) -> Result<Diff> {
+    if old.grain != new.grain {
+        let (old, new) = (old.grain.join(","), new.grain.join(","));
+        return Err(Error::input(format!(
+            "the groups cannot be compared: one side is by {old}, the other by {new}"
+        ))
+        .help("audit both with the same --by"));
+    }
+    let both: Vec<(&Key, &Group, &Group)> =
+        old.groups.iter().filter_map(|(key, group)| Some((key, group, new.groups.get(key)?))).collect();
+    Ok(Diff {
+        old_rules: (old.rules.len(), old.rules_digest.clone()),
+        new_rules: (new.rules.len(), new.rules_digest.clone()),
+        grain: new.grain.clone(),
+        currency: new.currency.clone(),
+        groups: both.len() as u64,
+        moved: moved(&both),
+        verdicts: verdicts(&both),
+        rules: rules(old, new, &both),
+        notes: notes(old, new, both.len()),
+    })
+}
+
+fn place(verdict: &str) -> usize {
+    VERDICTS.iter().position(|v| *v == verdict).unwrap_or(VERDICTS.len())
+}
+
+/// Groups whose verdict changes, the most severe new verdict first.
+fn moved(both: &[(&Key, &Group, &Group)]) -> Vec<Moved> {
+    let changed = both.iter().filter(|(_, old, new)| old.verdict != new.verdict);
+    let mut moved: Vec<Moved> = changed
+        .map(|(key, old, new)| Moved {
+            key: (*key).clone(),
+            from: old.verdict.clone(),
+            to: new.verdict.clone(),
+            sum: Sum::of(std::iter::once(*new)),
+        })
+        .collect();
+    moved.sort_by(|a, b| (place(&a.to), place(&a.from), &a.key).cmp(&(place(&b.to), place(&b.from), &b.key)));
+    moved
+}
+
+fn verdicts(both: &[(&Key, &Group, &Group)]) -> Vec<Change> {
+    let words: BTreeSet<&str> = both
+        .iter()
+        .flat_map(|(_, old, new)| [old.verdict.as_str(), new.verdict.as_str()])
+        .chain(VERDICTS)
+        .collect();
+    let mut words: Vec<&str> = words.into_iter().collect();
+    words.sort_by_key(|word| (place(word), *word));
+    words.into_iter().map(|word| change(word, both, |group| group.verdict == word)).collect()
+}
+
+/// Who is `in` it on one side only.
+fn change(name: &str, both: &[(&Key, &Group, &Group)], is_in: impl Fn(&Group) -> bool) -> Change {
+    let only = |a: bool, b: bool| a && !b;
+    let (mut enter, mut leave, mut olds, mut news) = (Sum::default(), Sum::default(), 0, 0);
+    for (_, old, new) in both {
+        let (was, is) = (is_in(old), is_in(new));
+        olds += u64::from(was);
+        news += u64::from(is);
+        if only(is, was) {
+            enter.add(new);
+        }
+        if only(was, is) {
+            leave.add(old);
+        }
+    }
+    Change { name: name.to_owned(), old: Some(olds), new: Some(news), enter, leave }
+}
+
+fn rules(old: &Side, new: &Side, both: &[(&Key, &Group, &Group)]) -> Vec<Change> {
+    let ids: BTreeSet<&String> = old.rules.keys().chain(new.rules.keys()).collect();
+    let of_rule = |id: &String| {
+        let found = change(id, both, |group| group.fired.contains(id));
+        Change {
+            old: found.old.filter(|_| old.rules.contains_key(id)),
+            new: found.new.filter(|_| new.rules.contains_key(id)),
+            ..found
+        }
+    };
+    let differs = |c: &Change| c.old.is_none() || c.new.is_none() || c.enter.groups + c.leave.groups > 0;
+    ids.into_iter().map(of_rule).filter(differs).collect()
+}
+
+fn notes(old: &Side, new: &Side, both: usize) -> Vec<String> {
+    let mut notes = Vec::new();
+    if old.inputs != new.inputs {
+        notes.push("the two sides read different inputs: what differs may be the data".to_owned());
+    }
+    let only = old.groups.len() + new.groups.len() - 2 * both;
+    if only > 0 {
+        notes.push(format!("groups that are on one side only, and not compared: {only}"));
+    }
+    notes.push("nothing here is labelled: this says whom the rules hit, not who is guilty".to_owned());
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> Key {
+        vec![None, Some(Text::new(name))]
+    }
+
+    fn group(verdict: &str, fired: &[&str], clicks: u64) -> Group {
+        Group {
+            verdict: verdict.to_owned(),
+            fired: fired.iter().map(|id| (*id).to_owned()).collect(),
+            clicks,
+            spend: Some(Micro(clicks as i64 * 1_000_000)),
+            revenue: None,
+        }
+    }
+
+    fn side(rules: &[&str], groups: &[(&str, Group)]) -> Side {
+        Side {
+            grain: vec!["traffic_source".to_owned(), "source".to_owned()],
+            rules: rules.iter().map(|id| ((*id).to_owned(), Counts::default())).collect(),
+            groups: groups.iter().map(|(name, group)| (key(name), group.clone())).collect(),
+            ..Side::default()
+        }
+    }
+
+    fn compared() -> Diff {
+        let old = side(
+            &["late", "too-fast"],
+            &[
+                ("a", group("block", &["too-fast"], 100)),
+                ("b", group("clean", &[], 20)),
+                ("c", group("clean", &[], 7)),
+            ],
+        );
+        let new = side(
+            &["half", "too-fast"],
+            &[
+                ("a", group("hold", &["too-fast"], 100)),
+                ("b", group("hold", &["half"], 20)),
+                ("d", group("hold", &[], 9)),
+            ],
+        );
+        diff(&old, &new).expect("the same grain")
+    }
+
+    #[test]
+    fn who_enters_and_leaves_a_verdict_is_added_up() {
+        let diff = compared();
+        let told: Vec<String> = diff
+            .verdicts
+            .iter()
+            .map(|c| {
+                format!(
+                    "{} +{}/{} -{}/{}",
+                    c.name, c.enter.groups, c.enter.clicks, c.leave.groups, c.leave.clicks
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "block +0/0 -1/100",
+                "hold +2/120 -0/0",
+                "watch +0/0 -0/0",
+                "clean +0/0 -1/20",
+                "undecided +0/0 -0/0"
+            ]
+        );
+        assert_eq!(diff.verdicts[1].enter.spend, Some(Micro(120_000_000)));
+        assert_eq!(diff.verdicts[1].enter.revenue, None);
+        let moved: Vec<String> = diff.moved.iter().map(|m| format!("{} to {}", m.from, m.to)).collect();
+        assert_eq!(moved, ["block to hold", "clean to hold"]);
+    }
+
+    #[test]
+    fn rules_that_come_go_or_hit_others_are_told() {
+        let diff = compared();
+        let told: Vec<_> =
+            diff.rules.iter().map(|c| (c.name.as_str(), c.old, c.new, c.enter.groups)).collect();
+        assert_eq!(told, [("half", None, Some(1), 1), ("late", Some(0), None, 0)]);
+        assert!(diff.notes.iter().any(|note| note.contains("on one side only, and not compared: 2")));
+    }
+
+    #[test]
+    fn groups_of_other_columns_are_not_compared() {
+        let other = Side { grain: vec!["campaign".to_owned()], ..Side::default() };
+        assert!(diff(&side(&[], &[]), &other).is_err());
+    }
+}
