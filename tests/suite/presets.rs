@@ -106,9 +106,10 @@ fn value(batch: &Batch, row: usize, col: Col) -> Option<String> {
         Kind::Text | Kind::Key => batch.texts(col)?.get(row).map(str::to_owned),
         kind => {
             let number = batch.integers(col)?.get(row)?;
+            let parts = if col == Col::Cost { batch.part.layout.cost_parts } else { 1 };
             Some(match kind {
                 Kind::Time => time::show(number),
-                Kind::Money => (number as f64 / SCALE as f64).to_string(),
+                Kind::Money => (number as f64 / (SCALE * parts) as f64).to_string(),
                 _ => number.to_string(),
             })
         }
@@ -204,13 +205,13 @@ fn example(preset: &str, export: &str) -> &'static str {
 
 #[test]
 fn what_only_the_user_knows_is_asked_and_never_guessed() {
-    let both = "clickId,campaignId,customVariable1,visitTimestamp,visit_time,click_id,c_1\n";
+    let both = "click_id,created,publisher_id,txn_id,session_time,conversion_time,session_ip,affiliate_id\n";
     let folder = Folder::new()
         .with("visits.csv", example("voluum", "visits"))
         .with("affise.csv", example("affise", "conversions"))
         .with("keitaro.csv", example("keitaro", "conversions"))
         .with("everflow.csv", example("everflow", "clicks"))
-        .with("strange.csv", format!("{both}a,b,c,2026-03-02 10:00:00,2026-03-02 10:00:00,d,e\n"));
+        .with("strange.csv", both);
     for (arguments, code, said) in [
         ("--clicks visits.csv --conversions affise.csv", 2, "they may be hours apart"),
         ("--clicks visits.csv --conversions keitaro.csv", 2, "say the zone: `clicks: {time_zone:"),
@@ -222,7 +223,7 @@ fn what_only_the_user_knows_is_asked_and_never_guessed() {
         ),
         ("--clicks visits.csv --conversions affise.csv --time-zone UTC", 2, "whose money is it?"),
         ("--clicks keitaro.csv", 3, "this is a conversions file of keitaro (conversions), not a clicks file"),
-        ("--clicks strange.csv", 3, "the header fits several presets: "),
+        ("--conversions strange.csv", 3, "the header fits several presets: "),
         ("--clicks visits.csv --preset clicks=volum", 2, "there is no preset `volum`"),
         ("--clicks visits.csv --preset visits=voluum", 2, "names no preset of a side"),
         ("--clicks visits.csv --preset clicks=voluum/sales", 2, "the preset `voluum` has no export `sales`"),
