@@ -263,22 +263,20 @@ fn ambiguous(path: &Path, shape: Shape, candidates: &[Candidate]) -> Error {
     )
 }
 
-/// The obvious names, unless the header is plainly that of another side.
+/// The obvious names, unless the header is plainly that of another side and the user names no column of it.
 fn fallback(path: &Path, shape: Shape, headers: &[String], user: &MappingFile) -> Result<Reading> {
     let mapping = Mapping::of(preset::named(GENERIC)?, None, user)?;
-    if mapping.side(shape).place(shape, path, headers).is_err() {
-        let others = detect::detect(headers, None)?;
-        if let Some(other) = others.first().filter(|c| c.confidence >= detect::RECOGNISED) {
-            return Err(Error::input(format!(
-                "{}: this is a {} file of {} ({}), not a {} file",
-                shown(path),
-                other.shape.word(),
-                other.preset,
-                other.export,
-                shape.word()
-            ))
-            .help(format!("give it as --{}, or name its columns in a mapping file", other.shape.word())));
-        }
+    let by_user = mapping.side(shape).columns.values().any(|(_, by_user)| *by_user);
+    let others = if by_user { Vec::new() } else { detect::detect(headers, None)? };
+    if let Some(other) = others.first().filter(|c| c.confidence >= detect::RECOGNISED) {
+        let (file, asked) = (other.shape.word(), shape.word());
+        return Err(Error::input(format!(
+            "{}: this is a {file} file of {} ({}), not a {asked} file",
+            shown(path),
+            other.preset,
+            other.export
+        ))
+        .help(format!("give it as --{file}, or say --preset {asked}=generic")));
     }
     let preset = GENERIC.to_owned();
     Ok(Reading { mapping: Arc::new(mapping), preset, export: None, how: How::Fallback })

@@ -106,9 +106,10 @@ fn value(batch: &Batch, row: usize, col: Col) -> Option<String> {
         Kind::Text | Kind::Key => batch.texts(col)?.get(row).map(str::to_owned),
         kind => {
             let number = batch.integers(col)?.get(row)?;
+            let parts = if col == Col::Cost { batch.part.layout.cost_parts } else { 1 };
             Some(match kind {
                 Kind::Time => time::show(number),
-                Kind::Money => (number as f64 / SCALE as f64).to_string(),
+                Kind::Money => (number as f64 / (SCALE * parts) as f64).to_string(),
                 _ => number.to_string(),
             })
         }
@@ -192,4 +193,96 @@ fn every_preset_audits_from_end_to_end() {
             assert!(!report["sources"].as_array().expect("groups").is_empty(), "{} {names:?}", preset.name);
         }
     }
+}
+
+// ---------------------------------------------------------------- what is refused
+
+/// The first example of an export.
+fn example(preset: &str, export: &str) -> &'static str {
+    let found = examples().find(|(p, e, _)| (&*p.name, &*e.name) == (preset, export));
+    &found.unwrap_or_else(|| panic!("no {export} of {preset}")).2.text
+}
+
+#[test]
+fn what_only_the_user_knows_is_asked_and_never_guessed() {
+    let both = "click_id,created,publisher_id,txn_id,session_time,conversion_time,session_ip,affiliate_id\n";
+    let folder = Folder::new()
+        .with("visits.csv", example("voluum", "visits"))
+        .with("affise.csv", example("affise", "conversions"))
+        .with("keitaro.csv", example("keitaro", "conversions"))
+        .with("everflow.csv", example("everflow", "clicks"))
+        .with("strange.csv", both);
+    for (arguments, code, said) in [
+        ("--clicks visits.csv --conversions affise.csv", 2, "they may be hours apart"),
+        ("--clicks visits.csv --conversions keitaro.csv", 2, "say the zone: `clicks: {time_zone:"),
+        ("--clicks visits.csv --conversions keitaro.csv --time-zone clicks=Mars", 2, "is no time zone"),
+        (
+            "--clicks visits.csv --conversions keitaro.csv --time-zone sales=UTC",
+            2,
+            "`sales=UTC` names no side",
+        ),
+        ("--clicks visits.csv --conversions affise.csv --time-zone UTC", 2, "whose money is it?"),
+        ("--clicks keitaro.csv", 3, "this is a conversions file of keitaro (conversions), not a clicks file"),
+        ("--conversions strange.csv", 3, "the header fits several presets: "),
+        ("--clicks visits.csv --preset clicks=volum", 2, "there is no preset `volum`"),
+        ("--clicks visits.csv --preset visits=voluum", 2, "names no preset of a side"),
+        ("--clicks visits.csv --preset clicks=voluum/sales", 2, "the preset `voluum` has no export `sales`"),
+        ("--clicks visits.csv --preset voluum --preset keitaro", 2, "the preset of all files is named twice"),
+        (
+            "--clicks visits.csv --preset clicks=voluum --preset clicks=binom",
+            2,
+            "the preset of clicks is named twice",
+        ),
+    ] {
+        let run = folder.run(&format!("audit {arguments}")).exits(code);
+        assert!(run.stderr.contains(said), "{arguments}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn each_file_is_read_by_its_own_preset() {
+    let folder = Folder::new()
+        .with("visits.csv", example("voluum", "visits"))
+        .with("affise.csv", example("affise", "conversions"))
+        .with("clickaudit.yaml", "preset: [clicks=voluum]\ntime_zone: conversions=Europe/Berlin\n");
+    let arguments = "--clicks visits.csv --conversions affise.csv --time-zone clicks=UTC \
+                     --time-zone conversions=Europe/Berlin --perspective buyer";
+    let report = folder.report(arguments);
+    let inputs = report["run"]["inputs"].as_array().expect("the inputs");
+    let presets: Vec<&str> = inputs.iter().filter_map(|i| i["preset"].as_str()).collect();
+    assert_eq!((presets, &report["run"]["perspective"]), (vec!["voluum", "affise"], &"buyer".into()));
+    let notes = report["coverage"]["notes"].to_string();
+    assert!(notes.contains("affise.csv is read as affise (conversions)"), "{notes}");
+    assert!(!notes.contains("decides their zone"), "{notes}");
+}
+
+/// One system's clock is the same on both sides: the unknown zone is told, and nothing is refused.
+#[test]
+fn an_unstated_zone_of_one_system_is_told() {
+    let folder = Folder::new()
+        .with("visits.csv", example("voluum", "visits"))
+        .with("conversions.csv", example("voluum", "conversions"));
+    let notes = folder.report("visits.csv conversions.csv")["coverage"]["notes"].to_string();
+    assert!(
+        notes.contains("times of visits.csv without an offset are read as UTC, but the account"),
+        "{notes}"
+    );
+    let stated = folder.report("visits.csv conversions.csv --time-zone America/New_York");
+    assert!(!stated["coverage"]["notes"].to_string().contains("decides their zone"));
+}
+
+/// The time of approval says nothing about the visitor.
+#[test]
+fn times_of_approval_make_no_ctit() {
+    let row = |n: usize| format!("c{n},2026-03-02 10:00:0{n},2026-03-02 10:05:0{n},z100\n");
+    let rows: String = (0..9).map(row).collect();
+    let folder = Folder::new()
+        .with("rows.csv", format!("click_id,click_time,conversion_time,source\n{rows}"))
+        .with("map.yaml", "conversions: {times: approval}\n");
+    let plain = folder.report("--conversions rows.csv");
+    let approved = folder.report("--conversions rows.csv --map map.yaml");
+    let ctit = |report: &serde_json::Value| report["sources"][0]["signals"]["ctit_p50_s"]["value"].clone();
+    assert!(approved["coverage"]["notes"].to_string().contains("those of approval"));
+    assert!(ctit(&approved).is_null() && !plain["sources"][0]["signals"].is_null());
+    assert_ne!(plain["sources"][0]["signals"], approved["sources"][0]["signals"]);
 }
