@@ -376,7 +376,21 @@ const ENCODERS: &[(&str, &[&str])] = &[
     ("md", &["report/markdown"]),
     ("parquet", &["report/parquet"]),
     ("prom", &["report/prometheus"]),
-    ("term", &["audit", "base", "blocklist", "cli", "compare", "evaluate", "ingest", "matching", "report", "verdicts"]),
+    (
+        "term",
+        &[
+            "audit",
+            "base",
+            "blocklist",
+            "cli",
+            "compare",
+            "evaluate",
+            "ingest",
+            "matching",
+            "report",
+            "verdicts",
+        ],
+    ),
     ("xlsx", &["report/workbook"]),
 ];
 
