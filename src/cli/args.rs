@@ -89,6 +89,18 @@ pub struct AuditArgs {
     /// Costs by day and campaign or zone; they replace the clicks' own
     #[arg(long, value_name = "FILE")]
     pub costs: Vec<String>,
+    /// Database in MaxMind's format that gives addresses their country, where the export has none
+    #[arg(long, value_name = "MMDB")]
+    pub geoip: Option<PathBuf>,
+    /// Database in MaxMind's format that gives addresses their autonomous system
+    #[arg(long, value_name = "MMDB")]
+    pub asn_db: Option<PathBuf>,
+    /// List of networks, one a line: datacenter, vpn or tor; repeatable
+    #[arg(long, value_name = "KIND=FILE")]
+    pub ip_list: Vec<String>,
+    /// List of crawlers' user agents: patterns one a line, or the JSON of crawler-user-agents; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub crawlers: Vec<PathBuf>,
     /// What makes one audited group, such as source,sub_source or campaign [default: source]
     #[arg(long, value_name = "COLUMNS")]
     pub by: Option<String>,

@@ -11,14 +11,16 @@ use crate::base::error::{Error, Result, read_small};
 use crate::base::near::nearest;
 use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::base::unit::Unit;
+use crate::ingest::enrich::{self, ListKind};
 use crate::ingest::mapping::{self, seconds};
-use crate::ingest::{Inputs, Mapping, Perspective, Shape};
+use crate::ingest::{Enrichment, Inputs, Mapping, Perspective, Shape};
 use crate::report::{self, Job, List, Look, Output, Report, Written};
 use crate::rules::{RuleFile, RuleSet, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
 use crate::verdicts::{Brake, Protect, Verdict};
 use anstream::ColorChoice;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Runs the command.
 ///
@@ -65,8 +67,10 @@ fn rules(args: &AuditArgs) -> Result<std::result::Result<RuleSet, Vec<diag::Diag
 fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
     let inputs = [&args.pair, &args.clicks, &args.conversions, &args.combined, &args.report, &args.costs];
     let inputs = inputs.into_iter().flatten().map(PathBuf::from);
-    let others = [&args.rules, &args.add_rules, &args.protect].into_iter().flatten().cloned();
-    inputs.chain(others).chain(args.map.clone()).chain(project::place(args)).collect()
+    let others = [&args.rules, &args.add_rules, &args.protect, &args.crawlers].into_iter().flatten().cloned();
+    let lists = args.ip_list.iter().filter_map(|text| Some(PathBuf::from(text.split_once('=')?.1)));
+    let single = [&args.map, &args.geoip, &args.asn_db].into_iter().flatten().cloned();
+    inputs.chain(others).chain(lists).chain(single).chain(project::place(args)).collect()
 }
 
 /// The engine reads its number of threads from the environment, once.
@@ -177,7 +181,28 @@ fn mapping(args: &AuditArgs, project: Project) -> Result<Mapping> {
     mapping.currency = args.currency.as_ref().map(|c| c.to_uppercase()).or(mapping.currency);
     mapping.trusted.extend(args.trusted.iter().cloned());
     mapping.main_event = args.main_event.clone().or(mapping.main_event);
+    mapping.enrichment = Arc::new(Enrichment::load(&enrichment(args)?)?);
     Ok(mapping)
+}
+
+/// The files that tell more about visitors.
+fn enrichment(args: &AuditArgs) -> Result<enrich::Files> {
+    Ok(enrich::Files {
+        countries: args.geoip.clone(),
+        operators: args.asn_db.clone(),
+        lists: args.ip_list.iter().map(|text| ip_list(text)).collect::<Result<_>>()?,
+        crawlers: args.crawlers.clone(),
+    })
+}
+
+fn ip_list(text: &str) -> Result<(ListKind, PathBuf)> {
+    let (kind, path) = text.split_once('=').unwrap_or((text, ""));
+    let kind = ListKind::of(kind)?;
+    if path.is_empty() {
+        return Err(Error::usage(format!("--ip-list {} names no file", kind.word()))
+            .help(format!("write --ip-list {}=FILE", kind.word())));
+    }
+    Ok((kind, PathBuf::from(path)))
 }
 
 fn brake(args: &AuditArgs) -> Result<Brake> {

@@ -4,6 +4,7 @@
 //! perspective come from here and are never guessed from the data.
 
 use super::brand;
+use super::enrich::Enrichment;
 use crate::base::column::{Col, Kind};
 use crate::base::error::{Error, Result, read_small};
 use crate::base::money::SCALE;
@@ -14,6 +15,7 @@ use crate::base::yaml;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Which side of the audit a file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -214,6 +216,8 @@ pub struct Mapping {
     /// Sources that may anchor the peer statistics: the exact text of `source`, or of
     /// `traffic_source/source`; none empty, none twice.
     pub trusted: Vec<String>,
+    /// What columns are found from where an export has none.
+    pub enrichment: Arc<Enrichment>,
     sides: BTreeMap<Shape, SideMapping>,
 }
 
@@ -275,6 +279,7 @@ fn strict(name: &str, base: &MappingFile, user: &MappingFile) -> Result<Mapping>
         export_limits: user.export_limits.clone().or(base.export_limits.clone()).unwrap_or_default(),
         brand_terms: brand_terms(&user.brand_terms)?,
         trusted: trusted(&user.trusted)?,
+        enrichment: Arc::default(),
         sides: BTreeMap::new(),
     };
     for shape in Shape::ALL {

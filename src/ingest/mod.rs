@@ -6,6 +6,7 @@
 
 mod brand;
 pub mod columns;
+pub mod enrich;
 pub mod mapping;
 mod network;
 mod open;
@@ -16,6 +17,7 @@ mod text;
 mod value;
 
 pub use columns::{Field, Wanted, key};
+pub use enrich::Enrichment;
 pub use mapping::{Mapping, Perspective, Shape, StatusMeans, TransactionScope};
 pub use reject::{REASONS, Reason, Reject, Rejects};
 pub use table::{Batch, Table};

@@ -5,6 +5,7 @@ mod bad_rules;
 mod command;
 mod detection;
 mod documents;
+mod enrich;
 mod explain;
 mod fields;
 mod gates;
