@@ -3,7 +3,7 @@
 use super::args::{AuditArgs, Colour, FailOn};
 use super::exit::Exit;
 use super::project::{self, Project};
-use super::{complain, print};
+use super::{complain, print, print_raw};
 use crate::audit::{Audited, Settings, audit};
 use crate::base::column::Grain;
 use crate::base::diag;
@@ -14,7 +14,7 @@ use crate::base::unit::Unit;
 use crate::ingest::enrich::{self, ListKind};
 use crate::ingest::mapping::{self, seconds};
 use crate::ingest::{Enrichment, Inputs, Mapping, Perspective, Shape};
-use crate::report::{self, Job, List, Look, Output, Report, Written};
+use crate::report::{self, Job, Kind, List, Look, Output, Report, Written};
 use crate::rules::{RuleFile, RuleSet, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
 use crate::verdicts::{Brake, Protect, Verdict};
@@ -31,7 +31,8 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     let outputs = outputs(&args)?;
     report::check(&outputs, args.rejects.as_deref(), &read_files(&args))?;
     let rules = valid_rules(&args)?;
-    let settings = settings(&args, project)?;
+    let mut settings = settings(&args, project)?;
+    settings.pictures = outputs.iter().map(|o| o.format.pictures).max().unwrap_or(0);
     limit_threads(args.threads);
     let audited = audit(&settings, &rules)?;
     finish(&args, &audited, &outputs)
@@ -102,6 +103,7 @@ pub(super) fn settings(args: &AuditArgs, project: Project) -> Result<Settings> {
         fdr: fdr(args)?,
         without: args.without.iter().map(family).collect::<Result<_>>()?,
         target_roi: target_roi(args)?,
+        pictures: 0,
         threads: threads(args.threads.unwrap_or_else(cores))?,
     })
 }
@@ -265,6 +267,8 @@ fn finish(args: &AuditArgs, audited: &Audited, outputs: &[Output]) -> Result<Exi
         Some(path) => Some((path.as_path(), report::rejects(&audited.files)?)),
         None => None,
     };
+    let mut print =
+        |kind: Kind, bytes: &[u8]| if kind == Kind::Styled { print(bytes) } else { print_raw(bytes) };
     let job = Job { outputs, rejects, look: look(args.color), print: &mut print };
     let written = report::write(&audited.report, job)?;
     if !args.quiet {

@@ -15,7 +15,7 @@ use clickaudit::base::text::Text;
 use clickaudit::base::yaml;
 use clickaudit::ingest::mapping::MappingFile;
 use clickaudit::ingest::{self, Inputs, Mapping, Shape, TransactionScope};
-use clickaudit::report::{Format, Look, Rendered};
+use clickaudit::report::{Format, Look};
 use clickaudit::rules::RuleSet;
 use clickaudit::signals;
 use clickaudit::verdicts::{Brake, Protect, Verdict};
@@ -384,6 +384,7 @@ impl Case {
             fdr: 0.10,
             without: Vec::new(),
             target_roi: 0.0,
+            pictures: 0,
             threads,
         }
     }
@@ -960,10 +961,8 @@ struct Told {
 
 fn rendered(audited: &Audited, format: &str) -> Option<Vec<u8>> {
     let format = Format::find(format).expect("the format is declared");
-    match (format.render)(&audited.report, &Look::PLAIN).expect("a report can be rendered") {
-        Rendered::Bytes(bytes) => Some(bytes),
-        Rendered::Withheld(_) => None,
-    }
+    let rendered = (format.render)(&audited.report, &Look::PLAIN);
+    rendered.and_then(|r| r.collected(&audited.report)).expect("a report can be rendered")
 }
 
 fn told(audited: &Audited) -> Told {

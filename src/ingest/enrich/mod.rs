@@ -181,11 +181,11 @@ impl Enrichment {
             let Some(networks) = &self.lists[*kind as usize] else { continue };
             let of_kind = files.lists.iter().filter(|(k, _)| k == kind);
             let names: Vec<String> = of_kind.map(|(_, path)| name(path)).collect();
-            self.told.push((word, format!("{} ({} ranges)", names.join(", "), networks.len())));
+            self.told.push((word, format!("{} ({})", names.join(", "), counted(networks.len(), "range"))));
         }
         if let Some(count) = self.agents.patterns() {
             let names: Vec<String> = files.crawlers.iter().map(|path| name(path)).collect();
-            self.told.push(("crawlers", format!("{} ({count} patterns)", names.join(", "))));
+            self.told.push(("crawlers", format!("{} ({})", names.join(", "), counted(count, "pattern"))));
         }
     }
 
@@ -224,6 +224,10 @@ impl Enrichment {
     pub fn agents(&self) -> &Agents {
         &self.agents
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
