@@ -59,7 +59,12 @@ fn columns() -> String {
     out += "| column | found from | by | of |\n|---|---|---|---|\n";
     for d in DERIVED {
         let of = if d.of_clicks { "clicks" } else { "clicks and conversions" };
-        out += &format!("| `{}` | `{}` | {} | {of} |\n", d.col.name(), d.source.origin().name(), finder(d.source));
+        out += &format!(
+            "| `{}` | `{}` | {} | {of} |\n",
+            d.col.name(),
+            d.source.origin().name(),
+            finder(d.source)
+        );
     }
     out
 }

@@ -326,9 +326,7 @@ fn assemble(
     for &field in fields {
         match field {
             Field::Value(col) | Field::Key(col) if matches!(col.kind(), Kind::Text | Kind::Key) => {
-                if !layout.derives(col) {
-                    columns.extend(text_column(raw, layout, field, col));
-                }
+                columns.extend(text_column(raw, layout, field, col));
             }
             Field::Row if layout.row_key => {
                 columns.push(Series::new(field.name(), row_keys(raw, layout)).into());
