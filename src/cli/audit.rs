@@ -12,8 +12,8 @@ use crate::base::near::nearest;
 use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::base::unit::Unit;
 use crate::ingest::enrich::{self, ListKind};
-use crate::ingest::mapping::{self, seconds};
-use crate::ingest::{Enrichment, Inputs, Mapping, Perspective, Shape};
+use crate::ingest::mapping::{self, Said, seconds};
+use crate::ingest::{Enrichment, Inputs, Perspective, Plan, Shape};
 use crate::report::{self, Job, Kind, List, Look, Output, Report, Written};
 use crate::rules::{RuleFile, RuleSet, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
@@ -31,6 +31,9 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     let outputs = outputs(&args)?;
     report::check(&outputs, args.rejects.as_deref(), &read_files(&args))?;
     let rules = valid_rules(&args)?;
+    if !args.quiet {
+        without_history(&rules).into_iter().for_each(|note| complain(&note));
+    }
     let mut settings = settings(&args, project)?;
     settings.pictures = outputs.iter().map(|o| o.format.pictures).max().unwrap_or(0);
     limit_threads(args.threads);
@@ -54,6 +57,18 @@ pub(super) fn valid_rules(args: &AuditArgs) -> Result<RuleSet> {
         complain(&diag::plain(&faults));
         Error::usage("the rules have faults").help("nothing was read")
     })
+}
+
+/// What of the rules has no effect, since there are no stored runs.
+fn without_history(rules: &RuleSet) -> Option<String> {
+    let waiting: Vec<&str> =
+        rules.rules.iter().filter(|r| r.needs_history()).map(|r| r.id.as_str()).collect();
+    let (first, others) = waiting.split_first()?;
+    let and = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+    Some(format!(
+        "note: {first}{and}: there are no stored runs, so `for` and `clear` have no effect and comparisons with a \
+         group's own past are unknown"
+    ))
 }
 
 fn rules(args: &AuditArgs) -> Result<std::result::Result<RuleSet, Vec<diag::Diag>>> {
@@ -93,7 +108,7 @@ pub(super) fn settings(args: &AuditArgs, project: Project) -> Result<Settings> {
         inputs: inputs(args)?,
         grain: grain(args.by.as_deref().unwrap_or("source"))?,
         protect: protect(args, &project)?,
-        mapping: mapping(args, project)?,
+        plan: plan(args, project)?,
         brake: brake(args)?,
         list_for: args.list_for.clone(),
         zone,
@@ -171,20 +186,18 @@ fn protect(args: &AuditArgs, project: &Project) -> Result<Protect> {
     Ok(protect)
 }
 
-fn mapping(args: &AuditArgs, project: Project) -> Result<Mapping> {
-    let file = args.map.as_deref().map(mapping::load).transpose()?.or(project.mapping);
-    let mut mapping = Mapping::build(args.preset.as_deref(), file)?;
-    if let Some(who) = &args.perspective {
-        let found = Perspective::ALL.into_iter().find(|p| p.word() == who);
-        let unknown =
-            || Error::usage(format!("`{who}` is no perspective")).help("use buyer, network or advertiser");
-        mapping.perspective = Some(found.ok_or_else(unknown)?);
-    }
-    mapping.currency = args.currency.as_ref().map(|c| c.to_uppercase()).or(mapping.currency);
-    mapping.trusted.extend(args.trusted.iter().cloned());
-    mapping.main_event = args.main_event.clone().or(mapping.main_event);
-    mapping.enrichment = Arc::new(Enrichment::load(&enrichment(args)?)?);
-    Ok(mapping)
+fn plan(args: &AuditArgs, project: Project) -> Result<Plan> {
+    let mut file =
+        args.map.as_deref().map(mapping::load).transpose()?.or(project.mapping).unwrap_or_default();
+    file.said(Said {
+        perspective: args.perspective.as_deref().map(perspective).transpose()?,
+        currency: args.currency.as_ref().map(|c| c.to_uppercase()),
+        main_event: args.main_event.clone(),
+        trusted: args.trusted.clone(),
+        enrichment: Some(Arc::new(Enrichment::load(&enrichment(args)?)?)),
+        time_zones: args.time_zone.iter().map(|text| time_zone(text)).collect::<Result<_>>()?,
+    });
+    Plan::new(&args.preset, file)
 }
 
 /// The files that tell more about visitors.
@@ -205,6 +218,23 @@ fn ip_list(text: &str) -> Result<(ListKind, PathBuf)> {
             .help(format!("write --ip-list {}=FILE", kind.word())));
     }
     Ok((kind, PathBuf::from(path)))
+}
+
+fn perspective(who: &str) -> Result<Perspective> {
+    let unknown =
+        || Error::usage(format!("`{who}` is no perspective")).help("use buyer, network or advertiser");
+    Perspective::ALL.into_iter().find(|p| p.word() == who).ok_or_else(unknown)
+}
+
+/// The zone of all files, or of those of one side: `Europe/Berlin`, `clicks=Europe/Berlin`.
+fn time_zone(text: &str) -> Result<(Option<Shape>, String)> {
+    let Some((side, zone)) = text.split_once('=') else { return Ok((None, text.to_owned())) };
+    let shape = Shape::ALL.into_iter().find(|s| s.word() == side);
+    let unknown = || {
+        Error::usage(format!("`{text}` names no side"))
+            .help("write --time-zone ZONE, clicks=ZONE or conversions=ZONE")
+    };
+    Ok((Some(shape.ok_or_else(unknown)?), zone.to_owned()))
 }
 
 fn brake(args: &AuditArgs) -> Result<Brake> {

@@ -6,11 +6,14 @@
 
 mod brand;
 pub mod columns;
+pub mod detect;
 pub mod enrich;
 pub mod mapping;
 mod network;
 mod open;
 mod parquet;
+pub mod plan;
+pub mod preset;
 mod reject;
 mod table;
 mod text;
@@ -18,7 +21,8 @@ mod value;
 
 pub use columns::{Field, Wanted, key};
 pub use enrich::Enrichment;
-pub use mapping::{Mapping, Perspective, Shape, StatusMeans, TransactionScope};
+pub use mapping::{Mapping, Perspective, Shape, StatusMeans, Times, TransactionScope};
+pub use plan::{Plan, Reading};
 pub use reject::{REASONS, Reason, Reject, Rejects};
 pub use table::{Batch, Table};
 pub use value::is_unexpanded_macro;
@@ -27,6 +31,7 @@ use crate::base::column::Col;
 use crate::base::error::{Error, Result};
 use open::Packing;
 use parquet::IntakeWriter;
+use plan::Chosen;
 use polars::prelude::DataFrame;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -44,6 +49,8 @@ pub struct Inputs {
 pub struct FileLedger {
     pub path: PathBuf,
     pub shape: Shape,
+    /// The mapping that read it, and where that came from.
+    pub reading: Reading,
     /// BLAKE3 of the file's bytes, hexadecimal.
     pub digest: String,
     /// Rows read: used, rejected and duplicate.
@@ -70,7 +77,10 @@ pub struct Intake {
     /// Clicks and conversions stand in one row.
     pub combined: bool,
     pub files: Vec<FileLedger>,
+    /// What holds for the whole run; how a file was read is in its ledger.
     pub mapping: Mapping,
+    /// What the reader must know of how the files were read.
+    pub notes: Vec<String>,
     /// The currency of all amounts, if any was declared or seen.
     pub currency: Option<String>,
     folder: TempDir,
@@ -98,15 +108,13 @@ impl Intake {
 ///
 /// # Errors
 /// A file that is missing, damaged or lacks a needed column; several currencies without rates.
-pub fn ingest(inputs: &Inputs, mapping: Mapping, click_fields: &Wanted, threads: usize) -> Result<Intake> {
-    let mut intake = read(inputs, mapping, click_fields, threads)?;
-    if intake.mapping.currency.is_none() {
+pub fn ingest(inputs: &Inputs, plan: &Plan, click_fields: &Wanted, threads: usize) -> Result<Intake> {
+    let mut intake = read(inputs, plan, click_fields, threads)?;
+    if plan.currency().is_none() {
         match currency(&intake.files)? {
             Currency::Agreed(code) => intake.currency = code,
             Currency::Prevailing(code) => {
-                let mut mapping = intake.mapping;
-                mapping.currency = Some(code);
-                intake = read(inputs, mapping, click_fields, threads)?;
+                intake = read(inputs, &plan.clone().in_currency(&code), click_fields, threads)?;
             }
         }
     }
@@ -114,7 +122,10 @@ pub fn ingest(inputs: &Inputs, mapping: Mapping, click_fields: &Wanted, threads:
     Ok(intake)
 }
 
-fn read(inputs: &Inputs, mapping: Mapping, click_fields: &Wanted, threads: usize) -> Result<Intake> {
+fn read(inputs: &Inputs, plan: &Plan, click_fields: &Wanted, threads: usize) -> Result<Intake> {
+    let files = readings(inputs, plan)?;
+    let chosen: Vec<Chosen> =
+        files.iter().map(|(path, shape, reading)| Chosen { path, shape: *shape, reading }).collect();
     let mut intake = Intake {
         clicks: Table::default(),
         conversions: Table::default(),
@@ -122,16 +133,38 @@ fn read(inputs: &Inputs, mapping: Mapping, click_fields: &Wanted, threads: usize
         costs: Table::default(),
         combined: false,
         files: Vec::new(),
-        mapping,
+        mapping: plan.settle(&chosen)?,
+        notes: chosen.iter().flat_map(Chosen::notes).collect(),
         currency: None,
         folder: folder()?,
     };
-    for (&shape, patterns) in &inputs.files {
-        for path in expand(patterns)? {
-            intake.add(&path, shape, click_fields, threads)?;
-        }
+    for (path, shape, reading) in &files {
+        intake.add(path, *shape, reading, click_fields, threads)?;
     }
     Ok(intake)
+}
+
+/// How each file is read, before any of them is.
+fn readings(inputs: &Inputs, plan: &Plan) -> Result<Vec<(PathBuf, Shape, Reading)>> {
+    let mut files = Vec::new();
+    for (&shape, patterns) in &inputs.files {
+        for path in expand(patterns)? {
+            let reading = plan.reading(&path, shape, &headers(&path, plan.delimiter(shape)?)?)?;
+            files.push((path, shape, reading));
+        }
+    }
+    Ok(files)
+}
+
+/// The header of a file; with a separator, if one is declared.
+///
+/// # Errors
+/// The file cannot be read, or has no header.
+pub fn headers(path: &Path, delimiter: Option<u8>) -> Result<Vec<String>> {
+    match open::packing(path)? {
+        Packing::Parquet => parquet::headers(path),
+        packing => text::headers(path, packing, delimiter),
+    }
 }
 
 /// A folder of this run's own that nobody else can read.
@@ -202,20 +235,25 @@ fn currency(files: &[FileLedger]) -> Result<Currency> {
 }
 
 impl Intake {
-    fn add(&mut self, path: &Path, shape: Shape, click_fields: &Wanted, threads: usize) -> Result<()> {
-        let packing = open::packing(path)?;
-        let file = self.files.len();
+    fn add(
+        &mut self,
+        path: &Path,
+        shape: Shape,
+        reading: &Reading,
+        click_fields: &Wanted,
+        threads: usize,
+    ) -> Result<()> {
         let wanted = if shape == Shape::Clicks { click_fields } else { &Wanted::Everything };
-        let (mut ledger, part) = match packing {
-            Packing::Parquet => self.add_parquet(path, shape, file)?,
-            _ => self.add_text(path, shape, packing, wanted, threads)?,
+        let (mut ledger, part) = match open::packing(path)? {
+            Packing::Parquet => self.add_parquet(FileLedger::new(path, shape, reading))?,
+            packing => self.add_text(FileLedger::new(path, shape, reading), packing, wanted, threads)?,
         };
         let same = self.files.iter().position(|f| f.shape == shape && f.digest == ledger.digest);
         if let Some(same) = same {
             self.files.push(self.files[same].again(path, same));
             return Ok(());
         }
-        ledger.at_export_limit = self.mapping.export_limits.contains(&ledger.rows);
+        ledger.at_export_limit = reading.mapping.export_limits.contains(&ledger.rows);
         self.files.push(ledger);
         self.table(shape).parts.extend(part);
         self.combined |= shape == Shape::Combined;
@@ -233,21 +271,20 @@ impl Intake {
 
     fn add_text(
         &self,
-        path: &Path,
-        shape: Shape,
+        mut ledger: FileLedger,
         packing: Packing,
         wanted: &Wanted,
         threads: usize,
     ) -> Result<(FileLedger, Option<Part>)> {
-        let file = self.files.len();
+        let (file, shape) = (self.files.len(), ledger.shape);
         let target = self.folder.path().join(format!("{file:04}-{}.parquet", shape.word()));
         let mut writer = IntakeWriter::new(target.clone());
-        let mut ledger = FileLedger::new(path, shape);
+        let (path, mapping) = (ledger.path.clone(), ledger.reading.mapping.clone());
         let mut write = |frame: &DataFrame| {
             ledger.see(frame);
             writer.write(frame)
         };
-        let (summary, layout) = text::read(path, packing, shape, &self.mapping, wanted, threads, &mut write)?;
+        let (summary, layout) = text::read(&path, packing, shape, &mapping, wanted, threads, &mut write)?;
         ledger.digest = summary.digest;
         ledger.rows = summary.rows;
         ledger.rejects = summary.rejects;
@@ -258,12 +295,12 @@ impl Intake {
         Ok((ledger, any.then_some(Part { path: target, layout, direct: false, file })))
     }
 
-    fn add_parquet(&self, path: &Path, shape: Shape, file: usize) -> Result<(FileLedger, Option<Part>)> {
-        let layout = parquet::layout(path, shape, &self.mapping)?;
-        let mut ledger = FileLedger::new(path, shape);
+    fn add_parquet(&self, mut ledger: FileLedger) -> Result<(FileLedger, Option<Part>)> {
+        let path = ledger.path.clone();
+        let layout = parquet::layout(&path, ledger.shape, &ledger.reading.mapping)?;
         let (digest, summary) = std::thread::scope(|scope| {
-            let digest = scope.spawn(|| open::digest(path));
-            let summary = parquet::validate(path, &layout, &mut |frame| ledger.see(frame));
+            let digest = scope.spawn(|| open::digest(&path));
+            let summary = parquet::validate(&path, &layout, &mut |frame| ledger.see(frame));
             (digest.join(), summary)
         });
         let summary = summary?;
@@ -272,15 +309,17 @@ impl Intake {
         ledger.rejects = summary.rejects;
         ledger.currencies = summary.currencies;
         let any = ledger.rows > ledger.rejects.total();
-        Ok((ledger, any.then_some(Part { path: path.to_owned(), layout, direct: true, file })))
+        let file = self.files.len();
+        Ok((ledger, any.then_some(Part { path, layout, direct: true, file })))
     }
 }
 
 impl FileLedger {
-    fn new(path: &Path, shape: Shape) -> FileLedger {
+    fn new(path: &Path, shape: Shape, reading: &Reading) -> FileLedger {
         FileLedger {
             path: path.to_owned(),
             shape,
+            reading: reading.clone(),
             digest: String::new(),
             rows: 0,
             rejects: Rejects::default(),
@@ -299,7 +338,7 @@ impl FileLedger {
             rows: self.rows,
             duplicate_of: Some(same),
             digest: self.digest.clone(),
-            ..FileLedger::new(path, self.shape)
+            ..FileLedger::new(path, self.shape, &self.reading)
         }
     }
 

@@ -76,6 +76,17 @@ pub fn read(
     read_source(&mut source, shape, mapping, wanted, threads, sink)
 }
 
+/// Bytes that a header fits into.
+const HEADER: usize = 1 << 20;
+
+/// The names in the header line.
+///
+/// # Errors
+/// An unreadable file, or none that has a header.
+pub fn headers(path: &Path, packing: Packing, delimiter: Option<u8>) -> Result<Vec<String>> {
+    Ok(Source::open(path, packing, HEADER)?.header(delimiter)?.names)
+}
+
 fn read_source(
     source: &mut Source,
     shape: Shape,

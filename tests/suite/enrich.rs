@@ -6,7 +6,7 @@ mod mmdb;
 use crate::runs::Folder;
 use clickaudit::base::column::{Col, Kind};
 use clickaudit::ingest::enrich::{Enrichment, Files, LISTS, ListKind};
-use clickaudit::ingest::{Field, Inputs, Intake, Mapping, Shape, Wanted, ingest};
+use clickaudit::ingest::{Field, Inputs, Intake, Mapping, Plan, Shape, Wanted, ingest};
 use mmdb::{Value, database};
 use std::fmt::Write;
 use std::path::Path;
@@ -133,7 +133,7 @@ fn found(folder: &Folder, name: &str, wanted: &Wanted) -> Vec<String> {
     mapping.enrichment = enrichment(folder);
     let file = folder.path(name).display().to_string();
     let inputs = Inputs { files: [(Shape::Clicks, vec![file])].into() };
-    let intake: Intake = ingest(&inputs, mapping, wanted, 2).expect("an export");
+    let intake: Intake = ingest(&inputs, &Plan::fixed(mapping), wanted, 2).expect("an export");
     let fields: Vec<Field> = FOUND.iter().map(|col| Field::Value(*col)).collect();
     let mut rows = Vec::new();
     let read = |batch: &clickaudit::ingest::Batch| {

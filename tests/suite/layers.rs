@@ -72,6 +72,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "evaluate",
             "ingest/enrich/crawlers",
             "ingest/mapping",
+            "ingest/preset",
             "report/json",
             "report/output",
             "rules",
@@ -114,6 +115,8 @@ const RESERVED: &[(&[&str], &[&str], &str)] = &[
 const PERMITTED: &[(&str, &str, &str)] = &[
     ("ingest", "std::env::temp_dir()", "the folder of the intake, in a message"),
     ("audit/coverage", "env!(\"CARGO_PKG_VERSION\")", "the version, at build time"),
+    ("ingest/preset", "env!(\"OUT_DIR\")", "the built-in presets, at build time"),
+    ("rules/check", "env!(\"CARGO_PKG_VERSION\")", "the version that a rule may ask for, at build time"),
     ("rules/load", "env!(\"OUT_DIR\")", "the built-in rules, at build time"),
 ];
 

@@ -12,6 +12,7 @@ mod gates;
 mod incidents;
 mod layers;
 mod outlook;
+mod presets;
 mod properties;
 mod reference;
 mod runs;
