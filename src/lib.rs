@@ -8,6 +8,7 @@ pub mod clean;
 pub mod cli;
 pub mod evaluate;
 pub mod ingest;
+pub mod inspect;
 pub mod matching;
 pub mod measures;
 pub mod peers;

@@ -72,6 +72,7 @@ pub struct Facts<'a> {
 pub fn run(facts: &Facts, settings: &Settings, rules: &RuleSet, clock: Clock, main_event: String) -> RunInfo {
     let mapping = &facts.intake.mapping;
     let mut parameters = BTreeMap::from([
+        ("fdr", format!("{}", settings.fdr)),
         ("attribution_window_s", format!("{}", mapping.attribution_window_s)),
         ("main_event", Text::new(main_event).json()),
         ("max_click_share", format!("{}", settings.brake.max_click_share)),

@@ -20,6 +20,8 @@ pub enum Command {
     Audit(Box<AuditArgs>),
     /// Say everything about one group of an audit
     Explain(ExplainArgs),
+    /// Say what a file is, or a pair: preset, columns, rows, words, IDs, clocks, and what is missing
+    Inspect(InspectArgs),
     /// Check and test rules
     Rules(RulesArgs),
     /// List the signals that rules may use
@@ -31,6 +33,9 @@ pub enum Command {
     /// Write the reference documentation
     #[command(hide = true)]
     Reference(ReferenceArgs),
+    /// Read a Parquet file and forget it: an audit asks for it before it reads the file itself
+    #[command(hide = true)]
+    ReadParquet(ReadParquetArgs),
 }
 
 fn exit_codes() -> String {
@@ -223,6 +228,39 @@ pub enum PageFormat {
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n  clickaudit inspect visits.csv\n  \
+    clickaudit inspect clicks.csv conversions.csv --write-map mapping.yaml")]
+pub struct InspectArgs {
+    /// One export, or clicks and conversions
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// What a single file is: clicks, conversions, combined, report or costs [default: what its header tells]
+    #[arg(long, value_name = "SIDE")]
+    pub side: Option<String>,
+    /// What the columns of the exports are called
+    #[arg(long, value_name = "FILE")]
+    pub map: Option<PathBuf>,
+    /// Preset that reads them; NAME or SIDE=NAME, repeatable [default: what the header tells]
+    #[arg(long, value_name = "NAME")]
+    pub preset: Vec<String>,
+    /// Zone of times without an offset; ZONE or SIDE=ZONE, repeatable
+    #[arg(long, value_name = "ZONE")]
+    pub time_zone: Vec<String>,
+    /// Write a mapping file to edit; it must not be there yet
+    #[arg(long, value_name = "FILE")]
+    pub write_map: Option<PathBuf>,
+    /// How the page is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: PageFormat,
+    /// Threads [default: as many as there are cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// When to colour
+    #[arg(long, value_enum, default_value_t)]
+    pub color: Colour,
+}
+
+#[derive(Args)]
 pub struct RulesArgs {
     #[command(subcommand)]
     pub command: RulesCommand,
@@ -334,6 +372,15 @@ pub enum TableFormat {
 pub struct ReferenceArgs {
     /// Folder to write to
     pub folder: PathBuf,
+}
+
+#[derive(Args)]
+pub struct ReadParquetArgs {
+    /// The file
+    pub file: PathBuf,
+    /// Places of the columns to decode
+    #[arg(long, value_delimiter = ',', value_name = "N", num_args = 0..)]
+    pub columns: Vec<String>,
 }
 
 #[cfg(test)]

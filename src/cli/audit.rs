@@ -1,6 +1,6 @@
 //! `clickaudit audit`: flags and project file to settings, the audit, outputs, exit code.
 
-use super::args::{AuditArgs, Colour, FailOn};
+use super::args::{AuditArgs, Colour, FailOn, ReadParquetArgs};
 use super::exit::Exit;
 use super::project::{self, Project};
 use super::{complain, print, print_raw};
@@ -12,13 +12,15 @@ use crate::base::near::nearest;
 use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::base::unit::Unit;
 use crate::ingest::enrich::{self, ListKind};
+use crate::ingest::guard::read_and_forget;
 use crate::ingest::mapping::{self, Said, seconds};
-use crate::ingest::{Enrichment, Inputs, Perspective, Plan, Shape};
+use crate::ingest::{Enrichment, Guard, Inputs, Perspective, Plan, Shape};
 use crate::report::{self, Job, Kind, List, Look, Output, Report, Written};
 use crate::rules::{RuleFile, RuleSet, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
 use crate::verdicts::{Brake, Protect, Verdict};
 use anstream::ColorChoice;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -135,7 +137,7 @@ fn threads(wanted: usize) -> Result<usize> {
 
 /// The files by shape.
 fn inputs(args: &AuditArgs) -> Result<Inputs> {
-    let mut files = std::collections::BTreeMap::new();
+    let mut files = BTreeMap::new();
     let mut pair = args.pair.iter().cloned();
     let first: Vec<String> = args.clicks.iter().cloned().chain(pair.next()).collect();
     let second: Vec<String> = args.conversions.iter().cloned().chain(pair.next()).collect();
@@ -149,6 +151,7 @@ fn inputs(args: &AuditArgs) -> Result<Inputs> {
     for (shape, paths) in all.into_iter().filter(|(_, paths)| !paths.is_empty()) {
         files.insert(shape, paths);
     }
+    refuse_stdin(&files)?;
     let has = |shape: Shape| files.contains_key(&shape);
     let rows = has(Shape::Clicks) || has(Shape::Conversions);
     let kinds = [rows, has(Shape::Combined), has(Shape::Report)];
@@ -156,9 +159,36 @@ fn inputs(args: &AuditArgs) -> Result<Inputs> {
         0 => {
             Err(Error::usage("no input is named").help("name the files: clickaudit audit CLICKS CONVERSIONS"))
         }
-        1 => Ok(Inputs { files }),
+        1 => Ok(Inputs { files, guard: guard() }),
         _ => Err(Error::usage("clicks and conversions, --combined and --report cannot be mixed")
             .help("audit one kind at a time")),
+    }
+}
+
+/// This program, to read untrusted files in a process of its own.
+pub(super) fn guard() -> Guard {
+    Guard { program: std::env::current_exe().ok() }
+}
+
+/// Reads a Parquet file on behalf of another run of this program.
+///
+/// # Errors
+/// The file cannot be read.
+pub(super) fn read_parquet(args: &ReadParquetArgs) -> Result<Exit> {
+    let places: Vec<usize> = args.columns.iter().filter_map(|at| at.parse().ok()).collect();
+    read_and_forget(&args.file, &places).map(|()| Exit::Completed)
+}
+
+/// Stdin is one file, and must be piped in.
+fn refuse_stdin(files: &BTreeMap<Shape, Vec<String>>) -> Result<()> {
+    match files.values().flatten().filter(|path| *path == "-").count() {
+        0 => Ok(()),
+        1 if std::io::IsTerminal::is_terminal(&std::io::stdin()) => {
+            Err(Error::usage("`-` is stdin, and nothing is piped in")
+                .help("pipe an export into the command, or name a file"))
+        }
+        1 => Ok(()),
+        _ => Err(Error::usage("stdin can be only one input").help("name a file for the others")),
     }
 }
 
@@ -227,7 +257,7 @@ fn perspective(who: &str) -> Result<Perspective> {
 }
 
 /// The zone of all files, or of those of one side: `Europe/Berlin`, `clicks=Europe/Berlin`.
-fn time_zone(text: &str) -> Result<(Option<Shape>, String)> {
+pub(super) fn time_zone(text: &str) -> Result<(Option<Shape>, String)> {
     let Some((side, zone)) = text.split_once('=') else { return Ok((None, text.to_owned())) };
     let shape = Shape::ALL.into_iter().find(|s| s.word() == side);
     let unknown = || {

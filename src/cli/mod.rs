@@ -5,6 +5,7 @@ mod audit;
 mod evaluate;
 mod exit;
 mod explain;
+mod inspect;
 mod project;
 mod rules;
 mod simulate;
@@ -29,11 +30,13 @@ pub fn main() -> ExitCode {
     let outcome = std::panic::catch_unwind(|| match cli.command {
         Command::Audit(args) => audit::run(*args),
         Command::Explain(args) => explain::run(args),
+        Command::Inspect(args) => inspect::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Signals => rules::signals(),
         Command::Simulate(args) => simulate::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Reference(args) => simulate::reference(args),
+        Command::ReadParquet(args) => audit::read_parquet(&args),
     });
     outcome.unwrap_or(Ok(Exit::Internal)).unwrap_or_else(|error| failed(&error)).into()
 }

@@ -8,6 +8,8 @@ mod brand;
 pub mod columns;
 pub mod detect;
 pub mod enrich;
+pub mod guard;
+mod json;
 pub mod mapping;
 mod network;
 mod open;
@@ -15,12 +17,14 @@ mod parquet;
 pub mod plan;
 pub mod preset;
 mod reject;
+mod stdin;
 mod table;
 mod text;
 mod value;
 
 pub use columns::{Field, Wanted, key};
 pub use enrich::Enrichment;
+pub use guard::Guard;
 pub use mapping::{Mapping, Perspective, Shape, StatusMeans, Times, TransactionScope};
 pub use plan::{Plan, Reading};
 pub use reject::{REASONS, Reason, Reject, Rejects};
@@ -35,14 +39,21 @@ use plan::Chosen;
 use polars::prelude::DataFrame;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use stdin::{Spool, is_stdin};
 use table::Part;
 use tempfile::TempDir;
 
-/// The files of one audit, by shape; every entry is a path or a pattern.
+/// The files of one audit, by shape; every entry is a path, a pattern, or `-` for stdin.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
     pub files: BTreeMap<Shape, Vec<String>>,
+    /// Reads Parquet in a process of its own, before this one does.
+    pub guard: Guard,
 }
+
+/// First and last value of each time column.
+pub type Spans = BTreeMap<Col, (i64, i64)>;
 
 /// What became of one file.
 #[derive(Debug)]
@@ -61,7 +72,7 @@ pub struct FileLedger {
     pub repeated_headers: u64,
     pub currencies: BTreeMap<String, u64>,
     /// First and last value of each time column.
-    pub spans: BTreeMap<Col, (i64, i64)>,
+    pub spans: Spans,
     /// The file ends inside a record.
     pub truncated: bool,
     /// The file has exactly as many rows as its exporter gives at most.
@@ -84,6 +95,9 @@ pub struct Intake {
     /// The currency of all amounts, if any was declared or seen.
     pub currency: Option<String>,
     folder: TempDir,
+    guard: Guard,
+    /// What was piped in; parts of the intake may lie there.
+    stdin: Option<Rc<Spool>>,
 }
 
 impl Intake {
@@ -109,12 +123,14 @@ impl Intake {
 /// # Errors
 /// A file that is missing, damaged or lacks a needed column; several currencies without rates.
 pub fn ingest(inputs: &Inputs, plan: &Plan, click_fields: &Wanted, threads: usize) -> Result<Intake> {
-    let mut intake = read(inputs, plan, click_fields, threads)?;
+    let piped = inputs.files.values().flatten().any(|path| is_stdin(Path::new(path)));
+    let stdin = if piped { Some(Rc::new(Spool::fill()?)) } else { None };
+    let mut intake = read(inputs, plan, click_fields, threads, stdin.clone())?;
     if plan.currency().is_none() {
         match currency(&intake.files)? {
             Currency::Agreed(code) => intake.currency = code,
             Currency::Prevailing(code) => {
-                intake = read(inputs, &plan.clone().in_currency(&code), click_fields, threads)?;
+                intake = read(inputs, &plan.clone().in_currency(&code), click_fields, threads, stdin)?;
             }
         }
     }
@@ -122,8 +138,14 @@ pub fn ingest(inputs: &Inputs, plan: &Plan, click_fields: &Wanted, threads: usiz
     Ok(intake)
 }
 
-fn read(inputs: &Inputs, plan: &Plan, click_fields: &Wanted, threads: usize) -> Result<Intake> {
-    let files = readings(inputs, plan)?;
+fn read(
+    inputs: &Inputs,
+    plan: &Plan,
+    click_fields: &Wanted,
+    threads: usize,
+    stdin: Option<Rc<Spool>>,
+) -> Result<Intake> {
+    let files = readings(inputs, plan, stdin.as_deref())?;
     let chosen: Vec<Chosen> =
         files.iter().map(|(path, shape, reading)| Chosen { path, shape: *shape, reading }).collect();
     let mut intake = Intake {
@@ -137,19 +159,25 @@ fn read(inputs: &Inputs, plan: &Plan, click_fields: &Wanted, threads: usize) -> 
         notes: chosen.iter().flat_map(Chosen::notes).collect(),
         currency: None,
         folder: folder()?,
+        guard: inputs.guard.clone(),
+        stdin,
     };
     for (path, shape, reading) in &files {
-        intake.add(path, *shape, reading, click_fields, threads)?;
+        let added = intake.add(path, *shape, reading, click_fields, threads);
+        added.map_err(|e| stdin::speaking(intake.stdin.as_deref(), e))?;
     }
     Ok(intake)
 }
 
 /// How each file is read, before any of them is.
-fn readings(inputs: &Inputs, plan: &Plan) -> Result<Vec<(PathBuf, Shape, Reading)>> {
+fn readings(inputs: &Inputs, plan: &Plan, stdin: Option<&Spool>) -> Result<Vec<(PathBuf, Shape, Reading)>> {
     let mut files = Vec::new();
     for (&shape, patterns) in &inputs.files {
         for path in expand(patterns)? {
-            let reading = plan.reading(&path, shape, &headers(&path, plan.delimiter(shape)?)?)?;
+            let place = stdin::place(stdin, &path);
+            let headers = headers(place, plan.delimiter(shape)?, &inputs.guard);
+            let headers = headers.map_err(|e| stdin::speaking(stdin, e))?;
+            let reading = plan.reading(&path, shape, &headers)?;
             files.push((path, shape, reading));
         }
     }
@@ -160,9 +188,9 @@ fn readings(inputs: &Inputs, plan: &Plan) -> Result<Vec<(PathBuf, Shape, Reading
 ///
 /// # Errors
 /// The file cannot be read, or has no header.
-pub fn headers(path: &Path, delimiter: Option<u8>) -> Result<Vec<String>> {
+pub fn headers(path: &Path, delimiter: Option<u8>, guard: &Guard) -> Result<Vec<String>> {
     match open::packing(path)? {
-        Packing::Parquet => parquet::headers(path),
+        Packing::Parquet => guard.try_reading(path, &[]).and_then(|()| parquet::headers(path)),
         packing => text::headers(path, packing, delimiter),
     }
 }
@@ -186,7 +214,7 @@ fn expand(patterns: &[String]) -> Result<BTreeSet<PathBuf>> {
     let mut paths = BTreeSet::new();
     for pattern in patterns {
         let literal = Path::new(pattern);
-        if literal.exists() || !pattern.contains(['*', '?', '[']) {
+        if is_stdin(literal) || literal.exists() || !pattern.contains(['*', '?', '[']) {
             paths.insert(literal.to_owned());
             continue;
         }
@@ -244,7 +272,7 @@ impl Intake {
         threads: usize,
     ) -> Result<()> {
         let wanted = if shape == Shape::Clicks { click_fields } else { &Wanted::Everything };
-        let (mut ledger, part) = match open::packing(path)? {
+        let (mut ledger, part) = match open::packing(stdin::place(self.stdin.as_deref(), path))? {
             Packing::Parquet => self.add_parquet(FileLedger::new(path, shape, reading))?,
             packing => self.add_text(FileLedger::new(path, shape, reading), packing, wanted, threads)?,
         };
@@ -278,13 +306,23 @@ impl Intake {
     ) -> Result<(FileLedger, Option<Part>)> {
         let (file, shape) = (self.files.len(), ledger.shape);
         let target = self.folder.path().join(format!("{file:04}-{}.parquet", shape.word()));
-        let mut writer = IntakeWriter::new(target.clone());
-        let (path, mapping) = (ledger.path.clone(), ledger.reading.mapping.clone());
-        let mut write = |frame: &DataFrame| {
-            ledger.see(frame);
-            writer.write(frame)
+        let mut keys = BTreeSet::new();
+        let (place, mapping) = (stdin::place(self.stdin.as_deref(), &ledger.path), &ledger.reading.mapping);
+        let (summary, layout, seen, writer) = loop {
+            let mut writer = IntakeWriter::new(target.clone());
+            let mut seen = Spans::new();
+            let mut write = |frame: &DataFrame| {
+                see(&mut seen, frame);
+                writer.write(frame)
+            };
+            let (summary, layout) =
+                text::read(place, packing, shape, mapping, wanted, threads, &keys, &mut write)?;
+            if summary.late_keys.is_subset(&keys) {
+                break (summary, layout, seen, writer);
+            }
+            keys.extend(summary.late_keys);
         };
-        let (summary, layout) = text::read(&path, packing, shape, &mapping, wanted, threads, &mut write)?;
+        ledger.spans = seen;
         ledger.digest = summary.digest;
         ledger.rows = summary.rows;
         ledger.rejects = summary.rejects;
@@ -296,11 +334,12 @@ impl Intake {
     }
 
     fn add_parquet(&self, mut ledger: FileLedger) -> Result<(FileLedger, Option<Part>)> {
-        let path = ledger.path.clone();
+        let path = stdin::place(self.stdin.as_deref(), &ledger.path).to_owned();
         let layout = parquet::layout(&path, ledger.shape, &ledger.reading.mapping)?;
+        self.guard.try_reading(&path, &layout.places.values().copied().collect::<Vec<_>>())?;
         let (digest, summary) = std::thread::scope(|scope| {
             let digest = scope.spawn(|| open::digest(&path));
-            let summary = parquet::validate(&path, &layout, &mut |frame| ledger.see(frame));
+            let summary = parquet::validate(&path, &layout, &mut |frame| see(&mut ledger.spans, frame));
             (digest.join(), summary)
         });
         let summary = summary?;
@@ -341,17 +380,17 @@ impl FileLedger {
             ..FileLedger::new(path, self.shape, &self.reading)
         }
     }
+}
 
-    /// Widens the spans by the times of a frame.
-    fn see(&mut self, frame: &DataFrame) {
-        for col in [Col::ClickTime, Col::ConversionTime, Col::Day] {
-            let Ok(column) = frame.column(&Field::Value(col).name()) else { continue };
-            let physical = column.as_materialized_series().to_physical_repr().into_owned();
-            let Ok(values) = physical.i64() else { continue };
-            let Some((low, high)) = values.iter().flatten().fold(None, widened) else { continue };
-            let span = self.spans.entry(col).or_insert((low, high));
-            *span = (span.0.min(low), span.1.max(high));
-        }
+/// Widens the spans by the times of a frame.
+fn see(spans: &mut Spans, frame: &DataFrame) {
+    for col in [Col::ClickTime, Col::ConversionTime, Col::Day] {
+        let Ok(column) = frame.column(&Field::Value(col).name()) else { continue };
+        let physical = column.as_materialized_series().to_physical_repr().into_owned();
+        let Ok(values) = physical.i64() else { continue };
+        let Some((low, high)) = values.iter().flatten().fold(None, widened) else { continue };
+        let span = spans.entry(col).or_insert((low, high));
+        *span = (span.0.min(low), span.1.max(high));
     }
 }
 

@@ -132,7 +132,8 @@ fn found(folder: &Folder, name: &str, wanted: &Wanted) -> Vec<String> {
     let mut mapping = Mapping::build(None, None).expect("the generic preset");
     mapping.enrichment = enrichment(folder);
     let file = folder.path(name).display().to_string();
-    let inputs = Inputs { files: [(Shape::Clicks, vec![file])].into() };
+    let files = [(Shape::Clicks, vec![file])].into();
+    let inputs = Inputs { files, ..Inputs::default() };
     let intake: Intake = ingest(&inputs, &Plan::fixed(mapping), wanted, 2).expect("an export");
     let fields: Vec<Field> = FOUND.iter().map(|col| Field::Value(*col)).collect();
     let mut rows = Vec::new();

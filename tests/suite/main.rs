@@ -10,6 +10,7 @@ mod explain;
 mod fields;
 mod gates;
 mod incidents;
+mod inspect;
 mod layers;
 mod outlook;
 mod presets;

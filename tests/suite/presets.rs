@@ -9,7 +9,9 @@ use clickaudit::clean::vocabulary::{Status, event};
 use clickaudit::ingest::detect::{RECOGNISED, Verdict, detect, recognise};
 use clickaudit::ingest::mapping::MappingFile;
 use clickaudit::ingest::preset::{Example, Export, GENERIC, Preset, all};
-use clickaudit::ingest::{Batch, Field, Inputs, Mapping, Plan, Shape, StatusMeans, Wanted, headers, ingest};
+use clickaudit::ingest::{
+    Batch, Field, Guard, Inputs, Mapping, Plan, Shape, StatusMeans, Wanted, headers, ingest,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Every example with its export and preset.
@@ -21,7 +23,7 @@ fn examples() -> impl Iterator<Item = (&'static Preset, &'static Export, &'stati
 
 fn header_of(example: &Example) -> Vec<String> {
     let folder = Folder::new().with("example.csv", &example.text);
-    headers(&folder.path("example.csv"), None).expect("an example has a header")
+    headers(&folder.path("example.csv"), None, &Guard::default()).expect("an example has a header")
 }
 
 // ---------------------------------------------------------------- detection
@@ -67,7 +69,7 @@ fn no_example_is_claimed_by_a_second_preset_whatever_the_side() {
 fn rows(preset: &Preset, export: &Export, example: &Example) -> Vec<BTreeMap<String, String>> {
     let folder = Folder::new().with("example.csv", &example.text);
     let path = folder.path("example.csv").display().to_string();
-    let inputs = Inputs { files: BTreeMap::from([(export.shape, vec![path])]) };
+    let inputs = Inputs { files: BTreeMap::from([(export.shape, vec![path])]), ..Inputs::default() };
     let plan =
         Plan::new(std::slice::from_ref(&preset.name), MappingFile::default()).expect("the preset is there");
     let intake =
