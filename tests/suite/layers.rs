@@ -77,6 +77,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "report/json",
             "report/output",
             "rules",
+            "verdicts/suppress",
         ],
     ),
     (

@@ -16,6 +16,7 @@ mod outlook;
 mod presets;
 mod properties;
 mod reference;
+mod ruling;
 mod runs;
 mod sample;
 mod shapes;
