@@ -14,15 +14,9 @@ use crate::base::unit::Unit;
 use crate::ingest::enrich::{self, ListKind};
 use crate::ingest::guard::read_and_forget;
 use crate::ingest::mapping::{self, Said, seconds};
-<<<<<<< HEAD
 use crate::ingest::{Enrichment, Guard, Inputs, Perspective, Plan, Shape};
-use crate::report::{self, Job, Kind, List, Look, Output, Report, Written};
-use crate::rules::{RuleFile, RuleSet, builtin_files, read};
-=======
-use crate::ingest::{Guard, Inputs, Perspective, Plan, Shape};
 use crate::report::{self, Job, Kind, List, Look, Output, Report, RulesInfo, Written};
 use crate::rules::{RuleFile, RuleSet, Tuning, builtin_files, read};
->>>>>>> main
 use crate::signals::{FAMILIES, Family};
 use crate::verdicts::{Brake, Protect, Suppressions, Verdict};
 use anstream::ColorChoice;
@@ -126,16 +120,11 @@ fn suppressions(args: &AuditArgs, project: &mut Project, rules: &RuleSet) -> Res
 fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
     let inputs = [&args.pair, &args.clicks, &args.conversions, &args.combined, &args.report, &args.costs];
     let inputs = inputs.into_iter().flatten().map(PathBuf::from);
-<<<<<<< HEAD
-    let others = [&args.rules, &args.add_rules, &args.protect, &args.crawlers].into_iter().flatten().cloned();
+    let others = [&args.rules, &args.add_rules, &args.protect, &args.suppressions, &args.crawlers];
+    let others = others.into_iter().flatten().cloned();
     let lists = args.ip_list.iter().filter_map(|text| Some(PathBuf::from(text.split_once('=')?.1)));
     let single = [&args.map, &args.geoip, &args.asn_db].into_iter().flatten().cloned();
     inputs.chain(others).chain(lists).chain(single).chain(project::place(args)).collect()
-=======
-    let others =
-        [&args.rules, &args.add_rules, &args.protect, &args.suppressions].into_iter().flatten().cloned();
-    inputs.chain(others).chain(args.map.clone()).chain(project::place(args)).collect()
->>>>>>> main
 }
 
 /// The engine reads its number of threads from the environment, once.
