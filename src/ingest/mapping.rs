@@ -335,6 +335,14 @@ impl MappingFile {
         mark("delimiter", side_of(self, shape).delimiter.clone().or_else(|| self.delimiter.clone()))
     }
 
+    /// Reads these headers of files of this shape under the names of other columns.
+    pub fn lend(&mut self, shape: Shape, names: &[(String, Col)]) {
+        let columns = &mut side_of_mut(self, shape).columns;
+        for (header, col) in names {
+            columns.insert(col.name().to_owned(), Names::One(header.clone()));
+        }
+    }
+
     /// Lays what the command line says over the file.
     pub fn said(&mut self, said: Said) {
         self.perspective = said.perspective.or(self.perspective);

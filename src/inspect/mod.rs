@@ -207,11 +207,14 @@ fn shape(options: &Options, path: &Path, at: usize) -> Result<Shape> {
         return Ok([Shape::Clicks, Shape::Conversions][at]);
     }
     let fits = |shape: Shape| found.iter().any(|c| c.shape == shape && c.preset == GENERIC);
-    let priced = headers.iter().any(|h| ["cost", "spend", "cpc"].contains(&h.trim().to_lowercase().as_str()));
+    let has = |names: &[&str]| headers.iter().any(|h| names.contains(&h.trim().to_lowercase().as_str()));
+    let priced = has(&["cost", "spend", "cpc"]);
+    let converts = has(&["conversions", "leads", "sales", "installs", "payout", "earnings", "revenue"]);
     let likely = [
         (Shape::Combined, fits(Shape::Combined) && priced),
         (Shape::Conversions, fits(Shape::Conversions) && (fits(Shape::Combined) || !fits(Shape::Clicks))),
         (Shape::Clicks, fits(Shape::Clicks)),
+        (Shape::Costs, fits(Shape::Costs) && !converts),
         (Shape::Report, fits(Shape::Report)),
         (Shape::Costs, fits(Shape::Costs)),
     ];

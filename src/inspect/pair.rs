@@ -8,8 +8,6 @@ use crate::base::column::{COLUMNS, Col, Kind, Side};
 use crate::base::error::Result;
 use crate::base::text::Text;
 use crate::base::time::SECOND;
-use crate::base::yaml;
-use crate::ingest::mapping::MappingFile;
 use crate::ingest::{Field, Intake, Plan, Shape, key};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -102,10 +100,8 @@ fn borrowed() -> Vec<Col> {
 
 /// The file again, with these headers in place of what the columns mean.
 fn under(options: &Options, opened: &Opened, names: &[(String, Col)]) -> Result<Intake> {
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
-    let lines = names.iter().map(|(header, col)| format!("    {col}: {}\n", quoted(header)));
-    let text = format!("{}:\n  columns:\n{}", opened.shape.word(), lines.collect::<String>());
-    let user: MappingFile = yaml::load(&text, "the borrowed names").unwrap_or_else(|_| options.user.clone());
+    let mut user = options.user.clone();
+    user.lend(opened.shape, names);
     let reading = opened.reading();
     let preset = match &reading.export {
         Some(export) => format!("{}={}/{export}", opened.shape.word(), reading.preset),
