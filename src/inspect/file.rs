@@ -1,7 +1,7 @@
 //! The facts of one file, from its header and its rows.
 
 use super::ids::Ids;
-use super::{Clocks, FileFacts, Opened, Word, clocks};
+use super::{Clocks, FileFacts, Opened, Rejected, Word, clocks};
 use crate::base::column::{COLUMNS, Col, Kind};
 use crate::base::error::Result;
 use crate::base::text::Text;
@@ -98,7 +98,7 @@ fn constants(opened: &Opened, places: &BTreeMap<Col, usize>) -> Vec<(Col, Text)>
     constant.map(|(col, text)| (*col, Text::new(text.as_str()))).collect()
 }
 
-fn rejects(ledger: &crate::ingest::FileLedger) -> Vec<(&'static str, u64, Option<(u64, Text)>)> {
+fn rejects(ledger: &crate::ingest::FileLedger) -> Vec<Rejected> {
     let first = |reason| ledger.rejects.kept.iter().find(|r| r.reason == reason);
     let counts = ledger.rejects.counts.iter();
     counts.map(|(reason, n)| (reason.slug(), *n, first(*reason).map(|r| (r.line, r.found.clone())))).collect()

@@ -59,8 +59,7 @@ pub struct FileFacts {
     pub missing: Vec<(Vec<Col>, Vec<&'static str>)>,
     pub rows: u64,
     pub used: u64,
-    /// Reason, rows, the first line with what was found there.
-    pub rejects: Vec<(&'static str, u64, Option<(u64, Text)>)>,
+    pub rejects: Vec<Rejected>,
     pub spans: Vec<(Col, i64, i64)>,
     pub currencies: BTreeMap<String, u64>,
     /// The export's words: rows, and what they mean.
@@ -73,6 +72,9 @@ pub struct FileFacts {
     pub facts: Vec<String>,
     pub notes: Vec<String>,
 }
+
+/// Reason, rows, and the first line with what was found there.
+pub type Rejected = (&'static str, u64, Option<(u64, Text)>);
 
 /// A word of a column and what it is read as.
 pub struct Word {
@@ -188,7 +190,7 @@ impl Opened {
 /// Reads one file as an audit would.
 fn read(options: &Options, plan: &Plan, path: &Path, shape: Shape) -> Result<Intake> {
     let files = BTreeMap::from([(shape, vec![path.display().to_string()])]);
-    let inputs = Inputs { files, guard: options.guard.clone(), ..Inputs::default() };
+    let inputs = Inputs { files, guard: options.guard.clone() };
     ingest(&inputs, plan, &Wanted::Everything, options.threads)
 }
 
