@@ -241,7 +241,9 @@ fn clocks(mut seconds: Vec<i64>) -> Option<Clocks> {
     };
     let prompt = within(0);
     let steps = (-FARTHEST..=FARTHEST).map(|k| k * STEP);
-    let (best, most) = steps.map(|s| (s, within(s))).max_by_key(|(s, n)| (*n, -s.abs())).unwrap_or((0, 0));
+    // Of equal ones whole hours are the likelier zone, then half ones.
+    let likely = |(s, n): &(i64, u64)| (*n, s % (4 * STEP) == 0, s % (2 * STEP) == 0, -s.abs());
+    let (best, most) = steps.map(|s| (s, within(s))).max_by_key(likely).unwrap_or((0, 0));
     let shifted = best != 0 && most * 4 >= seconds.len() as u64 && most >= 3 * prompt.max(1);
     Some(Clocks {
         pairs: seconds.len() as u64,

@@ -86,7 +86,7 @@ fn a_join_is_found_wherever_the_click_id_hides() {
     assert!(found.contains("join: 'conversions.Extra 7 = clicks.Visit'"), "{found}");
     assert!(found.contains("#   'ok': approved"), "{found}");
     let report = folder.report("clicks.csv leads.csv --map found.yaml");
-    assert_eq!(report["coverage"]["classes"]["matched"], 80, "{}", report["coverage"]);
+    assert_eq!(report["coverage"]["conversion_classes"]["matched"], 80, "{}", report["coverage"]);
 }
 
 #[test]
