@@ -2,6 +2,7 @@
 
 use crate::base::column::{Col, Grain};
 use crate::base::error::{Error, Result};
+use crate::base::privacy::Pii;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::text::Text;
 use crate::base::time::{DAY, SECOND, Zone, show};
@@ -10,12 +11,13 @@ use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Plan, Shap
 use crate::matching::{self, Matched, gates};
 use crate::measures::{self, Clock, Measures, PEER_COLUMNS, STRATUM_COLUMNS};
 use crate::peers::{self, Compared};
-use crate::report::Report;
+use crate::report::{Report, cover_rejects};
 use crate::rules::RuleSet;
 use crate::signals::{Context, Family};
 use crate::verdicts::{Brake, Judged, LONGEST, Protect, Suppressions};
 use std::collections::BTreeSet;
 
+mod cases;
 mod clusters;
 mod context;
 mod coverage;
@@ -53,6 +55,10 @@ pub struct Settings {
     pub without: Vec<Family>,
     /// The ROI above which a clean source may be scaled.
     pub target_roi: f64,
+    /// What outputs show of personal values.
+    pub pii: Pii,
+    /// Keep the conversions of flagged groups, for outputs that show them.
+    pub dossiers: bool,
     /// How many groups at watch or graver are pictured, the gravest first; 0 unless an output shows them.
     pub pictures: usize,
     pub threads: usize,
@@ -123,6 +129,7 @@ fn run<'r, T>(
     let asked = judging::Asked { measures: &measures, compared: &compared, context: &context };
     let (mut groups, tallies) = judging::judged(&asked, rules, settings, clock.as_of);
     let clusters = outlook::attach(&mut groups, &measures, &context, settings.target_roi, settings.threads);
+    cases::claw_back(&mut groups, &matched, &columns, &symbols, &settings.grain);
     let workings = Workings {
         intake: &intake,
         columns: &columns,
@@ -133,6 +140,7 @@ fn run<'r, T>(
         main_event,
         groups: &groups,
     };
+    let dossiers = if settings.dossiers { cases::dossiers(&workings, &settings.grain)? } else { Vec::new() };
     let looked = look(&workings);
     let pictures = pictures::gallery(&workings, &intake.mapping.trusted, settings.pictures);
 
@@ -151,7 +159,7 @@ fn run<'r, T>(
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
     let lists = judging::lists(&groups, settings, &gates, &totals, rules.observe);
     let incidents = measures.incidents;
-    let report = Report {
+    let mut report = Report {
         run,
         coverage,
         totals,
@@ -161,10 +169,14 @@ fn run<'r, T>(
         groups,
         clusters,
         lists,
+        dossiers,
         pictures,
         rules: tallies,
     };
-    Ok((Audited { report, files: intake.files }, looked))
+    report.cover(&settings.pii);
+    let mut files = intake.files;
+    cover_rejects(&mut files, &settings.pii);
+    Ok((Audited { report, files }, looked))
 }
 
 /// Every grain's groups beside their peers.

@@ -2,7 +2,7 @@
 //! more.
 
 mod outlook;
-mod samples;
+pub mod samples;
 
 use super::{Settings, Workings, pictures, run};
 use crate::base::column::{Col, Grain};
@@ -31,7 +31,9 @@ pub fn explain<'r>(
     let (at, details) = found?;
     let mut report = audited.report;
     let group = report.groups.swap_remove(at);
-    Ok((Page { run: report.run, gates: report.coverage.gates, group, details }, audited.files))
+    let mut page = Page { run: report.run, gates: report.coverage.gates, group, details };
+    page.cover(&settings.pii);
+    Ok((page, audited.files))
 }
 
 /// Choices named in a message.

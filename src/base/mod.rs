@@ -8,6 +8,7 @@ pub mod draws;
 pub mod error;
 pub mod money;
 pub mod near;
+pub mod privacy;
 pub mod stats;
 pub mod symbol;
 pub mod text;

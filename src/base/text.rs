@@ -1,66 +1,207 @@
 //! Text that came from data, and one encoder per place it can go to.
 //!
 //! Whoever sends a click chooses its source, its user agent and its referrer, so such text is hostile: it may
-//! carry terminal escapes, spreadsheet formulas, or a `*` that a blocklist reads as "everything". [`Text`] has
-//! no `Display` and does not deref to `str`: the only way into an output is the encoder of that output.
-//! Nothing here joins, compares or interprets the text.
+//! carry terminal escapes, spreadsheet formulas, or a `*` that a blocklist reads as "everything"; and it may be
+//! personal: an address, an e-mail address. [`Text`] has no `Display` and does not deref to `str`: the only way into
+//! an output is the encoder of that output, and what is personal is masked on every such way unless a run was told
+//! otherwise. Lists alone take the text itself: what is masked cannot be blocked. Nothing here joins, compares or
+//! interprets the text.
 
+use super::privacy::{Pii, covered};
+use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::io::{self, Write};
 
 /// Text from data: an ID, a name, a path, a word of an export.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Text(String);
+#[derive(Clone)]
+pub struct Text {
+    raw: String,
+    cover: Cover,
+}
+
+/// What an output shows of a text.
+#[derive(Clone)]
+enum Cover {
+    /// What is personal is masked.
+    Masked,
+    /// The same, but it is an ID of a click or a transaction and may look like a device ID.
+    MaskedId,
+    /// This in its place.
+    By(Box<str>),
+    /// All of it.
+    Open,
+}
 
 impl Text {
     /// Takes the text as it is.
     pub fn new(text: impl Into<String>) -> Text {
-        Text(text.into())
+        Text { raw: text.into(), cover: Cover::Masked }
+    }
+
+    /// The ID of a click, a conversion or a transaction.
+    pub fn id(text: impl Into<String>) -> Text {
+        Text { raw: text.into(), cover: Cover::MaskedId }
+    }
+
+    /// What the user wrote, such as a path or a flag: nothing in it is masked.
+    pub fn of_user(text: impl Into<String>) -> Text {
+        Text { raw: text.into(), cover: Cover::Open }
+    }
+
+    /// Settles what outputs show of what is personal in the text.
+    pub fn cover(&mut self, pii: &Pii) {
+        let is_id = match self.cover {
+            Cover::Masked => false,
+            Cover::MaskedId => true,
+            Cover::By(_) | Cover::Open => return,
+        };
+        match (pii, covered(&self.raw, pii, is_id)) {
+            (_, Some(shown)) => self.cover = Cover::By(shown.into()),
+            (Pii::Raw, None) => self.cover = Cover::Open,
+            (_, None) => {}
+        }
+    }
+
+    /// The same text, settled for outputs.
+    pub fn covered(mut self, pii: &Pii) -> Text {
+        self.cover(pii);
+        self
     }
 
     /// The text itself, for comparing, sorting, hashing and opening a path; never for output.
     pub fn raw(&self) -> &str {
-        &self.0
+        &self.raw
     }
 
-    /// For a terminal or a log: one line, everything invisible as `\u{..}`, cut to `max_cells` with `…`.
+    fn shown(&self) -> Cow<'_, str> {
+        let masked =
+            |is_id| covered(&self.raw, &Pii::Mask, is_id).map_or(Cow::Borrowed(&*self.raw), Cow::Owned);
+        match &self.cover {
+            Cover::Masked => masked(false),
+            Cover::MaskedId => masked(true),
+            Cover::By(shown) => Cow::Borrowed(shown),
+            Cover::Open => Cow::Borrowed(&self.raw),
+        }
+    }
+
+    /// For a terminal, a log or a plain text: one line, everything invisible as `\u{..}`, cut to `max_cells`
+    /// with `…`.
     pub fn term(&self, max_cells: usize) -> String {
-        fit(&visible(&self.0, is_invisible), max_cells)
+        fit(&visible(&self.shown(), is_invisible), max_cells)
     }
 
     /// For the value of a JSON string. JSON can carry any text, so nothing is changed here; whoever writes the
-    /// document passes it through [`json_document`], which makes it harmless.
+    /// document passes it through [`json_document`] or [`JsonWriter`], which make it harmless.
     pub fn json(&self) -> String {
-        self.0.clone()
+        self.shown().into_owned()
     }
 
     /// For a text node or a quoted attribute value of HTML: what would act is visible, cut to `max_cells` with `…`.
     pub fn html(&self, max_cells: usize) -> String {
-        escaped(&fit(&visible(&self.0, is_control), max_cells))
+        escaped(&fit(&visible(&self.shown(), is_control), max_cells))
     }
 
     /// For a CSV cell: no control characters, and a leading `'` where a spreadsheet would see a formula.
     /// Quoting is the CSV writer's.
     pub fn csv(&self) -> String {
-        let guard = if starts_formula(&self.0) { "'" } else { "" };
-        format!("{guard}{}", visible(&self.0, is_control))
+        let shown = self.shown();
+        let guard = if starts_formula(&shown) { "'" } else { "" };
+        format!("{guard}{}", visible(&shown, is_control))
     }
 
-    /// For the name of a file or folder: what is harmless of the text, and eight digits of its digest, so that
-    /// no two texts share a name and no text chooses one. Lower case, because some file systems know no other.
+    /// For a text cell of a workbook, which no program takes for a formula or a link: no control characters, none
+    /// of the workbook's own escapes (`_x0041_`), and at most as many characters as a cell holds.
+    pub fn xlsx(&self) -> String {
+        let shown = visible(&self.shown(), is_control);
+        let whole = escape_escapes(&shown);
+        match whole.char_indices().nth(CELL_LENGTH) {
+            None => whole,
+            Some(_) => whole.chars().take(CELL_LENGTH - 1).chain(['…']).collect(),
+        }
+    }
+
+    /// For Markdown: one line, everything that Markdown or HTML could act on behind a backslash or as an entity,
+    /// cut to `max_cells`.
+    pub fn md(&self, max_cells: usize) -> String {
+        let mut out = String::new();
+        for c in self.term(max_cells).chars() {
+            match c {
+                '<' => out.push_str("&lt;"),
+                '>' => out.push_str("&gt;"),
+                '&' => out.push_str("&amp;"),
+                '@' => out.push_str("&#64;"),
+                ':' => out.push_str("&#58;"),
+                c if c.is_ascii_punctuation() && !".,_-/".contains(c) => out.extend(['\\', c]),
+                '_' => out.push_str("\\_"),
+                c => out.push(c),
+            }
+        }
+        out
+    }
+
+    /// For a chat message of any service: one line, what would mention, link or format as `\u{..}`, cut to
+    /// `max_cells`.
+    pub fn chat(&self, max_cells: usize) -> String {
+        let active = |c: char| "@<>&*~`|[]".contains(c) || is_invisible(c);
+        let linked = |text: String| text.replace("://", ":\\u{2f}/").replace("www.", "www\\u{2e}");
+        fit(&linked(visible(&self.shown(), active)), max_cells)
+    }
+
+    /// For the value of a label of Prometheus's text format, without its quotes.
+    pub fn prom(&self) -> String {
+        self.term(usize::MAX).replace('\\', "\\\\").replace('"', "\\\"")
+    }
+
+    /// For a text column of a Parquet file, which carries any text and acts on none.
+    pub fn parquet(&self) -> String {
+        self.shown().into_owned()
+    }
+
+    /// For the name of a file or folder: what is harmless of the text, and eight digits of a digest, so that no
+    /// text chooses its name. Lower case, because some file systems know no other.
     pub fn file_name(&self) -> String {
-        let digest = blake3::hash(self.0.as_bytes()).to_hex();
-        format!("{}-{}", slug(&self.0), &digest[..8])
+        let shown = self.shown();
+        let digest = blake3::hash(shown.as_bytes()).to_hex();
+        format!("{}-{}", slug(&shown), &digest[..8])
     }
 
     /// For a line of a list: the text, if it is an ID and cannot mean anything else to an ad network.
     pub fn list_id(&self) -> Option<&str> {
-        (is_list_id(&self.0) && !is_placeholder(&self.0)).then_some(&self.0)
+        (is_list_id(&self.raw) && !is_placeholder(&self.raw)).then_some(&self.raw)
     }
 }
 
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Text({})", self.term(80))
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Text) -> bool {
+        self.raw == other.raw
+    }
+}
+
+impl Eq for Text {}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.raw.hash(state);
+    }
+}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Text) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Text) -> Ordering {
+        self.raw.cmp(&other.raw)
     }
 }
 
@@ -75,14 +216,77 @@ impl From<&str> for Text {
 /// None of these can stand outside a string, so the meaning of the document is unchanged.
 pub fn json_document(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c == '<' || (is_control(c) && c >= '\u{20}') {
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
-                out.push_str(&format!("\\u{unit:04x}"));
+    harmless_json(text, |part| out.push_str(part));
+    out
+}
+
+fn harmless_json(text: &str, mut out: impl FnMut(&str)) {
+    let mut plain = 0;
+    for (at, c) in text.char_indices() {
+        if c == '<' || (c >= '\u{7f}' && is_control(c)) {
+            out(&text[plain..at]);
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out(&format!("\\u{unit:04x}"));
             }
-        } else {
-            out.push(c);
+            plain = at + c.len_utf8();
+        }
+    }
+    out(&text[plain..]);
+}
+
+/// A sink for JSON as serde_json writes it that passes it on harmless, as [`json_document`] does, without holding
+/// the document.
+pub struct JsonWriter<W>(W);
+
+impl<W: Write> JsonWriter<W> {
+    /// Passes everything on to `sink`.
+    pub fn new(sink: W) -> JsonWriter<W> {
+        JsonWriter(sink)
+    }
+}
+
+impl<W: Write> Write for JsonWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    /// Takes whole characters only, which is how serde_json writes.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_ascii() && !bytes.contains(&b'<') && !bytes.contains(&0x7f) {
+            return self.0.write_all(bytes);
+        }
+        let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
+        let mut written = Ok(());
+        harmless_json(text, |part| {
+            if written.is_ok() {
+                written = self.0.write_all(part.as_bytes());
+            }
+        });
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Characters that a cell of a workbook holds.
+const CELL_LENGTH: usize = 32_767;
+
+/// `_x0041_` is an A to a spreadsheet: its first `_` is written as an escape itself.
+fn escape_escapes(text: &str) -> String {
+    let escapes = |rest: &str| {
+        let bytes = rest.as_bytes();
+        bytes.len() >= 7
+            && bytes[1] == b'x'
+            && bytes[6] == b'_'
+            && bytes[2..6].iter().all(u8::is_ascii_hexdigit)
+    };
+    let mut out = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        match c {
+            '_' if escapes(&text[at..]) => out.push_str("_x005F_"),
+            c => out.push(c),
         }
     }
     out
@@ -335,6 +539,70 @@ mod tests {
     }
 
     #[test]
+    fn a_workbook_cell_holds_text_and_no_escape_of_its_own() {
+        let xlsx = |text: &str| Text::new(text).xlsx();
+        assert_eq!(xlsx("=1+1"), "=1+1");
+        assert_eq!(xlsx("1582917533873852417"), "1582917533873852417");
+        assert_eq!(xlsx("a_x0041_b"), "a_x005F_x0041_b");
+        assert_eq!(xlsx("\u{1b}[2J\u{0}"), "\\u{1b}[2J\\u{0}");
+        let long = xlsx(&"é".repeat(40_000));
+        assert!(long.chars().count() == CELL_LENGTH && long.ends_with('…'));
+    }
+
+    #[test]
+    fn markdown_and_chats_show_what_they_would_have_obeyed() {
+        let md = |text: &str| Text::new(text).md(80);
+        assert_eq!(md("pub-1.x"), "pub-1.x");
+        assert_eq!(md("*a*_b_|`c`|[d](e)"), "\\*a\\*\\_b\\_\\|\\`c\\`\\|\\[d\\]\\(e\\)");
+        assert_eq!(md("<img src=x> &amp; @here"), "&lt;img src\\=x&gt; &amp;amp\\; &#64;here");
+        assert_eq!(md("a\nb"), "a\\\\u\\{a\\}b");
+        let chat = |text: &str| Text::new(text).chat(80);
+        assert_eq!(chat("zone_12"), "zone_12");
+        assert_eq!(chat("@here <!all> *x*"), "\\u{40}here \\u{3c}!all\\u{3e} \\u{2a}x\\u{2a}");
+        assert_eq!(chat("http://evil.example"), "http:\\u{2f}/evil.example");
+        for text in HOSTILE {
+            assert!(!md(text).contains(['\n', '<', '>', '@']), "{text:?}");
+            assert!(!chat(text).contains(['\n', '<', '>', '@', '*', '`']), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_label_ends_where_it_ends() {
+        assert_eq!(Text::new("a\"b\\c\nd").prom(), "a\\\"b\\\\c\\\\u{a}d");
+    }
+
+    #[test]
+    fn personal_values_are_masked_on_every_way_out_but_that_of_lists() {
+        let text = Text::new("203.0.113.77");
+        let ways: [fn(&Text) -> String; 9] = [
+            |t| t.term(99),
+            Text::json,
+            Text::csv,
+            Text::xlsx,
+            |t| t.md(99),
+            |t| t.chat(99),
+            Text::prom,
+            Text::parquet,
+            Text::file_name,
+        ];
+        for way in ways {
+            assert!(
+                !way(&text).contains("203.0.113.77") && !way(&text).contains("203-0-113-77"),
+                "{}",
+                way(&text)
+            );
+            assert!(way(&text.clone().covered(&Pii::Raw)).contains("113"));
+        }
+        assert_eq!(text.list_id(), Some("203.0.113.77"));
+        assert_eq!(text.clone().covered(&Pii::Raw).csv(), "203.0.113.77");
+        let key = crate::base::privacy::Key::new([1; 32]);
+        assert!(text.covered(&Pii::Hash(key)).csv().starts_with("ip-"));
+        assert_eq!(Text::of_user("203.0.113.77").term(99), "203.0.113.77");
+        let device = "AEBE52E7-03EE-455A-B3C4-E57283966239";
+        assert_eq!((Text::new(device).json(), Text::id(device).json()), ("AEBE52E7-…".into(), device.into()));
+    }
+
+    #[test]
     fn json_escapes_what_json_alone_would_let_pass() {
         assert_eq!(json_document("a</script>"), "a\\u003c/script>");
         assert_eq!(json_document("\u{7f}\u{9b}\u{2028}"), "\\u007f\\u009b\\u2028");
@@ -402,6 +670,14 @@ mod tests {
             let cell = Text::new(format!("{start}{text}")).csv();
             prop_assert!(cell.starts_with('\'') || !starts_formula(&cell));
             prop_assert!(!cell.chars().any(is_control));
+        }
+
+        #[test]
+        fn a_streamed_document_is_the_document(texts in proptest::collection::vec(any::<String>(), 0..5)) {
+            let mut streamed = Vec::new();
+            serde_json::to_writer(JsonWriter::new(&mut streamed), &texts).unwrap();
+            let whole = json_document(&serde_json::to_string(&texts).unwrap());
+            prop_assert_eq!(String::from_utf8(streamed).unwrap(), whole);
         }
 
         #[test]

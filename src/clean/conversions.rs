@@ -36,6 +36,8 @@ pub struct Conversion {
     pub time: i64,
     pub click_time: Option<i64>,
     pub status_time: Option<i64>,
+    /// When the status becomes final.
+    pub lock_time: Option<i64>,
     pub payout: Option<i64>,
     pub revenue: Option<i64>,
     /// What the customer paid or deposited.
@@ -138,6 +140,7 @@ impl<'a> Columns<'a> {
             time,
             click_time: self.integer(Col::ClickTime, row),
             status_time: self.integer(Col::StatusTime, row),
+            lock_time: self.integer(Col::LockTime, row),
             payout: self.integer(Col::Payout, row),
             revenue: self.integer(Col::Revenue, row),
             sale_amount: self.integer(Col::SaleAmount, row),

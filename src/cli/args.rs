@@ -34,6 +34,9 @@ pub enum Command {
     /// Write the reference documentation
     #[command(hide = true)]
     Reference(ReferenceArgs),
+    /// Read the inputs of an audit into the intake and forget them, to measure it
+    #[command(hide = true)]
+    Intake(Box<AuditArgs>),
     /// Read a Parquet file and forget it: an audit asks for it before it reads the file itself
     #[command(hide = true)]
     ReadParquet(ReadParquetArgs),
@@ -63,6 +66,18 @@ pub enum FailOn {
     Block,
     Hold,
     Watch,
+}
+
+/// What outputs show of personal values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PiiMode {
+    /// Addresses are cut to /24 and /48, e-mail addresses dropped, device IDs cut
+    Mask,
+    /// Tokens that stay the same from run to run of this installation
+    Hash,
+    /// Everything as it is; the files are for their owner only
+    Raw,
 }
 
 /// When to colour.
@@ -117,6 +132,12 @@ pub struct AuditArgs {
     /// [default: what the header tells, or generic]
     #[arg(long, value_name = "NAME")]
     pub preset: Vec<String>,
+    /// What outputs show of addresses, e-mail addresses and device IDs [default: mask]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub pii: Option<PiiMode>,
+    /// Secret of --pii hash, made if it is not there [default: in the user's state folder]
+    #[arg(long, value_name = "FILE")]
+    pub pii_key: Option<PathBuf>,
     /// Zone of local times in the exports, or SIDE=ZONE for one side; repeatable [default: the preset's]
     #[arg(long, value_name = "ZONE")]
     pub time_zone: Vec<String>,
@@ -171,6 +192,9 @@ pub struct AuditArgs {
     /// Currency to report in, where the exports have several or none
     #[arg(long, value_name = "CODE")]
     pub currency: Option<String>,
+    /// What other currencies are worth: the European Central Bank's table, or date,currency,rate; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub rates: Vec<PathBuf>,
     /// Event that conversion rates are on [default: the most frequent]
     #[arg(long, value_name = "EVENT")]
     pub main_event: Option<String>,
@@ -222,6 +246,11 @@ pub struct ExplainArgs {
 pub enum ExplainCommand {
     /// One page about one source: verdict, evidence, peers, what would change it, conversions to look at
     Source(Box<ExplainSourceArgs>),
+    /// One page about a fault that `rules check` and `rules test` find: cause, a wrong rule, the right one
+    Code {
+        /// The code, such as R012, or its name, such as not-stable
+        name: String,
+    },
 }
 
 /// Which rules are meant, and what is changed about them; as in an audit.

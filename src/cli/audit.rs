@@ -3,7 +3,7 @@
 use super::args::{AuditArgs, Colour, FailOn, ReadParquetArgs};
 use super::exit::Exit;
 use super::project::{self, Project};
-use super::{complain, print, print_raw};
+use super::{complain, print, print_raw, privacy};
 use crate::audit::{Audited, Settings, audit};
 use crate::base::column::Grain;
 use crate::base::diag;
@@ -14,7 +14,7 @@ use crate::base::unit::Unit;
 use crate::ingest::enrich::{self, ListKind};
 use crate::ingest::guard::read_and_forget;
 use crate::ingest::mapping::{self, Said, seconds};
-use crate::ingest::{Enrichment, Guard, Inputs, Perspective, Plan, Shape};
+use crate::ingest::{Enrichment, Guard, Inputs, Perspective, Plan, Shape, Wanted, ingest};
 use crate::report::{self, Job, Kind, List, Look, Output, Report, RulesInfo, Written};
 use crate::rules::{RuleFile, RuleSet, Tuning, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
@@ -38,6 +38,7 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     }
     let mut settings = settings(&args, project, &rules)?;
     settings.pictures = outputs.iter().map(|o| o.format.pictures).max().unwrap_or(0);
+    settings.dossiers = report::shows_conversions(&outputs);
     limit_threads(args.threads);
     if !args.quiet {
         complain(&RulesInfo::of(&rules, settings.suppressions.count()).sentence());
@@ -120,7 +121,8 @@ fn suppressions(args: &AuditArgs, project: &mut Project, rules: &RuleSet) -> Res
 fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
     let inputs = [&args.pair, &args.clicks, &args.conversions, &args.combined, &args.report, &args.costs];
     let inputs = inputs.into_iter().flatten().map(PathBuf::from);
-    let others = [&args.rules, &args.add_rules, &args.protect, &args.suppressions, &args.crawlers];
+    let others =
+        [&args.rules, &args.add_rules, &args.protect, &args.suppressions, &args.rates, &args.crawlers];
     let others = others.into_iter().flatten().cloned();
     let lists = args.ip_list.iter().filter_map(|text| Some(PathBuf::from(text.split_once('=')?.1)));
     let single = [&args.map, &args.geoip, &args.asn_db].into_iter().flatten().cloned();
@@ -157,6 +159,8 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         fdr: fdr(args)?,
         without: args.without.iter().map(family).collect::<Result<_>>()?,
         target_roi: target_roi(args)?,
+        dossiers: false,
+        pii: privacy::pii(args.pii, args.pii_key.as_deref())?,
         pictures: 0,
         threads: threads(args.threads.unwrap_or_else(cores))?,
     })
@@ -205,6 +209,23 @@ fn inputs(args: &AuditArgs) -> Result<Inputs> {
 /// This program, to read untrusted files in a process of its own.
 pub(super) fn guard() -> Guard {
     Guard { program: std::env::current_exe().ok() }
+}
+
+/// Reads everything that an audit would read, keeps all of it, and says how many rows that were.
+///
+/// # Errors
+/// Those of reading.
+pub(super) fn intake(mut args: AuditArgs) -> Result<Exit> {
+    let mut project = project::merge(&mut args)?;
+    let rules = valid_rules(&args, &mut project)?;
+    let settings = settings(&args, project, &rules)?;
+    limit_threads(args.threads);
+    let intake = ingest(&settings.inputs, &settings.plan, &Wanted::Everything, settings.threads)?;
+    for file in &intake.files {
+        let (path, rejected) = (file.path.display(), file.rejects.total());
+        complain(&format!("{path}: {} rows, {rejected} of them rejected", file.rows));
+    }
+    Ok(Exit::Completed)
 }
 
 /// Reads a Parquet file on behalf of another run of this program.
@@ -262,6 +283,7 @@ fn plan(args: &AuditArgs, project: Project) -> Result<Plan> {
         main_event: args.main_event.clone(),
         trusted: args.trusted.clone(),
         enrichment: Some(Arc::new(Enrichment::load(&enrichment(args)?)?)),
+        rates: args.rates.iter().map(|path| path.display().to_string()).collect(),
         time_zones: args.time_zone.iter().map(|text| time_zone(text)).collect::<Result<_>>()?,
     });
     Plan::new(&args.preset, file)

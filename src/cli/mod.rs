@@ -6,6 +6,7 @@ mod evaluate;
 mod exit;
 mod explain;
 mod inspect;
+mod privacy;
 mod project;
 mod rules;
 mod simulate;
@@ -36,6 +37,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Reference(args) => simulate::reference(args),
+        Command::Intake(args) => audit::intake(*args),
         Command::ReadParquet(args) => audit::read_parquet(&args),
     });
     outcome.unwrap_or(Ok(Exit::Internal)).unwrap_or_else(|error| failed(&error)).into()
@@ -65,7 +67,7 @@ fn failed(error: &Error) -> Exit {
 /// Lines on stderr, safe whatever paths and words of the user's stand in them; what cannot be said there
 /// cannot be said at all.
 fn complain(lines: &str) {
-    let safe: Vec<String> = lines.split('\n').map(|line| Text::new(line).term(usize::MAX)).collect();
+    let safe: Vec<String> = lines.split('\n').map(|line| Text::of_user(line).term(usize::MAX)).collect();
     complain_styled(&safe.join("\n"));
 }
 

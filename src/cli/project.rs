@@ -2,7 +2,7 @@
 //!
 //! It is looked for in the current folder only: who starts a run in /tmp must not pick up a stranger's.
 
-use super::args::{AuditArgs, FailOn};
+use super::args::{AuditArgs, FailOn, PiiMode};
 use crate::base::diag::{self, Diag};
 use crate::base::error::{Error, read_small};
 use crate::base::yaml::{self, Entries, Spanned};
@@ -33,6 +33,8 @@ pub struct Project {
     by: Option<String>,
     map: Option<PathBuf>,
     pub mapping: Option<MappingFile>,
+    pii: Option<PiiMode>,
+    pii_key: Option<PathBuf>,
     preset: Option<Names>,
     time_zone: Option<Names>,
     rules: Vec<PathBuf>,
@@ -58,6 +60,7 @@ pub struct Project {
     target_roi: Option<String>,
     perspective: Option<String>,
     currency: Option<String>,
+    rates: Vec<PathBuf>,
     main_event: Option<String>,
     fdr: Option<String>,
     trusted: Vec<String>,
@@ -141,6 +144,8 @@ impl Project {
         args.suppressions.append(&mut self.suppression_files);
         open(&mut args.by, &mut self.by);
         open(&mut args.map, &mut self.map);
+        open(&mut args.pii, &mut self.pii);
+        open(&mut args.pii_key, &mut self.pii_key);
         lists(&mut args.preset, &mut self.preset.take().map(|n| n.list()).unwrap_or_default());
         lists(&mut args.time_zone, &mut self.time_zone.take().map(|n| n.list()).unwrap_or_default());
         open(&mut args.rejects, &mut self.rejects);
@@ -151,6 +156,7 @@ impl Project {
         open(&mut args.target_roi, &mut self.target_roi);
         open(&mut args.perspective, &mut self.perspective);
         open(&mut args.currency, &mut self.currency);
+        lists(&mut args.rates, &mut self.rates);
         open(&mut args.main_event, &mut self.main_event);
         open(&mut args.fdr, &mut self.fdr);
         args.trusted.append(&mut self.trusted);

@@ -24,9 +24,10 @@ reasons! {
     TimeOutOfRange "time_out_of_range" "a time before 2000 or after 2099",
     NoTime "no_time" "the row has no time",
     BadNumber "bad_number" "a number that does not fit the declared format, NaN or infinity",
-    AmountTooLarge "amount_too_large" "an amount above ten million",
+    AmountTooLarge "amount_too_large" "an amount above ten million, or above what that is in a currency of small units",
     BadFlag "bad_flag" "neither yes nor no",
-    CurrencyWithoutRate "currency_without_rate" "an amount in a currency that has no rate",
+    CurrencyWithoutRate "currency_without_rate" "an amount in a currency that has no rate for its day",
+    CurrencyConflict "currency_conflict" "an amount is marked with another currency than its row's",
 }
 
 impl Reason {

@@ -65,7 +65,7 @@ pub(super) fn facts(opened: &Opened) -> Result<FileFacts> {
         used: ledger.rows - ledger.rejects.total(),
         rejects: rejects(ledger),
         spans: ledger.spans.iter().map(|(col, (from, to))| (*col, *from, *to)).collect(),
-        currencies: ledger.currencies.clone(),
+        currencies: ledger.noticed.currencies.clone(),
         statuses: words(&seen.statuses, |word| status_means(mapping, word)),
         events: words(&seen.events, |word| event_means(mapping, word)),
         ids: seen.ids.iter().map(|(col, ids)| ids.facts(*col)).collect(),

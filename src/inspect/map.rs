@@ -75,7 +75,7 @@ fn side(file: &FileFacts, out: &mut String) {
     }
     line(format!("{}:", file.shape.word()));
     line(format!(
-        "  time_format: {}   # or iso, epoch_s, epoch_ms, a pattern such as %d/%m/%Y %H:%M:%S",
+        "  time_format: {}   # or iso, epoch_s, epoch_ms, epoch_us, a pattern such as %d/%m/%Y %H:%M:%S",
         time_format(&side.time.format)
     ));
     line(format!("  time_zone: {}   # of times without an offset", side.time.zone.name()));
@@ -105,6 +105,7 @@ fn time_format(format: &TimeFormat) -> String {
         TimeFormat::Iso => "iso".to_owned(),
         TimeFormat::EpochS => "epoch_s".to_owned(),
         TimeFormat::EpochMs => "epoch_ms".to_owned(),
+        TimeFormat::EpochUs => "epoch_us".to_owned(),
         TimeFormat::Pattern(pattern) => format!("'{}'", pattern.replace('\'', "''")),
     }
 }

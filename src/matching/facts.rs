@@ -189,6 +189,7 @@ mod tests {
                 time,
                 click_time: days("click"),
                 status_time: days("at"),
+                lock_time: None,
                 payout: None,
                 revenue: None,
                 sale_amount: word("a").map(|w| (w.parse::<f64>().expect("units") * 1e6).round() as i64),

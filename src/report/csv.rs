@@ -3,13 +3,15 @@
 //! Text cells are guarded against spreadsheets that run formulas; numbers are written bare, and an absent
 //! value is an empty cell, never a zero.
 
+use super::output::failed;
 use super::{Format, Kind, Look, Rendered, Report, json, phrase};
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::base::money::Micro;
 use crate::base::text::Text;
-use crate::ingest::FileLedger;
+use crate::ingest::{FileLedger, Reject};
 use crate::signals::{self, Signal};
 use crate::verdicts::{Idle, Judged};
+use std::io::Write;
 
 /// Columns between the key and the signals.
 const FIXED: &[&str] = &["verdict", "class", "protected", "clicks", "money_at_risk", "currency"];
@@ -32,22 +34,41 @@ const OUTLOOK: &[&str] = &[
     "without_effect",
 ];
 
-fn render(report: &Report, _: &Look) -> Result<Rendered> {
-    let mut writer = ::csv::WriterBuilder::new().terminator(::csv::Terminator::CRLF).from_writer(Vec::new());
+fn render(_: &Report, _: &Look) -> Result<Rendered> {
+    Ok(Rendered::Streamed(write))
+}
+
+fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
+    let mut writer = table(out);
     writer.write_record(header(report)).map_err(failed)?;
     // Groups of a rule's own grain have other key columns; they are in the JSON report.
     for group in report.ordered().into_iter().filter(|g| g.subject.grain == report.run.grain) {
         writer.write_record(record(report, group)).map_err(failed)?;
     }
-    finished(writer).map(Rendered::Bytes)
+    writer.flush().map_err(failed)
 }
 
-fn failed(cause: ::csv::Error) -> Error {
-    Error::output("cannot write CSV").because(cause)
+/// A writer of tables as RFC 4180 has them.
+fn table<W: Write>(out: W) -> ::csv::Writer<W> {
+    ::csv::WriterBuilder::new().terminator(::csv::Terminator::CRLF).from_writer(out)
 }
 
-fn finished(writer: ::csv::Writer<Vec<u8>>) -> Result<Vec<u8>> {
-    writer.into_inner().map_err(|e| Error::output("cannot write CSV").because(e.into_error()))
+/// A cell of text from data.
+pub(super) fn text_cell(text: &Text) -> String {
+    text.csv()
+}
+
+/// Whole tables of rows that are encoded already.
+///
+/// # Errors
+/// None that a buffer in memory can have.
+pub(super) fn rows<R: AsRef<[String]>>(header: &[&str], rows: impl Iterator<Item = R>) -> Result<Vec<u8>> {
+    let mut writer = table(Vec::new());
+    writer.write_record(header).map_err(failed)?;
+    for row in rows {
+        writer.write_record(row.as_ref()).map_err(failed)?;
+    }
+    writer.into_inner().map_err(|e| failed(e.into_error()))
 }
 
 /// The rejected rows of all files: file, line, reason, and what was found there.
@@ -55,18 +76,14 @@ fn finished(writer: ::csv::Writer<Vec<u8>>) -> Result<Vec<u8>> {
 /// # Errors
 /// None that a buffer in memory can have.
 pub fn rejects(files: &[FileLedger]) -> Result<Vec<u8>> {
-    let mut writer = ::csv::WriterBuilder::new().terminator(::csv::Terminator::CRLF).from_writer(Vec::new());
-    writer.write_record(["file", "line", "reason", "found"]).map_err(failed)?;
-    for file in files {
+    let of_file = |file: &FileLedger| {
         let path = Text::new(file.path.display().to_string()).csv();
-        for reject in &file.rejects.kept {
-            let line = reject.line.to_string();
-            writer
-                .write_record([&*path, &line, reject.reason.slug(), &reject.found.csv()])
-                .map_err(failed)?;
-        }
-    }
-    finished(writer)
+        let row = |reject: &Reject| {
+            [path.clone(), reject.line.to_string(), reject.reason.slug().to_owned(), reject.found.csv()]
+        };
+        file.rejects.kept.iter().map(row).collect::<Vec<_>>()
+    };
+    rows(&["file", "line", "reason", "found"], files.iter().flat_map(of_file))
 }
 
 fn header(report: &Report) -> Vec<String> {
@@ -159,7 +176,7 @@ mod tests {
     use crate::report::sample;
 
     fn parsed(report: &Report) -> Vec<::csv::StringRecord> {
-        let Rendered::Bytes(bytes) = render(report, &Look::PLAIN).unwrap() else { panic!("withheld") };
+        let bytes = render(report, &Look::PLAIN).unwrap().collected(report).unwrap().unwrap();
         let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(bytes.as_slice());
         reader.records().map(|r| r.unwrap()).collect()
     }
@@ -167,9 +184,8 @@ mod tests {
     #[test]
     fn the_sample_as_csv() {
         let rules = sample::rules();
-        let Rendered::Bytes(bytes) = render(&sample::report(&rules), &Look::PLAIN).unwrap() else {
-            panic!("withheld")
-        };
+        let report = sample::report(&rules);
+        let bytes = render(&report, &Look::PLAIN).unwrap().collected(&report).unwrap().unwrap();
         let out = String::from_utf8(bytes).unwrap();
         assert!(out.lines().count() == 8 && out.ends_with("\r\n"));
         assert_eq!(sample::without_other_signals(&out), sample::CSV);

@@ -89,8 +89,8 @@ pub struct Sample {
     pub amount: Option<Micro>,
     pub offer: Option<Text>,
     pub country: Option<Text>,
-    /// The /24 or /48 of its address.
-    pub network: Option<String>,
+    /// The visitor's, of which outputs show the network.
+    pub address: Option<Text>,
 }
 
 /// Cells of a page that no terminal shows.

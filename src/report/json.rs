@@ -4,16 +4,20 @@
 //! absent with its reason and is never zero. Readers have to expect words they do not know in `verdict`,
 //! `action` and `class`. The structs are the shape; they hold no logic.
 
+mod lines;
 mod outlook;
 mod page;
 mod ruling;
 
+pub use lines::FORMAT as LINES_FORMAT;
 pub use page::page;
 
+use super::output::failed;
 use super::{AbsentSignal, Format, Gate, InputInfo, Kind, List, Look, Rendered, Report, RowCount, RunInfo};
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::base::money::Micro;
-use crate::base::text::{Text, json_document};
+use crate::base::privacy::Pii;
+use crate::base::text::{JsonWriter, Text};
 use crate::base::time;
 use crate::measures;
 use crate::peers::{self, Standing, Summary, TooFew};
@@ -21,16 +25,17 @@ use crate::rules::{Evidence, Why};
 use crate::signals::{self, Reading};
 use crate::verdicts::{Because, Finding, Judged};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Number;
 use std::collections::BTreeMap;
+use std::io::Write;
 
 /// Raised only when a field changes its meaning or goes away.
 const SCHEMA_VERSION: u32 = 1;
 
 /// The report of one clickaudit run.
 #[derive(Serialize, JsonSchema)]
-struct Document {
+struct Document<'r> {
     /// The version of this format: fields are only ever added to it.
     schema_version: u32,
     run: Run,
@@ -51,7 +56,36 @@ struct Document {
     /// What each rule said of the groups it was asked about, by id.
     rules: Vec<ruling::Tally>,
     /// The audited groups: by verdict from the most severe, then by money at risk, then by key.
-    sources: Vec<Source>,
+    #[schemars(with = "Vec<Source>")]
+    sources: Sources<'r>,
+}
+
+/// The groups of a report, each made when it is written: all at once would take gigabytes.
+struct Sources<'r>(&'r Report<'r>);
+
+impl Sources<'_> {
+    fn each(&self) -> impl Iterator<Item = Source> {
+        let run = &self.0.run;
+        let currency = run.currency.as_ref().map(Text::json);
+        let columns: Vec<&'static str> = run.grain.columns().iter().map(|c| c.name()).collect();
+        self.0.ordered().into_iter().map(move |g| source(g, &columns, currency.as_deref()))
+    }
+}
+
+impl Serialize for Sources<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.each())
+    }
+}
+
+/// A rate that amounts were exchanged at.
+#[derive(Serialize, JsonSchema)]
+struct RateUsed {
+    currency: String,
+    /// The day the rate is of; null for a constant of the mapping.
+    day: Option<String>,
+    /// Units of the report's currency for one unit.
+    rate: String,
 }
 
 /// What was run on what.
@@ -76,6 +110,8 @@ struct Run {
     /// Whose cost and revenue are meant: buyer, network or advertiser.
     perspective: &'static str,
     currency: Option<String>,
+    /// The rates that amounts in other currencies were exchanged at.
+    rates: Vec<RateUsed>,
     /// Clicks younger than this are no evidence of missing conversions.
     maturity_s: u64,
     /// Whatever else was set for this run.
@@ -419,16 +455,21 @@ pub fn number(value: f64) -> Option<Number> {
     Number::from_f64(rounded)
 }
 
-fn render(report: &Report, _: &Look) -> Result<Rendered> {
-    let text = serde_json::to_string_pretty(&document(report))
-        .map_err(|e| Error::output("cannot put the report into JSON").because(e))?;
-    Ok(Rendered::Bytes((json_document(&text) + "\n").into_bytes()))
+fn render(_: &Report, _: &Look) -> Result<Rendered> {
+    Ok(Rendered::Streamed(write))
 }
 
-fn document(report: &Report) -> Document {
-    let currency = report.run.currency.as_ref().map(Text::json);
-    let columns: Vec<&'static str> = report.run.grain.columns().iter().map(|c| c.name()).collect();
-    let sources = report.ordered().into_iter().map(|g| source(g, &columns, currency.as_deref())).collect();
+fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
+    let mut out = JsonWriter::new(out);
+    serde_json::to_writer_pretty(&mut out, &document(report)).map_err(failed)?;
+    out.write_all(b"\n").map_err(failed)
+}
+
+fn rate(info: &super::RateInfo) -> RateUsed {
+    RateUsed { currency: info.currency.json(), day: info.day.clone(), rate: info.rate.clone() }
+}
+
+fn document<'r>(report: &'r Report<'r>) -> Document<'r> {
     Document {
         schema_version: SCHEMA_VERSION,
         run: run(&report.run),
@@ -437,11 +478,11 @@ fn document(report: &Report) -> Document {
         peers: peers(&report.peers),
         incidents: report.incidents.iter().map(incident).collect(),
         siblings: report.siblings.iter().map(sibling).collect(),
-        lists: lists(&report.lists),
+        lists: lists(&report.lists, &report.run.pii),
         clusters: outlook::clusters(report),
         odd: outlook::odd(report),
         rules: report.rules.iter().map(ruling::tally).collect(),
-        sources,
+        sources: Sources(report),
     }
 }
 
@@ -463,6 +504,7 @@ fn run(run: &RunInfo) -> Run {
         tz: run.tz.clone(),
         perspective: run.perspective,
         currency: run.currency.as_ref().map(Text::json),
+        rates: run.rates.iter().map(rate).collect(),
         maturity_s: run.maturity_s,
         parameters: run.parameters.clone(),
     }
@@ -563,21 +605,23 @@ fn sibling(sibling: &peers::Sibling) -> Sibling {
     }
 }
 
-fn lists(lists: &super::Lists) -> Lists {
-    Lists { block: id_list(&lists.block), profit: id_list(&lists.profit), scale: id_list(&lists.scale) }
+fn lists(lists: &super::Lists, pii: &Pii) -> Lists {
+    let of = |list| id_list(list, pii);
+    Lists { block: of(&lists.block), profit: of(&lists.profit), scale: of(&lists.scale) }
 }
 
-fn id_list(list: &List) -> IdList {
+fn id_list(list: &List, pii: &Pii) -> IdList {
     let listing = match list {
         List::Withheld(why) => return IdList { ids: vec![], rejected: vec![], withheld: Some(why.clone()) },
         List::Ready(listing) => listing,
     };
-    let mut ids = listing.ids.clone();
+    let mut ids: Vec<&String> = listing.ids.iter().collect();
     ids.sort_unstable();
+    let shown = |id: &String| Text::new(id.as_str()).covered(pii).json();
     let mut rejected: Vec<_> = listing.rejected.iter().collect();
     rejected.sort_unstable();
     let rejected = rejected.into_iter().map(|(id, reason)| RejectedId { id: id.json(), reason }).collect();
-    IdList { ids, rejected, withheld: None }
+    IdList { ids: ids.into_iter().map(shown).collect(), rejected, withheld: None }
 }
 
 fn source(group: &Judged, columns: &[&'static str], currency: Option<&str>) -> Source {
@@ -731,7 +775,7 @@ mod tests {
     use serde_json::Value;
 
     fn parsed(report: &Report) -> Value {
-        let Rendered::Bytes(bytes) = render(report, &Look::PLAIN).unwrap() else { panic!("withheld") };
+        let bytes = render(report, &Look::PLAIN).unwrap().collected(report).unwrap().unwrap();
         serde_json::from_slice(&bytes).unwrap()
     }
 

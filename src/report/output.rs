@@ -7,10 +7,11 @@
 
 mod stage;
 
-use super::{FORMATS, Format, Kind, Look, Rendered, Report};
+use super::{FORMATS, Format, Kind, Look, Rendered, Report, evidence};
 use crate::base::error::{Error, Result};
 use crate::base::near::nearest;
-use stage::Staged;
+use crate::base::privacy::Pii;
+use stage::{Access, Staged};
 use std::fs;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -66,6 +67,11 @@ impl Output {
         };
         Ok(Output { format, target })
     }
+}
+
+/// Whether an output shows single conversions, which an audit otherwise does not keep.
+pub fn shows_conversions(outputs: &[Output]) -> bool {
+    outputs.iter().any(|o| o.format.name == evidence::FORMAT.name)
 }
 
 fn unknown(name: &str) -> Error {
@@ -177,19 +183,22 @@ pub fn write(report: &Report, job: Job) -> Result<Written> {
     let mut staged = Vec::new();
     let mut stdout = None;
     spare_inputs(report, &job)?;
+    let access = if matches!(report.run.pii, Pii::Raw) { Access::Owner } else { Access::All };
     for output in job.outputs {
         let look = if output.target == Target::Stdout { &job.look } else { &Look::PLAIN };
         match ((output.format.render)(report, look)?, &output.target) {
             (Rendered::Withheld(why), _) => written.withheld.push((output.format.name, why)),
             (rendered, Target::Stdout) => stdout = Some((output.format.kind, rendered)),
-            (Rendered::Files(files), target) => staged.push(Staged::folder(place_of(target), &files)?),
+            (Rendered::Files(files), target) => {
+                staged.push(Staged::folder(place_of(target), access, &files)?)
+            }
             (rendered, target) => {
-                staged.push(Staged::file(place_of(target), |out| put(report, rendered, out))?)
+                staged.push(Staged::file(place_of(target), access, |out| put(report, rendered, out))?)
             }
         }
     }
     if let Some((path, bytes)) = &job.rejects {
-        staged.push(Staged::file(path, |out| all(out, bytes))?);
+        staged.push(Staged::file(path, access, |out| all(out, bytes))?);
     }
     if let Some((kind, rendered)) = stdout {
         show(report, rendered, &mut |bytes| (job.print)(kind, bytes))?;
@@ -325,14 +334,17 @@ mod tests {
         let output = Output::parse("blocklist:lines=a=b.txt").unwrap();
         assert_eq!((output.format.name, output.target), ("blocklist:lines", Target::File("a=b.txt".into())));
         assert_eq!(Output::parse("json=-").unwrap().target, Target::Stdout);
-        let formats =
-            "he formats are table, html, json, csv, blocklist:lines, profit-list:lines, scale-list:lines";
-        let expected = format!("there is no output format `jsn`; did you mean `json`? T{formats}");
-        assert_eq!(parse_error("jsn=x"), expected);
+        let names: Vec<&str> = FORMATS.iter().map(|f| f.name).collect();
+        let formats = format!("he formats are {}", names.join(", "));
+        let error = parse_error("jsn=x");
+        assert!(error.starts_with("there is no output format `jsn`; did you mean `"), "{error}");
+        assert!(error.ends_with(&formats), "{error}");
         assert_eq!(
             parse_error("spreadsheet=x"),
             format!("there is no output format `spreadsheet`; t{formats}")
         );
+        assert!(parse_error("evidence=-").contains("cannot go to stdout"));
+        assert_eq!(Output::parse("evidence=x").unwrap().target, Target::Folder("x".into()));
         let expected = "the output `csv` has no path; write `-o csv=PATH`, or `-o csv=-` for stdout";
         assert_eq!(parse_error("csv"), expected);
         assert!(parse_error("csv=").contains("has no path"));

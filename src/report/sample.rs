@@ -1,5 +1,7 @@
 //! One small report for the tests of every format, made by hand, and what each format shows of it.
 
+use super::evidence::{Case, Dossier, reason};
+use super::explain::Sample;
 use super::{
     AbsentSignal, Classes, Coverage, InputInfo, List, Lists, Report, RowCount, RulesInfo, RunInfo, Totals,
 };
@@ -7,11 +9,11 @@ use crate::base::column::{Col, Grain};
 use crate::base::money::{Micro, SCALE};
 use crate::base::text::Text;
 use crate::measures::Incident;
-use crate::peers::Sibling;
 use crate::peers::anomaly::{Odd, Oddness};
 use crate::peers::expected_loss::Loss;
 use crate::peers::ranking::Expected;
 use crate::peers::shrink;
+use crate::peers::{Direction, Sibling, Versus};
 use crate::rules::{Action, Class, Evidence, Limit, Rule, Why};
 use crate::signals::{self, Absence, Estimate, Reading, Row};
 use crate::verdicts::{Finding, Judged, Listing, Resold, Shared, Subject, Verdict};
@@ -115,14 +117,17 @@ pub fn empty() -> Report<'static> {
             tz: "UTC".into(),
             perspective: "buyer",
             currency: Some(Text::new("USD")),
+            rates: Vec::new(),
             maturity_s: 172_800,
             parameters: BTreeMap::new(),
+            pii: crate::base::privacy::Pii::Mask,
         },
         coverage: Coverage::default(),
         totals: Totals::default(),
         groups: vec![],
         lists: Lists { block: none(), profit: none(), scale: none() },
         clusters: vec![],
+        dossiers: vec![],
         rules: vec![],
         pictures: BTreeMap::new(),
     }
@@ -148,7 +153,34 @@ pub fn hostile<'r>(rules: &'r [Rule], text: &str) -> Report<'r> {
     report.coverage.clicks.as_mut().unwrap().rejected.insert(text.to_owned(), 1);
     report.lists.block =
         List::Ready(Listing { ids: vec![], rejected: vec![(Text::new(text), "it is no ID")] });
+    report.dossiers = vec![Dossier { group: 0, all: 240, as_a_whole: false, cases: vec![case(text)] }];
     report
+}
+
+/// A conversion in question, every text of which is `text`.
+pub fn case(text: &str) -> Case {
+    let text = || Some(Text::new(text));
+    Case {
+        sample: Sample {
+            click_id: text(),
+            transaction_id: text(),
+            time: 1_773_000_000_000_000,
+            ctit_s: Some(3),
+            class: "matched",
+            event: Text::new("registration"),
+            status: "approved",
+            amount: Some(Micro(12 * SCALE)),
+            offer: text(),
+            country: text(),
+            address: text(),
+        },
+        click_time: Some(1_772_999_997_000_000),
+        lock_time: None,
+        first_report: None,
+        payable: true,
+        reasons: vec![reason("ctit_short_share").expect("it is in the table")],
+        content: 1,
+    }
 }
 
 /// Two days of an offer on which nothing converted.
@@ -180,6 +212,24 @@ pub fn sibling() -> Sibling {
         ln_p: -14.0,
         q: 1e-6,
         behind: true,
+    }
+}
+
+/// A comparison with 41 peers that have this share.
+pub fn versus(expected: f64) -> Versus {
+    Versus {
+        expected,
+        level: "offer, country".into(),
+        peers: 41,
+        ratio: 6.0,
+        ratio_limit: 4.0,
+        z: 6.0,
+        direction: Direction::High,
+        ln_p_high: Some(-20.0),
+        ln_p_low: None,
+        q: 0.001,
+        large: true,
+        decibans: 30.0,
     }
 }
 
@@ -482,6 +532,7 @@ pub const JSON: &str = r#"{
     "observe": false,
     "parameters": {},
     "perspective": "buyer",
+    "rates": [],
     "rules": {
       "changed": [],
       "experimental": 0,

@@ -17,7 +17,7 @@ mod suppress;
 
 pub use growth::{growth, scalable};
 pub use list::{Brake, Braked, ListKind, Listing, listing};
-pub use outlook::{Outlook, Resold, Shared, verdict_on};
+pub use outlook::{Clawback, Counted, Outlook, Resold, Shared, verdict_on};
 pub use protect::Protect;
 pub use suppress::{LONGEST, RawSuppression, Suppressed, Suppression, Suppressions};
 

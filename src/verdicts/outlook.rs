@@ -15,11 +15,55 @@ pub struct Outlook {
     pub loss: Option<Loss>,
     /// Payouts of exact replays: no estimate. `None` where transactions or payouts are unknown.
     pub recoverable_now: Option<Micro>,
+    /// What was counted and may be claimed back; `None` where no single conversions are known.
+    pub clawback: Option<Clawback>,
     pub expected: Option<Expected>,
     pub odd: Option<Odd>,
     pub shared: Option<Shared>,
     /// Clean, ordinary and profitable beyond the target: more of it may be bought.
     pub scalable: bool,
+}
+
+/// Conversions of a group that are wrong by count, not by estimate; each is in the first part that fits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clawback {
+    /// The same transaction again.
+    pub replays: Counted,
+    /// Before the click they are attributed to.
+    pub before_click: Counted,
+    /// A once-only event again on the same click.
+    pub repeats: Counted,
+}
+
+impl Clawback {
+    /// All parts together.
+    pub fn total(&self) -> Counted {
+        [self.before_click, self.repeats].into_iter().fold(self.replays, Counted::and)
+    }
+}
+
+/// Approved and pending conversions and what they pay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    pub count: u64,
+    /// `None` where none of them has an amount.
+    pub amount: Option<Micro>,
+}
+
+impl Counted {
+    /// One more conversion.
+    pub fn add(&mut self, amount: Option<Micro>) {
+        *self = self.and(Counted { count: 1, amount });
+    }
+
+    fn and(self, other: Counted) -> Counted {
+        let sum = |a: Micro, b: Micro| Micro(a.0.saturating_add(b.0));
+        let amount = match (self.amount, other.amount) {
+            (Some(a), Some(b)) => Some(sum(a, b)),
+            (a, b) => a.or(b),
+        };
+        Counted { count: self.count + other.count, amount }
+    }
 }
 
 /// A group's place in a cluster of sources that send the same visitors.

@@ -41,7 +41,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[];
 const HOMES: &[(&str, &[&str])] = &[
     ("annotate_snippets", &["base/diag"]),
     ("anstream", &["cli"]),
-    ("blake3", &["base/text", "ingest/open", "report/output", "rules/load"]),
+    ("blake3", &["base/privacy", "base/text", "ingest/open", "report/output", "rules/load"]),
     ("chrono", &["base/time"]),
     ("chrono_tz", &["base/time"]),
     ("clap", &["cli"]),
@@ -57,12 +57,12 @@ const HOMES: &[(&str, &[&str])] = &[
     ("ipnet", &["ingest/enrich/networks"]),
     ("maxminddb", &["ingest/enrich/databases"]),
     ("memchr", &["ingest"]),
-    ("minijinja", &[]),
+    ("minijinja", &["report/evidence"]),
     ("percent_encoding", &[]),
-    ("polars", &["clean", "ingest", "measures"]),
+    ("polars", &["clean", "ingest", "measures", "report/parquet"]),
     ("proptest", &[]),
     ("regex", &["ingest/enrich/crawlers"]),
-    ("rust_xlsxwriter", &[]),
+    ("rust_xlsxwriter", &["report/workbook"]),
     ("schemars", &["report/json", "rules"]),
     (
         "serde",
@@ -122,6 +122,7 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     ("ingest/preset", "env!(\"OUT_DIR\")", "the built-in presets, at build time"),
     ("rules/check", "env!(\"CARGO_PKG_VERSION\")", "the version that a rule may ask for, at build time"),
     ("rules/load", "env!(\"OUT_DIR\")", "the built-in rules, at build time"),
+    ("rules/page", "env!(\"OUT_DIR\")", "the examples of diagnostics, at build time"),
 ];
 
 /// One file of the source.
@@ -356,6 +357,100 @@ fn dependencies_are_found_in_a_manifest() {
     let found = dependencies(manifest);
     let found: Vec<(&str, &str)> = found.iter().map(|(name, line)| (name.as_str(), line.as_str())).collect();
     assert_eq!(found, [("a_b", "# Reads."), ("c", "] }")]);
+}
+
+// ---------------------------------------------------------------- text from data
+
+/// Every way from a `Text` into an output, and the modules that write such an output. Whoever is in none of them
+/// has no text from data to print; messages and pages for people go through `term` from everywhere.
+const ENCODERS: &[(&str, &[&str])] = &[
+    ("chat", &["report/brief"]),
+    ("csv", &["report/csv"]),
+    ("file_name", &["report"]),
+    ("html", &["report/html"]),
+    ("json", &["audit/coverage", "report/json"]),
+    ("list_id", &["verdicts/list"]),
+    ("md", &["report/markdown"]),
+    ("parquet", &["report/parquet"]),
+    ("prom", &["report/prometheus"]),
+    ("term", &["audit", "base", "cli", "evaluate", "ingest", "matching", "report", "verdicts"]),
+    ("xlsx", &["report/workbook"]),
+];
+
+/// Uses of the text itself where outputs are made: module, what stands there, and why that is all right.
+const UNENCODED: &[(&str, &str, &str)] = &[
+    ("cli/rules", "text.raw().lines()", "the lines of a rule's source, each encoded by itself"),
+    ("peers/anomaly", "draws.term(", "a term of a sum, no text"),
+    ("report/output", "PathBuf::from(i.path.raw())", "the path of an input, to be spared"),
+];
+
+/// The stages that make outputs.
+const SINKS: &[&str] = &["report", "cli"];
+
+fn encoding_faults(sources: &[Source]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for source in sources.iter().filter(|s| s.module != "base/text") {
+        let allowed = UNENCODED.iter().filter(|u| source.module == u.0);
+        let text = allowed.fold(source.shipped.clone(), |text, u| text.replace(u.1, ""));
+        for (encoder, homes) in ENCODERS {
+            let words = [format!(".{encoder}("), format!("Text::{encoder}")];
+            let used = words.iter().any(|word| text.contains(word.as_str()));
+            if used && !homes.iter().any(|home| source.is_in(home)) {
+                faults.push(format!("{}: encodes for {encoder}", source.module));
+            }
+        }
+        if SINKS.contains(&source.stage()) && (text.contains(".raw()") || text.contains("Text::raw")) {
+            faults.push(format!("{}: takes text from data as it is", source.module));
+        }
+    }
+    faults
+}
+
+#[test]
+fn text_from_data_goes_through_the_encoder_of_its_sink() {
+    assert_eq!(encoding_faults(&sources()), [""; 0]);
+}
+
+#[test]
+fn every_encoder_is_declared_and_used() {
+    let sources = sources();
+    let text = &sources.iter().find(|s| s.module == "base/text").expect("the type").shipped;
+    let methods: BTreeSet<&str> = occurrences(text, "pub fn ")
+        .into_iter()
+        .filter(|(_, after)| {
+            let signature = after.split('{').next().unwrap_or_default();
+            signature.contains("(&self") && (signature.contains("String") || signature.contains("str>"))
+        })
+        .map(|(_, after)| first_name(after))
+        .collect();
+    let declared: BTreeSet<&str> = ENCODERS.iter().map(|e| e.0).collect();
+    assert_eq!(methods, declared);
+    for (encoder, homes) in ENCODERS {
+        for home in *homes {
+            let word = [format!(".{encoder}("), format!("Text::{encoder}")];
+            let used = |s: &&Source| s.is_in(home) && word.iter().any(|w| s.shipped.contains(w.as_str()));
+            assert!(sources.iter().any(|s| used(&s)), "{home} does not encode for {encoder}");
+        }
+    }
+    for (module, text, _) in UNENCODED {
+        assert!(sources.iter().any(|s| s.module == *module && s.shipped.contains(text)), "{module}: {text}");
+    }
+}
+
+#[test]
+fn text_that_takes_another_way_is_found() {
+    for (module, text, faults) in [
+        ("report/json", "let cell = text.csv();", 1),
+        ("report/csv", "let name = key.map(Text::json);", 1),
+        ("report/csv", "let name = key.raw();", 1),
+        ("cli/audit", "complain(path.raw());", 1),
+        ("report/csv", "let name = key.csv();", 0),
+        ("verdicts/list", "let same = a.raw() == b.raw();", 0),
+        ("signals", "fn f() {}\n#[cfg(test)]\nmod tests {\nfn f() { text.csv() }\n}", 0),
+    ] {
+        let found = encoding_faults(&[Source::of(module, text)]);
+        assert_eq!(found.len(), faults, "{module}: {text}: {found:?}");
+    }
 }
 
 // ---------------------------------------------------------------- reserved words

@@ -385,6 +385,8 @@ impl Case {
             fdr: 0.10,
             without: Vec::new(),
             target_roi: 0.0,
+            pii: Default::default(),
+            dossiers: false,
             pictures: 0,
             threads,
         }

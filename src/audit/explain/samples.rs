@@ -30,8 +30,8 @@ pub fn samples(workings: &Workings, group: &Judged, rows: &[&MatchedConversion])
     let (what, mut rows) = concerned.unwrap_or_else(|| ("the newest".to_owned(), newest(rows)));
     let all = rows.len() as u64;
     rows.truncate(SHOWN);
-    let networks = networks(workings, &rows)?;
-    Ok(Samples { what, all, rows: rows.iter().map(|m| sample(workings, m, &networks)).collect() })
+    let addresses = addresses(workings, rows.iter().copied())?;
+    Ok(Samples { what, all, rows: rows.iter().map(|m| sample(workings, m, &addresses)).collect() })
 }
 
 /// The signals that findings rest on, then those that stand out among peers, each in the order of its strength.
@@ -52,7 +52,7 @@ fn evidence(group: &Judged) -> Vec<&'static Signal> {
 type Chosen<'a> = (String, Vec<&'a MatchedConversion>);
 
 /// The conversions that make a signal what it is; `None` where it does not count conversions.
-fn concerned<'a>(
+pub fn concerned<'a>(
     workings: &Workings,
     signal: &'static Signal,
     rows: &[&'a MatchedConversion],
@@ -107,13 +107,13 @@ fn newest<'a>(rows: &[&'a MatchedConversion]) -> Vec<&'a MatchedConversion> {
     ordered(M::Conversions, rows.to_vec())
 }
 
-fn sample(workings: &Workings, m: &MatchedConversion, networks: &BTreeMap<u64, String>) -> Sample {
+pub fn sample(workings: &Workings, m: &MatchedConversion, addresses: &BTreeMap<u64, Text>) -> Sample {
     let c = &m.conversion;
     let column = |col: Col| {
         let at = workings.columns.iter().position(|c| *c == col)?;
         workings.symbols.text(m.columns[at]).map(Text::new)
     };
-    let id = |id: &Option<crate::clean::Id>| id.as_ref().map(|id| Text::new(&*id.text));
+    let id = |id: &Option<crate::clean::Id>| id.as_ref().map(|id| Text::id(&*id.text));
     Sample {
         click_id: id(&c.click_id),
         transaction_id: id(&c.transaction_id),
@@ -125,66 +125,31 @@ fn sample(workings: &Workings, m: &MatchedConversion, networks: &BTreeMap<u64, S
         amount: c.payout.or(c.revenue).or(c.sale_amount).map(Micro),
         offer: column(Col::Offer),
         country: column(Col::Country),
-        network: c.ip.and_then(|ip| networks.get(&ip).cloned()),
+        address: c.ip.and_then(|ip| addresses.get(&ip).cloned()),
     }
 }
 
-/// The networks of the rows' addresses by the key of the address. Addresses are kept as keys only, so the few
-/// that are asked for are looked up in the intake.
-fn networks(workings: &Workings, rows: &[&MatchedConversion]) -> Result<BTreeMap<u64, String>> {
-    let wanted: Arc<HashSet<u64>> = Arc::new(rows.iter().filter_map(|m| m.conversion.ip).collect());
-    let mut networks = BTreeMap::new();
+/// The rows' addresses by their key. Addresses are kept as keys only, so the few that are asked for are looked up
+/// in the intake.
+pub fn addresses<'a>(
+    workings: &Workings,
+    rows: impl Iterator<Item = &'a MatchedConversion>,
+) -> Result<BTreeMap<u64, Text>> {
+    let wanted: Arc<HashSet<u64>> = Arc::new(rows.filter_map(|m| m.conversion.ip).collect());
+    let mut addresses = BTreeMap::new();
     if wanted.is_empty() {
-        return Ok(networks);
+        return Ok(addresses);
     }
     let intake = workings.intake;
     let table = if intake.combined { &intake.clicks } else { &intake.conversions };
     let fields = [Field::Value(Col::Ip), Field::Key(Col::Ip)];
     table.scan(&fields, Some((Col::Ip, &wanted)), &mut |batch| {
         for address in batch.texts(Col::Ip).into_iter().flat_map(|texts| texts.iter().flatten()) {
-            if let Some(network) = network(address) {
-                networks.insert(key(address.as_bytes()), network);
+            if address.trim().parse::<IpAddr>().is_ok() {
+                addresses.insert(key(address.as_bytes()), Text::new(address.trim()));
             }
         }
         Ok(())
     })?;
-    Ok(networks)
-}
-
-/// The /24 or /48 of an address; `None` for a text that is none.
-fn network(address: &str) -> Option<String> {
-    let mapped = |v6: std::net::Ipv6Addr| v6.to_ipv4_mapped().map_or(IpAddr::V6(v6), IpAddr::V4);
-    let address = match address.trim().parse().ok()? {
-        IpAddr::V6(v6) => mapped(v6),
-        v4 => v4,
-    };
-    Some(match address {
-        IpAddr::V4(v4) => {
-            let [a, b, c, _] = v4.octets();
-            format!("{a}.{b}.{c}.0/24")
-        }
-        IpAddr::V6(v6) => {
-            let [a, b, c, ..] = v6.segments();
-            format!("{}/48", std::net::Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
-        }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::network;
-
-    #[track_caller]
-    fn check(address: &str, expected: Option<&str>) {
-        assert_eq!(network(address).as_deref(), expected, "{address}");
-    }
-
-    #[test]
-    fn addresses_are_cut_to_their_network() {
-        check("203.0.113.77", Some("203.0.113.0/24"));
-        check("2001:db8:aa:bb::1", Some("2001:db8:aa::/48"));
-        check("::ffff:203.0.113.77", Some("203.0.113.0/24"));
-        check("203.0.113", None);
-        check("*\u{1b}", None);
-    }
+    Ok(addresses)
 }

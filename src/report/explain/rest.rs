@@ -185,7 +185,7 @@ const COLUMNS: &[Column] = &[
     Column { name: "amount", right: true, cell: |s| s.amount.map(|a| money(Some(a))) },
     Column { name: "offer", right: false, cell: |s| text(&s.offer, WORD) },
     Column { name: "country", right: false, cell: |s| text(&s.country, WORD) },
-    Column { name: "network", right: false, cell: |s| s.network.clone() },
+    Column { name: "network", right: false, cell: |s| s.address.as_ref().map(|a| a.term(ID)) },
     Column {
         name: "click",
         right: false,

@@ -87,7 +87,7 @@ fn row() -> Sample {
         amount: Some(Micro(12_000_000)),
         offer: Some(Text::new("7")),
         country: None,
-        network: Some("203.0.113.0/24".to_owned()),
+        address: Some(Text::new("203.0.113.77")),
     }
 }
 

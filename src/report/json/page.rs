@@ -81,7 +81,7 @@ struct Samples {
     rows: Vec<Row>,
 }
 
-/// One conversion; its address is cut to the network.
+/// One conversion; its address is cut to the network unless the run was told otherwise.
 #[derive(Serialize)]
 struct Row {
     click_id: Option<String>,
@@ -175,6 +175,6 @@ fn row(sample: &Sample) -> Row {
         amount: amount(sample.amount),
         offer: text(&sample.offer),
         country: text(&sample.country),
-        network: sample.network.clone(),
+        network: text(&sample.address),
     }
 }

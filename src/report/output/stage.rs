@@ -22,6 +22,24 @@ pub const MANIFEST: &str = "manifest.json";
 /// How the manifest of every folder begins.
 const MADE_BY: &str = "{\n  \"made_by\": \"clickaudit\",";
 
+/// Who may read an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    All,
+    /// The owner only: personal values stand in it as they are.
+    Owner,
+}
+
+impl Access {
+    fn file(self) -> u32 {
+        if self == Access::All { 0o644 } else { 0o600 }
+    }
+
+    fn folder(self) -> u32 {
+        if self == Access::All { 0o755 } else { 0o700 }
+    }
+}
+
 /// What waits beside its target; it vanishes unless it is committed.
 pub enum Staged {
     File(NamedTempFile, PathBuf),
@@ -33,8 +51,12 @@ impl Staged {
     ///
     /// # Errors
     /// What `write` says, or the file cannot be written.
-    pub fn file(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<Staged> {
-        let file = hidden().tempfile_in(folder(path)).map_err(|e| Error::writing(path, e))?;
+    pub fn file(
+        path: &Path,
+        access: Access,
+        write: impl FnOnce(&mut dyn Write) -> Result<()>,
+    ) -> Result<Staged> {
+        let file = hidden(access.file()).tempfile_in(folder(path)).map_err(|e| Error::writing(path, e))?;
         let file = filled(file, write).map_err(|e| about(path, e))?;
         file.as_file().sync_all().map_err(|e| Error::writing(path, e))?;
         Ok(Staged::File(file, path.to_path_buf()))
@@ -44,8 +66,8 @@ impl Staged {
     ///
     /// # Errors
     /// The files cannot be written, or one has a name that could lead out of the folder.
-    pub fn folder(path: &Path, files: &[NamedFile]) -> Result<Staged> {
-        let root = hidden_folder().tempdir_in(folder(path)).map_err(|e| Error::writing(path, e))?;
+    pub fn folder(path: &Path, access: Access, files: &[NamedFile]) -> Result<Staged> {
+        let root = hidden(access.folder()).tempdir_in(folder(path)).map_err(|e| Error::writing(path, e))?;
         let manifest = NamedFile { name: MANIFEST.into(), bytes: manifest(files) };
         for file in files.iter().chain([&manifest]) {
             let parts = Path::new(&file.name).components();
@@ -53,15 +75,20 @@ impl Staged {
                 return Err(Error::output(format!("`{}` is no name for a file", file.name.escape_debug())));
             }
             let place = path.join(&file.name);
-            inside(&root.path().join(&file.name), &file.bytes).map_err(|e| Error::writing(&place, e))?;
+            inside(&root.path().join(&file.name), access, &file.bytes)
+                .map_err(|e| Error::writing(&place, e))?;
         }
         Ok(Staged::Folder(root, path.to_path_buf()))
     }
 }
 
-fn inside(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn inside(path: &Path, access: Access, bytes: &[u8]) -> io::Result<()> {
     fs::create_dir_all(folder(path))?;
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, access.file());
+    let mut file = options.open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -90,19 +117,12 @@ fn about(path: &Path, error: Error) -> Error {
 }
 
 /// Names and permissions of the files that stand only for a moment; those of a renamed file stay.
-fn hidden() -> Builder<'static, 'static> {
+#[cfg_attr(not(unix), expect(unused_variables))]
+fn hidden(mode: u32) -> Builder<'static, 'static> {
     let mut builder = Builder::new();
     builder.prefix(".clickaudit-").suffix(".tmp");
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    builder
-}
-
-fn hidden_folder() -> Builder<'static, 'static> {
-    let mut builder = Builder::new();
-    builder.prefix(".clickaudit-").suffix(".tmp");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755));
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
     builder
 }
 
@@ -215,7 +235,7 @@ fn keep(path: &Path) -> io::Result<Before> {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => fs::copy(path, name).map(drop),
         linked => linked,
     };
-    hidden().make_in(folder(path), second).map(|file| Before::File(file.into_temp_path()))
+    hidden(Access::Owner.file()).make_in(folder(path), second).map(|file| Before::File(file.into_temp_path()))
 }
 
 /// Renames one folder into place; the old one stands aside until everything is in place.
@@ -274,7 +294,8 @@ mod tests {
     }
 
     fn file(path: &Path) -> Staged {
-        Staged::file(path, |out| out.write_all(b"changed").map_err(|e| Error::writing(path, e))).unwrap()
+        Staged::file(path, Access::All, |out| out.write_all(b"changed").map_err(|e| Error::writing(path, e)))
+            .unwrap()
     }
 
     fn files(text: &str) -> Vec<NamedFile> {
@@ -287,10 +308,10 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let at = |name: &str| dir.path().join(name);
         fs::write(at("old"), "old").unwrap();
-        commit(vec![Staged::folder(&at("pack"), &files("old")).unwrap()]).unwrap();
+        commit(vec![Staged::folder(&at("pack"), Access::All, &files("old")).unwrap()]).unwrap();
         fs::create_dir(at("folder")).unwrap();
-        let pack = Staged::folder(&at("pack"), &files("new")).unwrap();
-        let fresh = Staged::folder(&at("fresh"), &files("new")).unwrap();
+        let pack = Staged::folder(&at("pack"), Access::All, &files("new")).unwrap();
+        let fresh = Staged::folder(&at("fresh"), Access::All, &files("new")).unwrap();
         let staged = vec![file(&at("old")), pack, fresh, file(&at("new")), file(&at("folder"))];
         assert!(commit(staged).is_err());
         assert_eq!(names(&dir), ["folder", "old", "pack"]);
@@ -302,10 +323,10 @@ mod tests {
     fn a_folder_is_replaced_as_a_whole() {
         let dir = TempDir::new().unwrap();
         let pack = dir.path().join("pack");
-        commit(vec![Staged::folder(&pack, &files("old")).unwrap()]).unwrap();
+        commit(vec![Staged::folder(&pack, Access::All, &files("old")).unwrap()]).unwrap();
         assert!(ours(&pack) && replaceable(&pack).is_ok());
         let one = vec![NamedFile { name: "d.txt".into(), bytes: b"new".to_vec() }];
-        commit(vec![Staged::folder(&pack, &one).unwrap()]).unwrap();
+        commit(vec![Staged::folder(&pack, Access::All, &one).unwrap()]).unwrap();
         assert_eq!((names(&dir), pack.join("a.txt").exists()), (vec!["pack".to_owned()], false));
         let manifest = fs::read_to_string(pack.join(MANIFEST)).unwrap();
         let digest = blake3::hash(b"new").to_hex();
@@ -323,10 +344,24 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
+    fn what_is_for_the_owner_is_for_nobody_else() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = TempDir::new().unwrap();
+        let (one, pack) = (dir.path().join("one"), dir.path().join("pack"));
+        let file = Staged::file(&one, Access::Owner, |_| Ok(())).unwrap();
+        commit(vec![file, Staged::folder(&pack, Access::Owner, &files("x")).unwrap()]).unwrap();
+        for (path, mode) in [(&one, 0o600), (&pack, 0o700), (&pack.join("b/c.txt"), 0o600)] {
+            let found = fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(found, mode, "{}", path.display());
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
     fn a_link_to_a_folder_is_not_followed() {
         let dir = TempDir::new().unwrap();
         let (pack, link) = (dir.path().join("pack"), dir.path().join("link"));
-        commit(vec![Staged::folder(&pack, &files("old")).unwrap()]).unwrap();
+        commit(vec![Staged::folder(&pack, Access::All, &files("old")).unwrap()]).unwrap();
         std::os::unix::fs::symlink(&pack, &link).unwrap();
         assert!(replaceable(&link).is_err());
     }
@@ -335,7 +370,7 @@ mod tests {
     fn a_folder_left_aside_by_a_kill_comes_back() {
         let dir = TempDir::new().unwrap();
         let pack = dir.path().join("pack");
-        commit(vec![Staged::folder(&pack, &files("old")).unwrap()]).unwrap();
+        commit(vec![Staged::folder(&pack, Access::All, &files("old")).unwrap()]).unwrap();
         fs::rename(&pack, aside(&pack)).unwrap();
         assert!(replaceable(&pack).is_ok());
         assert_eq!(names(&dir), ["pack"]);
@@ -346,7 +381,7 @@ mod tests {
         let dir = TempDir::new().unwrap();
         for name in ["../x", "/etc/x", "a/../../x", "", ".", "a/.."] {
             let files = [NamedFile { name: name.into(), bytes: Vec::new() }];
-            assert!(Staged::folder(&dir.path().join("pack"), &files).is_err(), "{name}");
+            assert!(Staged::folder(&dir.path().join("pack"), Access::All, &files).is_err(), "{name}");
         }
         assert!(names(&dir).is_empty());
     }

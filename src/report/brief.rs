@@ -1,0 +1,234 @@
+//! The report in one chat message: what to cut, hold and scale, the money, and what was not judged and why.
+//!
+//! Plain text for any service: nothing in it links, mentions or formats. It never exceeds what the strictest
+//! of them takes in one message; what does not fit is counted. It says nothing of what changed since the last
+//! run: there is no history to compare with.
+
+use super::{Format, Kind, List, Look, Rendered, Report, phrase};
+use crate::base::error::Result;
+use crate::base::money::Micro;
+use crate::base::text::Text;
+use crate::base::time;
+use crate::rules::Class;
+use crate::verdicts::{Judged, Verdict};
+
+/// Telegram's limit for a message is 4,096 UTF-16 units; the text stays below it.
+const LIMIT: usize = 4_095;
+/// Sources named in one section, and cells of a name.
+const NAMED: usize = 12;
+const NAME: usize = 40;
+const SENTENCE: usize = 200;
+
+fn render(report: &Report, _: &Look) -> Result<Rendered> {
+    let mut lines = vec![head(report), money(report)];
+    lines.extend(gates(report));
+    let audited: Vec<&Judged> =
+        report.ordered().into_iter().filter(|g| g.subject.grain == report.run.grain).collect();
+    let of =
+        |wanted: &dyn Fn(&Judged) -> bool| audited.iter().copied().filter(|g| wanted(g)).collect::<Vec<_>>();
+    let cut = |profit: bool| {
+        move |g: &Judged| g.verdict == Verdict::Block && (g.class == Some(Class::Profit)) == profit
+    };
+    section(&mut lines, "CUT (fraud, quality, data)", &of(&cut(false)), report);
+    section(&mut lines, "CUT (loses money)", &of(&cut(true)), report);
+    section(&mut lines, "HOLD (do not pay yet)", &of(&|g| g.verdict == Verdict::Hold), report);
+    section(&mut lines, "SCALE (clean, earns more than the target)", &of(&|g| g.outlook.scalable), report);
+    lines.extend(not_judged(report, &audited));
+    lines.extend(withheld(report));
+    lines.push("No history: nothing is said of what changed since the last run.".to_owned());
+    Ok(Rendered::Bytes(fitted(&lines).into_bytes()))
+}
+
+fn head(report: &Report) -> String {
+    let window = report.run.window.map_or(String::new(), |(first, last)| {
+        format!(" {} to {}", time::show_day(first), time::show_day(last))
+    });
+    let totals = &report.totals;
+    format!(
+        "Traffic audit{window}: {}, {}",
+        phrase::counted(totals.clicks, "click", "clicks"),
+        phrase::counted(totals.conversions, "conversion", "conversions")
+    )
+}
+
+fn currency(report: &Report) -> String {
+    report.run.currency.as_ref().map_or(String::new(), |c| format!(" {}", c.chat(8)))
+}
+
+fn money(report: &Report) -> String {
+    let (totals, currency) = (&report.totals, currency(report));
+    let counted = report.groups.iter().filter(|g| g.subject.grain == report.run.grain);
+    let counted = counted.filter_map(|g| g.outlook.clawback?.total().amount);
+    let back = counted.reduce(|a, b| Micro(a.0.saturating_add(b.0))).filter(|sum| sum.0 > 0);
+    let back = back.map_or(String::new(), |sum| {
+        format!("; {}{currency} can be claimed back (counted)", phrase::money(Some(sum)))
+    });
+    format!(
+        "Cost {}{currency}, revenue {}{currency}, profit {}{currency}{back}",
+        phrase::money(totals.cost),
+        phrase::money(totals.revenue),
+        phrase::money(totals.profit)
+    )
+}
+
+fn gates(report: &Report) -> Vec<String> {
+    let mut gates: Vec<_> = report.coverage.gates.iter().collect();
+    gates.sort();
+    let line = |g: &super::Gate| format!("NOT JUDGED, the whole input: {}", g.sentence.chat(SENTENCE));
+    gates.into_iter().map(line).collect()
+}
+
+fn section(lines: &mut Vec<String>, title: &str, groups: &[&Judged], report: &Report) {
+    if groups.is_empty() {
+        return;
+    }
+    let at_risk = groups.iter().filter_map(|g| g.money_at_risk).reduce(|a, b| Micro(a.0.saturating_add(b.0)));
+    let at_risk = at_risk
+        .map_or(String::new(), |sum| format!(", {}{} at risk", phrase::money(Some(sum)), currency(report)));
+    lines.push(String::new());
+    lines.push(format!("{title}: {}{at_risk}", groups.len()));
+    lines.extend(groups.iter().take(NAMED).map(|g| source(g)));
+    if groups.len() > NAMED {
+        lines.push(format!("… and {} more", groups.len() - NAMED));
+    }
+}
+
+fn source(group: &Judged) -> String {
+    let key = group.subject.key.iter().flatten().map(|t| t.chat(NAME)).collect::<Vec<_>>();
+    let name = if key.is_empty() { "(none)".to_owned() } else { key.join("/") };
+    let why = group
+        .findings
+        .first()
+        .map_or(String::new(), |f| format!(": {}", Text::of_user(f.title.as_str()).chat(SENTENCE)));
+    let money = group.money_at_risk.map_or(String::new(), |m| format!(" ({})", phrase::money(Some(m))));
+    let protected = if group.protected { " (protected, not listed)" } else { "" };
+    format!("• {name}{money}{protected}{why}")
+}
+
+/// Undecided groups, and the commonest reasons.
+fn not_judged(report: &Report, audited: &[&Judged]) -> Vec<String> {
+    let undecided: Vec<&&Judged> = audited.iter().filter(|g| g.verdict == Verdict::Undecided).collect();
+    let mut lines = Vec::new();
+    if !undecided.is_empty() {
+        let mut reasons: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+        for group in &undecided {
+            let of_group: std::collections::BTreeSet<String> =
+                group.unknown.iter().flat_map(|(_, why)| why).map(phrase::why).collect();
+            of_group.into_iter().for_each(|why| *reasons.entry(why).or_default() += 1);
+        }
+        let mut reasons: Vec<(usize, String)> = reasons.into_iter().map(|(why, n)| (n, why)).collect();
+        reasons.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        lines.push(String::new());
+        lines.push(format!(
+            "NOT JUDGED: {}, too little is known",
+            phrase::counted(undecided.len() as u64, "source", "sources")
+        ));
+        lines.extend(
+            reasons
+                .iter()
+                .take(3)
+                .map(|(n, why)| format!("• {} ({n})", Text::of_user(why.as_str()).chat(SENTENCE))),
+        );
+    }
+    let absent =
+        report.coverage.absent.iter().map(|a| a.signal).collect::<std::collections::BTreeSet<_>>().len();
+    if absent > 0 {
+        lines.push(format!(
+            "{} could not be told for some or all sources",
+            phrase::counted(absent as u64, "signal", "signals")
+        ));
+    }
+    lines
+}
+
+fn withheld(report: &Report) -> Vec<String> {
+    let lists = [("Block list", &report.lists.block), ("Profit list", &report.lists.profit)];
+    let line = |(name, list): (&str, &List)| match list {
+        List::Withheld(why) => Some(format!("{name} unchanged: {}", Text::new(why.as_str()).chat(SENTENCE))),
+        List::Ready(_) => None,
+    };
+    lists.into_iter().filter_map(line).collect()
+}
+
+/// Lines as long as they fit; the last says how many do not.
+fn fitted(lines: &[String]) -> String {
+    let units = |text: &str| text.encode_utf16().count() + 1;
+    let room = LIMIT - units("… 10000 more lines");
+    let (mut used, mut kept) = (0, 0);
+    for line in lines {
+        used += units(line);
+        if used > room {
+            break;
+        }
+        kept += 1;
+    }
+    let mut text = lines[..kept].iter().flat_map(|line| [line.as_str(), "\n"]).collect::<String>();
+    if kept < lines.len() {
+        text.push_str(&format!("… {} more lines\n", lines.len() - kept));
+    }
+    text
+}
+
+pub const FORMAT: Format = Format {
+    name: "brief",
+    summary: "one chat message below 4,096 characters: what to cut, hold and scale, and the money",
+    list: false,
+    kind: Kind::Text,
+    pictures: 0,
+    render,
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::text::HOSTILE;
+    use crate::report::sample;
+
+    fn message(report: &Report) -> String {
+        let bytes = render(report, &Look::PLAIN).unwrap().collected(report).unwrap().unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.encode_utf16().count() <= LIMIT, "{}", text.len());
+        text
+    }
+
+    #[test]
+    fn the_sample_as_a_message() {
+        let rules = sample::rules();
+        let text = message(&sample::with_outlook(&rules));
+        for part in [
+            "CUT (fraud, quality, data): 2, 1,204.00 USD at risk",
+            "• pub10032 (1,204.00): Too fast",
+            "HOLD (do not pay yet): 1",
+            "• pub77 (protected, not listed): One address",
+            "SCALE (clean, earns more than the target): 1\n• pub1\n",
+            "NOT JUDGED: 2 sources, too little is known",
+        ] {
+            assert!(text.contains(part), "no {part} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_message_keeps_its_limit_whatever_there_is_to_say() {
+        let rules = sample::rules();
+        let mut report = sample::watched(&rules, 500);
+        for group in &mut report.groups {
+            group.verdict = Verdict::Block;
+            group.outlook.scalable = true;
+            group.subject.key = vec![Some(Text::new("😀".repeat(100))), Some(Text::new("é".repeat(500)))];
+        }
+        report.lists.block = List::Withheld("x".repeat(10_000));
+        let text = message(&report);
+        assert!(text.contains("more"), "{text}");
+    }
+
+    #[test]
+    fn no_text_acts_in_a_chat() {
+        let rules = sample::rules();
+        let lines = |text: &str| message(&sample::hostile(&rules, text)).lines().count();
+        let expected = lines("x");
+        for text in HOSTILE {
+            assert_eq!(lines(text), expected, "{text:?}");
+            assert!(!message(&sample::hostile(&rules, text)).contains(['@', '<', '*', '`']), "{text:?}");
+        }
+    }
+}

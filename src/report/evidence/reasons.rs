@@ -1,0 +1,367 @@
+//! The codes by which a pack says why a conversion is questioned. They are stable: a partner's own system may act on
+//! them, so a code is never used for anything else, and what is retired stays in the table.
+
+use super::Case;
+use crate::base::text::Text;
+use std::fmt;
+
+/// Why conversions are questioned.
+pub struct Reason {
+    /// The word in every file.
+    pub code: &'static str,
+    /// Signals of which a finding gives this reason.
+    pub signals: &'static [&'static str],
+    /// What `reason_value` says.
+    pub value: Value,
+    /// It questions the click, and with it whatever else came of that click.
+    pub spreads: bool,
+    pub english: &'static str,
+    pub russian: &'static str,
+}
+
+/// Reasons are told apart by their code.
+impl PartialEq for Reason {
+    fn eq(&self, other: &Reason) -> bool {
+        self.code == other.code
+    }
+}
+
+impl fmt::Debug for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code)
+    }
+}
+
+/// What of a conversion a reason points at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    Nothing,
+    CtitSeconds,
+    Transaction,
+    Click,
+    Event,
+    Network,
+    Country,
+    Status,
+    Amount,
+}
+
+impl Value {
+    /// The words for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Value::Nothing => "",
+            Value::CtitSeconds => "seconds from click to conversion",
+            Value::Transaction => "transaction ID",
+            Value::Click => "click ID",
+            Value::Event => "event",
+            Value::Network => "address of the conversion",
+            Value::Country => "country of the conversion",
+            Value::Status => "status",
+            Value::Amount => "amount",
+        }
+    }
+
+    /// The value of one conversion; empty where it has none.
+    pub(super) fn of(self, case: &Case) -> Text {
+        let sample = &case.sample;
+        let given = |text: &Option<Text>| text.clone().unwrap_or_else(|| Text::new(""));
+        match self {
+            Value::Nothing => Text::new(""),
+            Value::CtitSeconds => Text::of_user(sample.ctit_s.map_or(String::new(), |s| s.to_string())),
+            Value::Transaction => given(&sample.transaction_id),
+            Value::Click => given(&sample.click_id),
+            Value::Event => sample.event.clone(),
+            Value::Network => given(&sample.address),
+            Value::Country => given(&sample.country),
+            Value::Status => Text::of_user(sample.status),
+            Value::Amount => Text::of_user(sample.amount.map_or(String::new(), |a| a.to_cents())),
+        }
+    }
+}
+
+/// The reason that a finding on this signal gives.
+pub fn reason(signal: &str) -> Option<&'static Reason> {
+    REASONS.iter().find(|reason| reason.signals.contains(&signal))
+}
+
+/// Every reason: those that are counted first, then those of the time from the click, of addresses, of what became of
+/// the conversion, and of the clicks of the whole source.
+#[rustfmt::skip]
+pub const REASONS: &[Reason] = &[
+    Reason {
+        code: "replayed_transaction",
+        signals: &["replayed_count", "repeated_transaction_share"],
+        value: Value::Transaction,
+        spreads: false,
+        english: "The transaction had been reported before and is reported again as another conversion, later than a retry and without an allowed change of status.",
+        russian: "Транзакция уже была передана раньше и передана ещё раз как новая конверсия: это не повтор запроса и не допустимая смена статуса.",
+    },
+    Reason {
+        code: "shared_transaction",
+        signals: &["shared_transaction_count"],
+        value: Value::Transaction,
+        spreads: false,
+        english: "The transaction had been reported for another source before; one sale has one seller.",
+        russian: "Эта транзакция раньше была передана по другому источнику; у одной продажи один продавец.",
+    },
+    Reason {
+        code: "repeated_event",
+        signals: &["multi_conversion_click_share"],
+        value: Value::Event,
+        spreads: false,
+        english: "An event that a person can do only once is reported again for the same click.",
+        russian: "Событие, которое человек может совершить только один раз, передано по тому же клику повторно.",
+    },
+    Reason {
+        code: "conversion_before_click",
+        signals: &["before_click_share"],
+        value: Value::Click,
+        spreads: true,
+        english: "The conversion happened before the click that it is attributed to.",
+        russian: "Конверсия произошла раньше клика, к которому она отнесена.",
+    },
+    Reason {
+        code: "no_such_click",
+        signals: &["orphan_share"],
+        value: Value::Click,
+        spreads: true,
+        english: "No recorded click has this click ID, although its click must lie in the recorded period.",
+        russian: "Клика с таким ID нет среди записанных, хотя он должен лежать внутри записанного периода.",
+    },
+    Reason {
+        code: "foreign_click_id",
+        signals: &["foreign_id_share"],
+        value: Value::Click,
+        spreads: true,
+        english: "The click ID has a form that none of the recorded clicks has: it was not issued by the tracker.",
+        russian: "ID клика имеет вид, которого нет ни у одного записанного клика: трекер его не выдавал.",
+    },
+    Reason {
+        code: "counted_click_id",
+        signals: &["id_step_share"],
+        value: Value::Click,
+        spreads: true,
+        english: "The click IDs count on from one conversion to the next, as IDs that are made up do.",
+        russian: "ID кликов идут подряд от конверсии к конверсии, как бывает у придуманных ID.",
+    },
+    Reason {
+        code: "missing_click_id",
+        signals: &["missing_click_id_share"],
+        value: Value::Nothing,
+        spreads: false,
+        english: "The conversion carries no click ID, so that nothing ties it to a click.",
+        russian: "У конверсии нет ID клика, поэтому ничто не связывает её с кликом.",
+    },
+    Reason {
+        code: "reused_click_id",
+        signals: &["reused_click_id_share"],
+        value: Value::Click,
+        spreads: false,
+        english: "Click IDs of this source are used by several clicks, at other times or under other sources.",
+        russian: "Одни и те же ID кликов этого источника стоят у нескольких кликов: в другое время или у других источников.",
+    },
+    Reason {
+        code: "ctit_short",
+        signals: &["ctit_short_share", "ctit_p05_s", "ctit_p25_s"],
+        value: Value::CtitSeconds,
+        spreads: true,
+        english: "The conversion follows its click faster than a person can act.",
+        russian: "Конверсия следует за кликом быстрее, чем может действовать человек.",
+    },
+    Reason {
+        code: "ctit_fixed_delay",
+        signals: &["ctit_modal_share", "ctit_log_sd", "ctit_p50_s"],
+        value: Value::CtitSeconds,
+        spreads: true,
+        english: "The conversions follow their clicks after almost the same number of seconds, as a script does; people differ.",
+        russian: "Конверсии следуют за кликами почти через одно и то же число секунд, как у скрипта; люди так не совпадают.",
+    },
+    Reason {
+        code: "ctit_long",
+        signals: &["ctit_long_share", "ctit_hour_share"],
+        value: Value::CtitSeconds,
+        spreads: true,
+        english: "The conversion comes so long after its click, as many of this source do, that it was probably brought about by something else (click flooding).",
+        russian: "Конверсия приходит так поздно после клика, и так у многих конверсий источника, что её, вероятно, вызвал не этот клик (click flooding).",
+    },
+    Reason {
+        code: "same_click",
+        signals: &[],
+        value: Value::Click,
+        spreads: false,
+        english: "The conversion came of the same click as one that is in question.",
+        russian: "Конверсия получена по тому же клику, что и другая спорная конверсия.",
+    },
+    Reason {
+        code: "few_addresses",
+        signals: &["conversion_top_ip_share", "conversion_distinct_ip_share"],
+        value: Value::Network,
+        spreads: false,
+        english: "Conversions of this source come from a single address far more often than those of different people do.",
+        russian: "Конверсии источника приходят с одного адреса гораздо чаще, чем у разных людей.",
+    },
+    Reason {
+        code: "other_country",
+        signals: &["country_mismatch_share"],
+        value: Value::Country,
+        spreads: false,
+        english: "The conversion comes from another country than its click.",
+        russian: "Конверсия пришла из другой страны, чем её клик.",
+    },
+    Reason {
+        code: "stuffed_click",
+        signals: &["neighbour_click_share"],
+        value: Value::Click,
+        spreads: true,
+        english: "The click came within seconds after another source's click of the same visitor.",
+        russian: "Клик пришёл через несколько секунд после клика того же посетителя от другого источника.",
+    },
+    Reason {
+        code: "conversion_burst",
+        signals: &["conversion_burst_share"],
+        value: Value::Nothing,
+        spreads: false,
+        english: "The conversion is one of a burst within five minutes that the hours around do not explain.",
+        russian: "Конверсия входит во всплеск за пять минут, который соседние часы не объясняют.",
+    },
+    Reason {
+        code: "rejected_by_advertiser",
+        signals: &["approval_share"],
+        value: Value::Status,
+        spreads: false,
+        english: "The advertiser rejects the conversions of this source far more often than is usual.",
+        russian: "Рекламодатель отклоняет конверсии этого источника гораздо чаще обычного.",
+    },
+    Reason {
+        code: "taken_back",
+        signals: &["chargeback_share"],
+        value: Value::Status,
+        spreads: false,
+        english: "Payments of this source are refunded or charged back far more often than is usual.",
+        russian: "Платежи по этому источнику возвращаются гораздо чаще обычного.",
+    },
+    Reason {
+        code: "no_deposit",
+        signals: &["registration_deposit_share"],
+        value: Value::Event,
+        spreads: false,
+        english: "Registrations of this source hardly ever lead to a deposit.",
+        russian: "За регистрациями этого источника почти никогда не следует депозит.",
+    },
+    Reason {
+        code: "single_deposit",
+        signals: &["second_deposit_share"],
+        value: Value::Event,
+        spreads: false,
+        english: "Players of this source deposit once and never again.",
+        russian: "Игроки этого источника вносят один депозит и больше ни одного.",
+    },
+    Reason {
+        code: "least_deposit",
+        signals: &["min_deposit_share", "amount_modal_share"],
+        value: Value::Amount,
+        spreads: false,
+        english: "First payments are of the least amount that pays, or all of one amount.",
+        russian: "Первые платежи равны наименьшей засчитываемой сумме или все одинаковы.",
+    },
+    Reason {
+        code: "click_addresses",
+        signals: &["top_ip_share", "top_network_share", "ip_hhi", "network_hhi", "distinct_ip_share", "crowd_click_share", "idle_crowd_p", "datacenter_share"],
+        value: Value::Nothing,
+        spreads: false,
+        english: "The clicks of the whole source crowd into few addresses or networks, or come from data centres.",
+        russian: "Клики всего источника собраны в немногих адресах или сетях или приходят из дата-центров.",
+    },
+    Reason {
+        code: "click_machines",
+        signals: &["known_bot_share", "missing_user_agent_share", "missing_referrer_share", "lander_time_p50_s", "lander_click_share"],
+        value: Value::Nothing,
+        spreads: false,
+        english: "The clicks of the whole source look like a program's: known bots, no user agent or referrer, landing pages clicked at once.",
+        russian: "Клики всего источника похожи на программные: известные боты, нет user agent или реферера, мгновенный клик на лендинге.",
+    },
+    Reason {
+        code: "click_rhythm",
+        signals: &["gap_cv", "gap_modal_share", "hour_r", "hour_spread", "burst_click_share", "fano_1m", "fano_5m", "repeat_60s_share"],
+        value: Value::Nothing,
+        spreads: false,
+        english: "The clicks of the whole source keep a rhythm that people do not: fixed gaps, bursts, no night, the same visitor again within a minute.",
+        russian: "Клики всего источника идут в ритме, которого нет у людей: равные промежутки, всплески, без ночи, тот же посетитель в ту же минуту.",
+    },
+    Reason {
+        code: "click_flood",
+        signals: &["cr", "break_even_p", "converted_click_count"],
+        value: Value::Nothing,
+        spreads: false,
+        english: "The source sends clicks in such numbers and with so few conversions that the conversions are probably others'.",
+        russian: "Источник шлёт столько кликов при столь редких конверсиях, что конверсии, вероятно, чужие.",
+    },
+    Reason {
+        code: "brand_search",
+        signals: &["brand_click_share", "brand_cr"],
+        value: Value::Nothing,
+        spreads: false,
+        english: "The clicks are searches for the advertiser by name: people who were coming anyway.",
+        russian: "Клики пришли по запросам с именем рекламодателя: эти люди пришли бы и так.",
+    },
+    Reason {
+        code: "broken_tracking",
+        signals: &["unexpanded_macro_share", "unknown_status_share", "identical_row_share"],
+        value: Value::Nothing,
+        spreads: false,
+        english: "The source's tracking is broken: macros that were never replaced, statuses that nobody knows, rows without an ID that repeat.",
+        russian: "Трекинг источника неисправен: незаменённые макросы, неизвестные статусы, повторяющиеся строки без ID.",
+    },
+    Reason {
+        code: "unlike_peers",
+        signals: &[],
+        value: Value::Nothing,
+        spreads: false,
+        english: "The source as a whole differs from comparable sources far beyond what chance explains.",
+        russian: "Источник в целом отличается от сопоставимых источников гораздо сильнее, чем может объяснить случай.",
+    },
+];
+
+/// The reason of what else came of a click in question.
+pub fn same_click() -> &'static Reason {
+    REASONS.iter().find(|reason| reason.code == "same_click").expect("it is in the table")
+}
+
+/// The reason of findings that no signal of the table stands for.
+pub fn unlike_peers() -> &'static Reason {
+    REASONS.last().expect("the table is not empty")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::{Class, RuleSet, builtin_files};
+    use crate::signals;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn codes_and_signals_are_unique_and_told_in_both_languages() {
+        let codes: BTreeSet<&str> = REASONS.iter().map(|r| r.code).collect();
+        assert_eq!(codes.len(), REASONS.len());
+        let mut seen = BTreeSet::new();
+        for reason in REASONS {
+            assert!(reason.code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{}", reason.code);
+            assert!(reason.english.ends_with('.') && reason.russian.ends_with('.'), "{}", reason.code);
+            for name in reason.signals {
+                assert!(signals::find(name).is_some(), "{name}");
+                assert!(seen.insert(*name), "{name} has two reasons");
+            }
+        }
+    }
+
+    #[test]
+    fn every_rule_that_may_accuse_has_a_reason() {
+        let rules = RuleSet::of(&builtin_files()).expect("the built-in rules are without fault");
+        for rule in rules.rules.iter().filter(|r| r.class != Class::Profit && !r.when.asks_of_the_whole()) {
+            let told = rule.when.tests().into_iter().any(|test| reason(test.signal.name).is_some());
+            assert!(told, "{}", rule.id);
+        }
+        assert_eq!((unlike_peers().code, same_click().code), ("unlike_peers", "same_click"));
+    }
+}

@@ -1,0 +1,123 @@
+//! The money file: what each source is counted to have been paid for nothing, and what is estimated to be at risk.
+//!
+//! Claw-back is exact: every unit of it stands on single conversions, and each of them is counted once. What is at
+//! risk is an estimate and stands in columns of its own; the two overlap and are never added up. There are no
+//! totals: a sum over sources of one file is the reader's.
+
+use super::csv::{rows, text_cell};
+use super::output::failed;
+use super::{Format, Kind, Look, Rendered, Report};
+use crate::base::error::Result;
+use crate::base::money::Micro;
+use crate::verdicts::{Counted, Judged, Verdict};
+use std::io::Write;
+
+const COLUMNS: &[&str] = &[
+    "verdict",
+    "protected",
+    "currency",
+    "replays_count",
+    "replays_amount",
+    "before_click_count",
+    "before_click_amount",
+    "repeated_events_count",
+    "repeated_events_amount",
+    "clawback_count",
+    "clawback_amount",
+    "at_risk_least",
+    "at_risk_expected",
+    "cost",
+];
+
+fn render(_: &Report, _: &Look) -> Result<Rendered> {
+    Ok(Rendered::Streamed(write))
+}
+
+fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
+    let key = report.run.grain.columns().iter().map(|c| c.name());
+    let header: Vec<&str> = key.chain(COLUMNS.iter().copied()).collect();
+    let audited = report.ordered().into_iter().filter(|g| g.subject.grain == report.run.grain);
+    let lines = audited.filter(|g| concerned(g)).map(|g| row(report, g));
+    out.write_all(&rows(&header, lines)?).map_err(failed)
+}
+
+/// Groups with something to claim, to hold or to lose.
+fn concerned(group: &Judged) -> bool {
+    let counted = group.outlook.clawback.is_some_and(|c| c.total().count > 0);
+    counted || group.money_at_risk.is_some() || group.verdict <= Verdict::Watch
+}
+
+fn row(report: &Report, group: &Judged) -> Vec<String> {
+    let mut row: Vec<String> =
+        group.subject.key.iter().map(|part| part.as_ref().map_or(String::new(), text_cell)).collect();
+    row.extend([
+        group.verdict.word().to_owned(),
+        group.protected.to_string(),
+        report.run.currency.as_ref().map_or(String::new(), text_cell),
+    ]);
+    match group.outlook.clawback {
+        None => row.extend(std::iter::repeat_n(String::new(), 8)),
+        Some(c) => {
+            row.extend([c.replays, c.before_click, c.repeats, c.total()].into_iter().flat_map(counted))
+        }
+    }
+    let amount = |m: Option<Micro>| m.map_or(String::new(), Micro::to_cents);
+    row.extend([
+        amount(group.money_at_risk),
+        amount(group.outlook.loss.map(|loss| loss.money_at_risk)),
+        amount(group.subject.spend),
+    ]);
+    row
+}
+
+fn counted(part: Counted) -> [String; 2] {
+    let nothing = (part.count == 0).then_some(Micro(0));
+    [part.count.to_string(), part.amount.or(nothing).map_or(String::new(), Micro::to_cents)]
+}
+
+pub const FORMAT: Format = Format {
+    name: "money",
+    summary: "per source what can be claimed back (counted) and what is at risk (estimated), as CSV",
+    list: false,
+    kind: Kind::Text,
+    pictures: 0,
+    render,
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+    use crate::verdicts::Clawback;
+
+    fn part(count: u64, amount: Option<i64>) -> Counted {
+        Counted { count, amount: amount.map(|units| Micro(units * 1_000_000)) }
+    }
+
+    #[test]
+    fn exact_and_estimated_amounts_stand_apart() {
+        let rules = sample::rules();
+        let mut report = sample::with_outlook(&rules);
+        report.groups[0].outlook.clawback = Some(Clawback {
+            replays: part(12, Some(96)),
+            before_click: part(2, None),
+            repeats: part(1, Some(8)),
+        });
+        report.groups[4].outlook.clawback =
+            Some(Clawback { replays: part(1, Some(3)), ..Clawback::default() });
+        let bytes = render(&report, &Look::PLAIN).unwrap().collected(&report).unwrap().unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let expected = [
+            "traffic_source,source,verdict,protected,currency,replays_count,replays_amount,before_click_count,\
+             before_click_amount,repeated_events_count,repeated_events_amount,clawback_count,clawback_amount,\
+             at_risk_least,at_risk_expected,cost",
+            ",pub10032,block,false,USD,12,96.00,2,,1,8.00,15,104.00,1204.00,400.00,480.20",
+            ",pub9,block,false,USD,,,,,,,,,,,480.20",
+            ",pub77,hold,true,USD,,,,,,,,,,,480.20",
+            ",pub31,watch,false,USD,,,,,,,,,,,480.20",
+            ",pub1,clean,false,USD,1,3.00,0,0.00,0,0.00,1,3.00,,,480.20",
+        ];
+        assert_eq!(lines, expected);
+    }
+}
