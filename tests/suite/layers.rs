@@ -373,13 +373,16 @@ const ENCODERS: &[(&str, &[&str])] = &[
     ("md", &["report/markdown"]),
     ("parquet", &["report/parquet"]),
     ("prom", &["report/prometheus"]),
-    ("term", &["audit", "base", "cli", "evaluate", "ingest", "matching", "report", "verdicts"]),
+    ("term", &["audit", "base", "cli", "evaluate", "ingest", "inspect", "matching", "report", "verdicts"]),
     ("xlsx", &["report/workbook"]),
 ];
 
 /// Uses of the text itself where outputs are made: module, what stands there, and why that is all right.
 const UNENCODED: &[(&str, &str, &str)] = &[
     ("cli/rules", "text.raw().lines()", "the lines of a rule's source, each encoded by itself"),
+    ("ingest/enrich", "path.file_name()", "the name of the user's own file"),
+    ("ingest/enrich/databases", "path.file_name()", "the name of the user's own file"),
+    ("inspect/text", "path.file_name()", "the name of an input, encoded right behind"),
     ("peers/anomaly", "draws.term(", "a term of a sum, no text"),
     ("report/output", "PathBuf::from(i.path.raw())", "the path of an input, to be spared"),
 ];
