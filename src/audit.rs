@@ -301,7 +301,9 @@ fn click_fields(columns: &[Col]) -> Vec<Field> {
     let values = [Col::ClickTime, Col::Cost, Col::LanderClickTime, Col::HitType];
     fields.extend(values.into_iter().filter(|c| !columns.contains(c)).map(Field::Value));
     fields.extend([Col::ClickId, Col::Ip, Col::UserAgent, Col::Asn].map(Field::Key));
-    fields.extend([Col::IsBot, Col::IsDatacenter].map(Field::Value));
+    let said = [Col::IsBot, Col::IsDatacenter, Col::IsVpn, Col::IsTor, Col::IsKnownBot, Col::IsHeadless];
+    fields.extend(said.map(Field::Value));
+    fields.extend([Col::ClickCountry].into_iter().filter(|c| !columns.contains(c)).map(Field::Value));
     fields.extend([Col::Referrer, Col::UserAgent].map(Field::Present));
     fields.extend([Field::Net(Col::Ip), Field::Row, Field::Macro, Field::Brand]);
     fields

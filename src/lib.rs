@@ -10,6 +10,7 @@ pub mod cli;
 pub mod compare;
 pub mod evaluate;
 pub mod ingest;
+pub mod inspect;
 pub mod matching;
 pub mod measures;
 pub mod peers;

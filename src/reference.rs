@@ -6,6 +6,7 @@ use crate::base::diag::CODES;
 use crate::base::dialect::{DIALECTS, Holds};
 use crate::clean::vocabulary::{EVENTS, STATUSES};
 use crate::ingest::REASONS;
+use crate::ingest::enrich::{DERIVED, Source};
 use crate::matching::gates::GATES;
 use crate::measures::{MEASURES, Merge};
 use crate::report::{self, FORMATS};
@@ -62,7 +63,30 @@ fn columns() -> String {
         };
         out += &format!("| `{}` | {kind} | {side} | {} |\n", c.name, c.summary);
     }
+    out += "\n## Columns that are found\n\nWhere an export has no such column, and the one it is found from. An \
+            export's own column always wins, for the whole file: two answers are never mixed in one column.\n\n";
+    out += "| column | found from | by | of |\n|---|---|---|---|\n";
+    for d in DERIVED {
+        let of = if d.of_clicks { "clicks" } else { "clicks and conversions" };
+        out += &format!(
+            "| `{}` | `{}` | {} | {of} |\n",
+            d.col.name(),
+            d.source.origin().name(),
+            finder(d.source)
+        );
+    }
     out
+}
+
+/// What answers, as the command line names it.
+fn finder(source: Source) -> String {
+    match source {
+        Source::Countries => "`--geoip MMDB`".to_owned(),
+        Source::Operators => "`--asn-db MMDB`".to_owned(),
+        Source::List(kind) => format!("`--ip-list {}=FILE`", kind.word()),
+        Source::Crawlers => "`--crawlers FILE`".to_owned(),
+        Source::Family | Source::System | Source::Headless => "itself, always".to_owned(),
+    }
 }
 
 fn signals_page() -> String {

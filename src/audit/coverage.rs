@@ -9,7 +9,7 @@ use crate::base::time::{show, show_day};
 use crate::clean::Cleaned;
 use crate::clean::vocabulary::event;
 use crate::ingest::rates::Rate;
-use crate::ingest::{FileLedger, Intake, Mapping, Shape};
+use crate::ingest::{self, FileLedger, Intake, Mapping, Shape};
 use crate::matching::gates::Gate;
 use crate::matching::{Class, Matched};
 use crate::measures::{self, Clock, Measures};
@@ -86,6 +86,9 @@ pub fn run(facts: &Facts, settings: &Settings, rules: &RuleSet, clock: Clock, ma
         ("target_roi", format!("{}", settings.target_roi)),
     ]);
     parameters.extend(losses::parameters());
+    parameters.extend(
+        mapping.enrichment.told().iter().map(|(what, file)| (*what, Text::new(file.as_str()).json())),
+    );
     RunInfo {
         version: env!("CARGO_PKG_VERSION"),
         inputs: facts.intake.files.iter().map(input).collect(),
@@ -311,6 +314,31 @@ fn said(facts: &Facts, groups: &[Judged], settings: &Settings, as_of: i64) -> Ve
     notes
 }
 
+/// Which columns no export had and the user's files gave, by side.
+fn found(intake: &Intake) -> Vec<String> {
+    if intake.mapping.enrichment.told().is_empty() {
+        return Vec::new();
+    }
+    let of = |(side, table): (&str, &ingest::Table)| {
+        let derived = table.parts.iter().flat_map(|part| &part.layout.derived);
+        let names: BTreeSet<&str> = derived.filter(|d| d.source.needs_file()).map(|d| d.col.name()).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        (!names.is_empty()).then(|| format!("of {side} {}", names.join(", ")))
+    };
+    let sides: Vec<String> = [("clicks", &intake.clicks), ("conversions", &intake.conversions)]
+        .into_iter()
+        .filter_map(of)
+        .collect();
+    vec![match sides.as_slice() {
+        [] => "the address and user-agent files tell nothing: the exports have no such column, or all they would tell"
+            .to_owned(),
+        sides => format!(
+            "found from addresses and user agents, where the export has no column of its own: {}",
+            sides.join("; ")
+        ),
+    }]
+}
+
 fn gate(gate: &Gate) -> report::Gate {
     report::Gate { name: gate.name, sentence: Text::new(gate.sentence.as_str()) }
 }
@@ -341,6 +369,7 @@ fn notes(facts: &Facts) -> Vec<String> {
         let left = crate::base::money::Micro(left);
         notes.push(format!("{left} of the cost file lies on days or keys without clicks and is in no group"));
     }
+    notes.extend(found(facts.intake));
     for (word, count) in facts.seen.unknown_statuses.iter().take(10) {
         let word = Text::new(word.as_str()).term(40);
         notes.push(format!(

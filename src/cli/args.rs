@@ -22,6 +22,8 @@ pub enum Command {
     Audit(Box<AuditArgs>),
     /// Say everything about one group of an audit
     Explain(ExplainArgs),
+    /// Say what a file is, or a pair: preset, columns, rows, words, IDs, clocks, and what is missing
+    Inspect(InspectArgs),
     /// Check and test rules
     Rules(RulesArgs),
     /// List the signals that rules may use
@@ -114,6 +116,18 @@ pub struct AuditArgs {
     /// Costs by day and campaign or zone; they replace the clicks' own
     #[arg(long, value_name = "FILE")]
     pub costs: Vec<String>,
+    /// Database in MaxMind's format that gives addresses their country, where the export has none
+    #[arg(long, value_name = "MMDB")]
+    pub geoip: Option<PathBuf>,
+    /// Database in MaxMind's format that gives addresses their autonomous system
+    #[arg(long, value_name = "MMDB")]
+    pub asn_db: Option<PathBuf>,
+    /// List of networks, one a line: datacenter, vpn or tor; repeatable
+    #[arg(long, value_name = "KIND=FILE")]
+    pub ip_list: Vec<String>,
+    /// List of crawlers' user agents: patterns one a line, or the JSON of crawler-user-agents; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub crawlers: Vec<PathBuf>,
     /// What makes one audited group, such as source,sub_source or campaign [default: source]
     #[arg(long, value_name = "COLUMNS")]
     pub by: Option<String>,
@@ -344,6 +358,39 @@ pub enum PageFormat {
     #[default]
     Text,
     Json,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  clickaudit inspect visits.csv\n  \
+    clickaudit inspect clicks.csv conversions.csv --write-map mapping.yaml")]
+pub struct InspectArgs {
+    /// One export, or clicks and conversions
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// What a single file is: clicks, conversions, combined, report or costs [default: what its header tells]
+    #[arg(long, value_name = "SIDE")]
+    pub side: Option<String>,
+    /// What the columns of the exports are called
+    #[arg(long, value_name = "FILE")]
+    pub map: Option<PathBuf>,
+    /// Preset that reads them; NAME or SIDE=NAME, repeatable [default: what the header tells]
+    #[arg(long, value_name = "NAME")]
+    pub preset: Vec<String>,
+    /// Zone of times without an offset; ZONE or SIDE=ZONE, repeatable
+    #[arg(long, value_name = "ZONE")]
+    pub time_zone: Vec<String>,
+    /// Write a mapping file to edit; it must not be there yet
+    #[arg(long, value_name = "FILE")]
+    pub write_map: Option<PathBuf>,
+    /// How the page is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: PageFormat,
+    /// Threads [default: as many as there are cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// When to colour
+    #[arg(long, value_enum, default_value_t)]
+    pub color: Colour,
 }
 
 #[derive(Args)]

@@ -12,9 +12,10 @@ use crate::base::near::nearest;
 use crate::base::networks::Widest;
 use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::base::unit::Unit;
+use crate::ingest::enrich::{self, ListKind};
 use crate::ingest::guard::read_and_forget;
 use crate::ingest::mapping::{self, Said, seconds};
-use crate::ingest::{Guard, Inputs, Perspective, Plan, Shape, Wanted, ingest};
+use crate::ingest::{Enrichment, Guard, Inputs, Perspective, Plan, Shape, Wanted, ingest};
 use crate::report::{self, Job, Kind, Look, Output, Report, RulesInfo, Written};
 use crate::rules::{RuleFile, RuleSet, Tuning, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
@@ -22,6 +23,7 @@ use crate::verdicts::{Brake, Protect, Suppressions, Verdict};
 use anstream::ColorChoice;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Runs the command.
 ///
@@ -127,9 +129,12 @@ fn suppressions(args: &AuditArgs, project: &mut Project, rules: &RuleSet) -> Res
 fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
     let inputs = [&args.pair, &args.clicks, &args.conversions, &args.combined, &args.report, &args.costs];
     let inputs = inputs.into_iter().flatten().map(PathBuf::from);
-    let others = [&args.rules, &args.add_rules, &args.protect, &args.suppressions, &args.rates];
+    let others =
+        [&args.rules, &args.add_rules, &args.protect, &args.suppressions, &args.rates, &args.crawlers];
     let others = others.into_iter().flatten().cloned();
-    inputs.chain(others).chain(args.map.clone()).chain(project::place(args)).collect()
+    let lists = args.ip_list.iter().filter_map(|text| Some(PathBuf::from(text.split_once('=')?.1)));
+    let single = [&args.map, &args.geoip, &args.asn_db].into_iter().flatten().cloned();
+    inputs.chain(others).chain(lists).chain(single).chain(project::place(args)).collect()
 }
 
 /// The engine reads its number of threads from the environment, once.
@@ -286,10 +291,31 @@ fn plan(args: &AuditArgs, project: Project) -> Result<Plan> {
         currency: args.currency.as_ref().map(|c| c.to_uppercase()),
         main_event: args.main_event.clone(),
         trusted: args.trusted.clone(),
+        enrichment: Some(Arc::new(Enrichment::load(&enrichment(args)?)?)),
         rates: args.rates.iter().map(|path| path.display().to_string()).collect(),
         time_zones: args.time_zone.iter().map(|text| time_zone(text)).collect::<Result<_>>()?,
     });
     Plan::new(&args.preset, file)
+}
+
+/// The files that tell more about visitors.
+fn enrichment(args: &AuditArgs) -> Result<enrich::Files> {
+    Ok(enrich::Files {
+        countries: args.geoip.clone(),
+        operators: args.asn_db.clone(),
+        lists: args.ip_list.iter().map(|text| ip_list(text)).collect::<Result<_>>()?,
+        crawlers: args.crawlers.clone(),
+    })
+}
+
+fn ip_list(text: &str) -> Result<(ListKind, PathBuf)> {
+    let (kind, path) = text.split_once('=').unwrap_or((text, ""));
+    let kind = ListKind::of(kind)?;
+    if path.is_empty() {
+        return Err(Error::usage(format!("--ip-list {} names no file", kind.word()))
+            .help(format!("write --ip-list {}=FILE", kind.word())));
+    }
+    Ok((kind, PathBuf::from(path)))
 }
 
 fn perspective(who: &str) -> Result<Perspective> {
@@ -299,7 +325,7 @@ fn perspective(who: &str) -> Result<Perspective> {
 }
 
 /// The zone of all files, or of those of one side: `Europe/Berlin`, `clicks=Europe/Berlin`.
-fn time_zone(text: &str) -> Result<(Option<Shape>, String)> {
+pub(super) fn time_zone(text: &str) -> Result<(Option<Shape>, String)> {
     let Some((side, zone)) = text.split_once('=') else { return Ok((None, text.to_owned())) };
     let shape = Shape::ALL.into_iter().find(|s| s.word() == side);
     let unknown = || {

@@ -6,6 +6,7 @@ mod blocklist;
 mod evaluate;
 mod exit;
 mod explain;
+mod inspect;
 mod privacy;
 mod project;
 mod rules;
@@ -31,6 +32,7 @@ pub fn main() -> ExitCode {
     let outcome = std::panic::catch_unwind(|| match cli.command {
         Command::Audit(args) => audit::run(*args),
         Command::Explain(args) => explain::run(args),
+        Command::Inspect(args) => inspect::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Signals => rules::signals(),
         Command::Blocklist(args) => blocklist::run(args.command),

@@ -26,6 +26,10 @@ pub struct Project {
     combined: Vec<String>,
     report: Vec<String>,
     costs: Vec<String>,
+    geoip: Option<PathBuf>,
+    asn_db: Option<PathBuf>,
+    ip_list: Vec<String>,
+    crawlers: Vec<PathBuf>,
     by: Option<String>,
     map: Option<PathBuf>,
     pub mapping: Option<MappingFile>,
@@ -130,6 +134,10 @@ impl Project {
             args.report = std::mem::take(&mut self.report);
         }
         lists(&mut args.costs, &mut self.costs);
+        open(&mut args.geoip, &mut self.geoip);
+        open(&mut args.asn_db, &mut self.asn_db);
+        lists(&mut args.ip_list, &mut self.ip_list);
+        lists(&mut args.crawlers, &mut self.crawlers);
         lists(&mut args.rules, &mut self.rules);
         lists(&mut args.add_rules, &mut self.add_rules);
         lists(&mut args.output, &mut self.output);

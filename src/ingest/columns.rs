@@ -3,16 +3,20 @@
 //! A row is checked as a whole before any of it is appended: a frame never holds half a row.
 
 use super::brand::Brands;
+use super::enrich::{Agent, DERIVED, Derived, Enrichment, Source};
 use super::mapping::{Mapping, Shape, SideMapping};
-use super::network::network_key;
+use super::network::{address, network_key};
 use super::rates::{Rate, Rates};
 use super::reject::Reason;
 use super::value;
 use crate::base::column::{Col, Kind};
 use crate::base::money::{Mark, cost_parts, row_cap, to_parts};
 use crate::base::time::{Clock, DAY};
+use hashbrown::HashMap;
 use polars::prelude::*;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
@@ -94,6 +98,9 @@ pub struct Layout {
     /// Mapped columns and where they stand, in the order of [`Col`].
     pub places: BTreeMap<Col, usize>,
     pub constants: BTreeMap<Col, String>,
+    /// Columns that the file does not have and that are found from others of its columns.
+    pub derived: Vec<&'static Derived>,
+    pub enrichment: Arc<Enrichment>,
     pub currency: Option<String>,
     pub rates: Arc<Rates>,
     /// Parts of a micro-unit that costs of clicks are kept in; 1 for other amounts and other shapes.
@@ -145,6 +152,8 @@ impl Layout {
             shape,
             width,
             multiline: side.multiline,
+            derived: derived(shape, &mapping.enrichment, &places, &constants),
+            enrichment: Arc::clone(&mapping.enrichment),
             places,
             constants,
             currency: mapping.currency.clone(),
@@ -160,7 +169,13 @@ impl Layout {
 
     /// The canonical columns that rows of this file have.
     pub fn columns(&self) -> BTreeSet<Col> {
-        self.places.keys().chain(self.constants.keys()).copied().collect()
+        let derived = self.derived.iter().map(|d| d.col);
+        self.places.keys().chain(self.constants.keys()).copied().chain(derived).collect()
+    }
+
+    /// Whether a column is found from others of the file's columns.
+    pub fn derives(&self, col: Col) -> bool {
+        self.derived.iter().any(|d| d.col == col)
     }
 
     /// The name in a Parquet export of a canonical column.
@@ -174,8 +189,8 @@ impl Layout {
         let placed = |col: &Col| self.places.contains_key(col);
         let exists = match field {
             Field::Value(Col::Currency) => false,
-            Field::Value(col) => placed(&col) || self.constants.contains_key(&col),
-            Field::Key(col) => col.kind() == Kind::Key && placed(&col),
+            Field::Value(col) => placed(&col) || self.constants.contains_key(&col) || self.derives(col),
+            Field::Key(col) => col.kind() == Kind::Key && (placed(&col) || self.derives(col)),
             Field::Net(col) => col == Col::Ip && placed(&col),
             Field::Row => self.row_key,
             Field::Macro => of_clicks,
@@ -318,6 +333,18 @@ impl Noticed {
     }
 }
 
+/// The columns that can be found where the file has none: its own column wins, and so does a constant.
+fn derived(
+    shape: Shape,
+    enrichment: &Enrichment,
+    places: &BTreeMap<Col, usize>,
+    constants: &BTreeMap<Col, String>,
+) -> Vec<&'static Derived> {
+    let lacks = |d: &&Derived| !places.contains_key(&d.col) && !constants.contains_key(&d.col);
+    let found = |d: &&Derived| enrichment.has(d.source) && places.contains_key(&d.source.origin());
+    DERIVED.iter().filter(|d| d.fits(shape)).filter(lacks).filter(found).collect()
+}
+
 /// Where a column's fields go; `None` for a field that is checked and not kept.
 enum Slot {
     Text(Option<StringChunkedBuilder>),
@@ -353,6 +380,7 @@ pub struct RowBuilder<'a> {
     /// Where the address stands, and the keys of its network.
     nets: Option<(usize, Keys)>,
     row_keys: Vec<u64>,
+    found: FoundRows<'a>,
     noticed: Noticed,
     /// Which of the cells holds the day that rates are of.
     day_cell: Option<usize>,
@@ -394,7 +422,7 @@ impl<'a> RowBuilder<'a> {
         let cell = |(&col, &at): (&Col, &usize)| Cell {
             col,
             at,
-            slot: slot(layout, col, capacity),
+            slot: slot(&|f| layout.has(f), col, capacity),
             parsed: None,
             nano: None,
         };
@@ -414,6 +442,7 @@ impl<'a> RowBuilder<'a> {
             flags: FLAGS.iter().filter(|f| layout.has(**f)).map(flag).collect(),
             nets: layout.places.get(&Col::Ip).and_then(nets),
             row_keys: Vec::new(),
+            found: FoundRows::new(layout, capacity, &|_| true),
             noticed: Noticed::default(),
             tender: Tender::ours(layout),
             rows: 0,
@@ -439,6 +468,7 @@ impl<'a> RowBuilder<'a> {
         if let Some((at, nets)) = &mut self.nets {
             nets.append_option(self.layout.net(&record[*at]));
         }
+        self.found.push(&|at| &record[at]);
         if self.layout.row_key {
             self.row_keys.push(row_key(self.layout.places.values().map(|&at| &record[at])));
         }
@@ -530,6 +560,7 @@ impl<'a> RowBuilder<'a> {
         columns.extend(constants.map(|(col, text)| constant(*col, text, rows)));
         columns.extend(self.flags.into_iter().map(|f| f.values.finish().into_column()));
         columns.extend(self.nets.map(|(_, nets)| nets.finish().into_column()));
+        columns.extend(self.found.finish());
         if self.layout.row_key {
             columns.push(Series::new(Field::Row.name(), self.row_keys).into());
         }
@@ -552,15 +583,15 @@ pub fn constant(col: Col, text: &str, rows: usize) -> Column {
     Column::new_scalar(Field::Value(col).name(), Scalar::from(PlSmallStr::from(text)), rows)
 }
 
-fn slot(layout: &Layout, col: Col, capacity: usize) -> Slot {
+fn slot(has: &dyn Fn(Field) -> bool, col: Col, capacity: usize) -> Slot {
     let (value, key) = (Field::Value(col), Field::Key(col));
-    let texts = || layout.has(value).then(|| StringChunkedBuilder::new(value.name(), capacity));
-    let keys = || layout.has(key).then(|| Keys::new(key.name(), capacity));
+    let texts = || has(value).then(|| StringChunkedBuilder::new(value.name(), capacity));
+    let keys = || has(key).then(|| Keys::new(key.name(), capacity));
     match col.kind() {
         Kind::Text => Slot::Text(texts()),
         Kind::Key => Slot::Key(texts(), keys()),
         Kind::Time | Kind::Money | Kind::Count | Kind::Flag => {
-            Slot::Integer(layout.has(value).then(|| PrimitiveChunkedBuilder::new(value.name(), capacity)))
+            Slot::Integer(has(value).then(|| PrimitiveChunkedBuilder::new(value.name(), capacity)))
         }
     }
 }
@@ -583,6 +614,29 @@ impl Cell {
         }
     }
 
+    /// Appends what was found for a column that the file does not have.
+    fn append_found(&mut self, found: &Found) {
+        let text = found.text.as_deref();
+        match &mut self.slot {
+            Slot::Text(Some(texts)) => texts.append_option(text),
+            Slot::Key(texts, keys) => {
+                if let Some(keys) = keys {
+                    keys.append_option(text.map(|t| key(t.as_bytes())));
+                }
+                if let Some(texts) = texts {
+                    texts.append_option(text);
+                }
+            }
+            Slot::Integer(Some(values)) => values.append_option(found.flag.map(i64::from)),
+            Slot::Text(None) | Slot::Integer(None) => {}
+        }
+    }
+
+    /// Whether anything is kept.
+    fn is_kept(&self) -> bool {
+        !matches!(self.slot, Slot::Text(None) | Slot::Key(None, None) | Slot::Integer(None))
+    }
+
     fn finish(self) -> Vec<Column> {
         let is_time = self.col.kind() == Kind::Time;
         match self.slot {
@@ -601,6 +655,94 @@ fn integers(values: Int64Chunked, is_time: bool) -> Column {
         values.into_datetime(TimeUnit::Microseconds, None).into_column()
     } else {
         values.into_column()
+    }
+}
+
+/// What is found for one column of one row.
+#[derive(Default)]
+struct Found<'e> {
+    text: Option<Cow<'e, str>>,
+    flag: Option<bool>,
+}
+
+/// Collects the columns of a file that are found from its others.
+pub struct FoundRows<'a> {
+    layout: &'a Layout,
+    cells: Vec<(Cell, Source)>,
+    ip_at: Option<usize>,
+    agent_at: Option<usize>,
+    /// User agents met in these rows.
+    agents: HashMap<Box<[u8]>, Agent>,
+}
+
+impl<'a> FoundRows<'a> {
+    /// An empty builder of those of the layout's derived columns of which `keep` keeps a field.
+    pub fn new(layout: &'a Layout, capacity: usize, keep: &dyn Fn(Field) -> bool) -> FoundRows<'a> {
+        let has = |field| layout.has(field) && keep(field);
+        let cell = |d: &&'static Derived| {
+            let cell =
+                Cell { col: d.col, at: 0, slot: slot(&has, d.col, capacity), parsed: None, nano: None };
+            cell.is_kept().then_some((cell, d.source))
+        };
+        let cells: Vec<(Cell, Source)> = layout.derived.iter().filter_map(cell).collect();
+        let at = |origin: Col| {
+            let asked = cells.iter().any(|(_, source)| source.origin() == origin);
+            layout.places.get(&origin).copied().filter(|_| asked)
+        };
+        FoundRows { layout, ip_at: at(Col::Ip), agent_at: at(Col::UserAgent), cells, agents: HashMap::new() }
+    }
+
+    /// Whether there is nothing to find.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
+    /// Appends a row, given the text of a field by its place.
+    pub fn push<'t>(&mut self, text: &dyn Fn(usize) -> &'t [u8]) {
+        if self.cells.is_empty() {
+            return;
+        }
+        let enrichment = &*self.layout.enrichment;
+        let said = |at: usize| Some(text(at)).filter(|t| !value::is_null(t, &self.layout.side));
+        let visitor = self.ip_at.and_then(said).and_then(address);
+        let agent = self.agent_at.and_then(said).map(|text| agent(&mut self.agents, enrichment, text));
+        for (cell, source) in &mut self.cells {
+            cell.append_found(&find(enrichment, *source, visitor, agent));
+        }
+    }
+
+    /// The columns.
+    pub fn finish(self) -> Vec<Column> {
+        self.cells.into_iter().flat_map(|(cell, _)| cell.finish()).collect()
+    }
+}
+
+fn agent(met: &mut HashMap<Box<[u8]>, Agent>, enrichment: &Enrichment, text: &[u8]) -> Agent {
+    if let Some(agent) = met.get(text) {
+        return *agent;
+    }
+    let agent = enrichment.agents().of(text);
+    met.insert(text.into(), agent);
+    agent
+}
+
+/// What one source says of a visitor.
+fn find<'e>(
+    enrichment: &'e Enrichment,
+    source: Source,
+    visitor: Option<IpAddr>,
+    agent: Option<Agent>,
+) -> Found<'e> {
+    let text = |text: Option<Cow<'e, str>>| Found { text, flag: None };
+    let flag = |flag: Option<bool>| Found { text: None, flag };
+    match source {
+        Source::Countries => text(visitor.and_then(|v| enrichment.country(v)).map(Cow::Borrowed)),
+        Source::Operators => text(visitor.and_then(|v| enrichment.operator(v)).map(Cow::Owned)),
+        Source::List(kind) => flag(visitor.and_then(|v| enrichment.listed(kind, v))),
+        Source::Crawlers => flag(agent.and_then(|a| a.crawler)),
+        Source::Family => text(agent.and_then(|a| a.family).map(Cow::Borrowed)),
+        Source::System => text(agent.and_then(|a| a.os).map(Cow::Borrowed)),
+        Source::Headless => flag(agent.map(|a| a.headless)),
     }
 }
 

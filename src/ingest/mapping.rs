@@ -4,6 +4,7 @@
 //! perspective come from here and are never guessed from the data.
 
 use super::brand;
+use super::enrich::Enrichment;
 use super::preset::{self, Export, GENERIC, Preset};
 use super::rates::Rates;
 use crate::base::column::{Col, Kind};
@@ -231,6 +232,9 @@ pub struct MappingFile {
     combined: SideFile,
     report: SideFile,
     costs: SideFile,
+    /// Not of the file: what else the run was given.
+    #[serde(skip)]
+    enrichment: Arc<Enrichment>,
 }
 
 /// The canonical statuses, as [`crate::ingest`]'s right neighbour knows them; a test compares the two.
@@ -281,6 +285,8 @@ pub struct Mapping {
     /// Sources that may anchor the peer statistics: the exact text of `source`, or of
     /// `traffic_source/source`; none empty, none twice.
     pub trusted: Vec<String>,
+    /// What columns are found from where an export has none.
+    pub enrichment: Arc<Enrichment>,
     sides: BTreeMap<Shape, SideMapping>,
 }
 
@@ -337,12 +343,23 @@ impl MappingFile {
         mark("delimiter", side_of(self, shape).delimiter.clone().or_else(|| self.delimiter.clone()))
     }
 
+    /// Reads these headers of files of this shape under the names of other columns.
+    pub fn lend(&mut self, shape: Shape, names: &[(String, Col)]) {
+        let columns = &mut side_of_mut(self, shape).columns;
+        for (header, col) in names {
+            columns.insert(col.name().to_owned(), Names::One(header.clone()));
+        }
+    }
+
     /// Lays what the command line says over the file.
     pub fn said(&mut self, said: Said) {
         self.perspective = said.perspective.or(self.perspective);
         self.currency = said.currency.or(self.currency.take());
         self.main_event = said.main_event.or(self.main_event.take());
         self.trusted.extend(said.trusted);
+        if let Some(enrichment) = said.enrichment {
+            self.enrichment = enrichment;
+        }
         self.more_rates.extend(said.rates);
         for (shape, zone) in said.time_zones {
             match shape {
@@ -363,6 +380,8 @@ pub struct Said {
     pub currency: Option<String>,
     pub main_event: Option<String>,
     pub trusted: Vec<String>,
+    /// The user's own files about visitors.
+    pub enrichment: Option<Arc<Enrichment>>,
     /// Rates files.
     pub rates: Vec<String>,
     /// Zones of all files, or of those of one shape.
@@ -419,6 +438,7 @@ fn strict(preset: String, layers: &[Layer]) -> Result<Mapping> {
         export_limits: last(layers, |f| &f.export_limits).unwrap_or_default(),
         brand_terms: brand_terms(&user.brand_terms)?,
         trusted: trusted(&user.trusted)?,
+        enrichment: Arc::clone(&user.enrichment),
         sides: BTreeMap::new(),
     };
     for shape in Shape::ALL {

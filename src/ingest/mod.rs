@@ -7,6 +7,7 @@
 mod brand;
 pub mod columns;
 pub mod detect;
+pub mod enrich;
 pub mod guard;
 mod json;
 pub mod mapping;
@@ -23,6 +24,7 @@ mod text;
 mod value;
 
 pub use columns::{Field, Noticed, Wanted, key};
+pub use enrich::Enrichment;
 pub use guard::Guard;
 pub use mapping::{Mapping, Perspective, Shape, StatusMeans, Times, TransactionScope};
 pub use plan::{Plan, Reading};

@@ -11,12 +11,16 @@ use std::net::IpAddr;
 /// IPv4 address written as IPv6 (`::ffff:192.0.2.7`) counts as IPv4. `None` if the text is no address, or
 /// the one that stands for none (`0.0.0.0`, `::`).
 pub fn network_key(text: &[u8]) -> Option<u64> {
-    let address: IpAddr = std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()?;
-    match address.to_canonical() {
-        none if none.is_unspecified() => None,
+    match address(text)? {
         IpAddr::V4(v4) => Some(key(&v4.octets()[..3])),
         IpAddr::V6(v6) => Some(key(&v6.octets()[..6])),
     }
+}
+
+/// The address that a text is, an IPv4 address written as IPv6 as IPv4.
+pub fn address(text: &[u8]) -> Option<IpAddr> {
+    let address: IpAddr = std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()?;
+    Some(address.to_canonical()).filter(|address| !address.is_unspecified())
 }
 
 #[cfg(test)]

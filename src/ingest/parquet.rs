@@ -3,7 +3,7 @@
 //! A Parquet export's rows are judged by the same rules as text: what does not fit the declared type is a
 //! reject with its row number, never a silent null.
 
-use super::columns::{Field, Layout, Noticed, Wanted, constant, key, row_key};
+use super::columns::{Field, FoundRows, Layout, Noticed, Wanted, constant, key, row_key};
 use super::mapping::{Mapping, Shape};
 use super::reject::{Reason, Rejects};
 use super::table::{failed, open, stream};
@@ -157,9 +157,15 @@ pub fn needed(plan: &mut LazyFrame, layout: &Layout, fields: &[Field]) -> Result
         checked(*col)
             || fields.contains(&Field::Row) && layout.row_key
             || fields.iter().any(|f| f.origin().contains(col) && layout.has(*f))
+            || layout.derived.iter().any(|d| d.source.origin() == *col && is_asked(d.col, fields))
     };
     let places = layout.places.iter().filter(|(c, _)| wanted(c));
     Ok(places.filter_map(|(_, &at)| schema.get_at_index(at)).map(|(name, _)| name.clone()).collect())
+}
+
+/// Whether one of the fields is of this column itself.
+fn is_asked(col: Col, fields: &[Field]) -> bool {
+    fields.iter().any(|f| matches!(f, Field::Value(c) | Field::Key(c) if *c == col))
 }
 
 /// Columns that can make a row a reject.
@@ -426,7 +432,25 @@ fn assemble(
             _ => {}
         }
     }
+    columns.extend(found(raw, layout, fields));
     DataFrame::new(raw.height(), columns).map_err(internal)
+}
+
+/// The wanted columns that the export does not have and that are found from others.
+fn found(raw: &DataFrame, layout: &Layout, fields: &[Field]) -> Vec<Column> {
+    let mut rows = FoundRows::new(layout, raw.height(), &|field| fields.contains(&field));
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let origins = [Col::Ip, Col::UserAgent];
+    let texts = origins.map(|col| layout.places.get(&col).copied().zip(text_of(raw, layout, col)));
+    for row in 0..raw.height() {
+        rows.push(&|place| {
+            let column = texts.iter().flatten().find(|(at, _)| *at == place);
+            column.and_then(|(_, texts)| texts.get(row)).unwrap_or_default().as_bytes()
+        });
+    }
+    rows.finish()
 }
 
 fn text_column(raw: &DataFrame, layout: &Layout, field: Field, col: Col) -> Option<Column> {

@@ -18,6 +18,7 @@ use crate::base::column::Col;
 use crate::base::error::Result;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::ingest::Intake;
+pub use countries::differ as countries_differ;
 use hashbrown::{HashMap, HashSet};
 use journeys::Journeys;
 

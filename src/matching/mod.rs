@@ -15,7 +15,7 @@ use crate::base::time::SECOND;
 use crate::clean::{Cleaned, Conversion};
 use crate::ingest::{Intake, Shape, Times, is_unexpanded_macro};
 use clicks::{Click, Clicks, Visitor};
-pub use facts::{Facts, character_place};
+pub use facts::{Facts, character_place, countries_differ};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a conversion's click was found.

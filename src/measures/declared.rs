@@ -187,6 +187,13 @@ pub enum Filter {
     HasNetwork,
     MarkedBot,
     Datacenter,
+    Vpn,
+    Tor,
+    KnownBot,
+    Headless,
+    /// The export's country and that of the click's address are both known; and differ.
+    AddressCountryKnown,
+    AddressCountryDiffers,
     /// A brand term is in the keyword or the referrer.
     Brand,
     /// A main event came of the click.
@@ -316,6 +323,12 @@ measures! {
     ReferredClicks "referred_clicks" Clicks Count, [HasReferrer] [Referrer] "clicks with a referrer";
     BotClicks "bot_clicks" Clicks Count, [MarkedBot] [IsBot] "clicks that the tracker marked as a bot's";
     DatacenterClicks "datacenter_clicks" Clicks Count, [Datacenter] [IsDatacenter] "clicks from data centres";
+    VpnClicks "vpn_clicks" Clicks Count, [Vpn] [IsVpn] "clicks from exits of virtual private networks";
+    TorClicks "tor_clicks" Clicks Count, [Tor] [IsTor] "clicks from exits of the Tor network";
+    CrawlerClicks "crawler_clicks" Clicks Count, [KnownBot] [IsKnownBot] "clicks whose user agent is on a list of crawlers";
+    HeadlessClicks "headless_clicks" Clicks Count, [Headless] [IsHeadless] "clicks of browsers without a screen";
+    AddressCountriesKnown "address_countries_known" Clicks Count, [AddressCountryKnown] [Country ClickCountry] "clicks whose country in the export and by their address are known";
+    AddressCountriesDiffer "address_countries_differ" Clicks Count, [AddressCountryKnown AddressCountryDiffers] [Country ClickCountry] "of these, clicks whose address is of another country";
     BrandClicks "brand_clicks" Clicks Count, [Brand] [Keyword] "clicks on a brand term";
     BrandConverted "brand_converted" Clicks Count, [Brand Converted] [Keyword ClickId] "converted clicks on a brand term";
     ClicksThatConvert "clicks_that_convert" Clicks Count, [Converted] [ClickId] "clicks with a conversion";

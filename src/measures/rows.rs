@@ -10,7 +10,7 @@ use crate::base::time::SECOND;
 use crate::clean::vocabulary::LONG_S;
 use crate::clean::{ClickDuplicates, Status, click_content};
 use crate::ingest::{Batch, Field};
-use crate::matching::{Class, MatchedConversion};
+use crate::matching::{Class, MatchedConversion, countries_differ};
 use hashbrown::{HashMap, HashSet};
 use polars::prelude::{BooleanChunked, Int64Chunked, UInt64Chunked};
 use std::collections::BTreeSet;
@@ -228,6 +228,21 @@ impl ClickSet<'_, '_> {
         integers.map_or_else(|| vec![false; self.len()], |c| c.iter().map(|v| v == Some(1)).collect())
     }
 
+    /// What the export's country and that of the address say together. A country that was itself found from
+    /// the address says nothing beside it.
+    fn address_countries(&self, say: fn(Option<bool>) -> bool) -> Vec<bool> {
+        let (stated, found) = (self.batch.texts(Col::Country), self.batch.texts(Col::ClickCountry));
+        let layout = &self.batch.part.layout;
+        match stated.zip(found) {
+            Some((stated, found)) if !layout.derives(Col::Country) => {
+                let differ =
+                    |(a, b): (Option<&str>, Option<&str>)| say(countries_differ(a?, b?)).then_some(());
+                stated.iter().zip(found.iter()).map(|pair| differ(pair).is_some()).collect()
+            }
+            _ => vec![false; self.len()],
+        }
+    }
+
     fn flag(&self, field: Field) -> Vec<bool> {
         let flags = self.batch.flags(field);
         flags.map_or_else(|| vec![false; self.len()], |f| f.iter().map(|m| m == Some(true)).collect())
@@ -266,6 +281,12 @@ impl RowSet for ClickSet<'_, '_> {
             Filter::HasAsn => self.has(Field::Key(Col::Asn)),
             Filter::MarkedBot => self.yes(Col::IsBot),
             Filter::Datacenter => self.yes(Col::IsDatacenter),
+            Filter::Vpn => self.yes(Col::IsVpn),
+            Filter::Tor => self.yes(Col::IsTor),
+            Filter::KnownBot => self.yes(Col::IsKnownBot),
+            Filter::Headless => self.yes(Col::IsHeadless),
+            Filter::AddressCountryKnown => self.address_countries(|differ| differ.is_some()),
+            Filter::AddressCountryDiffers => self.address_countries(|differ| differ == Some(true)),
             Filter::Brand => self.flag(Field::Brand),
             Filter::Weekend => {
                 let weekend = |t: i64| weekend(self.rows.clock.zone.day_and_hour(t).0);
@@ -394,6 +415,12 @@ impl ConversionSet<'_> {
             | Filter::HasNetwork
             | Filter::MarkedBot
             | Filter::Datacenter
+            | Filter::Vpn
+            | Filter::Tor
+            | Filter::KnownBot
+            | Filter::Headless
+            | Filter::AddressCountryKnown
+            | Filter::AddressCountryDiffers
             | Filter::Brand
             | Filter::Converted => unreachable!("a filter of clicks"),
         }

@@ -13,18 +13,23 @@ use std::collections::BTreeMap;
 /// Signals that rules may hold against peers, that are no part of a group's p by themselves. Distinct addresses
 /// grow more slowly than clicks: large groups have a smaller share by nature. Carriers, offices and VPNs make
 /// honest traffic as concentrated, and as foreign, as any farm's: that counts beside signs of other kinds only
-/// (see [`patterns::joint`]).
-const NOT_COMBINED: [&str; 10] = [
+/// (see [`patterns::joint`]). What a list or a user agent's own words say is as good as the list: rules ask it.
+const NOT_COMBINED: [&str; 15] = [
+    "address_country_mismatch_share",
     "agent_hhi",
     "asn_hhi",
     "conversion_distinct_ip_share",
     "country_mismatch_share",
+    "crawler_share",
     "ctit_log_sd",
     "ctit_round_share",
     "distinct_ip_share",
+    "headless_share",
     "id_entropy_bits",
     "ip_hhi",
     "network_hhi",
+    "tor_share",
+    "vpn_share",
 ];
 
 /// Signals that rules may hold against peers on either side, of which only one side counts in a group's p. A high

@@ -42,6 +42,11 @@ const CLICK_COLUMNS: &[&str] = &[
     "asn",
     "is_bot",
     "is_datacenter",
+    "is_vpn",
+    "is_tor",
+    "is_known_bot",
+    "is_headless",
+    "click_country",
     "keyword",
     "referrer",
     "hit_type",
@@ -94,6 +99,11 @@ fn click_cells(row: &ClickRow) -> Vec<Cell> {
         text(&row.asn),
         Cell::Flag(row.is_bot),
         Cell::Flag(row.is_datacenter),
+        Cell::Flag(row.is_vpn),
+        Cell::Flag(row.is_tor),
+        Cell::Flag(row.is_known_bot),
+        Cell::Flag(row.is_headless),
+        text(&row.click_country),
         text(&row.keyword),
         text(&row.referrer),
         text(&row.hit_type),
@@ -301,6 +311,11 @@ impl Case {
                 clear(has, "asn", &mut row.asn);
                 clear(has, "is_bot", &mut row.is_bot);
                 clear(has, "is_datacenter", &mut row.is_datacenter);
+                clear(has, "is_vpn", &mut row.is_vpn);
+                clear(has, "is_tor", &mut row.is_tor);
+                clear(has, "is_known_bot", &mut row.is_known_bot);
+                clear(has, "is_headless", &mut row.is_headless);
+                clear(has, "click_country", &mut row.click_country);
                 clear(has, "keyword", &mut row.keyword);
                 clear(has, "referrer", &mut row.referrer);
                 clear(has, "hit_type", &mut row.hit_type);
@@ -516,7 +531,7 @@ impl Dice {
     }
 }
 
-const AGENTS: &[&str] = &["Mozilla/5.0", "curl", "mozilla/5.0"];
+const AGENTS: &[&str] = &["Mozilla/5.0", "curl", "mozilla/5.0", "HeadlessChrome/126.0"];
 const COUNTRIES: &[&str] = &["DE", "de", "UK", "GB", "xx", "DEU", "Germany", "T1"];
 const KEYWORDS: &[&str] = &["lucky casino", "LUCKY%20casino", "slots", "luckycasino.com"];
 const REFERRERS: &[&str] = &["https://lucky-casino.com/", "https://example.com/"];
@@ -542,6 +557,11 @@ fn click_row(seed: &ClickSeed, autumn: bool) -> ClickRow {
         asn: dice.pick(&["64500", "64501"]),
         is_bot: flag(&mut dice),
         is_datacenter: flag(&mut dice),
+        is_vpn: flag(&mut dice),
+        is_tor: flag(&mut dice),
+        is_known_bot: flag(&mut dice),
+        is_headless: flag(&mut dice),
+        click_country: dice.pick(COUNTRIES),
         keyword: dice.pick(KEYWORDS),
         referrer: dice.pick(REFERRERS),
         hit_type,
@@ -675,6 +695,11 @@ fn facts() -> impl Strategy<Value = Facts> {
             "asn",
             "is_bot",
             "is_datacenter",
+            "is_vpn",
+            "is_tor",
+            "is_known_bot",
+            "is_headless",
+            "click_country",
             "keyword",
             "referrer",
             "hit_type",

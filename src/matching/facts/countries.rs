@@ -23,11 +23,17 @@ pub fn mark(rows: &mut [MatchedConversion], setting: &Setting, symbols: &Symbols
 }
 
 /// Whether two countries differ; `None` where one is not known, or a code meets a name.
-fn differ(own: &str, of_click: &str) -> Option<bool> {
+pub fn differ(own: &str, of_click: &str) -> Option<bool> {
+    if own.len() == 2 && own == of_click && own.bytes().all(|b| b.is_ascii_uppercase()) && !is_unknown(own) {
+        return Some(false);
+    }
     let [own, of_click] = [own, of_click].map(canonical);
-    let unknown = |c: &String| c.is_empty() || UNKNOWN.contains(&c.as_str());
     let kind = |c: &String| c.chars().count().min(4);
-    (!unknown(&own) && !unknown(&of_click) && kind(&own) == kind(&of_click)).then(|| own != of_click)
+    (!is_unknown(&own) && !is_unknown(&of_click) && kind(&own) == kind(&of_click)).then(|| own != of_click)
+}
+
+fn is_unknown(country: &str) -> bool {
+    country.is_empty() || UNKNOWN.iter().any(|word| word.eq_ignore_ascii_case(country))
 }
 
 fn canonical(country: &str) -> String {

@@ -65,6 +65,7 @@ impl World {
     }
 
     fn click(&mut self, id: &str, source: &str, offer: &str, time: i64, kind: Kind) -> ClickRow {
+        let mut told = Dice(self.clicks.len() as u64);
         let dice = &mut self.dice;
         let network = if kind == Kind::Farm { 1 } else { dice.roll(250) };
         ClickRow {
@@ -80,6 +81,11 @@ impl World {
             asn: Some(format!("{}", 64_500 + dice.roll(9))),
             is_bot: Some(dice.roll(50) == 0),
             is_datacenter: Some(dice.roll(80) == 0),
+            is_vpn: Some(told.roll(60) == 0),
+            is_tor: Some(told.roll(90) == 0),
+            is_known_bot: Some(told.roll(70) == 0),
+            is_headless: Some(told.roll(75) == 0),
+            click_country: Some(["DE", "AT"][told.roll(5) / 4].to_owned()),
             keyword: Some("slots".to_owned()),
             referrer: Some("https://example.com/".to_owned()),
             hit_type: Some("visit".to_owned()),

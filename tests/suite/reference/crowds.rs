@@ -20,6 +20,19 @@ impl Click {
     }
 }
 
+/// Whether two countries that are known and written alike differ.
+fn foreign(one: &Option<String>, other: &Option<String>) -> Option<bool> {
+    const UNKNOWN: [&str; 10] = ["xx", "zz", "t1", "a1", "a2", "ap", "eu", "unknown", "other", "n/a"];
+    let known = |country: &Option<String>| {
+        let name = country.as_ref()?.trim().to_lowercase();
+        let name = if name == "uk" { "gb".to_owned() } else { name };
+        Some(name).filter(|n| !n.is_empty() && !UNKNOWN.contains(&n.as_str()))
+    };
+    let (one, other) = (known(one)?, known(other)?);
+    let kind = |name: &String| name.chars().count().min(4);
+    (kind(&one) == kind(&other)).then_some(one != other)
+}
+
 /// A brand term in the keyword or the referrer, however it is spelled.
 fn names_brand(c: &Click, terms: &[&str]) -> bool {
     let folded = |t: &str| {
@@ -38,6 +51,17 @@ impl Group<'_> {
             |column: &str, test: &dyn Fn(&Click) -> bool| given(&[column], share(self.clicks_where(test), n));
         all.insert("known_bot_share", part("is_bot", &|c| c.row.is_bot == Some(true)));
         all.insert("datacenter_share", part("is_datacenter", &|c| c.row.is_datacenter == Some(true)));
+        all.insert("vpn_share", part("is_vpn", &|c| c.row.is_vpn == Some(true)));
+        all.insert("tor_share", part("is_tor", &|c| c.row.is_tor == Some(true)));
+        all.insert("crawler_share", part("is_known_bot", &|c| c.row.is_known_bot == Some(true)));
+        all.insert("headless_share", self.headless());
+        let known = |c: &Click| foreign(&c.row.country, &c.row.click_country);
+        let (two, abroad) =
+            (self.clicks_where(|c| known(c).is_some()), self.clicks_where(|c| known(c) == Some(true)));
+        all.insert(
+            "address_country_mismatch_share",
+            given(&["country", "click_country"], share(abroad, two)),
+        );
         all.insert("missing_user_agent_share", part("user_agent", &|c| c.row.user_agent.is_none()));
         all.insert("missing_referrer_share", part("referrer", &|c| c.row.referrer.is_none()));
         let ip = |c: &Click| c.row.ip.clone();
@@ -70,6 +94,16 @@ impl Group<'_> {
         self.brand_signals(all);
         all.insert("neighbour_click_share", self.neighbours());
         all.insert("country_mismatch_share", self.countries());
+    }
+
+    /// Where the export does not say which clicks are of browsers without a screen, their user agents do.
+    fn headless(&self) -> Option<Value> {
+        let n = self.clicks.len();
+        if self.with_clicks(&["is_headless"]) {
+            return share(self.clicks_where(|c| c.row.is_headless == Some(true)), n);
+        }
+        let says = |c: &Click| c.row.user_agent.as_deref().is_some_and(|agent| agent.contains("Headless"));
+        share(self.clicks_where(says), n).filter(|_| self.with_clicks(&["user_agent"]))
     }
 
     fn counts<K: Ord>(&self, key: impl Fn(&Click) -> Option<K>) -> Vec<usize> {
@@ -190,20 +224,9 @@ impl Group<'_> {
 
     /// Of the conversions whose country and whose click's are known and written alike those where they differ.
     fn countries(&self) -> Option<Value> {
-        const UNKNOWN: [&str; 10] = ["xx", "zz", "t1", "a1", "a2", "ap", "eu", "unknown", "other", "n/a"];
-        let known = |country: &Option<String>| {
-            let name = country.as_ref()?.trim().to_lowercase();
-            let name = if name == "uk" { "gb".to_owned() } else { name };
-            Some(name).filter(|n| !n.is_empty() && !UNKNOWN.contains(&n.as_str()))
-        };
-        let pair = |c: &&super::Conversion| {
-            let (own, of_click) = (known(&c.row.country)?, known(&c.click.as_ref()?.row.country)?);
-            let kind = |name: &String| name.chars().count().min(4);
-            (kind(&own) == kind(&of_click)).then_some((own, of_click))
-        };
-        let pairs: Vec<(String, String)> =
-            self.conversions.iter().copied().filter_map(|c| pair(&c)).collect();
-        let value = share(pairs.iter().filter(|(a, b)| a != b).count(), pairs.len());
+        let pair = |c: &&super::Conversion| foreign(&c.row.country, &c.click.as_ref()?.row.country);
+        let pairs: Vec<bool> = self.conversions.iter().copied().filter_map(|c| pair(&c)).collect();
+        let value = share(pairs.iter().filter(|differ| **differ).count(), pairs.len());
         value.filter(|_| self.with_conversions(&["country"]))
     }
 }
