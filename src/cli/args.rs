@@ -80,6 +80,12 @@ pub struct AuditArgs {
     /// Conversion export; a file or a pattern, repeatable
     #[arg(long, value_name = "FILE")]
     pub conversions: Vec<String>,
+    /// Web server's log of postbacks, read as conversions; a file or a pattern, repeatable
+    #[arg(long, value_name = "FILE")]
+    pub postbacks: Vec<String>,
+    /// Whose parameters the postbacks have [default: the mapping's, or generic]
+    #[arg(long, value_name = "NAME")]
+    pub postback_tracker: Option<String>,
     /// Export with click and conversion in one row
     #[arg(long, value_name = "FILE")]
     pub combined: Vec<String>,

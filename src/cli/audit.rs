@@ -63,7 +63,7 @@ fn rules(args: &AuditArgs) -> Result<std::result::Result<RuleSet, Vec<diag::Diag
 
 /// The files that the run reads and that no output may replace; what patterns match is checked later.
 fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
-    let inputs = [&args.pair, &args.clicks, &args.conversions, &args.combined, &args.report, &args.costs];
+    let inputs = [&args.pair, &args.clicks, &args.conversions, &args.postbacks, &args.combined, &args.report, &args.costs];
     let inputs = inputs.into_iter().flatten().map(PathBuf::from);
     let others = [&args.rules, &args.add_rules, &args.protect].into_iter().flatten().cloned();
     inputs.chain(others).chain(args.map.clone()).chain(project::place(args)).collect()
@@ -129,13 +129,13 @@ fn inputs(args: &AuditArgs) -> Result<Inputs> {
         files.insert(shape, paths);
     }
     let has = |shape: Shape| files.contains_key(&shape);
-    let rows = has(Shape::Clicks) || has(Shape::Conversions);
+    let rows = has(Shape::Clicks) || has(Shape::Conversions) || !args.postbacks.is_empty();
     let kinds = [rows, has(Shape::Combined), has(Shape::Report)];
     match kinds.iter().filter(|k| **k).count() {
         0 => {
             Err(Error::usage("no input is named").help("name the files: clickaudit audit CLICKS CONVERSIONS"))
         }
-        1 => Ok(Inputs { files }),
+        1 => Ok(Inputs { files, postbacks: args.postbacks.clone() }),
         _ => Err(Error::usage("clicks and conversions, --combined and --report cannot be mixed")
             .help("audit one kind at a time")),
     }
@@ -175,6 +175,9 @@ fn mapping(args: &AuditArgs, project: Project) -> Result<Mapping> {
         mapping.perspective = Some(found.ok_or_else(unknown)?);
     }
     mapping.currency = args.currency.as_ref().map(|c| c.to_uppercase()).or(mapping.currency);
+    if let Some(name) = &args.postback_tracker {
+        mapping.postbacks = mapping.postbacks.with_tracker(name)?;
+    }
     mapping.trusted.extend(args.trusted.iter().cloned());
     mapping.main_event = args.main_event.clone().or(mapping.main_event);
     Ok(mapping)

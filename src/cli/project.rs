@@ -19,6 +19,8 @@ pub const NAME: &str = "clickaudit.yaml";
 pub struct Project {
     clicks: Vec<String>,
     conversions: Vec<String>,
+    postbacks: Vec<String>,
+    postback_tracker: Option<String>,
     combined: Vec<String>,
     report: Vec<String>,
     costs: Vec<String>,
@@ -82,10 +84,12 @@ fn only_comments(text: &str) -> bool {
 
 impl Project {
     fn fill(&mut self, args: &mut AuditArgs) {
-        let inputs = [&args.pair, &args.clicks, &args.conversions, &args.combined, &args.report];
+        let inputs =
+            [&args.pair, &args.clicks, &args.conversions, &args.postbacks, &args.combined, &args.report];
         if inputs.iter().all(|i| i.is_empty()) {
             args.clicks = std::mem::take(&mut self.clicks);
             args.conversions = std::mem::take(&mut self.conversions);
+            args.postbacks = std::mem::take(&mut self.postbacks);
             args.combined = std::mem::take(&mut self.combined);
             args.report = std::mem::take(&mut self.report);
         }
@@ -97,6 +101,7 @@ impl Project {
         open(&mut args.by, &mut self.by);
         open(&mut args.map, &mut self.map);
         open(&mut args.preset, &mut self.preset);
+        open(&mut args.postback_tracker, &mut self.postback_tracker);
         open(&mut args.rejects, &mut self.rejects);
         open(&mut args.fail_on, &mut self.fail_on);
         open(&mut args.list_for, &mut self.list_for);

@@ -4,6 +4,7 @@
 //! perspective come from here and are never guessed from the data.
 
 use super::brand;
+use super::postback::{PostbackFile, Postbacks};
 use crate::base::column::{Col, Kind};
 use crate::base::error::{Error, Result, read_small};
 use crate::base::money::SCALE;
@@ -161,6 +162,7 @@ pub struct MappingFile {
     thousands: Option<String>,
     clicks: SideFile,
     conversions: SideFile,
+    postbacks: PostbackFile,
     combined: SideFile,
     report: SideFile,
     costs: SideFile,
@@ -214,6 +216,8 @@ pub struct Mapping {
     /// Sources that may anchor the peer statistics: the exact text of `source`, or of
     /// `traffic_source/source`; none empty, none twice.
     pub trusted: Vec<String>,
+    /// How logs of postbacks are read.
+    pub postbacks: Postbacks,
     sides: BTreeMap<Shape, SideMapping>,
 }
 
@@ -275,6 +279,7 @@ fn strict(name: &str, base: &MappingFile, user: &MappingFile) -> Result<Mapping>
         export_limits: user.export_limits.clone().or(base.export_limits.clone()).unwrap_or_default(),
         brand_terms: brand_terms(&user.brand_terms)?,
         trusted: trusted(&user.trusted)?,
+        postbacks: Postbacks::build(&user.postbacks, user.transaction_scope)?,
         sides: BTreeMap::new(),
     };
     for shape in Shape::ALL {

@@ -10,6 +10,7 @@ pub mod mapping;
 mod network;
 mod open;
 mod parquet;
+pub mod postback;
 mod reject;
 mod table;
 mod text;
@@ -25,6 +26,7 @@ use crate::base::column::Col;
 use crate::base::error::{Error, Result};
 use open::Packing;
 use parquet::IntakeWriter;
+use postback::LogFacts;
 use polars::prelude::DataFrame;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -35,6 +37,8 @@ use tempfile::TempDir;
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
     pub files: BTreeMap<Shape, Vec<String>>,
+    /// Logs of postbacks, which are conversions, too.
+    pub postbacks: Vec<String>,
 }
 
 /// What became of one file.
@@ -57,6 +61,8 @@ pub struct FileLedger {
     pub truncated: bool,
     /// The file has exactly as many rows as its exporter gives at most.
     pub at_export_limit: bool,
+    /// What is told of a log of postbacks; `None` for any other file.
+    pub log: Option<LogFacts>,
 }
 
 /// All rows of an audit, typed, and what became of every file.
@@ -128,6 +134,12 @@ fn read(inputs: &Inputs, mapping: Mapping, click_fields: &Wanted, threads: usize
         for path in expand(patterns)? {
             intake.add(&path, shape, click_fields, threads)?;
         }
+    }
+    for path in expand(&inputs.postbacks)? {
+        intake.add_log(&path)?;
+    }
+    if !inputs.postbacks.is_empty() && !inputs.files.contains_key(&Shape::Conversions) {
+        intake.mapping.transaction_scope = Some(intake.mapping.postbacks.scope());
     }
     Ok(intake)
 }
@@ -208,14 +220,8 @@ impl Intake {
             Packing::Parquet => self.add_parquet(path, shape, file)?,
             _ => self.add_text(path, shape, packing, wanted, threads)?,
         };
-        let same = self.files.iter().position(|f| f.shape == shape && f.digest == ledger.digest);
-        if let Some(same) = same {
-            self.files.push(self.files[same].again(path, same));
-            return Ok(());
-        }
         ledger.at_export_limit = self.mapping.export_limits.contains(&ledger.rows);
-        self.files.push(ledger);
-        self.table(shape).parts.extend(part);
+        self.keep(ledger, part);
         self.combined |= shape == Shape::Combined;
         Ok(())
     }
@@ -256,6 +262,41 @@ impl Intake {
         Ok((ledger, any.then_some(Part { path: target, layout, direct: false, file })))
     }
 
+    /// A log of postbacks: its lines are conversions or rejects.
+    fn add_log(&mut self, path: &Path) -> Result<()> {
+        let packing = open::packing(path)?;
+        let file = self.files.len();
+        let target = self.folder.path().join(format!("{file:04}-postbacks.parquet"));
+        let mut writer = IntakeWriter::new(target.clone());
+        let mut ledger = FileLedger::new(path, Shape::Conversions);
+        let mut write = |frame: &DataFrame| {
+            ledger.see(frame);
+            writer.write(frame)
+        };
+        let (summary, layout) = postback::read(path, packing, &self.mapping, &mut write)?;
+        let text = summary.text;
+        (ledger.digest, ledger.rows, ledger.rejects) = (text.digest, text.rows, text.rejects);
+        ledger.currencies = text.currencies;
+        ledger.log = Some(summary.facts);
+        let any = writer.finish()? && ledger.rows > ledger.rejects.total();
+        let part = any.then_some(Part { path: target, layout, direct: false, file });
+        self.keep(ledger, part);
+        Ok(())
+    }
+
+    /// Takes a file that was read; one with the bytes of an earlier one counts once.
+    fn keep(&mut self, ledger: FileLedger, part: Option<Part>) {
+        let shape = ledger.shape;
+        let same = self.files.iter().position(|f| f.shape == shape && f.digest == ledger.digest);
+        match same {
+            Some(same) => self.files.push(self.files[same].again(&ledger.path, same)),
+            None => {
+                self.files.push(ledger);
+                self.table(shape).parts.extend(part);
+            }
+        }
+    }
+
     fn add_parquet(&self, path: &Path, shape: Shape, file: usize) -> Result<(FileLedger, Option<Part>)> {
         let layout = parquet::layout(path, shape, &self.mapping)?;
         let mut ledger = FileLedger::new(path, shape);
@@ -288,6 +329,7 @@ impl FileLedger {
             spans: BTreeMap::new(),
             truncated: false,
             at_export_limit: false,
+            log: None,
         }
     }
 

@@ -356,7 +356,7 @@ impl Case {
     fn settings(&self, files: Files, threads: usize) -> Settings {
         let zone = if self.facts.hours_in == Local::Berlin { "Europe/Berlin" } else { "UTC" };
         Settings {
-            inputs: Inputs { files: files.into_patterns() },
+            inputs: Inputs { files: files.into_patterns(), ..Inputs::default() },
             mapping: self.mapping(),
             grain: Grain::source(),
             protect: Protect::nobody(),
