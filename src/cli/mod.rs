@@ -5,6 +5,7 @@ mod audit;
 mod evaluate;
 mod exit;
 mod explain;
+mod postback;
 mod project;
 mod rules;
 mod simulate;
@@ -29,6 +30,7 @@ pub fn main() -> ExitCode {
     let outcome = std::panic::catch_unwind(|| match cli.command {
         Command::Audit(args) => audit::run(*args),
         Command::Explain(args) => explain::run(args),
+        Command::Postback(args) => postback::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Signals => rules::signals(),
         Command::Simulate(args) => simulate::run(args),

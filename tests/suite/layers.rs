@@ -64,7 +64,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rust_xlsxwriter", &[]),
     ("schemars", &["report/json", "rules"]),
     ("serde", &["base/diag", "base/yaml", "cli", "evaluate", "ingest/mapping", "ingest/postback/settings", "report/json", "rules"]),
-    ("serde_json", &["base/diag", "cli/evaluate", "evaluate/read", "report/json", "rules/format"]),
+    ("serde_json", &["base/diag", "cli/evaluate", "cli/postback", "evaluate/read", "report/json", "rules/format"]),
     ("serde_saphyr", &["base/yaml"]),
     ("sha2", &["ingest/postback/checks"]),
     ("statrs", &["base/stats"]),

@@ -11,6 +11,7 @@ mod gates;
 mod incidents;
 mod layers;
 mod outlook;
+mod postbacks;
 mod properties;
 mod reference;
 mod runs;

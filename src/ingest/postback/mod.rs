@@ -16,7 +16,7 @@ pub use checks::{OVERS, SIGNATURE_WORDS, TOKEN_WORDS};
 pub use logs::LOG_FORMATS;
 pub use query::ENTITIES;
 pub use settings::{PostbackFile, Postbacks, tracker};
-pub use template::{Advice, Built, Check, MacroUse, build, check};
+pub use template::{Advice, Built, Check, MacroUse, NEEDS, build, check};
 pub use trackers::{Parameter, Says, TRACKERS, Tracker};
 
 use super::columns::{Layout, RowBuilder, Wanted};

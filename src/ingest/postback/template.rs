@@ -77,7 +77,7 @@ pub struct MacroUse {
     pub text: String,
     /// The sender replaces it.
     pub replaced: bool,
-    /// What would be replaced in its place.
+    /// What should stand in its place: the sender does not replace it, or by a click ID of its own.
     pub instead: Option<String>,
 }
 
@@ -99,7 +99,7 @@ impl Check {
     /// Whether nothing is to be repaired: no macro stays, no damage, nothing lacks that could be there.
     pub fn is_complete(&self) -> bool {
         let possible = |a: &Advice| a.parameter.is_some();
-        !self.damaged && self.macros.iter().all(|m| m.replaced) && !self.lacks.iter().any(possible)
+        !self.damaged && self.macros.iter().all(|m| m.replaced && m.instead.is_none()) && !self.lacks.iter().any(possible)
     }
 }
 
@@ -116,7 +116,7 @@ pub fn check(template: &str, receiver: &Tracker, sender: &Tracker) -> Check {
     let known = |name: &str| receiver.says(name).is_some() || DAMAGED_NAMES.contains(&name);
     let whole = repaired(query, &known);
     let parts = parts_of(whole.as_deref().unwrap_or(query), receiver);
-    let macros = macros(&parts, sender);
+    let macros = macros(&parts, receiver, sender);
     let lacks = lacks(&parts, &macros, receiver, sender);
     let word = |says: Says| match says {
         Says::Column(col) => col.name(),
@@ -144,7 +144,7 @@ fn parts_of(query: &[u8], receiver: &Tracker) -> Vec<Part> {
 }
 
 /// All macros of all values: of the sender's brackets, of anybody's around a whole value, and words of templates.
-fn macros(parts: &[Part], sender: &Tracker) -> Vec<MacroUse> {
+fn macros(parts: &[Part], receiver: &Tracker, sender: &Tracker) -> Vec<MacroUse> {
     let mut found = Vec::new();
     for part in parts {
         let value = String::from_utf8_lossy(&decoded(part.value.as_bytes())).into_owned();
@@ -152,7 +152,7 @@ fn macros(parts: &[Part], sender: &Tracker) -> Vec<MacroUse> {
         if own.is_empty() && is_placeholder(value.as_bytes()) {
             own.push(value.clone());
         }
-        found.extend(own.into_iter().map(|text| judged(part, text, sender)));
+        found.extend(own.into_iter().map(|text| judged(part, text, receiver, sender)));
     }
     found
 }
@@ -170,23 +170,31 @@ fn inside(value: &str, (open, close): (&str, &str)) -> Vec<String> {
     found
 }
 
-fn judged(part: &Part, text: String, sender: &Tracker) -> MacroUse {
+fn judged(part: &Part, text: String, receiver: &Tracker, sender: &Tracker) -> MacroUse {
     let (open, close) = sender.brackets;
     let name = text.strip_prefix(open).and_then(|t| t.strip_suffix(close));
-    let replaced = name.is_some_and(|name| sender.macro_named(name).is_some());
-    let bare = text.trim_matches(|c: char| !c.is_alphanumeric());
+    let found = name.and_then(|name| sender.macro_named(name));
     let of_column = match part.says {
-        Some(Says::Column(col)) => sender.macro_for(col),
+        Some(Says::Column(col)) => macro_for(sender, col, receiver),
         _ => None,
     };
-    let near = || nearest(bare, sender.macros.iter().map(|m| m.name)).first().copied();
-    let instead = if replaced { None } else { of_column.or_else(near) };
+    let bare = text.trim_matches(|c: char| !c.is_alphanumeric());
+    let near = || nearest(bare, sender.macros.iter().filter(|m| m.up_to == 0).map(|m| m.name)).first().copied();
+    let instead = match found {
+        None => of_column.or_else(near),
+        Some(m) => of_column.filter(|own| m.gives == Some(Col::ClickId) && gives_own(part, sender, receiver) && m.name != *own),
+    };
     MacroUse {
         parameter: part.name.clone(),
         text,
-        replaced,
+        replaced: found.is_some(),
         instead: instead.map(|name| format!("{open}{name}{close}")),
     }
+}
+
+/// Whether a parameter is for the receiver's click ID and the sender has another one.
+fn gives_own(part: &Part, sender: &Tracker, receiver: &Tracker) -> bool {
+    part.says == Some(Says::Column(Col::ClickId)) && sender.name != receiver.name
 }
 
 fn lacks(parts: &[Part], macros: &[MacroUse], receiver: &Tracker, sender: &Tracker) -> Vec<Advice> {
@@ -203,7 +211,7 @@ fn lacks(parts: &[Part], macros: &[MacroUse], receiver: &Tracker, sender: &Track
 fn advice(need: &Need, receiver: &Tracker, sender: &Tracker) -> Advice {
     let bracketed = |name: &str| format!("{}{name}{}", sender.brackets.0, sender.brackets.1);
     let known = || need.columns.iter().filter_map(|col| Some((receiver.parameter_for(*col)?, *col)));
-    let both = known().find_map(|(parameter, col)| Some((parameter, macro_for(sender, col)?)));
+    let both = known().find_map(|(parameter, col)| Some((parameter, macro_for(sender, col, receiver)?)));
     let (parameter, macro_) = match (need.columns, both) {
         ([], _) => (receiver.token(), None),
         (_, Some((parameter, name))) => (Some(parameter), Some(bracketed(name))),
@@ -213,10 +221,10 @@ fn advice(need: &Need, receiver: &Tracker, sender: &Tracker) -> Advice {
 }
 
 /// One party's payout is the next one's amount.
-fn macro_for(sender: &Tracker, col: Col) -> Option<&'static str> {
+fn macro_for(sender: &Tracker, col: Col, receiver: &Tracker) -> Option<&'static str> {
     const AMOUNTS: [Col; 3] = [Col::Payout, Col::SaleAmount, Col::Revenue];
-    let other = || AMOUNTS.iter().filter(|_| AMOUNTS.contains(&col)).find_map(|c| sender.macro_for(*c));
-    sender.macro_for(col).or_else(other)
+    let other = || AMOUNTS.iter().filter(|_| AMOUNTS.contains(&col)).find_map(|c| sender.macro_for(*c, receiver));
+    sender.macro_for(col, receiver).or_else(other)
 }
 
 /// What stands for a token, which only the user knows.
@@ -227,7 +235,7 @@ fn corrected(template: &str, parts: &[Part], macros: &[MacroUse], lacks: &[Advic
     let begin = template.split('?').next().unwrap_or(template);
     let mut pairs: Vec<(String, String)> = Vec::new();
     for part in parts {
-        let own = || macros.iter().filter(|m| m.parameter == part.name && !m.replaced);
+        let own = || macros.iter().filter(|m| m.parameter == part.name && (!m.replaced || m.instead.is_some()));
         if own().any(|m| m.instead.is_none()) || part.value.is_empty() {
             continue;
         }
@@ -320,7 +328,7 @@ mod tests {
         );
         assert_eq!(
             corrected("https://t.example/click.php", "binom", "cake"),
-            "https://t.example/click.php?cnv_id=#reqid#&payout=#price#"
+            "https://t.example/click.php?cnv_id=#s1#&payout=#price#"
         );
     }
 
@@ -332,12 +340,21 @@ mod tests {
         assert_eq!(
             told,
             [
-                ("{clickid}", false, Some("{transaction_id}")),
+                ("{clickid}", false, Some("{sub1}")),
                 ("[PAYOUT]", false, Some("{payout_amount}")),
                 ("REPLACE", false, Some("{event_id}")),
             ]
         );
-        assert!(found.corrected.starts_with("/postback?cid={transaction_id}&payout={payout_amount}&et={event_id}"));
+        assert!(found.corrected.starts_with("/postback?cid={sub1}&payout={payout_amount}&et={event_id}"));
+    }
+
+    #[test]
+    fn a_click_id_of_the_senders_own_is_not_the_receivers() {
+        let found = check("/postback?cid={transaction_id}", of("voluum"), of("everflow"));
+        assert!(!found.is_complete());
+        assert_eq!((found.macros[0].replaced, found.macros[0].instead.as_deref()), (true, Some("{sub1}")));
+        assert!(found.corrected.starts_with("/postback?cid={sub1}&"));
+        assert!(check("/p?transaction_id={transaction_id}", of("everflow"), of("everflow")).macros[0].instead.is_none());
     }
 
     #[test]
@@ -357,7 +374,7 @@ mod tests {
                     let once = check(template, receiver, sender).corrected;
                     let twice = check(&once, receiver, sender);
                     assert_eq!(twice.corrected, once, "{} {} {template}", receiver.name, sender.name);
-                    assert!(twice.macros.iter().all(|m| m.replaced), "{once}");
+                    assert!(twice.macros.iter().all(|m| m.replaced && m.instead.is_none()), "{once}");
                 }
             }
         }
@@ -369,7 +386,7 @@ mod tests {
         let built = build("https://t.example/postback", of("voluum"), of("affise"), &fixed);
         assert_eq!(
             built.url,
-            "https://t.example/postback?et=first%20deposit%20%26%20more&cid={clickid}&payout={sum}\
+            "https://t.example/postback?et=first%20deposit%20%26%20more&cid={sub1}&payout={sum}\
              &currency={currency}&txid={transactionid}"
         );
         assert_eq!(built.lacks.iter().map(|l| l.what).collect::<Vec<_>>(), ["token"]);

@@ -45,6 +45,8 @@ pub struct Tracker {
     /// What stands around a macro.
     pub brackets: (&'static str, &'static str),
     pub macros: &'static [Macro],
+    /// The macro that gives back the click ID of whoever sent the click, as opposed to its own.
+    pub returns: &'static str,
 }
 
 const fn of(name: &'static str, column: Col) -> Parameter {
@@ -101,6 +103,7 @@ pub const TRACKERS: &[Tracker] = &[
         scope: TransactionScope::Network,
         statuses: &[("1", "approved"), ("2", "pending"), ("3", "rejected"), ("5", "pending")],
         brackets: CURLY,
+        returns: "sub1",
         macros: &[
             gives("clickid", Col::ClickId),
             gives("click_id", Col::ClickId),
@@ -155,9 +158,10 @@ pub const TRACKERS: &[Tracker] = &[
         scope: TransactionScope::Click,
         statuses: &[],
         brackets: CURLY,
+        returns: "externalId",
         macros: &[
-            gives("externalId", Col::ClickId),
             gives("clickId", Col::ClickId),
+            gives("externalId", Col::ClickId),
             gives("payout", Col::Payout),
             gives("transactionId", Col::TransactionId),
             gives("conversionStatus", Col::Status),
@@ -184,9 +188,10 @@ pub const TRACKERS: &[Tracker] = &[
         scope: TransactionScope::Click,
         statuses: &[],
         brackets: CURLY,
+        returns: "externalid",
         macros: &[
-            gives("externalid", Col::ClickId),
             gives("clickid", Col::ClickId),
+            gives("externalid", Col::ClickId),
             gives("payout", Col::Payout),
             gives("cnv_status", Col::Status),
             gives("cnv_status2", Col::Event),
@@ -220,6 +225,7 @@ pub const TRACKERS: &[Tracker] = &[
         scope: TransactionScope::Network,
         statuses: &[],
         brackets: ("#", "#"),
+        returns: "s1",
         macros: &[
             gives("reqid", Col::ClickId),
             gives("tid", Col::TransactionId),
@@ -257,6 +263,7 @@ pub const TRACKERS: &[Tracker] = &[
         scope: TransactionScope::Network,
         statuses: &[],
         brackets: CURLY,
+        returns: "sub1",
         macros: &[
             gives("transaction_id", Col::ClickId),
             gives("order_id", Col::TransactionId),
@@ -284,7 +291,7 @@ pub const TRACKERS: &[Tracker] = &[
     },
     Tracker {
         name: "generic",
-        title: "any system with obvious names",
+        title: "a system with obvious names",
         paths: &[],
         parameters: &[
             of("click_id", Col::ClickId),
@@ -330,6 +337,7 @@ pub const TRACKERS: &[Tracker] = &[
         scope: TransactionScope::Network,
         statuses: &[],
         brackets: CURLY,
+        returns: "click_id",
         macros: &[
             gives("click_id", Col::ClickId),
             gives("clickid", Col::ClickId),
@@ -368,6 +376,7 @@ pub const TRACKERS: &[Tracker] = &[
         scope: TransactionScope::Click,
         statuses: &[],
         brackets: CURLY,
+        returns: "external_id",
         macros: &[
             gives("subid", Col::ClickId),
             gives("external_id", Col::ClickId),
@@ -421,6 +430,7 @@ pub const TRACKERS: &[Tracker] = &[
         scope: TransactionScope::Click,
         statuses: &[],
         brackets: CURLY,
+        returns: "ref_id",
         macros: &[
             gives("clickid", Col::ClickId),
             gives("ref_id", Col::ClickId),
@@ -456,6 +466,7 @@ pub const TRACKERS: &[Tracker] = &[
         scope: TransactionScope::Network,
         statuses: &[],
         brackets: CURLY,
+        returns: "aff_sub",
         macros: &[
             gives("transaction_id", Col::ClickId),
             gives("adv_sub", Col::TransactionId),
@@ -497,9 +508,10 @@ pub const TRACKERS: &[Tracker] = &[
         scope: TransactionScope::Click,
         statuses: &[],
         brackets: CURLY,
+        returns: "externalid",
         macros: &[
-            gives("externalid", Col::ClickId),
             gives("clickid", Col::ClickId),
+            gives("externalid", Col::ClickId),
             gives("payout", Col::Payout),
             gives("transaction.id", Col::TransactionId),
             gives("txid", Col::TransactionId),
@@ -544,8 +556,12 @@ impl Tracker {
         self.parameters.iter().find(|p| p.says == Says::Token).map(|p| p.name)
     }
 
-    /// The macro that gives a column, the first of several, without brackets.
-    pub fn macro_for(&self, column: Col) -> Option<&'static str> {
+    /// The macro that gives a column to `receiver`, the first of several, without brackets. Its own click ID
+    /// means nothing to another system: that gets its own one back.
+    pub fn macro_for(&self, column: Col, receiver: &Tracker) -> Option<&'static str> {
+        if column == Col::ClickId && receiver.name != self.name {
+            return Some(self.returns);
+        }
         self.macros.iter().find(|m| m.gives == Some(column)).map(|m| m.name)
     }
 
@@ -583,6 +599,7 @@ mod tests {
             macros.sort_unstable();
             assert!(macros.windows(2).all(|w| w[0] != w[1]), "{}", tracker.name);
             assert!(tracker.parameter_for(Col::ClickId).is_some(), "{}", tracker.name);
+            assert!(tracker.macro_named(tracker.returns).is_some(), "{}", tracker.name);
         }
     }
 
