@@ -23,6 +23,7 @@ mod explain;
 mod judging;
 mod losses;
 mod outlook;
+mod pictures;
 
 pub use explain::explain;
 
@@ -49,6 +50,8 @@ pub struct Settings {
     pub without: Vec<Family>,
     /// The ROI above which a clean source may be scaled.
     pub target_roi: f64,
+    /// How many groups at watch or graver are pictured, the gravest first; 0 unless an output shows them.
+    pub pictures: usize,
     pub threads: usize,
 }
 
@@ -115,7 +118,7 @@ fn run<'r, T>(
     let compared = compared(&measures, &context, &intake.mapping, settings);
     let mut groups = judging::judged(&measures, &compared, &context, rules, settings);
     let clusters = outlook::attach(&mut groups, &measures, &context, settings.target_roi, settings.threads);
-    let looked = look(&Workings {
+    let workings = Workings {
         intake: &intake,
         columns: &columns,
         symbols: &symbols,
@@ -124,7 +127,9 @@ fn run<'r, T>(
         clock,
         main_event,
         groups: &groups,
-    });
+    };
+    let looked = look(&workings);
+    let pictures = pictures::gallery(&workings, &settings.mapping.trusted, settings.pictures);
 
     let facts = coverage::Facts {
         intake: &intake,
@@ -141,7 +146,8 @@ fn run<'r, T>(
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
     let lists = judging::lists(&groups, settings, &gates, &totals);
     let incidents = measures.incidents;
-    let report = Report { run, coverage, totals, peers, incidents, siblings, groups, clusters, lists };
+    let report =
+        Report { run, coverage, totals, peers, incidents, siblings, groups, clusters, lists, pictures };
     Ok((Audited { report, files: intake.files }, looked))
 }
 

@@ -236,7 +236,8 @@ fn gate(gate: &Gate) -> report::Gate {
 fn log_note(file: &FileLedger) -> Option<String> {
     let log = file.log.as_ref()?;
     let path = Text::new(file.path.display().to_string()).term(120);
-    let mut note = format!("{path} was read as a log of postbacks ({}, parameters of {})", log.format, log.tracker);
+    let mut note =
+        format!("{path} was read as a log of postbacks ({}, parameters of {})", log.format, log.tracker);
     if log.repaired > 0 {
         note += &format!(
             "; {} URLs had lost an ampersand to an HTML editor (`¤cy` for `&currency`) and were repaired: correct \

@@ -4,19 +4,16 @@
 mod outlook;
 mod samples;
 
-use super::{Settings, Workings, run};
+use super::{Settings, Workings, pictures, run};
 use crate::base::column::{Col, Grain};
 use crate::base::error::{Error, Result};
 use crate::base::near::nearest;
 use crate::base::text::Text;
 use crate::ingest::FileLedger;
 use crate::matching::MatchedConversion;
-use crate::measures::{GrainMeasures, M, Totals};
-use crate::peers;
-use crate::report::explain::{CTIT, Day, Details, Page, Spread};
+use crate::report::explain::{Details, Page};
 use crate::rules::RuleSet;
 use crate::verdicts::Judged;
-use std::collections::BTreeMap;
 
 /// Audits, and tells everything about the group called `name`.
 ///
@@ -97,74 +94,21 @@ fn ambiguous(name: &str, groups: Vec<&Judged>) -> Error {
 
 fn details<'r>(workings: &Workings<'_, 'r>, at: usize, trusted: &[String]) -> Result<Details<'r>> {
     let group = &workings.groups[at];
-    let grain = workings.measures.grains.iter().find(|g| g.grain == group.subject.grain);
-    let grain = grain.expect("a judged group was measured");
-    let key: Vec<Option<&str>> = group.subject.key.iter().map(|t| t.as_ref().map(Text::raw)).collect();
-    let same = |g: &crate::measures::Group| g.key.iter().map(Option::as_deref).eq(key.iter().copied());
-    let place = grain.groups.iter().position(same).expect("a judged group was measured");
-    let rows = rows(workings, grain, &key);
+    let mut gallery = pictures::of(workings, trusted, &[group]);
+    let of_grain = gallery.get_mut(&group.subject.grain);
+    let pictures = of_grain.and_then(|g| g.remove(&group.subject.key)).expect("a judged group was measured");
     Ok(Details {
-        ctit: spread(grain, place, trusted, ctit),
-        hours: spread(grain, place, trusted, hours),
-        days: days(workings, &grain.groups[place].totals, &rows),
+        pictures,
         outlook: outlook::outlook(group),
-        samples: samples::samples(workings, group, &rows)?,
+        samples: samples::samples(workings, group, &rows(workings, group))?,
     })
 }
 
 /// The conversions of a group.
-fn rows<'a>(
-    workings: &Workings<'a, '_>,
-    grain: &GrainMeasures,
-    key: &[Option<&str>],
-) -> Vec<&'a MatchedConversion> {
-    let place = |col: &Col| workings.columns.iter().position(|c| c == col).expect("rows are placed by it");
-    let places: Vec<usize> = grain.grain.columns().iter().map(place).collect();
+fn rows<'a>(workings: &Workings<'a, '_>, group: &Judged) -> Vec<&'a MatchedConversion> {
+    let places = pictures::places(workings, group.subject.grain.columns());
+    let key = || group.subject.key.iter().map(|t| t.as_ref().map(Text::raw));
     let symbols = workings.symbols;
-    let belongs =
-        |m: &&MatchedConversion| places.iter().map(|&at| symbols.text(m.columns[at])).eq(key.iter().copied());
+    let belongs = |m: &&MatchedConversion| places.iter().map(|&at| symbols.text(m.columns[at])).eq(key());
     workings.matched.conversions.iter().filter(belongs).collect()
-}
-
-fn spread(
-    grain: &GrainMeasures,
-    group: usize,
-    trusted: &[String],
-    histogram: fn(&Totals) -> Vec<u64>,
-) -> Spread {
-    let own = histogram(&grain.groups[group].totals);
-    if own.iter().all(|n| *n == 0) {
-        return Spread::default();
-    }
-    Spread { own, peers: peers::shape(grain, group, trusted, histogram) }
-}
-
-fn ctit(totals: &Totals) -> Vec<u64> {
-    let mut counts = vec![0; CTIT.len()];
-    for &(seconds, n) in totals.values(M::Ctit).iter() {
-        let at = CTIT.iter().position(|(end, _)| seconds < *end).unwrap_or(CTIT.len() - 1);
-        counts[at] += n;
-    }
-    counts
-}
-
-fn hours(totals: &Totals) -> Vec<u64> {
-    let mut counts = vec![0; 24];
-    for &(hour, n) in totals.values(M::Hours).iter() {
-        counts[hour.rem_euclid(24) as usize] += n;
-    }
-    counts
-}
-
-/// Clicks by day, and the conversions that came of them; of unknown clicks those of the day itself.
-fn days(workings: &Workings, totals: &Totals, rows: &[&MatchedConversion]) -> Vec<Day> {
-    let mut days: BTreeMap<i32, (u64, u64)> = BTreeMap::new();
-    for &(hour, n) in totals.values(M::Hours).iter() {
-        days.entry(hour.div_euclid(24) as i32).or_default().0 += n;
-    }
-    for m in rows {
-        let (day, _) = workings.clock.zone.day_and_hour(m.click_time.unwrap_or(m.conversion.time));
-        days.entry(day).or_default().1 += 1;
-    }
-    days.into_iter().map(|(day, (clicks, conversions))| Day { day, clicks, conversions }).collect()
 }

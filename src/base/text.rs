@@ -33,11 +33,23 @@ impl Text {
         self.0.clone()
     }
 
+    /// For a text node or a quoted attribute value of HTML: what would act is visible, cut to `max_cells` with `…`.
+    pub fn html(&self, max_cells: usize) -> String {
+        escaped(&fit(&visible(&self.0, is_control), max_cells))
+    }
+
     /// For a CSV cell: no control characters, and a leading `'` where a spreadsheet would see a formula.
     /// Quoting is the CSV writer's.
     pub fn csv(&self) -> String {
         let guard = if starts_formula(&self.0) { "'" } else { "" };
         format!("{guard}{}", visible(&self.0, is_control))
+    }
+
+    /// For the name of a file or folder: what is harmless of the text, and eight digits of its digest, so that
+    /// no two texts share a name and no text chooses one. Lower case, because some file systems know no other.
+    pub fn file_name(&self) -> String {
+        let digest = blake3::hash(self.0.as_bytes()).to_hex();
+        format!("{}-{}", slug(&self.0), &digest[..8])
     }
 
     /// For a line of a list: the text, if it is an ID and cannot mean anything else to an ad network.
@@ -74,6 +86,38 @@ pub fn json_document(text: &str) -> String {
         }
     }
     out
+}
+
+/// Words of the program's own, or of a rule file, for a text node or a quoted attribute value of HTML.
+pub fn html(words: &str) -> String {
+    escaped(&visible(words, is_control))
+}
+
+/// Without the characters that mean anything to an HTML parser in a text node or a quoted value.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// The longest readable part of a file's name, in characters.
+const SLUG_LENGTH: usize = 40;
+
+/// Letters and digits of ASCII in lower case, joined by single `-`; `x` where there is none.
+fn slug(text: &str) -> String {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let joined = words.take(SLUG_LENGTH).collect::<Vec<_>>().join("-").to_ascii_lowercase();
+    let cut = joined.get(..SLUG_LENGTH).unwrap_or(&joined).trim_end_matches('-');
+    if cut.is_empty() { "x".to_owned() } else { cut.to_owned() }
 }
 
 /// The longest ID that a list takes, in characters.
@@ -299,6 +343,16 @@ mod tests {
     }
 
     #[test]
+    fn html_says_what_it_would_have_obeyed() {
+        let html = |text: &str| Text::new(text).html(80);
+        assert_eq!(html("</script><b a='\"'>&"), "&lt;/script&gt;&lt;b a=&#39;&quot;&#39;&gt;&amp;");
+        assert_eq!(html("a\u{202e}b\u{0}\n"), "a\\u{202e}b\\u{0}\\u{a}");
+        assert_eq!(html("日本 é"), "日本 é");
+        assert_eq!(Text::new("<<<<").html(3), "&lt;&lt;…");
+        assert_eq!(super::html("a < b"), "a &lt; b");
+    }
+
+    #[test]
     fn a_list_takes_ids_only() {
         for id in ["10032", "pub10032", "a.b_c-d", "0a", "10", &"x".repeat(64)] {
             assert!(listed(id), "{id}");
@@ -307,6 +361,26 @@ mod tests {
         for text in HOSTILE {
             assert!(!listed(text), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_file_is_named_by_what_is_harmless_and_a_digest() {
+        assert_eq!(Text::new("PropellerAds / 10032").file_name(), "propellerads-10032-440da7cd");
+        let mut names: Vec<String> = HOSTILE.iter().map(|text| Text::new(*text).file_name()).collect();
+        names.push(Text::new("../".repeat(300)).file_name());
+        names.push(Text::new("a".repeat(300)).file_name());
+        for name in &names {
+            assert!(
+                name.len() <= SLUG_LENGTH + 9 && name.starts_with(|c: char| c.is_ascii_alphanumeric()),
+                "{name}"
+            );
+            assert!(
+                name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+                "{name}"
+            );
+        }
+        names.sort();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
     }
 
     #[test]
@@ -328,6 +402,12 @@ mod tests {
             let cell = Text::new(format!("{start}{text}")).csv();
             prop_assert!(cell.starts_with('\'') || !starts_formula(&cell));
             prop_assert!(!cell.chars().any(is_control));
+        }
+
+        #[test]
+        fn html_has_no_markup_and_no_active_character(text in any::<String>(), max in 0usize..100) {
+            let shown = Text::new(text).html(max);
+            prop_assert!(!shown.contains(['<', '>', '"', '\'']) && !shown.chars().any(is_control));
         }
 
         #[test]

@@ -61,7 +61,12 @@ impl Conversion {
     /// Which of two states of one conversion is the later: status time, or when its postback arrived, then the
     /// file's newest row, then the status rank, then content.
     pub fn recency(&self) -> (i64, i64, Status, u64) {
-        (self.status_time.or(self.postback.received).unwrap_or(self.time), self.as_of, self.status, self.content)
+        (
+            self.status_time.or(self.postback.received).unwrap_or(self.time),
+            self.as_of,
+            self.status,
+            self.content,
+        )
     }
 }
 

@@ -190,7 +190,11 @@ mod tests {
     fn what_was_taken_comes_again_as_retry_or_replay() {
         check(&["r=1 tx=t at=0 http=200", "r=1 tx=t at=1 http=200"], &["200a"], 1);
         check(&["r=1 tx=t at=0 http=200", "r=1 tx=t at=25 http=200"], &["200", "200r"], 0);
-        check(&["r=1 tx=t at=0 http=200", "r=1 tx=t at=20 http=302", "r=1 tx=t at=40 http=200"], &["200a"], 2);
+        check(
+            &["r=1 tx=t at=0 http=200", "r=1 tx=t at=20 http=302", "r=1 tx=t at=40 http=200"],
+            &["200a"],
+            2,
+        );
         check(
             &["r=1 tx=t at=0 http=200 listed=yes", "r=1 tx=t at=1 http=200 listed=no"],
             &["200", "200r"],

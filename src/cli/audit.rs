@@ -3,7 +3,7 @@
 use super::args::{AuditArgs, Colour, FailOn};
 use super::exit::Exit;
 use super::project::{self, Project};
-use super::{complain, print};
+use super::{complain, print, print_raw};
 use crate::audit::{Audited, Settings, audit};
 use crate::base::column::Grain;
 use crate::base::diag;
@@ -13,7 +13,7 @@ use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::base::unit::Unit;
 use crate::ingest::mapping::{self, seconds};
 use crate::ingest::{Inputs, Mapping, Perspective, Shape};
-use crate::report::{self, Job, List, Look, Output, Report, Written};
+use crate::report::{self, Job, Kind, List, Look, Output, Report, Written};
 use crate::rules::{RuleFile, RuleSet, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
 use crate::verdicts::{Brake, Protect, Verdict};
@@ -29,7 +29,8 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     let outputs = outputs(&args)?;
     report::check(&outputs, args.rejects.as_deref(), &read_files(&args))?;
     let rules = valid_rules(&args)?;
-    let settings = settings(&args, project)?;
+    let mut settings = settings(&args, project)?;
+    settings.pictures = outputs.iter().map(|o| o.format.pictures).max().unwrap_or(0);
     limit_threads(args.threads);
     let audited = audit(&settings, &rules)?;
     finish(&args, &audited, &outputs)
@@ -63,7 +64,15 @@ fn rules(args: &AuditArgs) -> Result<std::result::Result<RuleSet, Vec<diag::Diag
 
 /// The files that the run reads and that no output may replace; what patterns match is checked later.
 fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
-    let inputs = [&args.pair, &args.clicks, &args.conversions, &args.postbacks, &args.combined, &args.report, &args.costs];
+    let inputs = [
+        &args.pair,
+        &args.clicks,
+        &args.conversions,
+        &args.postbacks,
+        &args.combined,
+        &args.report,
+        &args.costs,
+    ];
     let inputs = inputs.into_iter().flatten().map(PathBuf::from);
     let others = [&args.rules, &args.add_rules, &args.protect].into_iter().flatten().cloned();
     inputs.chain(others).chain(args.map.clone()).chain(project::place(args)).collect()
@@ -98,6 +107,7 @@ pub(super) fn settings(args: &AuditArgs, project: Project) -> Result<Settings> {
         fdr: fdr(args)?,
         without: args.without.iter().map(family).collect::<Result<_>>()?,
         target_roi: target_roi(args)?,
+        pictures: 0,
         threads: threads(args.threads.unwrap_or_else(cores))?,
     })
 }
@@ -243,6 +253,8 @@ fn finish(args: &AuditArgs, audited: &Audited, outputs: &[Output]) -> Result<Exi
         Some(path) => Some((path.as_path(), report::rejects(&audited.files)?)),
         None => None,
     };
+    let mut print =
+        |kind: Kind, bytes: &[u8]| if kind == Kind::Styled { print(bytes) } else { print_raw(bytes) };
     let job = Job { outputs, rejects, look: look(args.color), print: &mut print };
     let written = report::write(&audited.report, job)?;
     if !args.quiet {

@@ -73,12 +73,21 @@ fn complain_styled(lines: &str) {
     let _ = writeln!(anstream::stderr(), "{lines}");
 }
 
-/// Writes the asked-for bytes to stdout. A reader that went away has seen enough.
+/// Writes the asked-for text to stdout, without its colours where they are not wanted. A reader that went away
+/// has seen enough.
 ///
 /// # Errors
 /// Stdout cannot take the bytes.
 fn print(bytes: &[u8]) -> crate::base::error::Result<()> {
-    let mut stdout = anstream::stdout().lock();
+    write_out(&mut anstream::stdout().lock(), bytes)
+}
+
+/// Writes bytes to stdout as they are.
+fn print_raw(bytes: &[u8]) -> crate::base::error::Result<()> {
+    write_out(&mut io::stdout().lock(), bytes)
+}
+
+fn write_out(stdout: &mut dyn Write, bytes: &[u8]) -> crate::base::error::Result<()> {
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
             Err(Error::output("cannot write to stdout").because(e))

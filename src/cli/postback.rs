@@ -67,7 +67,8 @@ fn page(found: &Check, receiver: &Tracker, sender: &Tracker) -> String {
     section("parameters that are read", found.read.iter().map(read).collect());
     section("parameters that are not known", found.unknown.iter().map(|name| shown(name)).collect());
     section("macros", found.macros.iter().map(|m| macro_line(m, sender)).collect());
-    let damage = "an HTML editor read `&currency` as `¤cy` or the like: paste the corrected link as plain text";
+    let damage =
+        "an HTML editor read `&currency` as `¤cy` or the like: paste the corrected link as plain text";
     section("damage", found.damaged.then(|| damage.to_owned()).into_iter().collect());
     section("lacks", found.lacks.iter().map(|a| lack_line(a, receiver, sender)).collect());
     out += if found.is_complete() { "\nnothing is to be corrected\n" } else { "\ncorrected\n" };
@@ -85,7 +86,9 @@ fn macro_line(m: &MacroUse, sender: &Tracker) -> String {
         (false, Some(instead)) => {
             format!("{text} in {parameter}: {} does not replace it; use {instead}", sender.title)
         }
-        (false, None) => format!("{text} in {parameter}: {} does not replace it and has none like it", sender.title),
+        (false, None) => {
+            format!("{text} in {parameter}: {} does not replace it and has none like it", sender.title)
+        }
     }
 }
 
@@ -97,8 +100,12 @@ fn lack_line(advice: &Advice, receiver: &Tracker, sender: &Tracker) -> String {
         }
         (None, _) => format!("{what}; {} has no parameter for it", receiver.title),
         (Some(parameter), Some(text)) => format!("{what}; add {parameter}={text}"),
-        (Some(parameter), None) if advice.what == "token" => format!("{what}; add {parameter} with your token"),
-        (Some(parameter), None) => format!("{what}; {parameter} would carry it, but {} has no macro for it", sender.title),
+        (Some(parameter), None) if advice.what == "token" => {
+            format!("{what}; add {parameter} with your token")
+        }
+        (Some(parameter), None) => {
+            format!("{what}; {parameter} would carry it, but {} has no macro for it", sender.title)
+        }
     }
 }
 
@@ -151,7 +158,10 @@ fn built(args: &PostbackUrlArgs) -> Result<String> {
         PageFormat::Json => {
             let lacks: Vec<Value> = built.lacks.iter().map(lack).collect();
             let url = Text::new(built.url).json();
-            format!("{:#}\n", json!({"tracker": receiver.name, "sender": sender.name, "url": url, "lacks": lacks}))
+            format!(
+                "{:#}\n",
+                json!({"tracker": receiver.name, "sender": sender.name, "url": url, "lacks": lacks})
+            )
         }
         PageFormat::Text => {
             let lines = built.lacks.iter().map(|a| format!("lacks {}\n", lack_line(a, receiver, sender)));
@@ -166,7 +176,8 @@ fn fixed(text: &str) -> Result<(String, String)> {
         !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
     };
     let (name, value) = text.split_once('=').filter(|(name, _)| is_name(name)).ok_or_else(|| {
-        Error::usage(format!("`{}` is no parameter", shown(text))).help("write it as --set event=first_deposit")
+        Error::usage(format!("`{}` is no parameter", shown(text)))
+            .help("write it as --set event=first_deposit")
     })?;
     Ok((name.to_owned(), value.to_owned()))
 }

@@ -33,6 +33,6 @@ mod tree;
 
 pub use compare::funnel;
 pub use profile::{Compared, Settings, Summary, profiles, suspicious_distance};
-pub use shape::{Shape, shape};
+pub use shape::{Crowd, Shape, Shapes};
 pub use siblings::{Sibling, siblings};
 pub use standing::{Direction, PATTERNS, Pattern, Profile, Standing, TooFew, Versus};

@@ -16,24 +16,84 @@ pub struct Shape {
     pub peers: u32,
 }
 
-/// The shape that the group at place `group` would have if its events were spread as its peers' are.
-///
-/// Every stratum of the group has the narrowest level with enough peers, itself left out; there each peer has an
-/// equal vote. The strata's shapes are weighted by the group's own events in them, so that a difference is none of
-/// the mix of offers. `histogram` gives the counts of a stratum by bucket. `None` where there are too few peers.
-pub fn shape(
-    measures: &GrainMeasures,
-    group: usize,
-    trusted: &[String],
-    histogram: impl Fn(&Totals) -> Vec<u64>,
-) -> Option<Shape> {
-    let places = Places::new(measures, trusted);
-    let histograms: Vec<Vec<u64>> = measures.strata.iter().map(|s| histogram(&s.totals)).collect();
-    let crowd = Crowd { measures, group, places: &places, histograms: &histograms };
-    let own = (0..histograms.len()).filter(|&at| measures.strata[at].group == group);
-    let found: Vec<(u64, Shape)> =
-        own.filter_map(|at| Some((sum(&histograms[at]), crowd.around(at)?))).collect();
-    mixed(&found)
+/// All strata of a grain where they stand among each other: placed once, asked about many histograms.
+pub struct Crowd<'a> {
+    measures: &'a GrainMeasures,
+    places: Places,
+    /// The strata of each group.
+    members: Vec<Vec<usize>>,
+}
+
+/// One histogram of all strata, and the pools of every peer group.
+pub struct Shapes<'a> {
+    crowd: &'a Crowd<'a>,
+    histograms: Vec<Vec<u64>>,
+    /// Strata with events below each node, and their histograms, each with an equal vote.
+    pools: Vec<(u32, Pool)>,
+}
+
+impl<'a> Crowd<'a> {
+    /// Places the strata of a grain.
+    pub fn new(measures: &'a GrainMeasures, trusted: &[String]) -> Crowd<'a> {
+        let mut members = vec![Vec::new(); measures.groups.len()];
+        measures.strata.iter().enumerate().for_each(|(at, stratum)| members[stratum.group].push(at));
+        Crowd { measures, places: Places::new(measures, trusted), members }
+    }
+
+    /// `histogram` gives the counts of a stratum by bucket, always so many.
+    pub fn shapes(&'a self, histogram: impl Fn(&Totals) -> Vec<u64>) -> Shapes<'a> {
+        let histograms: Vec<Vec<u64>> = self.measures.strata.iter().map(|s| histogram(&s.totals)).collect();
+        let buckets = histograms.first().map_or(0, Vec::len);
+        let mut pools: Vec<(u32, Pool)> =
+            (0..self.places.tree.len()).map(|_| (0, Pool::new(buckets as u16))).collect();
+        for (leaf, histogram) in self.places.leaves.iter().zip(&histograms).filter(|(_, h)| sum(h) > 0) {
+            for node in self.places.tree.upwards(*leaf) {
+                let (strata, pool) = &mut pools[node as usize];
+                *strata += 1;
+                pool.add(histogram);
+            }
+        }
+        Shapes { crowd: self, histograms, pools }
+    }
+}
+
+impl Shapes<'_> {
+    /// The shape that the group at place `group` would have if its events were spread as its peers' are.
+    ///
+    /// Every stratum of the group has the narrowest level with enough peers, the group's own strata left out; there
+    /// each peer has an equal vote. The strata's shapes are weighted by the group's own events in them, so that a
+    /// difference is none of the mix of offers. `None` where there are too few peers.
+    pub fn of(&self, group: usize) -> Option<Shape> {
+        let own = &self.crowd.members[group];
+        let found: Vec<(u64, Shape)> =
+            own.iter().filter_map(|&at| Some((sum(&self.histograms[at]), self.around(at, own)?))).collect();
+        mixed(&found)
+    }
+
+    /// The shape of the peers of a stratum that has events.
+    fn around(&self, stratum: usize, own: &[usize]) -> Option<Shape> {
+        if sum(&self.histograms[stratum]) == 0 {
+            return None;
+        }
+        let places = &self.crowd.places;
+        let mut levels = places.tree.upwards(places.leaves[stratum]);
+        let enough = fit::Settings::RATES.min_peers;
+        let (node, (peers, pool)) = levels
+            .find_map(|node| Some((node, self.without(node, own))).filter(|(_, (n, _))| *n >= enough))?;
+        Some(Shape { shares: pool.shares(), level: places.level(node), peers })
+    }
+
+    /// The strata below a node without those of one group.
+    fn without(&self, node: u32, own: &[usize]) -> (u32, Pool) {
+        let (mut peers, mut pool) = self.pools[node as usize].clone();
+        let places = &self.crowd.places;
+        let below = |at: &&usize| places.tree.upwards(places.leaves[**at]).any(|above| above == node);
+        for &at in own.iter().filter(below).filter(|at| sum(&self.histograms[**at]) > 0) {
+            peers -= 1;
+            pool.remove(&self.histograms[at]);
+        }
+        (peers, pool)
+    }
 }
 
 fn sum(histogram: &[u64]) -> u64 {
@@ -51,48 +111,6 @@ fn mixed(found: &[(u64, Shape)]) -> Option<Shape> {
         }
     }
     Some(Shape { shares, ..heaviest.1.clone() })
-}
-
-/// All strata of a grain, seen from one group.
-struct Crowd<'a> {
-    measures: &'a GrainMeasures,
-    group: usize,
-    places: &'a Places,
-    histograms: &'a [Vec<u64>],
-}
-
-impl Crowd<'_> {
-    /// The shape of the peers of a stratum that has events.
-    fn around(&self, stratum: usize) -> Option<Shape> {
-        if sum(&self.histograms[stratum]) == 0 {
-            return None;
-        }
-        let mut levels = self.places.tree.upwards(self.places.leaves[stratum]);
-        let enough = fit::Settings::RATES.min_peers as usize;
-        let (node, peers) = levels
-            .find_map(|node| Some((node, self.peers(node))).filter(|(_, peers)| peers.len() >= enough))?;
-        Some(Shape { shares: self.pooled(&peers), level: self.places.level(node), peers: peers.len() as u32 })
-    }
-
-    /// The strata of other groups below a node that have events.
-    fn peers(&self, node: u32) -> Vec<usize> {
-        let below = |at: &usize| self.places.tree.upwards(self.places.leaves[*at]).any(|above| above == node);
-        let other = |at: &usize| self.measures.strata[*at].group != self.group;
-        (0..self.histograms.len())
-            .filter(other)
-            .filter(|at| sum(&self.histograms[*at]) > 0)
-            .filter(below)
-            .collect()
-    }
-
-    fn pooled(&self, peers: &[usize]) -> Vec<f64> {
-        let buckets = self.histograms[peers[0]].len();
-        let mut pool = Pool::new(buckets as u16);
-        peers.iter().for_each(|at| pool.add(&self.histograms[*at]));
-        let votes = pool.without(&vec![0; buckets]);
-        let all: f64 = votes.iter().sum();
-        votes.iter().map(|vote| vote / all).collect()
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Text cells are guarded against spreadsheets that run formulas; numbers are written bare, and an absent
 //! value is an empty cell, never a zero.
 
-use super::{Format, Look, Rendered, Report, json, phrase};
+use super::{Format, Kind, Look, Rendered, Report, json, phrase};
 use crate::base::error::{Error, Result};
 use crate::base::money::Micro;
 use crate::base::text::Text;
@@ -135,6 +135,8 @@ pub const FORMAT: Format = Format {
     name: "csv",
     summary: "every group with every signal, its sample and its limits, for spreadsheets and other programs",
     list: false,
+    kind: Kind::Text,
+    pictures: 0,
     render,
 };
 

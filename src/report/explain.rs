@@ -9,13 +9,12 @@ mod rest;
 mod summary;
 
 use super::terminal;
-use super::{Gate, Look, RunInfo};
+use super::{Gate, Look, Pictures, RunInfo};
 use crate::base::money::Micro;
 use crate::base::text::Text;
 use crate::base::unit::Unit;
-use crate::peers;
 use crate::rules::{Limit, Rule};
-use crate::signals::{self, Estimate, Interval, Signal};
+use crate::signals::{self, Estimate, Signal};
 use crate::verdicts::{Judged, Verdict};
 
 pub use super::json::page as json;
@@ -31,33 +30,9 @@ pub struct Page<'r> {
 
 /// What a page says beyond the report of the audit.
 pub struct Details<'r> {
-    /// Conversions by their time from the click, in the buckets of [`CTIT`].
-    pub ctit: Spread,
-    /// Clicks by hour of the day.
-    pub hours: Spread,
-    /// By click day.
-    pub days: Vec<Day>,
+    pub pictures: Pictures,
     pub outlook: Outlook<'r>,
     pub samples: Samples,
-}
-
-/// Events by bucket, beside the peers'.
-#[derive(Debug, Default)]
-pub struct Spread {
-    /// Empty where there are no events.
-    pub own: Vec<u64>,
-    /// `None` where there are too few peers.
-    pub peers: Option<peers::Shape>,
-}
-
-/// What came on one day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Day {
-    /// Days since 1970 in the zone of the run.
-    pub day: i32,
-    pub clicks: u64,
-    /// Conversions of the clicks of this day.
-    pub conversions: u64,
 }
 
 /// What would have to change for the verdict to change, as the rules themselves answer.
@@ -117,26 +92,6 @@ pub struct Sample {
     /// The /24 or /48 of its address.
     pub network: Option<String>,
 }
-
-const MINUTE: i64 = 60;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
-
-/// The buckets of the time from click to conversion: the second at which the next one begins, and its name.
-pub const CTIT: &[(i64, &str)] = &[
-    (10, "0–10 s"),
-    (30, "10–30 s"),
-    (MINUTE, "30–60 s"),
-    (5 * MINUTE, "1–5 min"),
-    (15 * MINUTE, "5–15 min"),
-    (HOUR, "15–60 min"),
-    (3 * HOUR, "1–3 h"),
-    (12 * HOUR, "3–12 h"),
-    (DAY, "12–24 h"),
-    (3 * DAY, "1–3 days"),
-    (7 * DAY, "3–7 days"),
-    (i64::MAX, "over 7 days"),
-];
 
 /// Cells of a page that no terminal shows.
 const WIDTH: usize = 100;
@@ -224,15 +179,6 @@ impl Sheet {
             self.row(&padded.collect::<Vec<String>>().join("  "));
             below.iter().for_each(|line| self.row(&format!("    {line}")));
         }
-    }
-}
-
-/// `149 of 240 (62.1%)`, `3h12m`: a value as people count it.
-fn told(signal: &Signal, estimate: &Estimate) -> String {
-    let value = signal.unit.format(estimate.value());
-    match estimate.interval {
-        Interval::Share { x } => format!("{} of {} ({value})", whole(x), whole(estimate.n)),
-        _ => value,
     }
 }
 

@@ -9,7 +9,7 @@ mod page;
 
 pub use page::page;
 
-use super::{AbsentSignal, Format, Gate, InputInfo, List, Look, Rendered, Report, RowCount, RunInfo};
+use super::{AbsentSignal, Format, Gate, InputInfo, Kind, List, Look, Rendered, Report, RowCount, RunInfo};
 use crate::base::error::{Error, Result};
 use crate::base::money::Micro;
 use crate::base::text::{Text, json_document};
@@ -682,6 +682,8 @@ pub const FORMAT: Format = Format {
     name: "json",
     summary: "everything, for other programs; its JSON Schema is published",
     list: false,
+    kind: Kind::Text,
+    pictures: 0,
     render,
 };
 

@@ -11,6 +11,8 @@ pub mod json;
 mod lists;
 mod output;
 mod phrase;
+mod pictures;
+mod signs;
 mod terminal;
 
 #[cfg(test)]
@@ -18,6 +20,7 @@ mod sample;
 
 pub use csv::rejects;
 pub use output::{Job, Output, Target, Written, check, write};
+pub use pictures::{CTIT, Day, Pictures, RANKS, Spread};
 
 use crate::base::column::Grain;
 use crate::base::error::Result;
@@ -29,6 +32,7 @@ use crate::peers::{Sibling, Summary};
 use crate::verdicts::{Judged, Listing, Resold, Verdict};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::io::Write;
 
 /// Everything that one audit has to say.
 pub struct Report<'r> {
@@ -46,14 +50,29 @@ pub struct Report<'r> {
     /// Sources that send the same visitors; groups say which cluster they are in.
     pub clusters: Vec<Resold>,
     pub lists: Lists,
+    /// The pictures of the gravest groups, as many as an output shows.
+    pub pictures: Gallery,
+}
+
+/// Pictures by grain and key of the group.
+pub type Gallery = BTreeMap<Grain, BTreeMap<Vec<Option<Text>>, Pictures>>;
+
+/// Groups in the order of every output: verdict by severity, money at risk from large to small, key.
+pub fn ordered<'g, 'r>(groups: &'g [Judged<'r>]) -> Vec<&'g Judged<'r>> {
+    let mut groups: Vec<&Judged> = groups.iter().collect();
+    groups.sort_by_key(|g| (g.verdict, Reverse(g.money_at_risk), &g.subject.key));
+    groups
 }
 
 impl<'r> Report<'r> {
-    /// The groups in the order of every output: verdict by severity, money at risk from large to small, key.
+    /// The groups in the order of every output.
     pub fn ordered(&self) -> Vec<&Judged<'r>> {
-        let mut groups: Vec<&Judged> = self.groups.iter().collect();
-        groups.sort_by_key(|g| (g.verdict, Reverse(g.money_at_risk), &g.subject.key));
-        groups
+        ordered(&self.groups)
+    }
+
+    /// The pictures of a group; `None` where it is not among those that have any.
+    pub fn pictures(&self, group: &Judged) -> Option<&Pictures> {
+        self.pictures.get(&group.subject.grain)?.get(&group.subject.key)
     }
 
     /// The members of every cluster in the order of every output.
@@ -233,15 +252,63 @@ pub struct Format {
     pub summary: &'static str,
     /// True if the output acts on the world by itself, so that gates and the brake withhold it.
     pub list: bool,
+    pub kind: Kind,
+    /// How many groups at watch or graver it shows with their [`Pictures`].
+    pub pictures: usize,
     pub render: fn(&Report, &Look) -> Result<Rendered>,
 }
 
+/// What an output is on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text that may carry colours for a terminal.
+    Styled,
+    Text,
+    /// Bytes that no terminal shows.
+    Binary,
+    /// Several files in a folder of their own.
+    Folder,
+}
+
 /// What a renderer made.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Rendered {
     Bytes(Vec<u8>),
+    /// Too large to be held: whoever has the sink calls this with the same report.
+    Streamed(fn(&Report, &mut dyn Write) -> Result<()>),
+    /// The files of a folder.
+    Files(Vec<NamedFile>),
     /// Nothing is to be written, for this reason.
     Withheld(String),
+}
+
+impl Rendered {
+    /// All that was rendered, one file after the other; `None` where it is withheld.
+    ///
+    /// # Errors
+    /// A streamed output that cannot be made.
+    pub fn collected(self, report: &Report) -> Result<Option<Vec<u8>>> {
+        Ok(match self {
+            Rendered::Bytes(bytes) => Some(bytes),
+            Rendered::Streamed(write) => {
+                let mut bytes = Vec::new();
+                write(report, &mut bytes)?;
+                Some(bytes)
+            }
+            Rendered::Files(files) => {
+                Some(files.into_iter().flat_map(|f| [f.name.into_bytes(), f.bytes].concat()).collect())
+            }
+            Rendered::Withheld(_) => None,
+        })
+    }
+}
+
+/// One file of a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFile {
+    /// Relative to the folder, parts joined by `/`; never data as it is: see [`Text::file_name`].
+    pub name: String,
+    pub bytes: Vec<u8>,
 }
 
 /// How the reader sees it; only the table cares.
@@ -280,10 +347,8 @@ mod tests {
     use crate::base::text::HOSTILE;
 
     fn bytes(format: &Format, report: &Report) -> Vec<u8> {
-        match (format.render)(report, &Look::PLAIN).unwrap() {
-            Rendered::Bytes(bytes) => bytes,
-            Rendered::Withheld(why) => panic!("{} withheld: {why}", format.name),
-        }
+        let rendered = (format.render)(report, &Look::PLAIN).unwrap();
+        rendered.collected(report).unwrap().unwrap_or_else(|| panic!("{} is withheld", format.name))
     }
 
     #[test]

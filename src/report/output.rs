@@ -1,17 +1,19 @@
 //! Outputs that appear whole or not at all.
 //!
-//! Everything is rendered before anything is written; every file is written beside its target, flushed to the
-//! disk, and only when all of them are there they are renamed into place. A failure leaves what stood before.
-//! A symlink is replaced, never followed; devices, pipes and the run's own inputs are refused. Nothing is
+//! Everything is written beside its target first and flushed to the disk; only when all of it is there it is
+//! renamed into place ([`stage`]). A failure leaves what stood before. A symlink is replaced, never followed;
+//! devices, pipes, the run's own inputs and folders that were not made by an output are refused. Nothing is
 //! printed: the bytes for stdout go back to the caller.
 
-use super::{FORMATS, Format, Look, Rendered, Report};
+mod stage;
+
+use super::{FORMATS, Format, Kind, Look, Rendered, Report};
 use crate::base::error::{Error, Result};
 use crate::base::near::nearest;
+use stage::Staged;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use tempfile::{Builder, NamedTempFile, TempPath};
 
 /// One `-o FORMAT=PATH`.
 #[derive(Clone)]
@@ -25,12 +27,23 @@ pub struct Output {
 pub enum Target {
     Stdout,
     File(PathBuf),
+    /// A folder of its own, replaced as a whole.
+    Folder(PathBuf),
+}
+
+impl Target {
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Target::Stdout => None,
+            Target::File(path) | Target::Folder(path) => Some(path),
+        }
+    }
 }
 
 /// What was done.
 #[derive(Debug, Default)]
 pub struct Written {
-    /// The files now in place.
+    /// The files and folders now in place.
     pub files: Vec<PathBuf>,
     /// Lists that were not written, with the reason; their files stand as they were.
     pub withheld: Vec<(&'static str, String)>,
@@ -40,13 +53,15 @@ impl Output {
     /// Parses `FORMAT=PATH`; `-` is stdout.
     ///
     /// # Errors
-    /// An unknown format, with the nearest names, or a missing path.
+    /// An unknown format, with the nearest names, a missing path, or several files for stdout.
     pub fn parse(text: &str) -> Result<Output> {
         let (name, path) = text.split_once('=').unwrap_or((text, ""));
         let format = Format::find(name).ok_or_else(|| unknown(name))?;
         let target = match path {
             "" => return Err(without_path(text, name)),
+            "-" if format.kind == Kind::Folder => return Err(several_files(name)),
             "-" => Target::Stdout,
+            path if format.kind == Kind::Folder => Target::Folder(PathBuf::from(path)),
             path => Target::File(PathBuf::from(path)),
         };
         Ok(Output { format, target })
@@ -68,34 +83,45 @@ fn without_path(text: &str, name: &str) -> Error {
         .help(format!("write `-o {name}=PATH`, or `-o {name}=-` for stdout"))
 }
 
+fn several_files(name: &str) -> Error {
+    Error::usage(format!("`{name}` is a folder of files and cannot go to stdout"))
+        .help(format!("write `-o {name}=FOLDER`"))
+}
+
 /// Checks the outputs of one run together, before any work is done; `read` are files that the run reads.
 ///
 /// # Errors
-/// Two outputs to stdout or to one file, a target that is read, that is no regular file, or whose folder does
-/// not exist.
+/// Two outputs to stdout or to one place, a target that is read, that is no regular file or no folder of an
+/// output, or whose folder does not exist.
 pub fn check(outputs: &[Output], rejects: Option<&Path>, read: &[PathBuf]) -> Result<()> {
     if outputs.iter().filter(|o| o.target == Target::Stdout).count() > 1 {
         return Err(Error::usage("two outputs go to stdout").help("give all but one of them a path"));
     }
-    let targets = || files(outputs).map(PathBuf::as_path).chain(rejects);
+    let targets = || paths(outputs).chain(rejects);
     spare(targets(), read)?;
     let mut places: Vec<PathBuf> = Vec::new();
     for path in targets() {
         let place = place(path)?;
-        if places.contains(&place) {
-            return Err(Error::usage(format!("two outputs go to {}", path.display()))
-                .help("give each output a file of its own"));
+        if let Some(other) = places.iter().find(|other| other.starts_with(&place) || place.starts_with(other))
+        {
+            return Err(two_in_one(path, *other == place));
         }
         places.push(place);
     }
-    Ok(())
+    outputs.iter().try_for_each(fits)?;
+    rejects.map_or(Ok(()), regular)
 }
 
-fn files(outputs: &[Output]) -> impl Iterator<Item = &PathBuf> {
-    outputs.iter().filter_map(|o| match &o.target {
-        Target::File(path) => Some(path),
-        Target::Stdout => None,
-    })
+fn two_in_one(path: &Path, same: bool) -> Error {
+    let message = match same {
+        true => format!("two outputs go to {}", path.display()),
+        false => format!("{} and another output lie in one another", path.display()),
+    };
+    Error::usage(message).help("give each output a place of its own")
+}
+
+fn paths(outputs: &[Output]) -> impl Iterator<Item = &Path> {
+    outputs.iter().filter_map(|o| o.target.path())
 }
 
 /// Where the file will really stand: its folder without links, and its own name.
@@ -105,10 +131,20 @@ fn place(path: &Path) -> Result<PathBuf> {
         Error::writing(path, e).help(format!("make the folder {} first", folder(path).display()))
     })?;
     let special = ["/dev", "/proc"].iter().any(|s| folder.starts_with(s)) && !folder.starts_with("/dev/shm");
-    if special || fs::metadata(path).is_ok_and(|m| !m.is_file()) {
-        return Err(not_a_file(path));
+    if special { Err(not_a_file(path)) } else { Ok(folder.join(name)) }
+}
+
+/// Refuses a target at which something else stands.
+fn fits(output: &Output) -> Result<()> {
+    match &output.target {
+        Target::Stdout => Ok(()),
+        Target::File(path) => regular(path),
+        Target::Folder(path) => stage::replaceable(path),
     }
-    Ok(folder.join(name))
+}
+
+fn regular(path: &Path) -> Result<()> {
+    if fs::metadata(path).is_ok_and(|m| !m.is_file()) { Err(not_a_file(path)) } else { Ok(()) }
 }
 
 fn not_a_file(path: &Path) -> Error {
@@ -127,12 +163,12 @@ pub struct Job<'a> {
     pub rejects: Option<(&'a Path, Vec<u8>)>,
     /// How stdout looks; files are always plain.
     pub look: Look,
-    /// Takes the bytes for stdout.
-    pub print: &'a mut dyn FnMut(&[u8]) -> Result<()>,
+    /// Takes the bytes for stdout, piece by piece.
+    pub print: &'a mut dyn FnMut(Kind, &[u8]) -> Result<()>,
 }
 
-/// Renders all outputs, then writes all of them, or none: files are staged, stdout is written, and only then
-/// are the files renamed into place.
+/// Writes all outputs, or none: files and folders are staged, stdout is written, and only then is everything
+/// renamed into place, in the order of the command line.
 ///
 /// # Errors
 /// [`check`]'s, an output that is an input of the run, or a file or stdout that cannot be written.
@@ -142,118 +178,85 @@ pub fn write(report: &Report, job: Job) -> Result<Written> {
     let mut stdout = None;
     spare_inputs(report, &job)?;
     for output in job.outputs {
-        match (render(report, output, &job.look)?, &output.target) {
+        let look = if output.target == Target::Stdout { &job.look } else { &Look::PLAIN };
+        match ((output.format.render)(report, look)?, &output.target) {
             (Rendered::Withheld(why), _) => written.withheld.push((output.format.name, why)),
-            (Rendered::Bytes(bytes), Target::Stdout) => stdout = Some(bytes),
-            (Rendered::Bytes(bytes), Target::File(path)) => staged.push((stage(path, &bytes)?, path.clone())),
+            (rendered, Target::Stdout) => stdout = Some((output.format.kind, rendered)),
+            (Rendered::Files(files), target) => staged.push(Staged::folder(place_of(target), &files)?),
+            (rendered, target) => {
+                staged.push(Staged::file(place_of(target), |out| put(report, rendered, out))?)
+            }
         }
     }
     if let Some((path, bytes)) = &job.rejects {
-        staged.push((stage(path, bytes)?, path.to_path_buf()));
+        staged.push(Staged::file(path, |out| all(out, bytes))?);
     }
-    if let Some(bytes) = stdout {
-        (job.print)(&bytes)?;
+    if let Some((kind, rendered)) = stdout {
+        show(report, rendered, &mut |bytes| (job.print)(kind, bytes))?;
     }
-    written.files = commit(staged)?;
+    written.files = stage::commit(staged)?;
     Ok(written)
 }
 
-fn render(report: &Report, output: &Output, look: &Look) -> Result<Rendered> {
-    let look = if output.target == Target::Stdout { look } else { &Look::PLAIN };
-    (output.format.render)(report, look)
+fn place_of(target: &Target) -> &Path {
+    target.path().expect("stdout was dealt with")
+}
+
+fn all(out: &mut dyn Write, bytes: &[u8]) -> Result<()> {
+    out.write_all(bytes).map_err(failed)
+}
+
+/// What a renderer reports when its sink takes no more; the path stands in the error around it.
+pub(super) fn failed(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::output("the output cannot be written").because(cause)
+}
+
+fn put(report: &Report, rendered: Rendered, out: &mut dyn Write) -> Result<()> {
+    match rendered {
+        Rendered::Bytes(bytes) => all(out, &bytes),
+        Rendered::Streamed(write) => write(report, out),
+        Rendered::Files(_) | Rendered::Withheld(_) => Ok(()),
+    }
+}
+
+/// Bytes for stdout, in pieces of this size where they are streamed.
+const PIECE: usize = 1 << 16;
+
+/// Prints an output; one that is streamed is made whole first, on the disk, so that half of it never appears.
+fn show(report: &Report, rendered: Rendered, print: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    let Rendered::Streamed(write) = rendered else {
+        return match rendered {
+            Rendered::Bytes(bytes) => print(&bytes),
+            _ => Ok(()),
+        };
+    };
+    let mut whole = stage::scratch(|out| write(report, out))?;
+    let (mut piece, unread) =
+        (vec![0; PIECE], |e| Error::output("cannot read back a temporary file").because(e));
+    whole.rewind().map_err(unread)?;
+    loop {
+        match whole.read(&mut piece).map_err(unread)? {
+            0 => return Ok(()),
+            n => print(&piece[..n])?,
+        }
+    }
 }
 
 fn spare_inputs(report: &Report, job: &Job) -> Result<()> {
     let inputs: Vec<PathBuf> = report.run.inputs.iter().map(|i| PathBuf::from(i.path.raw())).collect();
     let rejects = job.rejects.as_ref().map(|(path, _)| *path);
-    spare(files(job.outputs).map(PathBuf::as_path).chain(rejects), &inputs)
+    spare(paths(job.outputs).chain(rejects), &inputs)
 }
 
-/// Refuses targets that the run reads.
+/// Refuses targets that the run reads, and folders in which there is something that it reads.
 fn spare<'p>(mut targets: impl Iterator<Item = &'p Path>, read: &[PathBuf]) -> Result<()> {
     let read: Vec<PathBuf> = read.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
-    match targets.find(|path| fs::canonicalize(path).is_ok_and(|p| read.contains(&p))) {
+    let reads = |place: PathBuf| read.iter().any(|path| path.starts_with(&place));
+    match targets.find(|path| fs::canonicalize(path).is_ok_and(reads)) {
         Some(path) => Err(Error::usage(format!("the output {} is read by this run", path.display()))
             .help("give the output another name")),
         None => Ok(()),
     }
-}
-
-/// Writes the bytes to a file beside `path`; it vanishes unless it is renamed.
-fn stage(path: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
-    let stage = || -> io::Result<NamedTempFile> {
-        let mut file = hidden().tempfile_in(folder(path))?;
-        file.write_all(bytes)?;
-        file.flush()?;
-        file.as_file().sync_all()?;
-        Ok(file)
-    };
-    stage().map_err(|e| Error::writing(path, e))
-}
-
-/// Names and permissions of the files that stand only for a moment; those of a renamed file stay.
-fn hidden() -> Builder<'static, 'static> {
-    let mut builder = Builder::new();
-    builder.prefix(".clickaudit-").suffix(".tmp");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    builder
-}
-
-/// A file that was put into place, and what stood there before.
-struct Placed {
-    path: PathBuf,
-    before: Option<TempPath>,
-}
-
-/// Renames all files into place; if one fails, those already placed are taken back.
-fn commit(staged: Vec<(NamedTempFile, PathBuf)>) -> Result<Vec<PathBuf>> {
-    let mut placed: Vec<Placed> = Vec::new();
-    for (file, path) in staged {
-        match put(file, &path) {
-            Ok(before) => placed.push(Placed { path, before }),
-            Err(e) => {
-                placed.into_iter().rev().for_each(take_back);
-                return Err(Error::writing(&path, e));
-            }
-        }
-    }
-    Ok(placed.into_iter().map(settle).collect())
-}
-
-/// Renames one file into place and hands back what stood there.
-fn put(file: NamedTempFile, path: &Path) -> io::Result<Option<TempPath>> {
-    let before = keep(path)?;
-    file.persist(path).map_err(|e| e.error)?;
-    Ok(before)
-}
-
-/// A second name for the file or link at `path`; a copy where the file system has no second names.
-fn keep(path: &Path) -> io::Result<Option<TempPath>> {
-    if fs::symlink_metadata(path).is_err() {
-        return Ok(None);
-    }
-    let second = |name: &Path| match fs::hard_link(path, name) {
-        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => fs::copy(path, name).map(drop),
-        linked => linked,
-    };
-    hidden().make_in(folder(path), second).map(|file| Some(file.into_temp_path()))
-}
-
-fn take_back(placed: Placed) {
-    // The run already fails with the first error; a second one could only hide it.
-    let _ = match placed.before {
-        Some(before) => before.persist(&placed.path).map_err(|e| e.error),
-        None => fs::remove_file(&placed.path),
-    };
-}
-
-/// Makes the rename last through a power cut where folders can be flushed.
-fn settle(placed: Placed) -> PathBuf {
-    if let Ok(folder) = fs::File::open(folder(&placed.path)) {
-        let _ = folder.sync_all();
-    }
-    placed.path
 }
 
 #[cfg(test)]
@@ -275,7 +278,7 @@ mod tests {
     }
 
     fn names(dir: &TempDir) -> Vec<String> {
-        let entry = |e: io::Result<fs::DirEntry>| e.unwrap().file_name().into_string().unwrap();
+        let entry = |e: std::io::Result<fs::DirEntry>| e.unwrap().file_name().into_string().unwrap();
         let mut names: Vec<String> = fs::read_dir(dir.path()).unwrap().map(entry).collect();
         names.sort();
         names
@@ -285,7 +288,7 @@ mod tests {
     fn written(report: &Report, outputs: &[Output]) -> Result<(Written, Vec<u8>)> {
         check(outputs, None, &[])?;
         let mut stdout = Vec::new();
-        let mut print = |bytes: &[u8]| {
+        let mut print = |_: Kind, bytes: &[u8]| {
             stdout.extend_from_slice(bytes);
             Ok(())
         };
@@ -303,7 +306,7 @@ mod tests {
         let old = dir.path().join("r.json");
         fs::write(&old, "old").unwrap();
         let outputs = [output("json", &old), Output::parse("csv=-").unwrap()];
-        let mut full = |_: &[u8]| Err(Error::output("cannot write to stdout"));
+        let mut full = |_: Kind, _: &[u8]| Err(Error::output("cannot write to stdout"));
         let rejects = dir.path().join("rejects.csv");
         let job = Job {
             outputs: &outputs,
@@ -360,20 +363,6 @@ mod tests {
         assert_eq!(error.fault, Fault::Output);
         assert!(error.to_string().contains("no-such-folder"), "{error}");
         assert_eq!((names(&dir), fs::read_to_string(&old).unwrap()), (vec!["r.json".into()], "old".into()));
-    }
-
-    #[test]
-    fn a_rename_that_fails_takes_the_others_back() {
-        let dir = TempDir::new().unwrap();
-        let (old, new, folder) = (dir.path().join("old"), dir.path().join("new"), dir.path().join("folder"));
-        fs::write(&old, "old").unwrap();
-        fs::create_dir(&folder).unwrap();
-        let staged = [&old, &new, &folder].map(|path| (stage(path, b"changed").unwrap(), path.clone()));
-        assert!(commit(staged.into()).is_err());
-        assert_eq!(
-            (names(&dir), fs::read_to_string(&old).unwrap()),
-            (vec!["folder".into(), "old".into()], "old".into())
-        );
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! Findings in words, the same in the terminal and in the CSV: rule, signal, value, sample, interval, limit.
+//! Findings in words, the same in every output for people: rule, signal, value, sample, interval, limit.
 //!
 //! Only the program's own words and numbers stand here; no text from data.
 
 use crate::base::money::Micro;
 use crate::base::unit::Unit;
-use crate::rules::{Evidence, Limit, Why};
-use crate::signals::Interval;
-use crate::verdicts::Finding;
+use crate::rules::{Class, Evidence, Limit, Why};
+use crate::signals::{Estimate, Interval, Signal};
+use crate::verdicts::{Finding, Judged, Verdict};
 
 /// Tests of one rule that are spelled out; the JSON report has all of them.
 const EVIDENCE_SHOWN: usize = 3;
@@ -65,6 +65,15 @@ fn peers(evidence: &Evidence) -> Option<String> {
     Some(format!("{ratio} times {n} peers' {expected}, q {:.1e}", versus.q))
 }
 
+/// `149 of 240 (62.1%)`, `3h12m`: a value as people count it.
+pub fn told(signal: &Signal, estimate: &Estimate) -> String {
+    let value = signal.unit.format(estimate.value());
+    match estimate.interval {
+        Interval::Share { x } => format!("{} of {} ({value})", count(x), count(estimate.n)),
+        _ => value,
+    }
+}
+
 /// `55.0–67.1%`: the unit's sign stands once where both ends have it; negative ends are kept apart.
 pub fn range(unit: Unit, low: f64, high: f64) -> String {
     let (low, high) = (unit.format(low), unit.format(high));
@@ -94,4 +103,50 @@ pub fn money(amount: Option<Micro>) -> String {
 /// `1 click`, `12 clicks`.
 pub fn counted(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { many })
+}
+
+/// What a verdict means for who has to act on it.
+pub fn meaning(group: &Judged) -> &'static str {
+    match (group.verdict, group.class) {
+        (Verdict::Block, Some(Class::Profit)) => {
+            "Stop buying it: it loses money. That accuses nobody of anything."
+        }
+        (Verdict::Block, _) => "Stop the traffic and do not pay for it.",
+        (Verdict::Hold, _) => "Do not pay yet: a person has to look at the evidence below.",
+        (Verdict::Watch, _) => "Nothing to do yet: look again after the next run.",
+        (Verdict::Clean, _) if group.subject.profile.significant => {
+            "No rule found anything, but it stands out among its peers: look at the signals below."
+        }
+        (Verdict::Clean, _) => "Nothing to do: all rules that decide were answered, and none found anything.",
+        (Verdict::Undecided, _) => "Nobody can tell yet: too little is known to call it clean.",
+    }
+}
+
+/// `of the same offer and country`.
+pub fn circle(level: &str) -> String {
+    let columns: Vec<&str> = level.split(", ").collect();
+    match columns.as_slice() {
+        ["all"] => "of this input".to_owned(),
+        [only] => format!("of the same {only}"),
+        [first @ .., last] => format!("of the same {} and {last}", first.join(", ")),
+        [] => String::new(),
+    }
+}
+
+/// Text of a rule file on one line.
+pub fn unwrapped(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<&str>>().join(" ")
+}
+
+/// What else could explain the findings that carry the verdict, each once, in their order.
+pub fn innocent<'f>(findings: &'f [Finding]) -> Vec<&'f str> {
+    let top = findings.first().map(|f| f.action);
+    let carrying = findings.iter().filter(|f| Some(f.action) == top);
+    let mut all: Vec<&str> = Vec::new();
+    for cause in carrying.flat_map(|f| &f.rule.innocent) {
+        if !all.contains(&cause.as_str()) {
+            all.push(cause);
+        }
+    }
+    all
 }

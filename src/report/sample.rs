@@ -121,6 +121,7 @@ pub fn empty() -> Report<'static> {
         groups: vec![],
         lists: Lists { block: none(), profit: none(), scale: none() },
         clusters: vec![],
+        pictures: BTreeMap::new(),
     }
 }
 

@@ -6,7 +6,7 @@
 
 mod outlook;
 
-use super::{AbsentSignal, Format, List, Look, Rendered, Report, RowCount, phrase};
+use super::{AbsentSignal, Format, Kind, List, Look, Rendered, Report, RowCount, phrase};
 use crate::base::column::Col;
 use crate::base::error::Result;
 use crate::base::money::Micro;
@@ -552,8 +552,14 @@ fn unmapped(page: &mut Page, lacks: &[((&str, u64), BTreeSet<&str>)]) {
     page.line("absent", LABEL, &format!("{signals} for want of columns; not mapped are {columns}"));
 }
 
-pub const FORMAT: Format =
-    Format { name: "table", summary: "verdicts with their reasons, for people", list: false, render };
+pub const FORMAT: Format = Format {
+    name: "table",
+    summary: "verdicts with their reasons, for people",
+    list: false,
+    kind: Kind::Styled,
+    pictures: 0,
+    render,
+};
 
 #[cfg(test)]
 mod tests {

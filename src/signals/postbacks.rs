@@ -59,9 +59,7 @@ pub const SIGNALS: &[Signal] = &[
         sample: "postbacks that were asked for a signature",
         range: (0.0, 1.0),
         summary: "postbacks without the signature that was agreed on",
-        innocent: &[
-            "an offer or event that its network does not sign",
-        ],
+        innocent: &["an offer or event that its network does not sign"],
         measures: &[M::UnsignedPostbacks, M::CheckedSignatures],
         formula: |g| signatures(g, g.share(M::UnsignedPostbacks, M::CheckedSignatures, SIGNED)),
     },
@@ -77,10 +75,7 @@ pub const SIGNALS: &[Signal] = &[
         sample: "postbacks that were asked for a token",
         range: (0.0, 1.0),
         summary: "postbacks with another token than the agreed one",
-        innocent: &[
-            "a token that was changed in the window",
-            "a macro of the network in its place",
-        ],
+        innocent: &["a token that was changed in the window", "a macro of the network in its place"],
         measures: &[M::WrongTokens, M::CheckedTokens],
         formula: |g| tokens(g, g.share(M::WrongTokens, M::CheckedTokens, TOKENS)),
     },
@@ -96,9 +91,7 @@ pub const SIGNALS: &[Signal] = &[
         sample: "postbacks that were asked for a token",
         range: (0.0, 1.0),
         summary: "postbacks without the token that was agreed on",
-        innocent: &[
-            "an offer whose postback link lacks it",
-        ],
+        innocent: &["an offer whose postback link lacks it"],
         measures: &[M::MissingTokens, M::CheckedTokens],
         formula: |g| tokens(g, g.share(M::MissingTokens, M::CheckedTokens, TOKENS)),
     },
@@ -134,9 +127,7 @@ pub const SIGNALS: &[Signal] = &[
         sample: "conversions from a log",
         range: (0.0, f64::MAX),
         summary: "requests that came again although they had been taken more than a day before, or came again from a foreign sender",
-        innocent: &[
-            "a network that sends a whole day again after a fault",
-        ],
+        innocent: &["a network that sends a whole day again after a fault"],
         measures: &[M::ReplayedRequests, M::Requests],
         formula: |g| logged(g, Col::Request, count(g, M::ReplayedRequests, M::Requests)),
     },
@@ -152,9 +143,7 @@ pub const SIGNALS: &[Signal] = &[
         sample: "conversions from a log",
         range: (0.0, 1.0),
         summary: "requests that came again although they had been taken more than a day before, or came again from a foreign sender",
-        innocent: &[
-            "a network that sends a whole day again after a fault",
-        ],
+        innocent: &["a network that sends a whole day again after a fault"],
         measures: &[M::ReplayedRequests, M::Requests],
         formula: |g| logged(g, Col::Request, g.share(M::ReplayedRequests, M::Requests, LOGGED)),
     },
@@ -170,9 +159,7 @@ pub const SIGNALS: &[Signal] = &[
         sample: "conversions from a log",
         range: (0.0, 1.0),
         summary: "postbacks that were delivered more than once",
-        innocent: &[
-            "a network that sends every postback twice to be sure",
-        ],
+        innocent: &["a network that sends every postback twice to be sure"],
         measures: &[M::RetriedRequests, M::Requests],
         formula: |g| logged(g, Col::Request, g.share(M::RetriedRequests, M::Requests, LOGGED)),
     },
@@ -188,10 +175,7 @@ pub const SIGNALS: &[Signal] = &[
         sample: "postbacks whose answer is known",
         range: (0.0, 1.0),
         summary: "postbacks that failed and never came again: conversions that the receiver does not have",
-        innocent: &[
-            "a receiver that was down",
-            "a receiver that refuses what it cannot use",
-        ],
+        innocent: &["a receiver that was down", "a receiver that refuses what it cannot use"],
         measures: &[M::LostPostbacks, M::AnsweredPostbacks],
         formula: |g| logged(g, Col::HttpStatus, g.share(M::LostPostbacks, M::AnsweredPostbacks, ANSWERED)),
     },
@@ -207,9 +191,7 @@ pub const SIGNALS: &[Signal] = &[
         sample: "conversions from a log",
         range: (0.0, 1.0),
         summary: "postbacks with a macro that their sender never replaced",
-        innocent: &[
-            "a postback link set up wrongly",
-        ],
+        innocent: &["a postback link set up wrongly"],
         measures: &[M::LeftMacros, M::CheckedMacros],
         formula: |g| logged(g, Col::MacroLeft, g.share(M::LeftMacros, M::CheckedMacros, LOGGED)),
     },
@@ -229,6 +211,8 @@ fn count(group: &Group, part: M, whole: M) -> Result<Estimate, Absence> {
     }
 }
 
+const NO_LOG: &str = "no log of postbacks was read";
+
 /// Says what would have to be there for a column that only a log has.
 fn told(
     group: &Group,
@@ -236,9 +220,10 @@ fn told(
     without: &'static str,
     estimate: Result<Estimate, Absence>,
 ) -> Result<Estimate, Absence> {
-    let missing = !group.context.mapped[Rows::Conversions as usize].contains(&column);
+    let mapped = &group.context.mapped[Rows::Conversions as usize];
+    let is_log = mapped.contains(&Col::Request) || mapped.contains(&Col::ReceiptOrder);
     estimate.map_err(|absence| match absence {
-        Absence::Columns(_) if missing => Absence::Fact(without),
+        Absence::Columns(_) if !mapped.contains(&column) => Absence::Fact(if is_log { without } else { NO_LOG }),
         other => other,
     })
 }
@@ -256,5 +241,5 @@ fn senders(group: &Group, estimate: Result<Estimate, Absence>) -> Result<Estimat
 }
 
 fn logged(group: &Group, column: Col, estimate: Result<Estimate, Absence>) -> Result<Estimate, Absence> {
-    told(group, column, "no log of postbacks was read", estimate)
+    told(group, column, "the log of postbacks does not say", estimate)
 }

@@ -143,7 +143,8 @@ fn read(export: &Export, shape: Shape, map: &str) -> Found {
     export.write_parquet(&parquet);
     let read = |path: &Path, wanted: &Wanted| {
         let files = BTreeMap::from([(shape, vec![path.display().to_string()])]);
-        let intake = ingest(&Inputs { files, ..Inputs::default() }, mapping.clone(), wanted, 2).expect("it can be read");
+        let intake = ingest(&Inputs { files, ..Inputs::default() }, mapping.clone(), wanted, 2)
+            .expect("it can be read");
         assert_eq!(intake.files[0].rejects.total(), 0, "{:?}", intake.files[0].rejects.kept);
         found(&intake, shape)
     };

@@ -131,7 +131,10 @@ fn lines() -> Vec<Line> {
             ("guesser", 0) => lines.push(Line { query: signed(&p.query("t0ken", "12.50")), ..good }),
             ("loser", 0) => lines.push(failed),
             ("mangler", 0) => {
-                let damaged = p.query(TOKEN, "12.50").replace("&currency", "%C2%A4cy").replace("&timestamp", "%C3%97tamp");
+                let damaged = p
+                    .query(TOKEN, "12.50")
+                    .replace("&currency", "%C2%A4cy")
+                    .replace("&timestamp", "%C3%97tamp");
                 lines.push(Line { query: signed(&damaged), ..good });
             }
             ("mangler", 1) => {
@@ -158,16 +161,24 @@ fn log(format: &str) -> String {
         let Line { second, sender, query, status } = line;
         let when = shown(second, format);
         let _ = match format {
-            "cloudfront" => writeln!(text, "{when}\tFRA\t{sender}\tGET\tt.example\t/pb\t{status}\t-\tnet%2F1\t{query}"),
+            "cloudfront" => {
+                writeln!(text, "{when}\tFRA\t{sender}\tGET\tt.example\t/pb\t{status}\t-\tnet%2F1\t{query}")
+            }
             "alb" => writeln!(
                 text,
                 "https {} app/lb/1 {sender}:4711 10.0.0.1:80 0.0 0.0 0.0 {status} {status} 10 10 \"GET https://t.example:443/pb?{query} HTTP/1.1\" \"net/1\" - - arn \"Root=1\"",
                 shown(second, "iso")
             ),
-            _ => writeln!(text, "{sender} - - [{when}] \"GET /pb?{query} HTTP/1.1\" {status} 2 \"-\" \"net/1\""),
+            _ => writeln!(
+                text,
+                "{sender} - - [{when}] \"GET /pb?{query} HTTP/1.1\" {status} 2 \"-\" \"net/1\""
+            ),
         };
         if format == "combined" && n % 2 == 0 {
-            let _ = writeln!(text, "192.0.2.1 - - [{when}] \"GET /banner/{n}.png HTTP/1.1\" 200 900 \"-\" \"Mozilla\"");
+            let _ = writeln!(
+                text,
+                "192.0.2.1 - - [{when}] \"GET /banner/{n}.png HTTP/1.1\" 200 900 \"-\" \"Mozilla\""
+            );
         }
     }
     text
@@ -211,8 +222,10 @@ fn what_is_planted_in_a_log_is_found_and_nothing_else() {
         assert!(!["block", "hold"].contains(&source(&report, honest)["verdict"].as_str().unwrap_or("block")));
     }
     assert!(rules(&report, "loser").contains(&"postbacks-lost".to_owned()));
-    let mangled = source(&report, "(none)");
-    assert_eq!(mangled["signals"]["postback_macro_share"]["value"], 1.0);
+    assert!(rules(&report, "mangler").contains(&"postback-macros-not-replaced".to_owned()));
+    let mangled = &source(&report, "mangler")["signals"];
+    assert_eq!(mangled["missing_click_id_share"]["value"], 0.25);
+    assert_eq!(mangled["forged_postback_count"]["value"], 0.0);
 }
 
 #[test]
@@ -222,7 +235,10 @@ fn every_line_of_a_log_is_accounted_for() {
     let number = |v: &Value| v.as_u64().unwrap_or_default();
     let sum = |v: &Value| v.as_object().map_or(0, |o| o.values().map(number).sum::<u64>());
     assert_eq!(number(&rows["read"]), log("combined").lines().count() as u64);
-    assert_eq!(number(&rows["read"]), number(&rows["used"]) + sum(&rows["rejected"]) + sum(&rows["duplicate"]));
+    assert_eq!(
+        number(&rows["read"]),
+        number(&rows["used"]) + sum(&rows["rejected"]) + sum(&rows["duplicate"])
+    );
     let others = log("combined").lines().filter(|line| line.contains("banner")).count() as u64;
     assert_eq!(rows["rejected"]["other_request"], others);
     assert_eq!(sum(&rows["rejected"]), others);
@@ -251,7 +267,9 @@ fn packed_and_split_logs_tell_the_same() {
     let text = log("combined");
     let lines: Vec<&str> = text.lines().collect();
     let (first, second) = lines.split_at(lines.len() / 3);
-    let folder = folder.with("access.log.2", first.join("\n") + "\n").with("access.log.1.gz", gzip(second.join("\n").as_bytes()));
+    let folder = folder
+        .with("access.log.2", first.join("\n") + "\n")
+        .with("access.log.1.gz", gzip(second.join("\n").as_bytes()));
     let parted = folder.report("--clicks clicks.csv --postbacks access.log.* --map map.yaml");
     assert!(parted["sources"] == whole);
     let backwards: Vec<&str> = lines.iter().rev().copied().collect();
@@ -296,19 +314,24 @@ fn conversions_without_a_click_id_count_for_their_affiliate() {
     let report = folder.report("--postbacks urls.txt");
     let affiliate = source(&report, "a7");
     assert_eq!(affiliate["signals"]["conversion_count"]["value"], 30.0);
-    assert_eq!(affiliate["signals"]["missing_click_id_share"]["absent"], "no column click_id");
-    assert_eq!(report["coverage"]["matching"]["without_id"], 30);
+    assert_eq!(affiliate["signals"]["missing_click_id_share"]["absent"], "no column is mapped to click_id");
+    assert_eq!(report["coverage"]["conversion_classes"]["without_id"], 30);
 }
 
 /// Secrets are named by file, and what was rejected is shown without them.
 #[test]
 fn no_output_shows_a_secret() {
-    let hostile = format!("203.0.113.9 - - [02/Mar/2026:10:00:00 +0000] \"GET /pb?click_id=a&event=sale&payout=x&token={TOKEN}&sig=abc HTTP/1.1\" 200 2\n");
+    let hostile = format!(
+        "203.0.113.9 - - [02/Mar/2026:10:00:00 +0000] \"GET /pb?click_id=a&event=sale&payout=x&token={TOKEN}&sig=abc HTTP/1.1\" 200 2\n"
+    );
     let log = hostile.clone() + &log("combined") + "not a line of a log with token=" + TOKEN + "\n";
     let folder = folder("combined").with("access.log", log);
     let run = folder.run(&format!("audit {AUDIT} -o json=r.json -o table=- --rejects rejects.csv")).exits(0);
     let rejects = folder.text("rejects.csv");
-    assert!(rejects.contains("bad_number") && rejects.contains("token=…") && rejects.contains("sig=…"), "{rejects}");
+    assert!(
+        rejects.contains("bad_number") && rejects.contains("token=…") && rejects.contains("sig=…"),
+        "{rejects}"
+    );
     for text in [folder.text("r.json"), rejects, run.text(), run.stderr] {
         assert!(!text.contains(TOKEN) && !text.contains(SECRET));
     }
@@ -331,10 +354,15 @@ fn a_link_is_checked_and_built() {
     let again = found["corrected"].as_str().expect("a link");
     let run = folder.run(&format!("postback check {again} --tracker voluum --sender everflow")).exits(0);
     assert!(run.text().contains("nothing is to be corrected"), "{}", run.text());
-    let url = folder.run("postback url --tracker keitaro --sender affise --at https://k.example/key/postback").exits(0);
+    let url = folder
+        .run("postback url --tracker keitaro --sender affise --at https://k.example/key/postback")
+        .exits(0);
     let first = "https://k.example/key/postback?subid={sub1}&payout={sum}&currency={currency}&status={status}&tid={transactionid}";
     assert_eq!(url.text().lines().next(), Some(first));
-    folder.run("postback check /p?x --tracker volum").exits(2).says(&["`volum` is no tracker", "did you mean voluum?"]);
+    folder
+        .run("postback check /p?x --tracker volum")
+        .exits(2)
+        .says(&["`volum` is no tracker", "did you mean voluum?"]);
     folder.run("postback check words --tracker voluum").exits(2).says(&["`words` is no link"]);
     folder.run("postback url --tracker voluum --set =x").exits(2).says(&["`=x` is no parameter"]);
 }
@@ -354,7 +382,7 @@ fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
 
 /// The first 32 bits of the fractional parts of the roots (square or cube) of the first primes.
 fn fractions(count: usize, root: fn(f64) -> f64) -> Vec<u32> {
-    let prime = |n: &u32| (2..*n).take_while(|d| d * d <= *n).all(|d| n % d != 0);
+    let prime = |n: &u32| (2..*n).take_while(|d| d * d <= *n).all(|d| !n.is_multiple_of(d));
     (2..).filter(prime).take(count).map(|p| (root(f64::from(p)).fract() * 4_294_967_296.0) as u32).collect()
 }
 

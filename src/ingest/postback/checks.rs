@@ -62,11 +62,8 @@ pub enum Over {
 }
 
 /// Every way and its word.
-pub const OVERS: &[(Over, &str)] = &[
-    (Over::Query, "query"),
-    (Over::SortedQuery, "sorted_query"),
-    (Over::PathAndQuery, "path_and_query"),
-];
+pub const OVERS: &[(Over, &str)] =
+    &[(Over::Query, "query"), (Over::SortedQuery, "sorted_query"), (Over::PathAndQuery, "path_and_query")];
 
 /// A token that every postback must carry.
 #[derive(Clone)]
@@ -97,7 +94,13 @@ impl TokenCheck {
         match (value(parameters, &self.parameter), &self.secret) {
             (None, _) => missing,
             (Some(_), None) => right,
-            (Some(token), Some(secret)) => if secret.is(token) { right } else { wrong },
+            (Some(token), Some(secret)) => {
+                if secret.is(token) {
+                    right
+                } else {
+                    wrong
+                }
+            }
         }
     }
 }
@@ -211,7 +214,10 @@ mod tests {
             assert_eq!(signature(over, "k", &format!("b=3&sig={signed}&a=1")), "forged", "{over:?}");
             assert_eq!(signature(over, "l", &format!("b=2&sig={signed}&a=1")), "forged", "{over:?}");
         }
-        assert_eq!(signature(Over::Query, "k", "b=2&a=1&sig=_hhHTCW1VZ1Zwa5_huGnGHnHC4JqU26F5zvLPg6SEMQ="), "valid");
+        assert_eq!(
+            signature(Over::Query, "k", "b=2&a=1&sig=_hhHTCW1VZ1Zwa5_huGnGHnHC4JqU26F5zvLPg6SEMQ="),
+            "valid"
+        );
     }
 
     #[test]

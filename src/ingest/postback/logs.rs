@@ -53,11 +53,7 @@ pub const LOG_FORMATS: &[LogFormat] = &[
         summary: "nginx and Apache, combined or common; a virtual host before and X-Forwarded-For behind it are read",
         read: combined,
     },
-    LogFormat {
-        name: "urls",
-        summary: "one URL a line, a time before it if there is one",
-        read: urls,
-    },
+    LogFormat { name: "urls", summary: "one URL a line, a time before it if there is one", read: urls },
 ];
 
 impl LogFormat {
@@ -275,7 +271,7 @@ fn parse_url(line: &str) -> Option<Hit> {
     let at = schemes.min().or_else(|| line.find('/').filter(|_| line.contains('?')))?;
     let before = line[..at].trim_end_matches([' ', '\t', ',', ';']);
     let time = if before.is_empty() { None } else { Some(utc(before, "")?) };
-    let target = line[at..].as_bytes();
+    let target = &line.as_bytes()[at..];
     if target.iter().any(u8::is_ascii_whitespace) || split(target).1.contains(&b'=') {
         return None;
     }
@@ -354,8 +350,7 @@ mod tests {
     #[test]
     fn load_balancers_name_client_and_status() {
         let line = r#"https 2026-03-02T10:00:01.186641Z app/lb/1 [2001:db8::1]:2817 10.0.0.1:80 0.0 0.001 0.0 502 - 34 366 "GET https://t.example:443/postback?cid=a HTTP/1.1" "curl/8" - - arn "Root=1""#;
-        let expected =
-            "2026-03-02T10:00:01Z 2001:db8::1 - GET https://t.example:443/postback?cid=a 502";
+        let expected = "2026-03-02T10:00:01Z 2001:db8::1 - GET https://t.example:443/postback?cid=a 502";
         assert_eq!(read("alb", &[line]), expected);
         assert_eq!(read("alb", &["https 2026-03-02T10:00:01Z app/lb/1 \"GET / HTTP/1.1\""]), "foreign");
     }
@@ -365,7 +360,10 @@ mod tests {
         let check = |line: &str, expected: &str| assert_eq!(read("urls", &[line]), expected, "{line}");
         check("https://t.example/p?cid=a", "- - -  https://t.example/p?cid=a -");
         check("/p?cid=a", "- - -  /p?cid=a -");
-        check("2026-03-02 10:00:01\thttps://t.example/p?u=http://x", "2026-03-02T10:00:01Z - -  https://t.example/p?u=http://x -");
+        check(
+            "2026-03-02 10:00:01\thttps://t.example/p?u=http://x",
+            "2026-03-02T10:00:01Z - -  https://t.example/p?u=http://x -",
+        );
         for line in ["once https://t.example/p", "/p", "https://t.example/p with words", "x"] {
             check(line, "foreign");
         }

@@ -121,8 +121,10 @@ pub fn read(
 
 fn unrecognised(path: &Path) -> Error {
     let names: Vec<&str> = LOG_FORMATS.iter().map(|f| f.name).collect();
-    Error::input(format!("{}: this is no log of a known format", path.display()))
-        .help(format!("known are {}; name one in the mapping: `postbacks: {{format: NAME}}`", names.join(", ")))
+    Error::input(format!("{}: this is no log of a known format", path.display())).help(format!(
+        "known are {}; name one in the mapping: `postbacks: {{format: NAME}}`",
+        names.join(", ")
+    ))
 }
 
 fn line_text(line: RawLine<'_>) -> &[u8] {
@@ -152,8 +154,7 @@ struct Lines<'p> {
 impl<'p> Lines<'p> {
     fn of(path: &'p Path, reader: Box<dyn Read + Send>) -> Result<Lines<'p>> {
         let reader = BufReader::with_capacity(1 << 20, reader);
-        let mut lines =
-            Lines { path, reader, ahead: Default::default(), line: Vec::new(), number: 0 };
+        let mut lines = Lines { path, reader, ahead: Default::default(), line: Vec::new(), number: 0 };
         let first = lines.reader.fill_buf().map_err(|e| damaged(path, e))?;
         open::refuse_foreign_text(path, first)?;
         if first.starts_with(b"\xef\xbb\xbf") {
@@ -241,7 +242,8 @@ struct Parser<'m> {
 
 impl<'m> Parser<'m> {
     fn new(mapping: &'m Mapping, format: &'static LogFormat) -> Parser<'m> {
-        let of_conversions = |c: &&crate::base::column::Column| matches!(c.side, Side::Both | Side::Conversions);
+        let of_conversions =
+            |c: &&crate::base::column::Column| matches!(c.side, Side::Both | Side::Conversions);
         Parser {
             mapping,
             log: LogReader::new(format.name),
@@ -252,11 +254,7 @@ impl<'m> Parser<'m> {
             order: 0,
             repaired: false,
             summary: TextSummary::default(),
-            facts: LogFacts {
-                format: format.name,
-                tracker: mapping.postbacks.tracker.name,
-                repaired: 0,
-            },
+            facts: LogFacts { format: format.name, tracker: mapping.postbacks.tracker.name, repaired: 0 },
         }
     }
 
@@ -314,11 +312,7 @@ impl<'m> Parser<'m> {
         self.summary.rejects.add(line, reason, &hidden);
     }
 
-    fn flush(
-        &mut self,
-        mut rows: RowBuilder,
-        sink: &mut dyn FnMut(&DataFrame) -> Result<()>,
-    ) -> Result<()> {
+    fn flush(&mut self, mut rows: RowBuilder, sink: &mut dyn FnMut(&DataFrame) -> Result<()>) -> Result<()> {
         for (code, count) in rows.take_currencies() {
             *self.summary.currencies.entry(code).or_default() += count;
         }
@@ -449,7 +443,8 @@ impl<'m> Parser<'m> {
         set(Col::HttpStatus, hit.status.map(|status| status.to_string()));
         set(Col::FiredBy, Some(network.fired_by.word().to_owned()));
         set(Col::PostbackIp, sender.map(|ip| ip.to_string()));
-        let listed = sender.filter(|_| network.checks_senders()).map(|ip| checks::is_listed(&network.senders, ip));
+        let listed =
+            sender.filter(|_| network.checks_senders()).map(|ip| checks::is_listed(&network.senders, ip));
         set(Col::SenderListed, listed.map(|yes| u8::from(yes).to_string()));
         set(Col::Token, network.token.as_ref().map(|check| check.word(parameters).to_owned()));
         let signature = network.signature.as_ref().map(|check| check.word(path, sent, parameters).to_owned());
@@ -465,8 +460,7 @@ impl<'m> Parser<'m> {
 
     /// Times of the postback as milliseconds. Its event is at the time it names, or at its receipt.
     fn times(&mut self, hit: &Hit) -> std::result::Result<(), Reason> {
-        let times: Vec<Col> =
-            self.values.keys().copied().filter(|c| c.kind() == Kind::Time).collect();
+        let times: Vec<Col> = self.values.keys().copied().filter(|c| c.kind() == Kind::Time).collect();
         for col in times {
             let text = self.values[&col].clone();
             match self.moment(&text)? {

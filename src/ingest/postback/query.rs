@@ -49,7 +49,7 @@ pub fn repaired(query: &[u8], known: &dyn Fn(&str) -> bool) -> Option<Vec<u8>> {
 
 /// The damage that a text begins with: its length and what belongs behind the ampersand.
 fn damage(text: &[u8], known: &dyn Fn(&str) -> bool) -> Option<(usize, &'static str)> {
-    if !matches!(text.first()?, b'%' | b'&' | 0x80.. | b'<' | b'>') {
+    if !matches!(text.first()?, b'%' | b'&' | 0x80..|b'<'| b'>') {
         return None;
     }
     if text.starts_with(b"&amp;") {
@@ -85,7 +85,7 @@ fn is_name(begin: &[u8], rest: &[u8], known: &dyn Fn(&str) -> bool) -> bool {
 
 /// Name and value of every parameter, decoded, in their order. A part without `=` is a name without a value.
 pub fn parameters(query: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    parts(query).map(|part| pair(part)).map(|(name, value)| (decoded(name), decoded(value))).collect()
+    parts(query).map(pair).map(|(name, value)| (decoded(name), decoded(value))).collect()
 }
 
 /// The undecoded parts between ampersands, empty ones left out.
@@ -107,9 +107,9 @@ pub fn decoded(text: &[u8]) -> Vec<u8> {
 
 /// Host, path and query of a URL or of the target of a request.
 pub fn split(target: &[u8]) -> (Option<&[u8]>, &[u8], &[u8]) {
-    let rest = [&b"https://"[..], b"http://"].into_iter().find_map(|scheme| {
-        starts(target, scheme).then(|| &target[scheme.len()..])
-    });
+    let rest = [&b"https://"[..], b"http://"]
+        .into_iter()
+        .find_map(|scheme| starts(target, scheme).then(|| &target[scheme.len()..]));
     let (host, rest) = match rest {
         None => (None, target),
         Some(rest) => {
@@ -143,7 +143,9 @@ mod tests {
 
     #[test]
     fn a_sign_in_a_value_stays() {
-        for query in ["note=5×tall=3", "note=100%C2%A4", "a=b&amp;", "name=R%C2%AE=x", "currency=USD", "", "%"] {
+        for query in
+            ["note=5×tall=3", "note=100%C2%A4", "a=b&amp;", "name=R%C2%AE=x", "currency=USD", "", "%"]
+        {
             check_repair(query, None);
         }
     }

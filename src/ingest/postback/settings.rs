@@ -2,7 +2,6 @@
 //!
 //! Loose while it is YAML ([`PostbackFile`]), strict afterwards ([`Postbacks`]). Secrets are named by file only.
 
-use super::super::mapping::TransactionScope;
 use super::checks::{OVERS, Secret, SignatureCheck, TokenCheck, network};
 use super::logs::{LOG_FORMATS, LogFormat};
 use super::trackers::{Says, Tracker};
@@ -10,6 +9,7 @@ use crate::base::column::{COLUMNS, Col, Side};
 use crate::base::error::{Error, Result};
 use crate::base::near::nearest;
 use crate::base::text::Text;
+use crate::ingest::mapping::TransactionScope;
 use glob::{MatchOptions, Pattern};
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -135,9 +135,8 @@ impl Postbacks {
             signature: file.signature.clone(),
         };
         let any = default.strict(None, tracker)?;
-        let own = |(name, network): (&String, &NetworkFile)| {
-            network.over(&default).strict(Some(name), tracker)
-        };
+        let own =
+            |(name, network): (&String, &NetworkFile)| network.over(&default).strict(Some(name), tracker);
         Ok(Postbacks {
             tracker,
             format: file.format.as_deref().map(format).transpose()?,
@@ -302,7 +301,8 @@ fn parameters(file: &BTreeMap<String, OneOrMany>) -> Result<BTreeMap<String, Col
     let mut parameters = BTreeMap::new();
     for (column, names) in file {
         let known = parameter_columns().find(|name| name == column).and_then(Col::of);
-        let col = known.ok_or_else(|| unknown("column that a parameter can be", column, parameter_columns()))?;
+        let col =
+            known.ok_or_else(|| unknown("column that a parameter can be", column, parameter_columns()))?;
         let names = match names {
             OneOrMany::One(name) => std::slice::from_ref(name),
             OneOrMany::Many(names) => names,

@@ -99,7 +99,9 @@ impl Check {
     /// Whether nothing is to be repaired: no macro stays, no damage, nothing lacks that could be there.
     pub fn is_complete(&self) -> bool {
         let possible = |a: &Advice| a.parameter.is_some();
-        !self.damaged && self.macros.iter().all(|m| m.replaced && m.instead.is_none()) && !self.lacks.iter().any(possible)
+        !self.damaged
+            && self.macros.iter().all(|m| m.replaced && m.instead.is_none())
+            && !self.lacks.iter().any(possible)
     }
 }
 
@@ -179,10 +181,13 @@ fn judged(part: &Part, text: String, receiver: &Tracker, sender: &Tracker) -> Ma
         _ => None,
     };
     let bare = text.trim_matches(|c: char| !c.is_alphanumeric());
-    let near = || nearest(bare, sender.macros.iter().filter(|m| m.up_to == 0).map(|m| m.name)).first().copied();
+    let near =
+        || nearest(bare, sender.macros.iter().filter(|m| m.up_to == 0).map(|m| m.name)).first().copied();
     let instead = match found {
         None => of_column.or_else(near),
-        Some(m) => of_column.filter(|own| m.gives == Some(Col::ClickId) && gives_own(part, sender, receiver) && m.name != *own),
+        Some(m) => of_column.filter(|own| {
+            m.gives == Some(Col::ClickId) && gives_own(part, sender, receiver) && m.name != *own
+        }),
     };
     MacroUse {
         parameter: part.name.clone(),
@@ -223,7 +228,8 @@ fn advice(need: &Need, receiver: &Tracker, sender: &Tracker) -> Advice {
 /// One party's payout is the next one's amount.
 fn macro_for(sender: &Tracker, col: Col, receiver: &Tracker) -> Option<&'static str> {
     const AMOUNTS: [Col; 3] = [Col::Payout, Col::SaleAmount, Col::Revenue];
-    let other = || AMOUNTS.iter().filter(|_| AMOUNTS.contains(&col)).find_map(|c| sender.macro_for(*c, receiver));
+    let other =
+        || AMOUNTS.iter().filter(|_| AMOUNTS.contains(&col)).find_map(|c| sender.macro_for(*c, receiver));
     sender.macro_for(col, receiver).or_else(other)
 }
 
@@ -235,7 +241,8 @@ fn corrected(template: &str, parts: &[Part], macros: &[MacroUse], lacks: &[Advic
     let begin = template.split('?').next().unwrap_or(template);
     let mut pairs: Vec<(String, String)> = Vec::new();
     for part in parts {
-        let own = || macros.iter().filter(|m| m.parameter == part.name && (!m.replaced || m.instead.is_some()));
+        let own =
+            || macros.iter().filter(|m| m.parameter == part.name && (!m.replaced || m.instead.is_some()));
         if own().any(|m| m.instead.is_none()) || part.value.is_empty() {
             continue;
         }
@@ -274,9 +281,7 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 /// Builds the template that `receiver` gets at `place` and `sender` fires; `fixed` are parameters with a value
 /// of their own.
 pub fn build(place: &str, receiver: &Tracker, sender: &Tracker, fixed: &[(String, String)]) -> Built {
-    let encode = |(name, value): &(String, String)| {
-        format!("{name}={}", utf8_percent_encode(value, VALUE))
-    };
+    let encode = |(name, value): &(String, String)| format!("{name}={}", utf8_percent_encode(value, VALUE));
     let fixed: Vec<String> = fixed.iter().map(encode).collect();
     let mark = if place.contains('?') { "&" } else { "?" };
     let given = if fixed.is_empty() { place.to_owned() } else { format!("{place}{mark}{}", fixed.join("&")) };
@@ -354,7 +359,11 @@ mod tests {
         assert!(!found.is_complete());
         assert_eq!((found.macros[0].replaced, found.macros[0].instead.as_deref()), (true, Some("{sub1}")));
         assert!(found.corrected.starts_with("/postback?cid={sub1}&"));
-        assert!(check("/p?transaction_id={transaction_id}", of("everflow"), of("everflow")).macros[0].instead.is_none());
+        assert!(
+            check("/p?transaction_id={transaction_id}", of("everflow"), of("everflow")).macros[0]
+                .instead
+                .is_none()
+        );
     }
 
     #[test]
@@ -367,10 +376,19 @@ mod tests {
 
     #[test]
     fn corrections_are_stable() {
-        let templates = ["/p", "/p?", "/p?cid={x}&cid=", "https://t.example?subid=#s1#", "x?y", "", "/p?{}=&&=", "/p?a=%7Bb%7D"];
+        let templates = [
+            "/p",
+            "/p?",
+            "/p?cid={x}&cid=",
+            "https://t.example?subid=#s1#",
+            "x?y",
+            "",
+            "/p?{}=&&=",
+            "/p?a=%7Bb%7D",
+        ];
         for template in templates {
-            for receiver in super::super::TRACKERS {
-                for sender in super::super::TRACKERS {
+            for receiver in crate::ingest::postback::TRACKERS {
+                for sender in crate::ingest::postback::TRACKERS {
                     let once = check(template, receiver, sender).corrected;
                     let twice = check(&once, receiver, sender);
                     assert_eq!(twice.corrected, once, "{} {} {template}", receiver.name, sender.name);

@@ -3,8 +3,8 @@
 //! One table. Names come from the vendors' public documentation; where that is silent, from postback links that
 //! are in use. Nothing here is asked of a network: a tracker that renames a parameter needs a line changed.
 
-use super::super::mapping::TransactionScope;
 use crate::base::column::Col;
+use crate::ingest::mapping::TransactionScope;
 
 /// What a parameter of a postback says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -629,9 +629,13 @@ mod tests {
         ] {
             assert!(found(tracker, name), "{tracker} {name}");
         }
-        for (tracker, name) in
-            [("everflow", "sub6"), ("everflow", "sub"), ("everflow", "sub05"), ("voluum", "_txid"), ("cake", "s0")]
-        {
+        for (tracker, name) in [
+            ("everflow", "sub6"),
+            ("everflow", "sub"),
+            ("everflow", "sub05"),
+            ("voluum", "_txid"),
+            ("cake", "s0"),
+        ] {
             assert!(!found(tracker, name), "{tracker} {name}");
         }
     }

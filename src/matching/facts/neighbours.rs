@@ -130,7 +130,8 @@ mod tests {
             files.insert(shape, vec![path.to_str().expect("a path").to_owned()]);
         }
         let mapping = Mapping::build(None, None).expect("the generic mapping");
-        let intake = ingest(&Inputs { files, ..Inputs::default() }, mapping, &Wanted::Everything, 1).expect("an intake");
+        let intake = ingest(&Inputs { files, ..Inputs::default() }, mapping, &Wanted::Everything, 1)
+            .expect("an intake");
         let columns = [Col::TrafficSource, Col::Source];
         let (fields, mut symbols) = ([Field::Value(Col::ClickTime)], Symbols::default());
         let cleaned = clean::clean(&intake, &columns, &fields, &mut symbols).expect("clean rows");

@@ -4,13 +4,12 @@ use super::{Page, Sheet};
 use crate::base::unit::Unit;
 use crate::peers::{Direction, Standing, TooFew, Versus};
 use crate::report::phrase::{self, count, counted};
+use crate::report::signs::{self, Sign};
 use crate::rules::Action;
-use crate::signals::{self, Interval, Reading, Signal, Suspicious};
+use crate::signals::{self, Interval, Reading, Signal};
 use crate::verdicts::{Finding, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// From this weight on a signal stands in the table: ten to one.
-const REMARKABLE: f64 = 10.0;
 /// Findings whose reason is told in full.
 const REASONS_TOLD: usize = 3;
 
@@ -18,7 +17,7 @@ pub(super) fn write(sheet: &mut Sheet, page: &Page) {
     sheet.heading("Why");
     findings(sheet, page);
     sheet.heading("Signals");
-    let remarkable = remarkable(page);
+    let remarkable = signs::remarkable(&page.group);
     table(sheet, page, &remarkable);
     let names: BTreeSet<&str> = remarkable.iter().map(|(s, _)| s.name).collect();
     others(sheet, page, &names);
@@ -33,10 +32,10 @@ fn findings(sheet: &mut Sheet, page: &Page) {
     for (at, finding) in findings.iter().enumerate() {
         fired(sheet, page, finding, &mut told);
         if at < REASONS_TOLD {
-            sheet.lines.line("", 10, &unwrapped(&finding.rule.why));
+            sheet.lines.line("", 10, &phrase::unwrapped(&finding.rule.why));
         }
     }
-    let innocent = innocent(findings);
+    let innocent = phrase::innocent(findings);
     if !innocent.is_empty() {
         sheet.say(&format!("Before you accuse anybody, rule out: {}.", innocent.join("; ")));
     }
@@ -79,61 +78,7 @@ fn fired(sheet: &mut Sheet, page: &Page, finding: &Finding, told: &mut BTreeSet<
     }
 }
 
-/// Text of a rule file on one line.
-fn unwrapped(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<&str>>().join(" ")
-}
-
-/// What else could explain the findings that carry the verdict, each once, in their order.
-fn innocent<'f>(findings: &'f [Finding]) -> Vec<&'f str> {
-    let top = findings.first().map(|f| f.action);
-    let carrying = findings.iter().filter(|f| Some(f.action) == top);
-    let mut all: Vec<&str> = Vec::new();
-    for cause in carrying.flat_map(|f| &f.rule.innocent) {
-        if !all.contains(&cause.as_str()) {
-            all.push(cause);
-        }
-    }
-    all
-}
-
-/// The signals of the table: what stands out among peers or is part of a finding, strongest first.
-fn remarkable(page: &Page) -> Vec<(&'static Signal, Option<Versus>)> {
-    let tested: BTreeSet<&str> =
-        page.group.findings.iter().flat_map(|f| &f.evidence).map(|e| e.signal.name).collect();
-    let of = |signal: &&'static Signal| {
-        let versus = compared(page, signal);
-        let stands_out = versus.as_ref().is_some_and(|v| v.decibans >= REMARKABLE);
-        let shown = stands_out || tested.contains(signal.name);
-        (shown && estimate(page, signal).is_some()).then_some((*signal, versus))
-    };
-    let mut found: Vec<(&'static Signal, Option<Versus>)> = signals::all().iter().filter_map(of).collect();
-    let weight = |v: &Option<Versus>| v.as_ref().map_or(-1.0, |v| v.decibans);
-    let z = |v: &Option<Versus>| v.as_ref().map_or(0.0, |v| v.z.abs());
-    found.sort_by(|(a, va), (b, vb)| {
-        let strength = weight(vb).total_cmp(&weight(va)).then(z(vb).total_cmp(&z(va)));
-        is_context(a).cmp(&is_context(b)).then(strength)
-    });
-    found
-}
-
-/// Whether a signal accuses nobody in either direction.
-fn is_context(signal: &Signal) -> bool {
-    signal.suspicious == Suspicious::Neither
-}
-
-fn compared(page: &Page, signal: &Signal) -> Option<Versus> {
-    match page.group.subject.profile.standing(signal) {
-        Standing::Compared(versus) => Some(versus),
-        Standing::TooFew(_) => None,
-    }
-}
-
-fn estimate<'p>(page: &'p Page, signal: &'static Signal) -> Option<&'p signals::Estimate> {
-    page.group.subject.row.reading(signal).estimate()
-}
-
-fn table(sheet: &mut Sheet, page: &Page, remarkable: &[(&'static Signal, Option<Versus>)]) {
+fn table(sheet: &mut Sheet, page: &Page, remarkable: &[Sign]) {
     if remarkable.is_empty() {
         return sheet.say("None stands out.");
     }
@@ -152,7 +97,7 @@ fn table(sheet: &mut Sheet, page: &Page, remarkable: &[(&'static Signal, Option<
 }
 
 fn row(page: &Page, signal: &'static Signal, versus: Option<&Versus>) -> Option<Vec<String>> {
-    let estimate = estimate(page, signal)?;
+    let estimate = signs::estimate(&page.group, signal)?;
     let unit = signal.unit;
     let (low, high) = estimate.printed();
     let interval = match estimate.interval {
@@ -184,7 +129,7 @@ fn side(signal: &Signal, versus: &Versus) -> String {
         Direction::High => "▲ higher",
         Direction::Low => "▼ lower",
     };
-    if is_context(signal) { format!("{side}, context") } else { side.to_owned() }
+    if signs::is_context(signal) { format!("{side}, context") } else { side.to_owned() }
 }
 
 /// What does not stand out, what could not be compared, and what is not there.

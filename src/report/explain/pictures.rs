@@ -1,9 +1,10 @@
 //! Pictures in characters: when people convert, when they click, and what came on which day.
 
-use super::summary::circle;
-use super::{CTIT, Page, Sheet, Spread, whole};
+use super::{Page, Sheet, whole};
 use crate::base::time;
 use crate::base::unit::Unit;
+use crate::report::phrase::circle;
+use crate::report::{CTIT, Spread};
 
 /// Days shown, the last ones.
 const DAYS_SHOWN: usize = 31;
@@ -12,8 +13,8 @@ const ACROSS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
 const UPWARDS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 pub(super) fn write(sheet: &mut Sheet, page: &Page) {
-    ctit(sheet, &page.details.ctit);
-    hours(sheet, &page.details.hours, &page.run.tz);
+    ctit(sheet, &page.details.pictures.ctit);
+    hours(sheet, &page.details.pictures.hours, &page.run.tz);
     days(sheet, page);
 }
 
@@ -99,7 +100,7 @@ fn line(shares: &[f64], most: f64) -> String {
 }
 
 fn days(sheet: &mut Sheet, page: &Page) {
-    let days = &page.details.days;
+    let days = &page.details.pictures.days;
     if days.is_empty() {
         return;
     }

@@ -1,10 +1,10 @@
 //! What would change the verdict, and conversions to look at.
 
-use super::{Change, Move, Page, Sample, Sheet, told, whole};
+use super::{Change, Move, Page, Sample, Sheet, whole};
 use crate::base::text::Text;
 use crate::base::time;
 use crate::base::unit::Unit;
-use crate::report::phrase::{count, counted, money};
+use crate::report::phrase::{count, counted, money, told};
 use crate::rules::{Limit, Rule, Why};
 use crate::signals::Interval;
 use crate::verdicts::Verdict;

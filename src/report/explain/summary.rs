@@ -5,10 +5,8 @@ use crate::base::money::Micro;
 use crate::base::text::Text;
 use crate::base::time;
 use crate::peers::{Standing, Versus};
-use crate::report::phrase::{counted, money};
+use crate::report::phrase::{circle, counted, meaning, money};
 use crate::report::terminal::painted;
-use crate::rules::Class;
-use crate::verdicts::{Judged, Verdict};
 use std::collections::BTreeMap;
 
 pub(super) fn write(sheet: &mut Sheet, page: &Page) {
@@ -47,23 +45,6 @@ fn verdict(sheet: &mut Sheet, page: &Page) {
     let width = std::mem::replace(&mut sheet.lines.look.width, room);
     sheet.lines.line(&first, indent, &words);
     sheet.lines.look.width = width;
-}
-
-/// What a verdict means for who has to act on it.
-fn meaning(group: &Judged) -> &'static str {
-    match (group.verdict, group.class) {
-        (Verdict::Block, Some(Class::Profit)) => {
-            "Stop buying it: it loses money. That accuses nobody of anything."
-        }
-        (Verdict::Block, _) => "Stop the traffic and do not pay for it.",
-        (Verdict::Hold, _) => "Do not pay yet: a person has to look at the evidence below.",
-        (Verdict::Watch, _) => "Nothing to do yet: look again after the next run.",
-        (Verdict::Clean, _) if group.subject.profile.significant => {
-            "No rule found anything, but it stands out among its peers: look at the signals below."
-        }
-        (Verdict::Clean, _) => "Nothing to do: all rules that decide were answered, and none found anything.",
-        (Verdict::Undecided, _) => "Nobody can tell yet: too little is known to call it clean.",
-    }
 }
 
 fn gates(sheet: &mut Sheet, page: &Page) {
@@ -135,17 +116,6 @@ fn versus<'p>(page: &'p Page) -> impl Iterator<Item = &'p Versus> {
         Standing::Compared(versus) => Some(versus),
         Standing::TooFew(_) => None,
     })
-}
-
-/// `of the same offer and country`.
-pub(super) fn circle(level: &str) -> String {
-    let columns: Vec<&str> = level.split(", ").collect();
-    match columns.as_slice() {
-        ["all"] => "of this input".to_owned(),
-        [only] => format!("of the same {only}"),
-        [first @ .., last] => format!("of the same {} and {last}", first.join(", ")),
-        [] => String::new(),
-    }
 }
 
 fn numbers(sheet: &mut Sheet, page: &Page) {

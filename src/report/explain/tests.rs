@@ -1,7 +1,8 @@
 use super::*;
 use crate::base::text::HOSTILE;
+use crate::peers;
 use crate::peers::{Direction, Pattern, Profile, Standing, TooFew, Versus};
-use crate::report::sample;
+use crate::report::{CTIT, Day, Pictures, Spread, sample};
 use crate::rules::{Class, Rule};
 
 const PLAIN: Look = Look::PLAIN;
@@ -47,12 +48,15 @@ fn page(rules: &[Rule], at: usize) -> Page<'_> {
     (usual[0], usual[3]) = (0.012, 0.488);
     let hour = |hour: u64| if (6..22).contains(&hour) { hour } else { 0 };
     let details = Details {
-        ctit: spread(ctit, usual),
-        hours: spread((0..24).map(hour).collect(), vec![1.0 / 24.0; 24]),
-        days: vec![
-            Day { day: 20_513, clicks: 1_200, conversions: 120 },
-            Day { day: 20_514, clicks: 1_201, conversions: 0 },
-        ],
+        pictures: Pictures {
+            ctit: spread(ctit, usual),
+            hours: spread((0..24).map(hour).collect(), vec![1.0 / 24.0; 24]),
+            days: vec![
+                Day { day: 20_513, clicks: 1_200, conversions: 120 },
+                Day { day: 20_514, clicks: 1_201, conversions: 0 },
+            ],
+            ..Pictures::default()
+        },
         outlook: outlook(rules),
         samples: Samples { what: "the fastest".to_owned(), all: 149, rows: vec![row()] },
     };
@@ -119,13 +123,8 @@ fn a_clean_group_that_stands_out_is_not_called_fine() {
 fn an_undecided_group_says_what_is_missing() {
     let rules = sample::rules();
     let mut page = page(&rules, 6);
-    page.details = Details {
-        ctit: Spread::default(),
-        hours: Spread::default(),
-        days: vec![],
-        outlook: Outlook::default(),
-        samples: Samples::default(),
-    };
+    page.details =
+        Details { pictures: Pictures::default(), outlook: Outlook::default(), samples: Samples::default() };
     page.group.subject.profile = Profile::default();
     assert_eq!(shown(&page, &PLAIN), UNDECIDED);
 }

@@ -4,7 +4,8 @@ use super::{FiredGate, Run, SCHEMA_VERSION, Source, amount, number, run, source}
 use crate::base::error::{Error, Result};
 use crate::base::text::{Text, json_document};
 use crate::base::time;
-use crate::report::explain::{CTIT, Change, Move, Page, Sample, Spread};
+use crate::report::explain::{Change, Move, Page, Sample};
+use crate::report::{self, CTIT, Spread};
 use serde::Serialize;
 use serde_json::Number;
 
@@ -111,19 +112,16 @@ fn document(page: &Page) -> Document {
     let columns: Vec<&'static str> = page.run.grain.columns().iter().map(|c| c.name()).collect();
     let details = &page.details;
     let fired = page.gates.iter().map(|g| FiredGate { name: g.name, sentence: g.sentence.json() });
-    let day = |d: &crate::report::explain::Day| Day {
-        day: time::show_day(d.day),
-        clicks: d.clicks,
-        conversions: d.conversions,
-    };
+    let day =
+        |d: &report::Day| Day { day: time::show_day(d.day), clicks: d.clicks, conversions: d.conversions };
     Document {
         schema_version: SCHEMA_VERSION,
         run: run(&page.run),
         gates: fired.collect(),
         source: source(&page.group, &columns, currency.as_deref()),
-        ctit: picture(&details.ctit, |at| CTIT[at].1.to_owned()),
-        hours: picture(&details.hours, |at| at.to_string()),
-        days: details.days.iter().map(day).collect(),
+        ctit: picture(&details.pictures.ctit, |at| CTIT[at].1.to_owned()),
+        hours: picture(&details.pictures.hours, |at| at.to_string()),
+        days: details.pictures.days.iter().map(day).collect(),
         changes: details.outlook.changes.iter().map(answer).collect(),
         without_all: details.outlook.without_all.map(|v| v.word()),
         samples: Samples {
