@@ -1,4 +1,4 @@
-//! Embeds `rules/<theme>/*.yml`, so that the program needs no files beside it.
+//! Embeds `rules/<theme>/*.yml` and `src/ingest/presets/*.yml`, so that the program needs no files beside it.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -6,20 +6,42 @@ use std::{env, fs, io};
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=rules");
+    println!("cargo::rerun-if-changed=src/ingest/presets");
     let mut files = Vec::new();
     for theme in sorted(Path::new("rules"))?.into_iter().filter(|p| p.is_dir()) {
-        files.extend(sorted(&theme)?.into_iter().filter(|p| p.extension().is_some_and(|e| e == "yml")));
+        files.extend(yml(&theme)?);
     }
     let rows: String = files.iter().map(|p| row(p)).collect();
     let table = format!(
         "/// Path and content of every built-in rule file.\nstatic FILES: &[(&str, &str)] = &[\n{rows}];\n"
     );
     let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo gave no OUT_DIR"))?;
-    fs::write(Path::new(&out).join("rules.rs"), table)
+    fs::write(Path::new(&out).join("rules.rs"), table)?;
+    fs::write(Path::new(&out).join("presets.rs"), presets()?)
+}
+
+fn presets() -> io::Result<String> {
+    let files = yml(Path::new("src/ingest/presets"))?;
+    let named = |path: &PathBuf| {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        row(path).replacen(&format!("{:?}", joined(path)), &format!("{name:?}"), 1)
+    };
+    let rows: String = files.iter().map(named).collect();
+    Ok(format!(
+        "/// Every built-in preset: its name and its file.\npub static PRESETS: &[(&str, &str)] = &[\n{rows}];\n"
+    ))
+}
+
+fn yml(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    Ok(sorted(folder)?.into_iter().filter(|p| p.extension().is_some_and(|e| e == "yml")).collect())
+}
+
+fn joined(path: &Path) -> String {
+    path.iter().map(|p| p.to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
 fn row(path: &Path) -> String {
-    let name = path.iter().map(|p| p.to_string_lossy()).collect::<Vec<_>>().join("/");
+    let name = joined(path);
     format!(
         "    ({name:?}, include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {:?}))),\n",
         format!("/{name}")

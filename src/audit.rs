@@ -6,7 +6,7 @@ use crate::base::symbol::{Symbol, Symbols};
 use crate::base::text::Text;
 use crate::base::time::{DAY, SECOND, Zone};
 use crate::clean::{self, Cleaned};
-use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Shape, Wanted};
+use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Plan, Shape, Wanted};
 use crate::matching::{self, Matched, gates};
 use crate::measures::{self, Clock, Measures, PEER_COLUMNS, STRATUM_COLUMNS};
 use crate::peers::{self, Compared};
@@ -30,7 +30,8 @@ pub use explain::explain;
 /// Everything an audit can be told.
 pub struct Settings {
     pub inputs: Inputs,
-    pub mapping: Mapping,
+    /// Which preset and mapping reads which file.
+    pub plan: Plan,
     pub grain: Grain,
     pub protect: Protect,
     pub brake: Brake,
@@ -90,7 +91,7 @@ fn run<'r, T>(
 ) -> Result<(Audited<'r>, T)> {
     let grains = grains(settings, rules);
     let wanted = wanted(settings, &grains);
-    let intake = ingest::ingest(&settings.inputs, settings.mapping.clone(), &wanted, settings.threads)?;
+    let intake = ingest::ingest(&settings.inputs, &settings.plan, &wanted, settings.threads)?;
     refuse_nothing(&intake)?;
     let columns = columns(&intake, &grains)?;
     let fields = click_fields(&columns);
@@ -129,7 +130,7 @@ fn run<'r, T>(
         groups: &groups,
     };
     let looked = look(&workings);
-    let pictures = pictures::gallery(&workings, &settings.mapping.trusted, settings.pictures);
+    let pictures = pictures::gallery(&workings, &intake.mapping.trusted, settings.pictures);
 
     let facts = coverage::Facts {
         intake: &intake,

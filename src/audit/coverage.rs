@@ -72,6 +72,7 @@ pub struct Facts<'a> {
 pub fn run(facts: &Facts, settings: &Settings, rules: &RuleSet, clock: Clock, main_event: String) -> RunInfo {
     let mapping = &facts.intake.mapping;
     let mut parameters = BTreeMap::from([
+        ("fdr", format!("{}", settings.fdr)),
         ("attribution_window_s", format!("{}", mapping.attribution_window_s)),
         ("main_event", Text::new(main_event).json()),
         ("max_click_share", format!("{}", settings.brake.max_click_share)),
@@ -81,7 +82,7 @@ pub fn run(facts: &Facts, settings: &Settings, rules: &RuleSet, clock: Clock, ma
     parameters.extend(losses::parameters());
     RunInfo {
         version: env!("CARGO_PKG_VERSION"),
-        inputs: facts.intake.files.iter().map(|f| input(f, facts.intake)).collect(),
+        inputs: facts.intake.files.iter().map(input).collect(),
         rules_digest: rules.digest.clone(),
         rules_count: rules.rules.len(),
         grain: settings.grain.clone(),
@@ -95,12 +96,12 @@ pub fn run(facts: &Facts, settings: &Settings, rules: &RuleSet, clock: Clock, ma
     }
 }
 
-fn input(file: &FileLedger, intake: &Intake) -> InputInfo {
+fn input(file: &FileLedger) -> InputInfo {
     InputInfo {
         path: Text::new(file.path.display().to_string()),
         side: file.shape.word(),
         digest: file.digest.clone(),
-        preset: intake.mapping.name.clone(),
+        preset: file.reading.mapping.name.clone(),
         rows: rows([file].into_iter(), &BTreeMap::new()),
     }
 }
@@ -249,7 +250,8 @@ fn log_note(file: &FileLedger) -> Option<String> {
 }
 
 fn notes(facts: &Facts) -> Vec<String> {
-    let mut notes = facts.seen.missing_events.clone();
+    let mut notes = facts.intake.notes.clone();
+    notes.extend(facts.seen.missing_events.iter().cloned());
     let mut note = |count: u64, sentence: &str| {
         if count > 0 {
             notes.push(sentence.replace("{}", &count.to_string()));

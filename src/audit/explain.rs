@@ -26,7 +26,7 @@ pub fn explain<'r>(
 ) -> Result<(Page<'r>, Vec<FileLedger>)> {
     let (audited, found) = run(settings, rules, |workings| {
         let at = find(workings.groups, &settings.grain, name)?;
-        details(workings, at, &settings.mapping.trusted).map(|details| (at, details))
+        details(workings, at, &workings.intake.mapping.trusted).map(|details| (at, details))
     })?;
     let (at, details) = found?;
     let mut report = audited.report;

@@ -1,7 +1,7 @@
 //! From measures to judged groups, and from these to totals and lists.
 
 use super::Settings;
-use crate::base::column::Grain;
+use crate::base::column::{Col, Grain};
 use crate::base::money::{Micro, SCALE};
 use crate::base::text::Text;
 use crate::matching::{Matched, gates::Gate};
@@ -47,7 +47,9 @@ fn subject<'r>(
     rules: &[&'r Rule],
 ) -> Subject<'r> {
     let row = Row::compute(&signals::Group { totals: &group.totals, context });
-    let view = View { read: &|s| row.reading(s).clone(), profile };
+    let texts: Vec<(Col, Option<String>)> =
+        grain.columns().iter().copied().zip(group.key.iter().cloned()).collect();
+    let view = View::new(&row, &texts, profile);
     let outcomes: Vec<Outcome<'r>> = rules.iter().map(|rule| evaluate(rule, &view)).collect();
     let sum = |parts: &[M]| {
         let known: Vec<i64> = parts.iter().filter_map(|m| group.totals.get(*m)).collect();

@@ -49,7 +49,7 @@ codes! {
     OUT_OF_RANGE "R007" "out-of-range" "a limit lies outside the values its signal can take"
         "Such a test would always or never hold. The message gives the range of the signal.";
     ONE_LIMIT "R008" "one-limit" "a test has no limit, or more than one"
-        "A test has exactly one of `above`, `below`, `between`, `present`, `above_peers` and `below_peers`; `present` and the peers take neither a confidence nor a sample size. For two limits write two tests under `all` or `any`.";
+        "A test of a signal has exactly one of `above`, `below`, `between`, `equals`, `in`, `present`, `above_peers`, `below_peers`, `above_own_past` and `below_own_past`; `present` and the peers take neither a confidence nor a sample size. A test of a column has `equals` or `in` and nothing else. For two limits write two tests under `all` or `any`.";
     CONSTANT "R009" "constant-condition" "a condition can never hold, or always holds"
         "Limits under one `all` exclude each other, a limit sits at the end of the signal's range, a list of conditions is empty, or the lack of peers is enough to fire. The rule would be silent for ever or fire on everything.";
     CONFIDENCE "R010" "confidence" "a confidence that cannot be used"
@@ -82,6 +82,24 @@ codes! {
         "Some signals are facts, or numbers that peers say nothing about, and of most signals one direction only is suspicious. `clickaudit signals` says which signals are compared.";
     PEER_LEVEL "R024" "peer-level" "a comparison with peers has no usable level"
         "`above_peers` and `below_peers` take exactly one of `q` and `p`. Both, and the `p` of a pattern, lie above 0 and are at most 0.5.";
+    UNKNOWN_NAME "R025" "unknown-name" "a parameter or a list that the rule does not have"
+        "`$name` stands for a number under `params`, `{list: name}` for a list under `lists` of the same file. What an override sets must be a parameter of the rule, too.";
+    UNUSED "R026" "unused" "a parameter or a list that nothing uses"
+        "Whoever changes it would believe that the rule changes with it. Use it in the condition, or remove it.";
+    BAD_LIST "R027" "bad-list" "a list that cannot be read, or is empty"
+        "A list is written out, or stands in a file with one text per line beside the rule's file; `#` starts a comment. The file must be a plain file of at most 4 MiB. An unreadable list is never taken for an empty one.";
+    NOT_A_FACT "R028" "not-a-fact" "a value with an interval is held to equal a number"
+        "`equals` and `in` are for counted facts and for columns. A share or a mean is known within an interval, which is never equal to a number: use `above`, `below` or `between`.";
+    WRONG_COLUMN "R029" "wrong-column" "a column that is not there to be tested"
+        "A test of a column reads the text that the group has in it, so the column must be one of those that make the rule's groups: those under `by`, where the rule has it.";
+    BAD_MESSAGE "R030" "bad-message" "a message with a hole"
+        "`{name}` in a message stands for the value of that signal. A brace that is meant as a brace is written twice.";
+    BAD_RUNS "R031" "bad-runs" "the runs of `for` cannot be used"
+        "`for: 2 of 3` asks that the rule held in two of the last three runs: at least one, at most all of them, at most 30.";
+    WRONG_VERSION "R032" "wrong-version" "a rule that asks for another version of clickaudit"
+        "`requires: \">=0.2\"` keeps older versions from half understanding a rule. Use a version that is new enough.";
+    BAD_PAST "R033" "bad-past" "a comparison with the group's own past that says nothing"
+        "`above_own_past` takes a ratio above 1, `below_own_past` one between 0 and 1: how many times what the signal was. `over` is the time that the past reaches back, at least a day.";
     SYNTAX "Y001" "yaml-syntax" "the file is not the YAML that is read here"
         "One document of plain YAML: no anchors, no aliases, at most 32 levels and 4 MiB.";
     WRONG_SHAPE "Y002" "wrong-shape" "a value has another shape than expected"
@@ -168,6 +186,21 @@ pub fn coloured(diags: &[Diag]) -> String {
 /// One JSON object per fault and line.
 pub fn json_lines(diags: &[Diag]) -> String {
     diags.iter().map(|d| json(d) + "\n").collect()
+}
+
+/// One annotation of GitHub's workflow commands per fault and line.
+pub fn github(diags: &[Diag]) -> String {
+    diags.iter().map(|d| annotation(d) + "\n").collect()
+}
+
+fn annotation(diag: &Diag) -> String {
+    let value = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let property = |text: &str| value(text).replace(':', "%3A").replace(',', "%2C");
+    let place = diag.position().map_or(String::new(), |(line, col)| format!(",line={line},col={col}"));
+    let help = diag.help.as_ref().map_or(String::new(), |help| format!("\nhelp: {help}"));
+    let (file, title) = (property(&diag.file), property(&format!("{} {}", diag.code.code, diag.code.slug)));
+    let message = clean(&format!("{}{help}", diag.message)).replace(is_c1, "\u{fffd}");
+    format!("::error file={file}{place},title={title}::{}", value(&message))
 }
 
 /// "did you mean `a` or `b`?", or all choices if none is near and they are few.
@@ -319,6 +352,21 @@ error[R005]: there is no signal `ctit_shor_share`
 {\"code\":\"Y001\",\"slug\":\"yaml-syntax\",\"file\":\"b.yml\",\"message\":\"x\"}
 ";
         assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn annotations_stay_on_their_line() {
+        let mut hostile = diag("a: b", 3..4);
+        hostile.file = "a,b:c\n.yml".to_owned();
+        hostile.message = "100% \u{1b}[31m\n::error::no".to_owned();
+        let lines = github(&[diag("a: b", 3..4), hostile]);
+        let expected = "::error file=rules/a.yml,line=1,col=4,title=R005 unknown-signal::there is no signal \
+                        `ctit_shor_share`%0Ahelp: did you mean `ctit_short_share`?";
+        assert_eq!(lines.lines().next(), Some(expected));
+        let second = lines.lines().nth(1).expect("a second line");
+        assert!(second.starts_with("::error file=a%2Cb%3Ac%0A.yml,line=1,col=4,"), "{second}");
+        assert!(second.contains("100%25 ") && !second.contains('\u{1b}'), "{second}");
+        assert_eq!(lines.lines().count(), 2);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::base::column::{COLUMNS, Col, Kind};
 use crate::base::error::Result;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::ingest::postback::{SIGNATURE_WORDS, TOKEN_WORDS};
-use crate::ingest::{Batch, Field, Intake, Mapping, StatusMeans, key};
+use crate::ingest::{Batch, Field, Intake, Mapping, StatusMeans, Times, TransactionScope, key};
 use polars::prelude::{Int64Chunked, StringChunked};
 use std::collections::BTreeMap;
 use xxhash_rust::xxh3::Xxh3;
@@ -49,6 +49,10 @@ pub struct Conversion {
     pub carried: Vec<Symbol>,
     /// An earlier state of this conversion was approved: it was paid before it was taken back.
     pub was_approved: bool,
+    /// How far the row's file says that a transaction ID is unique.
+    pub scope: Option<TransactionScope>,
+    /// What the row's file says that its time is.
+    pub times: Times,
     /// Newest conversion in the row's file.
     pub as_of: i64,
     /// Hash of the whole row.
@@ -87,8 +91,11 @@ pub fn read(intake: &Intake, carried: &[Col], symbols: &mut Symbols) -> Result<R
     let mut read = Read { rows: Vec::new(), unknown_statuses: BTreeMap::new() };
     table.scan(&fields, None, &mut |batch| {
         let columns = Columns::of(batch, carried);
-        let newest = intake.files[batch.part.file].spans.get(&Col::ConversionTime).map_or(0, |s| s.1);
-        let mut words = Words { mapping: &intake.mapping, symbols, unknown: &mut read.unknown_statuses };
+        let file = &intake.files[batch.part.file];
+        let newest = file.spans.get(&Col::ConversionTime).map_or(0, |s| s.1);
+        let mapping = &file.reading.mapping;
+        let times = mapping.side(file.shape).times;
+        let mut words = Words { mapping, times, symbols, unknown: &mut read.unknown_statuses };
         for row in 0..batch.len() {
             read.rows.extend(columns.row(row, newest, &mut words));
         }
@@ -151,6 +158,8 @@ impl<'a> Columns<'a> {
                 .map(|c| words.symbols.of_option(c.and_then(|c| c.get(row))))
                 .collect(),
             was_approved: false,
+            scope: words.mapping.transaction_scope,
+            times: words.times,
             as_of,
             content: self.content(row),
             postback: self.postback(row),
@@ -198,6 +207,7 @@ impl<'a> Columns<'a> {
 /// Turns an export's words into the field's.
 struct Words<'a> {
     mapping: &'a Mapping,
+    times: Times,
     symbols: &'a mut Symbols,
     unknown: &'a mut BTreeMap<String, u64>,
 }

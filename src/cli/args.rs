@@ -33,6 +33,9 @@ pub enum Command {
     /// Write the reference documentation
     #[command(hide = true)]
     Reference(ReferenceArgs),
+    /// Read a Parquet file and forget it: an audit asks for it before it reads the file itself
+    #[command(hide = true)]
+    ReadParquet(ReadParquetArgs),
 }
 
 fn exit_codes() -> String {
@@ -103,9 +106,13 @@ pub struct AuditArgs {
     /// What the columns of the exports are called
     #[arg(long, value_name = "FILE")]
     pub map: Option<PathBuf>,
-    /// Preset that reads the exports [default: generic]
+    /// Preset that reads the exports, or SIDE=NAME for one side, such as clicks=voluum; repeatable
+    /// [default: what the header tells, or generic]
     #[arg(long, value_name = "NAME")]
-    pub preset: Option<String>,
+    pub preset: Vec<String>,
+    /// Zone of local times in the exports, or SIDE=ZONE for one side; repeatable [default: the preset's]
+    #[arg(long, value_name = "ZONE")]
+    pub time_zone: Vec<String>,
     /// Rules in place of the built-in ones; a file or folder, repeatable
     #[arg(long, value_name = "PATH")]
     pub rules: Vec<PathBuf>,
@@ -234,7 +241,7 @@ pub enum RulesCommand {
 
 #[derive(Args)]
 pub struct RulePaths {
-    /// Rule files or folders [default: the built-in rules]
+    /// Rule files or folders, or - for stdin [default: the built-in rules]
     pub paths: Vec<PathBuf>,
     /// How faults are printed
     #[arg(long, value_enum, default_value_t)]
@@ -247,6 +254,8 @@ pub enum FaultFormat {
     #[default]
     Text,
     Json,
+    /// Annotations of GitHub's workflow commands
+    Github,
 }
 
 #[derive(Args)]
@@ -373,6 +382,15 @@ pub enum TableFormat {
 pub struct ReferenceArgs {
     /// Folder to write to
     pub folder: PathBuf,
+}
+
+#[derive(Args)]
+pub struct ReadParquetArgs {
+    /// The file
+    pub file: PathBuf,
+    /// Places of the columns to decode
+    #[arg(long, value_delimiter = ',', value_name = "N", num_args = 0..)]
+    pub columns: Vec<String>,
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `clickaudit audit`: flags and project file to settings, the audit, outputs, exit code.
 
-use super::args::{AuditArgs, Colour, FailOn};
+use super::args::{AuditArgs, Colour, FailOn, ReadParquetArgs};
 use super::exit::Exit;
 use super::project::{self, Project};
 use super::{complain, print, print_raw};
@@ -11,13 +11,15 @@ use crate::base::error::{Error, Result, read_small};
 use crate::base::near::nearest;
 use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::base::unit::Unit;
-use crate::ingest::mapping::{self, seconds};
-use crate::ingest::{Inputs, Mapping, Perspective, Shape};
+use crate::ingest::guard::read_and_forget;
+use crate::ingest::mapping::{self, Said, seconds};
+use crate::ingest::{Guard, Inputs, Perspective, Plan, Shape};
 use crate::report::{self, Job, Kind, List, Look, Output, Report, Written};
 use crate::rules::{RuleFile, RuleSet, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
 use crate::verdicts::{Brake, Protect, Verdict};
 use anstream::ColorChoice;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Runs the command.
@@ -29,6 +31,9 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     let outputs = outputs(&args)?;
     report::check(&outputs, args.rejects.as_deref(), &read_files(&args))?;
     let rules = valid_rules(&args)?;
+    if !args.quiet {
+        without_history(&rules).into_iter().for_each(|note| complain(&note));
+    }
     let mut settings = settings(&args, project)?;
     settings.pictures = outputs.iter().map(|o| o.format.pictures).max().unwrap_or(0);
     limit_threads(args.threads);
@@ -52,6 +57,18 @@ pub(super) fn valid_rules(args: &AuditArgs) -> Result<RuleSet> {
         complain(&diag::plain(&faults));
         Error::usage("the rules have faults").help("nothing was read")
     })
+}
+
+/// What of the rules has no effect, since there are no stored runs.
+fn without_history(rules: &RuleSet) -> Option<String> {
+    let waiting: Vec<&str> =
+        rules.rules.iter().filter(|r| r.needs_history()).map(|r| r.id.as_str()).collect();
+    let (first, others) = waiting.split_first()?;
+    let and = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+    Some(format!(
+        "note: {first}{and}: there are no stored runs, so `for` and `clear` have no effect and comparisons with a \
+         group's own past are unknown"
+    ))
 }
 
 fn rules(args: &AuditArgs) -> Result<std::result::Result<RuleSet, Vec<diag::Diag>>> {
@@ -97,7 +114,7 @@ pub(super) fn settings(args: &AuditArgs, project: Project) -> Result<Settings> {
         inputs: inputs(args)?,
         grain: grain(args.by.as_deref().unwrap_or("source"))?,
         protect: protect(args, &project)?,
-        mapping: mapping(args, project)?,
+        plan: plan(args, project)?,
         brake: brake(args)?,
         list_for: args.list_for.clone(),
         zone,
@@ -124,7 +141,7 @@ fn threads(wanted: usize) -> Result<usize> {
 
 /// The files by shape.
 fn inputs(args: &AuditArgs) -> Result<Inputs> {
-    let mut files = std::collections::BTreeMap::new();
+    let mut files = BTreeMap::new();
     let mut pair = args.pair.iter().cloned();
     let first: Vec<String> = args.clicks.iter().cloned().chain(pair.next()).collect();
     let second: Vec<String> = args.conversions.iter().cloned().chain(pair.next()).collect();
@@ -138,6 +155,7 @@ fn inputs(args: &AuditArgs) -> Result<Inputs> {
     for (shape, paths) in all.into_iter().filter(|(_, paths)| !paths.is_empty()) {
         files.insert(shape, paths);
     }
+    refuse_stdin(&files)?;
     let has = |shape: Shape| files.contains_key(&shape);
     let rows = has(Shape::Clicks) || has(Shape::Conversions) || !args.postbacks.is_empty();
     let kinds = [rows, has(Shape::Combined), has(Shape::Report)];
@@ -145,9 +163,36 @@ fn inputs(args: &AuditArgs) -> Result<Inputs> {
         0 => {
             Err(Error::usage("no input is named").help("name the files: clickaudit audit CLICKS CONVERSIONS"))
         }
-        1 => Ok(Inputs { files, postbacks: args.postbacks.clone() }),
+        1 => Ok(Inputs { files, postbacks: args.postbacks.clone(), guard: guard() }),
         _ => Err(Error::usage("clicks and conversions, --combined and --report cannot be mixed")
             .help("audit one kind at a time")),
+    }
+}
+
+/// This program, to read untrusted files in a process of its own.
+pub(super) fn guard() -> Guard {
+    Guard { program: std::env::current_exe().ok() }
+}
+
+/// Reads a Parquet file on behalf of another run of this program.
+///
+/// # Errors
+/// The file cannot be read.
+pub(super) fn read_parquet(args: &ReadParquetArgs) -> Result<Exit> {
+    let places: Vec<usize> = args.columns.iter().filter_map(|at| at.parse().ok()).collect();
+    read_and_forget(&args.file, &places).map(|()| Exit::Completed)
+}
+
+/// Stdin is one file, and must be piped in.
+fn refuse_stdin(files: &BTreeMap<Shape, Vec<String>>) -> Result<()> {
+    match files.values().flatten().filter(|path| *path == "-").count() {
+        0 => Ok(()),
+        1 if std::io::IsTerminal::is_terminal(&std::io::stdin()) => {
+            Err(Error::usage("`-` is stdin, and nothing is piped in")
+                .help("pipe an export into the command, or name a file"))
+        }
+        1 => Ok(()),
+        _ => Err(Error::usage("stdin can be only one input").help("name a file for the others")),
     }
 }
 
@@ -175,22 +220,37 @@ fn protect(args: &AuditArgs, project: &Project) -> Result<Protect> {
     Ok(protect)
 }
 
-fn mapping(args: &AuditArgs, project: Project) -> Result<Mapping> {
-    let file = args.map.as_deref().map(mapping::load).transpose()?.or(project.mapping);
-    let mut mapping = Mapping::build(args.preset.as_deref(), file)?;
-    if let Some(who) = &args.perspective {
-        let found = Perspective::ALL.into_iter().find(|p| p.word() == who);
-        let unknown =
-            || Error::usage(format!("`{who}` is no perspective")).help("use buyer, network or advertiser");
-        mapping.perspective = Some(found.ok_or_else(unknown)?);
-    }
-    mapping.currency = args.currency.as_ref().map(|c| c.to_uppercase()).or(mapping.currency);
+fn plan(args: &AuditArgs, project: Project) -> Result<Plan> {
+    let mut file =
+        args.map.as_deref().map(mapping::load).transpose()?.or(project.mapping).unwrap_or_default();
+    file.said(Said {
+        perspective: args.perspective.as_deref().map(perspective).transpose()?,
+        currency: args.currency.as_ref().map(|c| c.to_uppercase()),
+        main_event: args.main_event.clone(),
+        trusted: args.trusted.clone(),
+        time_zones: args.time_zone.iter().map(|text| time_zone(text)).collect::<Result<_>>()?,
+    });
     if let Some(name) = &args.postback_tracker {
-        mapping.postbacks = mapping.postbacks.with_tracker(name)?;
+        file.fired_for(name);
     }
-    mapping.trusted.extend(args.trusted.iter().cloned());
-    mapping.main_event = args.main_event.clone().or(mapping.main_event);
-    Ok(mapping)
+    Plan::new(&args.preset, file)
+}
+
+fn perspective(who: &str) -> Result<Perspective> {
+    let unknown =
+        || Error::usage(format!("`{who}` is no perspective")).help("use buyer, network or advertiser");
+    Perspective::ALL.into_iter().find(|p| p.word() == who).ok_or_else(unknown)
+}
+
+/// The zone of all files, or of those of one side: `Europe/Berlin`, `clicks=Europe/Berlin`.
+fn time_zone(text: &str) -> Result<(Option<Shape>, String)> {
+    let Some((side, zone)) = text.split_once('=') else { return Ok((None, text.to_owned())) };
+    let shape = Shape::ALL.into_iter().find(|s| s.word() == side);
+    let unknown = || {
+        Error::usage(format!("`{text}` names no side"))
+            .help("write --time-zone ZONE, clicks=ZONE or conversions=ZONE")
+    };
+    Ok((Some(shape.ok_or_else(unknown)?), zone.to_owned()))
 }
 
 fn brake(args: &AuditArgs) -> Result<Brake> {

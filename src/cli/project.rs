@@ -6,7 +6,7 @@ use super::args::{AuditArgs, FailOn};
 use crate::base::diag;
 use crate::base::error::{Error, Result, read_small};
 use crate::base::yaml;
-use crate::ingest::mapping::MappingFile;
+use crate::ingest::mapping::{MappingFile, Names};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,8 @@ pub struct Project {
     by: Option<String>,
     map: Option<PathBuf>,
     pub mapping: Option<MappingFile>,
-    preset: Option<String>,
+    preset: Option<Names>,
+    time_zone: Option<Names>,
     rules: Vec<PathBuf>,
     add_rules: Vec<PathBuf>,
     protect: Vec<PathBuf>,
@@ -100,8 +101,9 @@ impl Project {
         args.protect.append(&mut self.protect);
         open(&mut args.by, &mut self.by);
         open(&mut args.map, &mut self.map);
-        open(&mut args.preset, &mut self.preset);
+        lists(&mut args.preset, &mut self.preset.take().map(|n| n.list()).unwrap_or_default());
         open(&mut args.postback_tracker, &mut self.postback_tracker);
+        lists(&mut args.time_zone, &mut self.time_zone.take().map(|n| n.list()).unwrap_or_default());
         open(&mut args.rejects, &mut self.rejects);
         open(&mut args.fail_on, &mut self.fail_on);
         open(&mut args.list_for, &mut self.list_for);

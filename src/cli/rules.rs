@@ -4,8 +4,11 @@ use super::args::{FaultFormat, RulePaths, RulesArgs, RulesCommand};
 use super::exit::Exit;
 use super::{complain, complain_styled, print};
 use crate::base::diag::{self, Diag};
-use crate::base::error::Result;
-use crate::rules::{RuleFile, RuleSet, builtin_files, check, read, run_tests, schema};
+use crate::base::error::{Error, Result};
+use crate::base::yaml;
+use crate::rules::{RuleFile, RuleSet, STDIN, builtin_files, check, read, run_tests, schema};
+use std::io::{self, Read};
+use std::path::PathBuf;
 
 /// Runs the command.
 ///
@@ -28,7 +31,24 @@ fn counted(n: usize, what: &str) -> String {
 }
 
 fn files(paths: &RulePaths) -> Result<Vec<RuleFile>> {
-    if paths.paths.is_empty() { Ok(builtin_files()) } else { read(&paths.paths) }
+    if paths.paths.is_empty() {
+        return Ok(builtin_files());
+    }
+    let (stdin, others): (Vec<PathBuf>, Vec<PathBuf>) =
+        paths.paths.iter().cloned().partition(|path| path.as_os_str() == STDIN);
+    let mut files = if others.is_empty() { Vec::new() } else { read(&others)? };
+    if !stdin.is_empty() {
+        files.push(from_stdin()?);
+    }
+    Ok(files)
+}
+
+/// A rule from stdin; its lists lie in the current folder.
+fn from_stdin() -> Result<RuleFile> {
+    let mut text = String::new();
+    let read = io::stdin().lock().take(yaml::MAX_BYTES as u64 + 1).read_to_string(&mut text);
+    read.map_err(|e| Error::usage("cannot read a rule from stdin").because(e))?;
+    Ok(RuleFile::new(STDIN, &text).in_folder(""))
 }
 
 fn checked(paths: &RulePaths) -> Result<Exit> {
@@ -44,6 +64,7 @@ fn checked(paths: &RulePaths) -> Result<Exit> {
 fn show(faults: &[Diag], format: FaultFormat) -> Result<Exit> {
     match format {
         FaultFormat::Json => print(diag::json_lines(faults).as_bytes())?,
+        FaultFormat::Github => print(diag::github(faults).as_bytes())?,
         FaultFormat::Text => complain_styled(&diag::coloured(faults)),
     }
     Ok(Exit::Usage)

@@ -49,14 +49,16 @@ fn write_traffic(args: &SimulateArgs) -> Result<Summary> {
 
 fn write_mix(mix: &Mix, preset: Option<&str>, folder: &Path) -> Result<Summary> {
     let mapping = Mapping::build(preset, None)?;
+    let plain = Mapping::build(None, None)?;
+    let of = |shape: Shape| if maps(&mapping, shape) { &mapping } else { &plain };
     let written = if is_combined(&mapping) {
         let sheet = sheet(&mapping, Shape::Combined, &combined_columns());
         let [mut rows, mut planted] = create_all(folder, ["combined.csv", "planted.csv"])?;
         mix.write((&sheet, &mut rows), None, &mut planted)
     } else {
         let (clicks, conversions) = (
-            sheet(&mapping, Shape::Clicks, CLICK_COLUMNS),
-            sheet(&mapping, Shape::Conversions, CONVERSION_COLUMNS),
+            sheet(of(Shape::Clicks), Shape::Clicks, CLICK_COLUMNS),
+            sheet(of(Shape::Conversions), Shape::Conversions, CONVERSION_COLUMNS),
         );
         let [mut click_file, mut conversion_file, mut planted] =
             create_all(folder, ["clicks.csv", "conversions.csv", "planted.csv"])?;
@@ -111,11 +113,14 @@ fn kinds(names: &[String]) -> Result<Vec<Fraud>> {
 
 // ---------------------------------------------------------------- a preset's files
 
-/// Whether the preset has rows with click and conversion in one, and no files of clicks.
+/// Whether the preset has rows with click and conversion in one, and no files of either.
 fn is_combined(mapping: &Mapping) -> bool {
-    let maps =
-        |shape: Shape| shape.required().iter().all(|col| mapping.side(shape).columns.contains_key(col));
-    maps(Shape::Combined) && !(maps(Shape::Clicks) && maps(Shape::Conversions))
+    maps(mapping, Shape::Combined) && !maps(mapping, Shape::Clicks) && !maps(mapping, Shape::Conversions)
+}
+
+/// Whether the preset reads files of this shape. Of a side that it does not have, obvious names are written.
+fn maps(mapping: &Mapping, shape: Shape) -> bool {
+    shape.required().iter().all(|col| mapping.side(shape).columns.contains_key(col))
 }
 
 /// A click with what is known of its conversion when the row is written.

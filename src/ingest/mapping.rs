@@ -5,6 +5,7 @@
 
 use super::brand;
 use super::postback::{PostbackFile, Postbacks};
+use super::preset::{self, Export, GENERIC, Preset};
 use crate::base::column::{Col, Kind};
 use crate::base::error::{Error, Result, read_small};
 use crate::base::money::SCALE;
@@ -17,7 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Which side of the audit a file is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Shape {
     Clicks,
     Conversions,
@@ -82,7 +84,7 @@ impl Perspective {
 }
 
 /// How far a transaction ID is unique.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TransactionScope {
     /// Unique within one click only.
@@ -100,15 +102,63 @@ pub enum StatusMeans {
     Event,
 }
 
-#[derive(Clone, Deserialize)]
+/// What the times of conversions are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Times {
+    /// When the visitor did it.
+    Event,
+    /// When the postback arrived; seconds to minutes later, as a rule.
+    Receipt,
+    /// When somebody approved it: says nothing about the visitor.
+    Approval,
+}
+
+impl Times {
+    /// The word of the mapping file and the reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Times::Event => "event",
+            Times::Receipt => "receipt",
+            Times::Approval => "approval",
+        }
+    }
+}
+
+/// Who decides which zone an export's local times are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ZoneFrom {
+    /// The format: it is always the same, or every time carries its own.
+    Format,
+    /// A setting of the account.
+    Account,
+    /// A choice made with every export.
+    Export,
+}
+
+impl ZoneFrom {
+    /// The word of the mapping file and the reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            ZoneFrom::Format => "format",
+            ZoneFrom::Account => "account",
+            ZoneFrom::Export => "export",
+        }
+    }
+}
+
+/// One header or several that may stand for it.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
-enum Names {
+pub enum Names {
     One(String),
     Many(Vec<String>),
 }
 
 impl Names {
-    fn list(&self) -> Vec<String> {
+    /// All of them.
+    pub fn list(&self) -> Vec<String> {
         match self {
             Names::One(name) => vec![name.clone()],
             Names::Many(names) => names.clone(),
@@ -116,13 +166,16 @@ impl Names {
     }
 }
 
+/// How one side of an export is read, as it stands in YAML.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct SideFile {
+pub struct SideFile {
     columns: BTreeMap<String, Names>,
     constants: BTreeMap<String, String>,
     time_format: Option<String>,
     time_zone: Option<String>,
+    zone_from: Option<ZoneFrom>,
+    times: Option<Times>,
     delimiter: Option<String>,
     decimal: Option<String>,
     thousands: Option<String>,
@@ -151,12 +204,16 @@ pub struct MappingFile {
     attribution_window: Option<String>,
     drops_orphans: Option<bool>,
     drops_duplicates: Option<bool>,
+    reuses_click_ids: Option<bool>,
+    bots_filtered: Option<bool>,
     export_limits: Option<Vec<u64>>,
     brand_terms: Vec<String>,
     trusted: Vec<String>,
     columns: BTreeMap<String, Names>,
     time_format: Option<String>,
     time_zone: Option<String>,
+    zone_from: Option<ZoneFrom>,
+    times: Option<Times>,
     delimiter: Option<String>,
     decimal: Option<String>,
     thousands: Option<String>,
@@ -171,12 +228,6 @@ pub struct MappingFile {
 /// The canonical statuses, as [`crate::ingest`]'s right neighbour knows them; a test compares the two.
 pub const STATUS_WORDS: [&str; 6] = ["pending", "approved", "rejected", "refund", "chargeback", "void"];
 
-/// The built-in presets: file text by name.
-pub const PRESETS: &[(&str, &str)] = &[
-    ("generic", include_str!("presets/generic.yml")),
-    ("talkingdata", include_str!("presets/talkingdata.yml")),
-];
-
 /// How one file's text becomes columns.
 #[derive(Clone, Debug)]
 pub struct SideMapping {
@@ -184,6 +235,9 @@ pub struct SideMapping {
     pub columns: BTreeMap<Col, (Vec<String>, bool)>,
     pub constants: BTreeMap<Col, String>,
     pub time: TimeReader,
+    /// Who decided the zone; [`ZoneFrom::Format`] where the user named it.
+    pub zone_from: ZoneFrom,
+    pub times: Times,
     pub delimiter: Option<u8>,
     pub decimal: u8,
     pub thousands: Option<u8>,
@@ -210,6 +264,10 @@ pub struct Mapping {
     pub attribution_window_s: f64,
     pub drops_orphans: bool,
     pub drops_duplicates: bool,
+    /// One ID stands for several clicks by design, such as the ID of an install.
+    pub reuses_click_ids: bool,
+    /// The tracker leaves bots out of its exports.
+    pub bots_filtered: bool,
     pub export_limits: Vec<u64>,
     /// Words that only who owns the brand may bid on, as the user spells them; none twice however spelled.
     pub brand_terms: Vec<String>,
@@ -222,21 +280,90 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// The preset `generic`, overlaid by the preset the file or `preset` names, overlaid by the file.
+    /// The preset that the file or `preset` names, or else `generic`, overlaid by the file.
     ///
     /// # Errors
     /// An unknown preset, column, format or zone, with the nearest names.
     pub fn build(preset: Option<&str>, user: Option<MappingFile>) -> Result<Mapping> {
         let user = user.unwrap_or_default();
-        let name = preset.or(user.preset.as_deref()).unwrap_or("generic");
-        let base = preset_file(name)?;
-        strict(name, &base, &user)
+        let name = preset.or(user.preset.as_deref()).unwrap_or(GENERIC);
+        Mapping::of(preset::named(name)?, None, &user)
+    }
+
+    /// A preset, overlaid by what is different in one of its exports, overlaid by the user's file.
+    ///
+    /// # Errors
+    /// An unknown column, format or zone in the user's file, with the nearest names.
+    pub fn of(preset: &Preset, export: Option<&Export>, user: &MappingFile) -> Result<Mapping> {
+        let layers = [
+            Layer { file: &preset.mapping, export: None },
+            Layer { file: user, export: export.map(|e| (e.shape, &e.side)) },
+        ];
+        strict(preset.name.clone(), &layers)
     }
 
     /// The part of the mapping for files of this shape.
     pub fn side(&self, shape: Shape) -> &SideMapping {
         &self.sides[&shape]
     }
+}
+
+impl MappingFile {
+    /// The same for postbacks with this tracker's parameters.
+    pub fn fired_for(&mut self, tracker: &str) {
+        self.postbacks.fired_for(tracker);
+    }
+
+    /// The preset that the file is laid over.
+    pub fn preset(&self) -> Option<&str> {
+        self.preset.as_deref()
+    }
+
+    /// The currency that the file reports in.
+    pub fn currency(&self) -> Option<&str> {
+        self.currency.as_deref()
+    }
+
+    /// The perspective that the file states.
+    pub fn perspective(&self) -> Option<Perspective> {
+        self.perspective
+    }
+
+    /// The field separator of files of this shape, if the file states one.
+    ///
+    /// # Errors
+    /// It is not one character.
+    pub fn delimiter(&self, shape: Shape) -> Result<Option<u8>> {
+        mark("delimiter", side_of(self, shape).delimiter.clone().or_else(|| self.delimiter.clone()))
+    }
+
+    /// Lays what the command line says over the file.
+    pub fn said(&mut self, said: Said) {
+        self.perspective = said.perspective.or(self.perspective);
+        self.currency = said.currency.or(self.currency.take());
+        self.main_event = said.main_event.or(self.main_event.take());
+        self.trusted.extend(said.trusted);
+        for (shape, zone) in said.time_zones {
+            match shape {
+                Some(shape) => side_of_mut(self, shape).time_zone = Some(zone),
+                None => {
+                    Shape::ALL.into_iter().for_each(|shape| side_of_mut(self, shape).time_zone = None);
+                    self.time_zone = Some(zone);
+                }
+            }
+        }
+    }
+}
+
+/// What the command line says of the exports.
+#[derive(Default)]
+pub struct Said {
+    pub perspective: Option<Perspective>,
+    pub currency: Option<String>,
+    pub main_event: Option<String>,
+    pub trusted: Vec<String>,
+    /// Zones of all files, or of those of one shape.
+    pub time_zones: Vec<(Option<Shape>, String)>,
 }
 
 /// Reads a user's mapping file.
@@ -250,49 +377,55 @@ pub fn load(path: &Path) -> Result<MappingFile> {
     })
 }
 
-fn preset_file(name: &str) -> Result<MappingFile> {
-    let text = PRESETS.iter().find(|(n, _)| *n == name).map(|(_, text)| text).ok_or_else(|| {
-        let names: Vec<&str> = PRESETS.iter().map(|(n, _)| *n).collect();
-        Error::usage(format!("there is no preset `{name}`; there are {}", names.join(", ")))
-    })?;
-    yaml::load(text, name).map_err(|faults| Error::usage(crate::base::diag::plain(&faults)))
+/// A file of the mapping; what comes later says more. The last layer is the user's.
+struct Layer<'a> {
+    file: &'a MappingFile,
+    /// What an export of the layer below has different, laid under this one.
+    export: Option<(Shape, &'a SideFile)>,
 }
 
-fn strict(name: &str, base: &MappingFile, user: &MappingFile) -> Result<Mapping> {
-    let pick = |u: &Option<String>, b: &Option<String>| u.clone().or_else(|| b.clone());
-    let window = pick(&user.attribution_window, &base.attribution_window);
+/// What the last layer that says it says.
+fn last<T: Clone>(layers: &[Layer], get: impl Fn(&MappingFile) -> &Option<T>) -> Option<T> {
+    layers.iter().rev().find_map(|layer| get(layer.file).clone())
+}
+
+fn strict(preset: String, layers: &[Layer]) -> Result<Mapping> {
+    let user = layers.last().expect("the user's layer is always there").file;
+    let words = |get: fn(&MappingFile) -> &BTreeMap<String, String>| {
+        let pairs = layers.iter().flat_map(|layer| get(layer.file));
+        pairs.map(|(word, means)| (word.to_lowercase(), means.clone())).collect::<BTreeMap<_, _>>()
+    };
+    let window = last(layers, |f| &f.attribution_window);
     let mut mapping = Mapping {
-        name: user.name.clone().unwrap_or_else(|| name.to_owned()),
-        perspective: user.perspective.or(base.perspective),
-        currency: pick(&user.currency, &base.currency),
+        name: user.name.clone().unwrap_or(preset),
+        perspective: last(layers, |f| &f.perspective),
+        currency: last(layers, |f| &f.currency),
         rates: rates(&user.rates)?,
-        status_means: user.status_means.or(base.status_means).unwrap_or(StatusMeans::Status),
-        statuses: statuses(merged(&base.statuses, &user.statuses))?,
-        events: merged(&base.events, &user.events),
-        once: user.once.as_ref().or(base.once.as_ref()).map(|o| o.iter().cloned().collect()),
-        main_event: pick(&user.main_event, &base.main_event),
-        hit_type: pick(&user.hit_type, &base.hit_type),
-        transaction_scope: user.transaction_scope.or(base.transaction_scope),
+        status_means: last(layers, |f| &f.status_means).unwrap_or(StatusMeans::Status),
+        statuses: statuses(words(|f| &f.statuses))?,
+        events: words(|f| &f.events),
+        once: last(layers, |f| &f.once).map(|once| once.into_iter().collect()),
+        main_event: last(layers, |f| &f.main_event),
+        hit_type: last(layers, |f| &f.hit_type),
+        transaction_scope: last(layers, |f| &f.transaction_scope),
         attribution_window_s: seconds(window.as_deref().unwrap_or("30d"))?,
-        drops_orphans: user.drops_orphans.or(base.drops_orphans).unwrap_or(false),
-        drops_duplicates: user.drops_duplicates.or(base.drops_duplicates).unwrap_or(false),
-        export_limits: user.export_limits.clone().or(base.export_limits.clone()).unwrap_or_default(),
+        drops_orphans: last(layers, |f| &f.drops_orphans).unwrap_or(false),
+        drops_duplicates: last(layers, |f| &f.drops_duplicates).unwrap_or(false),
+        reuses_click_ids: last(layers, |f| &f.reuses_click_ids).unwrap_or(false),
+        bots_filtered: last(layers, |f| &f.bots_filtered).unwrap_or(false),
+        export_limits: last(layers, |f| &f.export_limits).unwrap_or_default(),
         brand_terms: brand_terms(&user.brand_terms)?,
         trusted: trusted(&user.trusted)?,
         postbacks: Postbacks::build(&user.postbacks, user.transaction_scope)?,
         sides: BTreeMap::new(),
     };
     for shape in Shape::ALL {
-        mapping.sides.insert(shape, side_mapping(shape, base, user)?);
+        mapping.sides.insert(shape, side_mapping(shape, layers)?);
     }
     if let Some(join) = &user.join {
         apply_join(&mut mapping, join)?;
     }
     Ok(mapping)
-}
-
-fn merged(base: &BTreeMap<String, String>, user: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    base.iter().chain(user).map(|(k, v)| (k.to_lowercase(), v.clone())).collect()
 }
 
 /// The right side of `statuses` is a closed set.
@@ -375,24 +508,68 @@ fn side_of(file: &MappingFile, shape: Shape) -> &SideFile {
     }
 }
 
-fn side_mapping(shape: Shape, base: &MappingFile, user: &MappingFile) -> Result<SideMapping> {
-    let (b, u) = (side_of(base, shape), side_of(user, shape));
-    let mut columns = BTreeMap::new();
-    for (names, by_user) in
-        [(&base.columns, false), (&b.columns, false), (&user.columns, true), (&u.columns, true)]
-    {
-        for (canonical, headers) in names {
-            columns.insert(column(canonical)?, (headers.list(), by_user));
-        }
+fn side_of_mut(file: &mut MappingFile, shape: Shape) -> &mut SideFile {
+    match shape {
+        Shape::Clicks => &mut file.clicks,
+        Shape::Conversions => &mut file.conversions,
+        Shape::Combined => &mut file.combined,
+        Shape::Report => &mut file.report,
+        Shape::Costs => &mut file.costs,
     }
-    let mut constants = BTreeMap::new();
-    for (canonical, value) in b.constants.iter().chain(&u.constants) {
+}
+
+/// The parts of the layers that speak of files of one shape; what comes later says more.
+struct Parts<'a> {
+    /// Of each layer what it says of all files, then what it says of this shape.
+    columns: Vec<(&'a BTreeMap<String, Names>, bool)>,
+    /// What is said of this shape alone, and of all files; an export's own part says nothing of all.
+    sides: Vec<(&'a SideFile, Option<&'a MappingFile>)>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(shape: Shape, layers: &'a [Layer]) -> Parts<'a> {
+        let mut parts = Parts { columns: Vec::new(), sides: Vec::new() };
+        for (at, layer) in layers.iter().enumerate() {
+            let by_user = at + 1 == layers.len();
+            if let Some((_, side)) = layer.export.filter(|(of, _)| *of == shape) {
+                parts.columns.push((&side.columns, false));
+                parts.sides.push((side, None));
+            }
+            let side = side_of(layer.file, shape);
+            parts.columns.extend([(&layer.file.columns, by_user), (&side.columns, by_user)]);
+            parts.sides.push((side, Some(layer.file)));
+        }
+        parts
+    }
+
+    /// What is said last: of the side before all files, by a later layer before an earlier one.
+    fn last<T: Clone>(
+        &self,
+        of_side: impl Fn(&SideFile) -> &Option<T>,
+        of_all: impl Fn(&MappingFile) -> &Option<T>,
+    ) -> Option<T> {
+        let all = |file: &Option<&MappingFile>| file.and_then(|file| of_all(file).clone());
+        self.sides.iter().rev().find_map(|(side, file)| of_side(side).clone().or_else(|| all(file)))
+    }
+}
+
+fn side_mapping(shape: Shape, layers: &[Layer]) -> Result<SideMapping> {
+    let parts = Parts::of(shape, layers);
+    let (mut columns, mut constants) = (BTreeMap::new(), BTreeMap::new());
+    for (canonical, headers, by_user) in
+        parts.columns.iter().flat_map(|(names, by_user)| names.iter().map(move |(c, h)| (c, h, *by_user)))
+    {
+        columns.insert(column(canonical)?, (headers.list(), by_user));
+    }
+    for (canonical, value) in parts.sides.iter().flat_map(|(side, _)| &side.constants) {
         constants.insert(constant_column(canonical)?, value.clone());
     }
-    let pick = |choices: [&Option<String>; 4]| choices.into_iter().find_map(Clone::clone);
-    let format = pick([&u.time_format, &user.time_format, &b.time_format, &base.time_format]);
-    let zone = pick([&u.time_zone, &user.time_zone, &b.time_zone, &base.time_zone]);
-    let nulls = u.nulls.clone().or(b.nulls.clone());
+    let format = parts.last(|s| &s.time_format, |f| &f.time_format);
+    let zone = parts.last(|s| &s.time_zone, |f| &f.time_zone);
+    let user = layers.last().expect("the user's layer is always there").file;
+    let by_user = side_of(user, shape).time_zone.is_some() || user.time_zone.is_some();
+    let zone_from = parts.last(|s| &s.zone_from, |f| &f.zone_from).filter(|_| !by_user);
+    let nulls = parts.sides.iter().rev().find_map(|(side, _)| side.nulls.clone());
     Ok(SideMapping {
         columns,
         constants,
@@ -400,11 +577,12 @@ fn side_mapping(shape: Shape, base: &MappingFile, user: &MappingFile) -> Result<
             format: format.as_deref().unwrap_or("iso").parse::<TimeFormat>().map_err(Error::usage)?,
             zone: zone.as_deref().unwrap_or("UTC").parse::<Zone>().map_err(Error::usage)?,
         },
-        delimiter: mark("delimiter", pick([&u.delimiter, &user.delimiter, &b.delimiter, &base.delimiter]))?,
-        decimal: mark("decimal", pick([&u.decimal, &user.decimal, &b.decimal, &base.decimal]))?
-            .unwrap_or(b'.'),
-        thousands: mark("thousands", pick([&u.thousands, &user.thousands, &b.thousands, &base.thousands]))?,
-        multiline: u.multiline.or(b.multiline).unwrap_or(false),
+        zone_from: zone_from.unwrap_or(ZoneFrom::Format),
+        times: parts.last(|s| &s.times, |f| &f.times).unwrap_or(Times::Event),
+        delimiter: mark("delimiter", parts.last(|s| &s.delimiter, |f| &f.delimiter))?,
+        decimal: mark("decimal", parts.last(|s| &s.decimal, |f| &f.decimal))?.unwrap_or(b'.'),
+        thousands: mark("thousands", parts.last(|s| &s.thousands, |f| &f.thousands))?,
+        multiline: parts.sides.iter().rev().find_map(|(side, _)| side.multiline).unwrap_or(false),
         nulls: nulls.unwrap_or_else(default_nulls),
     })
 }
@@ -463,6 +641,12 @@ fn apply_join(mapping: &mut Mapping, join: &str) -> Result<()> {
     Ok(())
 }
 
+/// A header as presets know it: letters and digits only, so that `postbackTimestamp`, `Postback timestamp` and
+/// `postback_timestamp` are one.
+pub fn folded(header: &str) -> String {
+    header.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
 /// A header as it is compared: lower case, spaces, dots and dashes as underscores.
 pub fn normalise(header: &str) -> String {
     let plain = header.trim().trim_start_matches('\u{feff}').to_lowercase();
@@ -470,20 +654,25 @@ pub fn normalise(header: &str) -> String {
 }
 
 impl SideMapping {
+    /// Where the mapped columns that are there stand among `headers`; checks nothing.
+    pub fn found(&self, headers: &[String]) -> BTreeMap<Col, usize> {
+        let place = |(&col, (candidates, by_user)): (&Col, &(Vec<String>, bool))| {
+            let spelt = || candidates.iter().find_map(|c| folded_position(headers, c)).filter(|_| !by_user);
+            Some((col, candidates.iter().find_map(|c| position(headers, c)).or_else(spelt)?))
+        };
+        self.columns.iter().filter_map(place).collect()
+    }
+
     /// Where each mapped column stands among `headers`.
     ///
     /// # Errors
     /// A header that the user named and that is not there, one that is there twice, or a required column
     /// that nothing is mapped to; with the nearest names.
     pub fn place(&self, shape: Shape, path: &Path, headers: &[String]) -> Result<BTreeMap<Col, usize>> {
-        let mut places = BTreeMap::new();
-        for (&col, (candidates, by_user)) in &self.columns {
-            let found = candidates.iter().find_map(|c| position(headers, c));
-            match found {
-                Some(at) => {
-                    refuse_twice(path, headers, at)?;
-                    places.insert(col, at);
-                }
+        let places = self.found(headers);
+        for (col, (candidates, by_user)) in &self.columns {
+            match places.get(col) {
+                Some(&at) => refuse_twice(path, headers, at)?,
                 None if *by_user => return Err(missing(path, &candidates.join(" or "), headers)),
                 None => {}
             }
@@ -500,6 +689,11 @@ impl SideMapping {
 fn position(headers: &[String], name: &str) -> Option<usize> {
     let wanted = normalise(name);
     headers.iter().position(|h| h == name).or_else(|| headers.iter().position(|h| normalise(h) == wanted))
+}
+
+fn folded_position(headers: &[String], name: &str) -> Option<usize> {
+    let wanted = folded(name);
+    headers.iter().position(|h| folded(h) == wanted)
 }
 
 fn refuse_twice(path: &Path, headers: &[String], at: usize) -> Result<()> {

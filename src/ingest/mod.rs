@@ -6,18 +6,26 @@
 
 mod brand;
 pub mod columns;
+pub mod detect;
+pub mod guard;
+mod json;
 pub mod mapping;
 mod network;
 mod open;
 mod parquet;
+pub mod plan;
 pub mod postback;
+pub mod preset;
 mod reject;
+mod stdin;
 mod table;
 mod text;
 mod value;
 
 pub use columns::{Field, Wanted, key};
-pub use mapping::{Mapping, Perspective, Shape, StatusMeans, TransactionScope};
+pub use guard::Guard;
+pub use mapping::{Mapping, Perspective, Shape, StatusMeans, Times, TransactionScope};
+pub use plan::{Plan, Reading};
 pub use reject::{REASONS, Reason, Reject, Rejects};
 pub use table::{Batch, Table};
 pub use value::is_unexpanded_macro;
@@ -26,26 +34,36 @@ use crate::base::column::Col;
 use crate::base::error::{Error, Result};
 use open::Packing;
 use parquet::IntakeWriter;
+use plan::Chosen;
 use polars::prelude::DataFrame;
 use postback::LogFacts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use stdin::{Spool, is_stdin};
 use table::Part;
 use tempfile::TempDir;
 
-/// The files of one audit, by shape; every entry is a path or a pattern.
+/// The files of one audit, by shape; every entry is a path, a pattern, or `-` for stdin.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
     pub files: BTreeMap<Shape, Vec<String>>,
+    /// Reads Parquet in a process of its own, before this one does.
+    pub guard: Guard,
     /// Logs of postbacks, which are conversions, too.
     pub postbacks: Vec<String>,
 }
+
+/// First and last value of each time column.
+pub type Spans = BTreeMap<Col, (i64, i64)>;
 
 /// What became of one file.
 #[derive(Debug)]
 pub struct FileLedger {
     pub path: PathBuf,
     pub shape: Shape,
+    /// The mapping that read it, and where that came from.
+    pub reading: Reading,
     /// BLAKE3 of the file's bytes, hexadecimal.
     pub digest: String,
     /// Rows read: used, rejected and duplicate.
@@ -56,7 +74,7 @@ pub struct FileLedger {
     pub repeated_headers: u64,
     pub currencies: BTreeMap<String, u64>,
     /// First and last value of each time column.
-    pub spans: BTreeMap<Col, (i64, i64)>,
+    pub spans: Spans,
     /// The file ends inside a record.
     pub truncated: bool,
     /// The file has exactly as many rows as its exporter gives at most.
@@ -74,10 +92,16 @@ pub struct Intake {
     /// Clicks and conversions stand in one row.
     pub combined: bool,
     pub files: Vec<FileLedger>,
+    /// What holds for the whole run; how a file was read is in its ledger.
     pub mapping: Mapping,
+    /// What the reader must know of how the files were read.
+    pub notes: Vec<String>,
     /// The currency of all amounts, if any was declared or seen.
     pub currency: Option<String>,
     folder: TempDir,
+    guard: Guard,
+    /// What was piped in; parts of the intake may lie there.
+    stdin: Option<Rc<Spool>>,
 }
 
 impl Intake {
@@ -102,15 +126,16 @@ impl Intake {
 ///
 /// # Errors
 /// A file that is missing, damaged or lacks a needed column; several currencies without rates.
-pub fn ingest(inputs: &Inputs, mapping: Mapping, click_fields: &Wanted, threads: usize) -> Result<Intake> {
-    let mut intake = read(inputs, mapping, click_fields, threads)?;
-    if intake.mapping.currency.is_none() {
+pub fn ingest(inputs: &Inputs, plan: &Plan, click_fields: &Wanted, threads: usize) -> Result<Intake> {
+    let piped =
+        inputs.files.values().flatten().chain(&inputs.postbacks).any(|path| is_stdin(Path::new(path)));
+    let stdin = if piped { Some(Rc::new(Spool::fill()?)) } else { None };
+    let mut intake = read(inputs, plan, click_fields, threads, stdin.clone())?;
+    if plan.currency().is_none() {
         match currency(&intake.files)? {
             Currency::Agreed(code) => intake.currency = code,
             Currency::Prevailing(code) => {
-                let mut mapping = intake.mapping;
-                mapping.currency = Some(code);
-                intake = read(inputs, mapping, click_fields, threads)?;
+                intake = read(inputs, &plan.clone().in_currency(&code), click_fields, threads, stdin)?;
             }
         }
     }
@@ -118,7 +143,19 @@ pub fn ingest(inputs: &Inputs, mapping: Mapping, click_fields: &Wanted, threads:
     Ok(intake)
 }
 
-fn read(inputs: &Inputs, mapping: Mapping, click_fields: &Wanted, threads: usize) -> Result<Intake> {
+fn read(
+    inputs: &Inputs,
+    plan: &Plan,
+    click_fields: &Wanted,
+    threads: usize,
+    stdin: Option<Rc<Spool>>,
+) -> Result<Intake> {
+    let files = readings(inputs, plan, stdin.as_deref())?;
+    let logs: Vec<(PathBuf, Reading)> =
+        expand(&inputs.postbacks)?.into_iter().map(|path| Ok((path, plan.log()?))).collect::<Result<_>>()?;
+    let exports = files.iter().map(|(path, shape, reading)| Chosen { path, shape: *shape, reading });
+    let of_logs = logs.iter().map(|(path, reading)| Chosen { path, shape: Shape::Conversions, reading });
+    let chosen: Vec<Chosen> = exports.chain(of_logs).collect();
     let mut intake = Intake {
         clicks: Table::default(),
         conversions: Table::default(),
@@ -126,22 +163,48 @@ fn read(inputs: &Inputs, mapping: Mapping, click_fields: &Wanted, threads: usize
         costs: Table::default(),
         combined: false,
         files: Vec::new(),
-        mapping,
+        mapping: plan.settle(&chosen)?,
+        notes: chosen.iter().flat_map(Chosen::notes).collect(),
         currency: None,
         folder: folder()?,
+        guard: inputs.guard.clone(),
+        stdin,
     };
-    for (&shape, patterns) in &inputs.files {
-        for path in expand(patterns)? {
-            intake.add(&path, shape, click_fields, threads)?;
-        }
+    for (path, shape, reading) in &files {
+        let added = intake.add(path, *shape, reading, click_fields, threads);
+        added.map_err(|e| stdin::speaking(intake.stdin.as_deref(), e))?;
     }
-    for path in expand(&inputs.postbacks)? {
-        intake.add_log(&path)?;
-    }
-    if !inputs.postbacks.is_empty() && !inputs.files.contains_key(&Shape::Conversions) {
-        intake.mapping.transaction_scope = Some(intake.mapping.postbacks.scope());
+    for (path, reading) in &logs {
+        let added = intake.add_log(path, reading);
+        added.map_err(|e| stdin::speaking(intake.stdin.as_deref(), e))?;
     }
     Ok(intake)
+}
+
+/// How each file is read, before any of them is.
+fn readings(inputs: &Inputs, plan: &Plan, stdin: Option<&Spool>) -> Result<Vec<(PathBuf, Shape, Reading)>> {
+    let mut files = Vec::new();
+    for (&shape, patterns) in &inputs.files {
+        for path in expand(patterns)? {
+            let place = stdin::place(stdin, &path);
+            let headers = headers(place, plan.delimiter(shape)?, &inputs.guard);
+            let headers = headers.map_err(|e| stdin::speaking(stdin, e))?;
+            let reading = plan.reading(&path, shape, &headers)?;
+            files.push((path, shape, reading));
+        }
+    }
+    Ok(files)
+}
+
+/// The header of a file; with a separator, if one is declared.
+///
+/// # Errors
+/// The file cannot be read, or has no header.
+pub fn headers(path: &Path, delimiter: Option<u8>, guard: &Guard) -> Result<Vec<String>> {
+    match open::packing(path)? {
+        Packing::Parquet => guard.try_reading(path, &[]).and_then(|()| parquet::headers(path)),
+        packing => text::headers(path, packing, delimiter),
+    }
 }
 
 /// A folder of this run's own that nobody else can read.
@@ -163,7 +226,7 @@ fn expand(patterns: &[String]) -> Result<BTreeSet<PathBuf>> {
     let mut paths = BTreeSet::new();
     for pattern in patterns {
         let literal = Path::new(pattern);
-        if literal.exists() || !pattern.contains(['*', '?', '[']) {
+        if is_stdin(literal) || literal.exists() || !pattern.contains(['*', '?', '[']) {
             paths.insert(literal.to_owned());
             continue;
         }
@@ -212,15 +275,20 @@ fn currency(files: &[FileLedger]) -> Result<Currency> {
 }
 
 impl Intake {
-    fn add(&mut self, path: &Path, shape: Shape, click_fields: &Wanted, threads: usize) -> Result<()> {
-        let packing = open::packing(path)?;
-        let file = self.files.len();
+    fn add(
+        &mut self,
+        path: &Path,
+        shape: Shape,
+        reading: &Reading,
+        click_fields: &Wanted,
+        threads: usize,
+    ) -> Result<()> {
         let wanted = if shape == Shape::Clicks { click_fields } else { &Wanted::Everything };
-        let (mut ledger, part) = match packing {
-            Packing::Parquet => self.add_parquet(path, shape, file)?,
-            _ => self.add_text(path, shape, packing, wanted, threads)?,
+        let (mut ledger, part) = match open::packing(stdin::place(self.stdin.as_deref(), path))? {
+            Packing::Parquet => self.add_parquet(FileLedger::new(path, shape, reading))?,
+            packing => self.add_text(FileLedger::new(path, shape, reading), packing, wanted, threads)?,
         };
-        ledger.at_export_limit = self.mapping.export_limits.contains(&ledger.rows);
+        ledger.at_export_limit = reading.mapping.export_limits.contains(&ledger.rows);
         self.keep(ledger, part);
         self.combined |= shape == Shape::Combined;
         Ok(())
@@ -237,21 +305,30 @@ impl Intake {
 
     fn add_text(
         &self,
-        path: &Path,
-        shape: Shape,
+        mut ledger: FileLedger,
         packing: Packing,
         wanted: &Wanted,
         threads: usize,
     ) -> Result<(FileLedger, Option<Part>)> {
-        let file = self.files.len();
+        let (file, shape) = (self.files.len(), ledger.shape);
         let target = self.folder.path().join(format!("{file:04}-{}.parquet", shape.word()));
-        let mut writer = IntakeWriter::new(target.clone());
-        let mut ledger = FileLedger::new(path, shape);
-        let mut write = |frame: &DataFrame| {
-            ledger.see(frame);
-            writer.write(frame)
+        let mut keys = BTreeSet::new();
+        let (place, mapping) = (stdin::place(self.stdin.as_deref(), &ledger.path), &ledger.reading.mapping);
+        let (summary, layout, seen, writer) = loop {
+            let mut writer = IntakeWriter::new(target.clone());
+            let mut seen = Spans::new();
+            let mut write = |frame: &DataFrame| {
+                see(&mut seen, frame);
+                writer.write(frame)
+            };
+            let (summary, layout) =
+                text::read(place, packing, shape, mapping, wanted, threads, &keys, &mut write)?;
+            if summary.late_keys.is_subset(&keys) {
+                break (summary, layout, seen, writer);
+            }
+            keys.extend(summary.late_keys);
         };
-        let (summary, layout) = text::read(path, packing, shape, &self.mapping, wanted, threads, &mut write)?;
+        ledger.spans = seen;
         ledger.digest = summary.digest;
         ledger.rows = summary.rows;
         ledger.rejects = summary.rejects;
@@ -263,18 +340,21 @@ impl Intake {
     }
 
     /// A log of postbacks: its lines are conversions or rejects.
-    fn add_log(&mut self, path: &Path) -> Result<()> {
-        let packing = open::packing(path)?;
+    fn add_log(&mut self, path: &Path, reading: &Reading) -> Result<()> {
+        let place = stdin::place(self.stdin.as_deref(), path);
+        let packing = open::packing(place)?;
         let file = self.files.len();
         let target = self.folder.path().join(format!("{file:04}-postbacks.parquet"));
         let mut writer = IntakeWriter::new(target.clone());
-        let mut ledger = FileLedger::new(path, Shape::Conversions);
+        let mut ledger = FileLedger::new(path, Shape::Conversions, reading);
+        let mut seen = Spans::new();
         let mut write = |frame: &DataFrame| {
-            ledger.see(frame);
+            see(&mut seen, frame);
             writer.write(frame)
         };
-        let (summary, layout) = postback::read(path, packing, &self.mapping, &mut write)?;
+        let (summary, layout) = postback::read(place, packing, &reading.mapping, &mut write)?;
         let text = summary.text;
+        ledger.spans = seen;
         (ledger.digest, ledger.rows, ledger.rejects) = (text.digest, text.rows, text.rejects);
         ledger.currencies = text.currencies;
         ledger.log = Some(summary.facts);
@@ -297,12 +377,13 @@ impl Intake {
         }
     }
 
-    fn add_parquet(&self, path: &Path, shape: Shape, file: usize) -> Result<(FileLedger, Option<Part>)> {
-        let layout = parquet::layout(path, shape, &self.mapping)?;
-        let mut ledger = FileLedger::new(path, shape);
+    fn add_parquet(&self, mut ledger: FileLedger) -> Result<(FileLedger, Option<Part>)> {
+        let path = stdin::place(self.stdin.as_deref(), &ledger.path).to_owned();
+        let layout = parquet::layout(&path, ledger.shape, &ledger.reading.mapping)?;
+        self.guard.try_reading(&path, &layout.places.values().copied().collect::<Vec<_>>())?;
         let (digest, summary) = std::thread::scope(|scope| {
-            let digest = scope.spawn(|| open::digest(path));
-            let summary = parquet::validate(path, &layout, &mut |frame| ledger.see(frame));
+            let digest = scope.spawn(|| open::digest(&path));
+            let summary = parquet::validate(&path, &layout, &mut |frame| see(&mut ledger.spans, frame));
             (digest.join(), summary)
         });
         let summary = summary?;
@@ -311,15 +392,17 @@ impl Intake {
         ledger.rejects = summary.rejects;
         ledger.currencies = summary.currencies;
         let any = ledger.rows > ledger.rejects.total();
-        Ok((ledger, any.then_some(Part { path: path.to_owned(), layout, direct: true, file })))
+        let file = self.files.len();
+        Ok((ledger, any.then_some(Part { path, layout, direct: true, file })))
     }
 }
 
 impl FileLedger {
-    fn new(path: &Path, shape: Shape) -> FileLedger {
+    fn new(path: &Path, shape: Shape, reading: &Reading) -> FileLedger {
         FileLedger {
             path: path.to_owned(),
             shape,
+            reading: reading.clone(),
             digest: String::new(),
             rows: 0,
             rejects: Rejects::default(),
@@ -339,20 +422,20 @@ impl FileLedger {
             rows: self.rows,
             duplicate_of: Some(same),
             digest: self.digest.clone(),
-            ..FileLedger::new(path, self.shape)
+            ..FileLedger::new(path, self.shape, &self.reading)
         }
     }
+}
 
-    /// Widens the spans by the times of a frame.
-    fn see(&mut self, frame: &DataFrame) {
-        for col in [Col::ClickTime, Col::ConversionTime, Col::Day] {
-            let Ok(column) = frame.column(&Field::Value(col).name()) else { continue };
-            let physical = column.as_materialized_series().to_physical_repr().into_owned();
-            let Ok(values) = physical.i64() else { continue };
-            let Some((low, high)) = values.iter().flatten().fold(None, widened) else { continue };
-            let span = self.spans.entry(col).or_insert((low, high));
-            *span = (span.0.min(low), span.1.max(high));
-        }
+/// Widens the spans by the times of a frame.
+fn see(spans: &mut Spans, frame: &DataFrame) {
+    for col in [Col::ClickTime, Col::ConversionTime, Col::Day] {
+        let Ok(column) = frame.column(&Field::Value(col).name()) else { continue };
+        let physical = column.as_materialized_series().to_physical_repr().into_owned();
+        let Ok(values) = physical.i64() else { continue };
+        let Some((low, high)) = values.iter().flatten().fold(None, widened) else { continue };
+        let span = spans.entry(col).or_insert((low, high));
+        *span = (span.0.min(low), span.1.max(high));
     }
 }
 

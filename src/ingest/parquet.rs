@@ -68,6 +68,15 @@ pub struct ParquetSummary {
     pub currencies: BTreeMap<String, u64>,
 }
 
+/// The names of the columns of a Parquet export.
+///
+/// # Errors
+/// It is none.
+pub fn headers(path: &Path) -> Result<Vec<String>> {
+    let schema = open(path)?.collect_schema().map_err(|e| failed(path, e))?;
+    Ok(schema.iter_names().map(ToString::to_string).collect())
+}
+
 /// Reads the header of a Parquet export and checks that its types can be read as declared.
 ///
 /// # Errors

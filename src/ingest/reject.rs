@@ -17,6 +17,7 @@ reasons! {
     Ragged "ragged" "more or fewer fields than the header",
     UnclosedQuote "unclosed_quote" "a field opens with a quote that does not close on its line",
     TooLong "too_long" "the record is longer than 1 MiB or a field longer than 64 KiB",
+    NotJson "not_json" "the line is no JSON object, says a key twice, or nests too deep",
     NotUtf8 "not_utf8" "bytes that are not UTF-8",
     NulInKey "nul_in_id" "a zero byte inside an ID or address",
     BadTime "bad_time" "a time that does not fit the declared format",

@@ -1,16 +1,19 @@
-//! The one strict reader of delimited text.
+//! The one strict reader of text: delimited, or one JSON object a line.
 //!
 //! A record never spans lines unless the mapping says so: an opened and never closed quote costs its own
 //! line and nothing else, and no attacker hides rows inside a quoted field. The text is cut at line ends
 //! into chunks, chunks are parsed on several threads, and their results are taken in the order of the file.
 
 use super::columns::{Layout, RowBuilder, Wanted};
-use super::mapping::{Mapping, Shape};
+use super::json::{self, Leaf};
+use super::mapping::{Mapping, Shape, SideMapping, normalise};
 use super::open::{self, Digest, Packing};
 use super::reject::{Reason, Rejects};
+use crate::base::column::Kind;
 use crate::base::error::{Error, Result};
 use polars::prelude::DataFrame;
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
@@ -25,6 +28,9 @@ const RECORD_CAP: usize = 1 << 20;
 /// A longer field is one reject.
 const FIELD_CAP: usize = 64 << 10;
 
+/// So many keys of JSON objects are told apart.
+const MOST_KEYS: usize = 10_000;
+
 /// What was read of one text file, apart from its rows.
 #[derive(Default)]
 pub struct TextSummary {
@@ -38,6 +44,9 @@ pub struct TextSummary {
     pub repeated_headers: u64,
     /// BLAKE3 of the file.
     pub digest: String,
+    /// Keys of JSON objects that the mapping asks for and that stood nowhere in the beginning of the file: it
+    /// must be read again with them, and nothing of this reading counts.
+    pub late_keys: BTreeSet<String>,
 }
 
 /// A piece of the file that ends at a line end.
@@ -59,10 +68,12 @@ struct Parsed {
     open: Option<(usize, u64)>,
 }
 
-/// Reads a text export and hands its typed rows, in the order of the file, to `sink`.
+/// Reads a text export and hands its typed rows, in the order of the file, to `sink`. `keys` are those that
+/// an earlier reading found late.
 ///
 /// # Errors
 /// An unreadable or damaged file, a header that lacks what is needed, or what `sink` returns.
+#[expect(clippy::too_many_arguments, reason = "a file, what it is, how it is read and where its rows go")]
 pub fn read(
     path: &Path,
     packing: Packing,
@@ -70,10 +81,22 @@ pub fn read(
     mapping: &Mapping,
     wanted: &Wanted,
     threads: usize,
+    keys: &BTreeSet<String>,
     sink: &mut dyn FnMut(&DataFrame) -> Result<()>,
 ) -> Result<(TextSummary, Layout)> {
     let mut source = Source::open(path, packing, CHUNK)?;
-    read_source(&mut source, shape, mapping, wanted, threads, sink)
+    read_source(&mut source, shape, mapping, wanted, threads, keys, sink)
+}
+
+/// Bytes that a header fits into.
+const HEADER: usize = 1 << 20;
+
+/// The names in the header line.
+///
+/// # Errors
+/// An unreadable file, or none that has a header.
+pub fn headers(path: &Path, packing: Packing, delimiter: Option<u8>) -> Result<Vec<String>> {
+    Ok(Source::open(path, packing, HEADER)?.header(delimiter, &BTreeSet::new())?.names)
 }
 
 fn read_source(
@@ -82,13 +105,24 @@ fn read_source(
     mapping: &Mapping,
     wanted: &Wanted,
     threads: usize,
+    keys: &BTreeSet<String>,
     sink: &mut dyn FnMut(&DataFrame) -> Result<()>,
 ) -> Result<(TextSummary, Layout)> {
-    let header = source.header(mapping.side(shape).delimiter)?;
-    let places = mapping.side(shape).place(shape, &source.path, &header.names)?;
+    let header = source.header(mapping.side(shape).delimiter, keys)?;
+    let side = mapping.side(shape);
+    let (header, places) = match side.place(shape, &source.path, &header.names) {
+        Err(_) if header.form == Form::Json && !source.ended => {
+            let header = every_key(&source.path, source.packing)?;
+            let places = side.place(shape, &source.path, &header.names)?;
+            (header, places)
+        }
+        places => (header, places?),
+    };
     let layout = Layout::new(shape, mapping, places, header.names.len(), wanted);
-    let parser = Parser { layout: &layout, header: &header };
-    let mut summary = parse_in_order(source, &parser, layout.multiline, threads, sink)?;
+    let asked = asked_keys(side);
+    let parser = Parser { layout: &layout, header: &header, keys: header.index(), asked };
+    let multiline = layout.multiline && header.form != Form::Json;
+    let mut summary = parse_in_order(source, &parser, multiline, threads, sink)?;
     summary.digest = source.digest.hex();
     Ok((summary, layout))
 }
@@ -196,24 +230,99 @@ impl TextSummary {
             *self.currencies.entry(code).or_default() += rows;
         }
         self.repeated_headers += other.repeated_headers;
+        self.late_keys.extend(other.late_keys);
     }
 
     fn last_line_is_ragged(&self, last: u64) -> bool {
-        let broken = [Reason::Ragged, Reason::UnclosedQuote, Reason::BadTime, Reason::NoTime];
+        let broken =
+            [Reason::Ragged, Reason::UnclosedQuote, Reason::NotJson, Reason::BadTime, Reason::NoTime];
         self.rejects.kept.iter().rev().take(8).any(|r| r.line == last && broken.contains(&r.reason))
     }
 }
 
-/// The header line.
+/// How a line of text becomes fields.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Form {
+    /// Fields between separators.
+    Delimited(u8),
+    /// An object whose keys name the fields.
+    Json,
+}
+
+/// The header line, or the keys of the first objects.
 struct Header {
     raw: Vec<u8>,
     names: Vec<String>,
-    delimiter: u8,
+    form: Form,
+}
+
+impl Header {
+    fn delimiter(&self) -> u8 {
+        match self.form {
+            Form::Delimited(mark) => mark,
+            Form::Json => 0,
+        }
+    }
+
+    /// Where each key stands, for objects.
+    fn index(&self) -> HashMap<Vec<u8>, usize> {
+        let names = self.names.iter().enumerate().filter(|_| self.form == Form::Json);
+        names.map(|(at, name)| (name.as_bytes().to_vec(), at)).collect()
+    }
+}
+
+/// The keys of objects, in the order met.
+#[derive(Default)]
+struct Keys {
+    seen: BTreeSet<String>,
+    names: Vec<String>,
+}
+
+impl Keys {
+    fn add(&mut self, name: &str) {
+        if self.names.len() < MOST_KEYS && self.seen.insert(name.to_owned()) {
+            self.names.push(name.to_owned());
+        }
+    }
+
+    /// Adds the keys of whole lines; what is no object has none.
+    fn read(&mut self, lines: &[u8]) {
+        let mut found: Vec<String> = Vec::new();
+        for line in lines.split(|&b| b == b'\n').filter(|line| line.len() <= RECORD_CAP) {
+            let Ok(text) = std::str::from_utf8(line) else { continue };
+            let mut keep = |path: &[u8], _: Leaf<'_>| found.push(String::from_utf8_lossy(path).into_owned());
+            if json::flatten(text, &mut keep).is_ok() {
+                found.iter().for_each(|name| self.add(name));
+            }
+            found.clear();
+        }
+    }
+
+    fn header(self) -> Header {
+        Header { raw: Vec::new(), names: self.names, form: Form::Json }
+    }
+}
+
+/// The keys of a whole file: its beginning lacks one that must be there.
+fn every_key(path: &Path, packing: Packing) -> Result<Header> {
+    let mut source = Source::open(path, packing, CHUNK)?;
+    let mut keys = Keys::default();
+    while let Some(chunk) = source.chunk(false)? {
+        keys.read(&chunk.bytes[..chunk.length]);
+        source.spares.push(chunk.bytes);
+    }
+    Ok(keys.header())
+}
+
+/// The header names that a mapping asks for, as they are compared.
+fn asked_keys(side: &SideMapping) -> BTreeSet<String> {
+    side.columns.values().flat_map(|(names, _)| names).map(|name| normalise(name)).collect()
 }
 
 /// The unpacked bytes of a file, cut into chunks at line ends.
 struct Source {
     path: std::path::PathBuf,
+    packing: Packing,
     reader: Box<dyn Read + Send>,
     digest: Digest,
     /// A buffer of which the first `filled` bytes wait to be handed out.
@@ -235,6 +344,7 @@ impl Source {
         let digest = Digest::default();
         let mut source = Source {
             path: path.to_owned(),
+            packing,
             reader: open::text(path, packing, &digest)?,
             digest,
             buffer: vec![0; chunk],
@@ -301,9 +411,12 @@ impl Source {
         Some(line)
     }
 
-    fn header(&mut self, declared: Option<u8>) -> Result<Header> {
+    fn header(&mut self, declared: Option<u8>, keys: &BTreeSet<String>) -> Result<Header> {
         let mut declared = declared;
         loop {
+            if self.begins_json()? {
+                return Ok(self.keys(keys));
+            }
             let Some(raw) = self.line() else {
                 return Err(Error::input(format!("{} has no header line", self.path.display()))
                     .help("the first line must name the columns"));
@@ -331,7 +444,30 @@ impl Source {
             ))
             .help("declare another separator in the mapping: `delimiter: \"^\"`"));
         }
-        Ok(Header { raw, names, delimiter })
+        Ok(Header { raw, names, form: Form::Delimited(delimiter) })
+    }
+
+    /// Whether the next line is a JSON object.
+    fn begins_json(&self) -> Result<bool> {
+        let end = memchr::memchr(b'\n', self.waiting()).unwrap_or(self.filled);
+        let line = self.waiting()[..end].trim_ascii();
+        let several_lines = line == b"{" || line == b"[" || line.starts_with(b"[{");
+        if several_lines {
+            return Err(Error::input(format!(
+                "{} is JSON that spans lines or one array; expected one object a line (NDJSON)",
+                self.path.display()
+            ))
+            .help("convert it, for example: jq -c '.[]' IN > OUT, or jq -c . for single objects"));
+        }
+        Ok(json::begins_object(line))
+    }
+
+    /// The keys of the objects that wait to be read, in the order met, and those that come later.
+    fn keys(&self, late: &BTreeSet<String>) -> Header {
+        let mut keys = Keys::default();
+        keys.read(self.waiting());
+        late.iter().for_each(|name| keys.add(name));
+        keys.header()
     }
 
     /// The next chunk, ending at a line end; `None` at the end of the file.
@@ -425,6 +561,10 @@ fn csv_reader(bytes: &[u8], delimiter: u8) -> csv::Reader<&[u8]> {
 struct Parser<'a> {
     layout: &'a Layout,
     header: &'a Header,
+    /// Where the keys of objects stand; empty for delimited text.
+    keys: HashMap<Vec<u8>, usize>,
+    /// The names that the mapping asks for.
+    asked: BTreeSet<String>,
 }
 
 impl Parser<'_> {
@@ -433,6 +573,10 @@ impl Parser<'_> {
         let mut rows = RowBuilder::new(self.layout, bytes.len() / 128 + 16);
         let mut summary = TextSummary::default();
         let (mut at, mut line, mut open) = (0, chunk.first_line, None);
+        if self.header.form == Form::Json {
+            self.objects(bytes, line, &mut rows, &mut summary);
+            at = bytes.len();
+        }
         while at < bytes.len() {
             if !chunk.last && self.is_open(&bytes[at..]) {
                 open = Some((at, line));
@@ -448,7 +592,7 @@ impl Parser<'_> {
     fn is_open(&self, rest: &[u8]) -> bool {
         !self.layout.multiline
             && rest.len() <= RECORD_CAP
-            && quoting(rest, self.header.delimiter) == Quoting::Open
+            && quoting(rest, self.header.delimiter()) == Quoting::Open
     }
 
     /// Reads records from byte `at` until the end, until a record stays open at the end, or until a line must
@@ -461,7 +605,7 @@ impl Parser<'_> {
         rows: &mut RowBuilder,
         summary: &mut TextSummary,
     ) -> (usize, u64) {
-        let mut reader = csv_reader(&bytes[at..], self.header.delimiter);
+        let mut reader = csv_reader(&bytes[at..], self.header.delimiter());
         let mut record = csv::ByteRecord::new();
         let (mut from, mut line) = (at, line);
         while let Ok(true) = reader.read_byte_record(&mut record) {
@@ -493,7 +637,7 @@ impl Parser<'_> {
         line: u64,
         summary: &mut TextSummary,
     ) -> usize {
-        let strict = text.len() <= RECORD_CAP && quoting(text, self.header.delimiter) == Quoting::Closed;
+        let strict = text.len() <= RECORD_CAP && quoting(text, self.header.delimiter()) == Quoting::Closed;
         let closed = strict && record.len() == self.layout.width;
         let first = memchr::memchr(b'\n', text).map_or(text.len(), |end| end + 1);
         let length = if closed { text.len() } else { first };
@@ -519,6 +663,103 @@ impl Parser<'_> {
         summary.rows += 1;
         if let Err(reason) = fits(record, raw, self.layout.width).and_then(|()| rows.push(record)) {
             summary.rejects.add(line, reason, raw);
+        }
+    }
+}
+
+impl Parser<'_> {
+    /// Reads one object a line.
+    fn objects(&self, bytes: &[u8], first: u64, rows: &mut RowBuilder, summary: &mut TextSummary) {
+        let mut object = Object::new(self);
+        for (at, line) in bytes.split(|&b| b == b'\n').enumerate() {
+            let line = line.trim_ascii();
+            if line.is_empty() {
+                continue;
+            }
+            summary.rows += 1;
+            let pushed = object.read(line, &mut summary.late_keys).and_then(|record| rows.push(record));
+            if let Err(reason) = pushed {
+                summary.rejects.add(first + at as u64, reason, line);
+            }
+        }
+    }
+}
+
+/// Turns the objects of a chunk into records of the header's width.
+struct Object<'a> {
+    parser: &'a Parser<'a>,
+    record: csv::ByteRecord,
+    /// The text of each field of the row.
+    fields: Vec<Option<Vec<u8>>>,
+    /// Fields that are read as numbers: JSON's way to write these is translated.
+    numeric: Vec<bool>,
+}
+
+impl<'a> Object<'a> {
+    fn new(parser: &'a Parser<'a>) -> Object<'a> {
+        let mut numeric = vec![false; parser.layout.width];
+        for (col, &at) in &parser.layout.places {
+            numeric[at] = matches!(col.kind(), Kind::Money | Kind::Count | Kind::Time);
+        }
+        let fields = vec![None; parser.layout.width];
+        Object { parser, record: csv::ByteRecord::new(), fields, numeric }
+    }
+
+    /// The record of one line.
+    fn read(
+        &mut self,
+        line: &[u8],
+        late: &mut BTreeSet<String>,
+    ) -> std::result::Result<&csv::ByteRecord, Reason> {
+        if line.len() > RECORD_CAP {
+            return Err(Reason::TooLong);
+        }
+        let text = std::str::from_utf8(line).map_err(|_| Reason::NotUtf8)?;
+        self.fields.fill(None);
+        let (mut next, mut fault) = (0, None);
+        let whole = json::flatten(text, &mut |path, leaf| match self.place(path, next) {
+            Some(at) => {
+                next = at + 1;
+                fault = fault.or(self.set(at, leaf).err());
+            }
+            None => self.miss(path, late),
+        });
+        whole.map_err(|json::NoJson| Reason::NotJson)?;
+        fault.map_or(Ok(()), Err)?;
+        self.record.clear();
+        self.fields.iter().for_each(|field| self.record.push_field(field.as_deref().unwrap_or_default()));
+        Ok(&self.record)
+    }
+
+    /// Where a key stands; objects mostly have their keys in one order.
+    fn place(&self, path: &[u8], next: usize) -> Option<usize> {
+        let names = &self.parser.header.names;
+        let expected = names.get(next).is_some_and(|name| name.as_bytes() == path);
+        if expected { Some(next) } else { self.parser.keys.get(path).copied() }
+    }
+
+    fn set(&mut self, at: usize, leaf: Leaf<'_>) -> std::result::Result<(), Reason> {
+        if self.fields[at].is_some() {
+            return Err(Reason::NotJson);
+        }
+        let text: Cow<'_, [u8]> = match leaf {
+            Leaf::Null => Cow::Borrowed(b""),
+            Leaf::Text(text) => text,
+            Leaf::Number(raw) if self.numeric[at] => json::plain_number(raw, self.parser.layout.side.decimal),
+            Leaf::Number(raw) | Leaf::Raw(raw) => Cow::Borrowed(raw),
+        };
+        if text.len() > FIELD_CAP {
+            return Err(Reason::TooLong);
+        }
+        self.fields[at] = Some(text.into_owned());
+        Ok(())
+    }
+
+    /// A key that stood nowhere in the beginning of the file.
+    fn miss(&self, path: &[u8], late: &mut BTreeSet<String>) {
+        let name = String::from_utf8_lossy(path);
+        if late.len() < MOST_KEYS && self.parser.asked.contains(&normalise(&name)) {
+            late.insert(name.into_owned());
         }
     }
 }
@@ -625,9 +866,16 @@ mod tests {
             Ok(())
         };
         let mut source = Source::open(file.path(), Packing::Plain, chunk).expect("it opens");
-        let (summary, _) =
-            read_source(&mut source, Shape::Clicks, &mapping, &Wanted::Everything, threads, &mut sink)
-                .expect("it reads");
+        let (summary, _) = read_source(
+            &mut source,
+            Shape::Clicks,
+            &mapping,
+            &Wanted::Everything,
+            threads,
+            &BTreeSet::new(),
+            &mut sink,
+        )
+        .expect("it reads");
         let rejected = summary.rejects.kept.iter().map(|r| (r.line, r.reason)).collect();
         (ids, rejected, summary.rows)
     }

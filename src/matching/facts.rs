@@ -199,6 +199,8 @@ mod tests {
                 ip: None,
                 carried,
                 was_approved: false,
+                scope: None,
+                times: crate::ingest::Times::Event,
                 as_of: 0,
                 content: crate::ingest::key(text.as_bytes()),
                 postback: Default::default(),

@@ -13,7 +13,7 @@ use crate::base::error::Result;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SECOND;
 use crate::clean::{Cleaned, Conversion};
-use crate::ingest::{Intake, Shape, is_unexpanded_macro};
+use crate::ingest::{Intake, Shape, Times, is_unexpanded_macro};
 use clicks::{Click, Clicks, Visitor};
 pub use facts::{Facts, character_place};
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,8 +141,7 @@ pub fn matching(
         cleaned.conversions.into_iter().map(|c| finder.find(c)).collect();
     let mut duplicates = cleaned.duplicates;
     let source_conflicts = finder.conflicts(&matched, &sources);
-    let scope = intake.mapping.transaction_scope;
-    transactions::settle(&mut matched, scope, options.columns, &sources, &mut duplicates);
+    transactions::settle(&mut matched, options.columns, &sources, &mut duplicates);
     let batched = transactions::drop_batch_times(&mut matched, options.columns, &sources);
     let setting = facts::Setting { columns: options.columns, sources: &sources, as_of: options.as_of };
     let forms_known = facts::settle(&mut matched, &setting, intake, symbols)?;
@@ -190,7 +189,8 @@ impl Finder<'_> {
         let (class, click) = self.class_and_click(&conversion);
         let click_time = click.map(|c| c.time).or(conversion.click_time);
         let seconds = |from: i64| (conversion.time - from).div_euclid(SECOND);
-        let timed = class == Class::Matched && !self.contested(&conversion);
+        let told = conversion.times != Times::Approval;
+        let timed = class == Class::Matched && told && !self.contested(&conversion);
         let ctit_s = click_time.filter(|_| timed).map(seconds);
         MatchedConversion {
             columns: self.columns(&conversion, click),

@@ -32,13 +32,12 @@ struct Identity {
 /// Classifies repeated transactions and marks the first conversion of each event on each click.
 pub fn settle(
     rows: &mut Vec<MatchedConversion>,
-    scope: Option<TransactionScope>,
     columns: &[Col],
     sources: &[usize],
     duplicates: &mut BTreeMap<&'static str, u64>,
 ) {
     let mut keyed: Vec<(Option<Identity>, MatchedConversion)> =
-        rows.drain(..).map(|m| (identity(&m, scope, columns), m)).collect();
+        rows.drain(..).map(|m| (identity(&m, columns), m)).collect();
     keyed.sort_by(|(a, m), (b, n)| (a, order(m)).cmp(&(b, order(n))));
     let mut transaction = Transaction::default();
     let mut current: Option<Identity> = None;
@@ -58,11 +57,11 @@ pub fn order(m: &MatchedConversion) -> (i64, (i64, i64, Status, u64)) {
 }
 
 /// A true transaction ID in its scope, or for a once-only event without one its click.
-fn identity(m: &MatchedConversion, scope: Option<TransactionScope>, columns: &[Col]) -> Option<Identity> {
+fn identity(m: &MatchedConversion, columns: &[Col]) -> Option<Identity> {
     let c = &m.conversion;
     let of_click = || real(&c.click_id).map(|id| Scope::Click(id.text.clone()));
     let column = |col| columns.iter().position(|c| *c == col).map_or(Symbol::NONE, |at| m.columns[at]);
-    let (scope, id) = match (real(&c.transaction_id), scope) {
+    let (scope, id) = match (real(&c.transaction_id), c.scope) {
         (Some(id), Some(TransactionScope::Click)) => (of_click()?, id.text.clone()),
         (Some(id), Some(TransactionScope::Global)) => (Scope::Everywhere, id.text.clone()),
         (Some(id), Some(TransactionScope::Network)) => {

@@ -136,8 +136,8 @@ pub struct Profile {
 
 impl Profile {
     /// How a signal stands.
-    pub fn standing(&self, signal: &Signal) -> Standing {
+    pub fn standing(&self, signal: &Signal) -> &Standing {
         let at = self.signals.binary_search_by_key(&signal.name, |(name, _)| name);
-        at.map_or(Standing::TooFew(TooFew::NotCompared), |at| self.signals[at].1.clone())
+        at.map_or(&Standing::TooFew(TooFew::NotCompared), |at| &self.signals[at].1)
     }
 }

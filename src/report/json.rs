@@ -379,6 +379,11 @@ enum Reason {
         signal: Option<&'static str>,
         peers: String,
     },
+    /// The groups are not made of a column that the rule tests.
+    Column {
+        column: &'static str,
+        absent: String,
+    },
 }
 
 /// The JSON Schema of the report.
@@ -598,7 +603,7 @@ fn probability(ln_p: f64) -> Option<Number> {
     number(ln_p.exp().max(f64::MIN_POSITIVE))
 }
 
-fn versus(standing: Standing) -> Option<Versus> {
+fn versus(standing: &Standing) -> Option<Versus> {
     Some(match standing {
         Standing::TooFew(TooFew::NotCompared | TooFew::Absent) => return None,
         Standing::TooFew(why) => Versus::NotCompared { not_compared: why.to_string() },
@@ -637,7 +642,7 @@ fn signal(group: &Judged, signal: &'static signals::Signal) -> Signal {
 fn fired(finding: &Finding) -> Fired {
     Fired {
         rule: finding.rule.id.clone(),
-        title: finding.rule.message.as_ref().unwrap_or(&finding.rule.title).clone(),
+        title: finding.title.clone(),
         class: finding.rule.class.word(),
         action: finding.action.word(),
         reduced: finding.reduced,
@@ -670,6 +675,14 @@ fn undecided(rule: &str, why: &[Why]) -> Undecided {
         Why::Sample { signal, n, needed } => Reason::Sample { signal: signal.name, n: *n, needed: *needed },
         Why::Peers { signal, why } => Reason::Peers { signal: Some(signal.name), peers: why.to_string() },
         Why::Uncompared => Reason::Peers { signal: None, peers: why.to_string() },
+        Why::NoHistory { signal } => Reason::Absent {
+            signal: signal.name,
+            absent: "there are no stored runs to compare with".to_owned(),
+        },
+        Why::Column(column) => Reason::Column {
+            column: column.name(),
+            absent: "the groups are not made of this column".to_owned(),
+        },
     };
     Undecided { rule: rule.to_owned(), reasons: why.iter().map(reason).collect() }
 }

@@ -7,6 +7,7 @@
 
 mod csv;
 pub mod explain;
+mod html;
 pub mod json;
 mod lists;
 mod output;
@@ -327,6 +328,7 @@ impl Look {
 /// Every output format.
 pub const FORMATS: &[Format] = &[
     terminal::FORMAT,
+    html::FORMAT,
     json::FORMAT,
     csv::FORMAT,
     lists::BLOCK_FORMAT,
@@ -392,7 +394,8 @@ mod tests {
                     !out.contains(['\u{202e}', '\u{2066}', '\u{200b}', '\u{2028}', '\u{feff}']),
                     "{text:?}"
                 );
-                assert!(format.name == "csv" || format.name == "table" || !out.contains('<'), "{text:?}");
+                let markup = ["csv", "html", "table"].contains(&format.name);
+                assert!(markup || !out.contains('<'), "{text:?}");
             }
         }
     }

@@ -325,7 +325,8 @@ mod tests {
         let output = Output::parse("blocklist:lines=a=b.txt").unwrap();
         assert_eq!((output.format.name, output.target), ("blocklist:lines", Target::File("a=b.txt".into())));
         assert_eq!(Output::parse("json=-").unwrap().target, Target::Stdout);
-        let formats = "he formats are table, json, csv, blocklist:lines, profit-list:lines, scale-list:lines";
+        let formats =
+            "he formats are table, html, json, csv, blocklist:lines, profit-list:lines, scale-list:lines";
         let expected = format!("there is no output format `jsn`; did you mean `json`? T{formats}");
         assert_eq!(parse_error("jsn=x"), expected);
         assert_eq!(

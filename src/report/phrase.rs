@@ -51,7 +51,7 @@ fn limit(evidence: &Evidence) -> String {
         Limit::Present(_) => text,
         Limit::Peers(_) => peers(evidence).unwrap_or(text),
         Limit::Between(..) => format!("limit: {text}"),
-        Limit::Above(_) | Limit::Below(_) => {
+        Limit::Above(_) | Limit::Below(_) | Limit::Equals(_) | Limit::Past(_) => {
             format!("limit: {} {text}", evidence.limit.word())
         }
     }
@@ -86,7 +86,7 @@ pub fn why(why: &Why) -> String {
     match why {
         Why::Absent { signal, absence } => format!("{}: {absence}", signal.name),
         Why::Sample { signal, needed, .. } => format!("{}: a sample below {}", signal.name, count(*needed)),
-        Why::Peers { .. } | Why::Uncompared => why.to_string(),
+        Why::Peers { .. } | Why::Uncompared | Why::NoHistory { .. } | Why::Column(_) => why.to_string(),
     }
 }
 

@@ -247,7 +247,14 @@ fn finding(rule: &Rule) -> Finding<'_> {
         confidence: 0.95,
         versus: None,
     };
-    Finding { rule, action: rule.action, reduced: None, evidence: vec![evidence], money: None }
+    Finding {
+        rule,
+        title: rule.title.clone(),
+        action: rule.action,
+        reduced: None,
+        evidence: vec![evidence],
+        money: None,
+    }
 }
 
 fn group<'r>(id: &str, verdict: Verdict, findings: Vec<Finding<'r>>) -> Judged<'r> {

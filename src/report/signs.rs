@@ -39,7 +39,7 @@ pub fn is_context(signal: &Signal) -> bool {
 /// How a signal of a group stands among peers, where it was compared.
 pub fn compared(group: &Judged, signal: &Signal) -> Option<Versus> {
     match group.subject.profile.standing(signal) {
-        Standing::Compared(versus) => Some(versus),
+        Standing::Compared(versus) => Some(versus.clone()),
         Standing::TooFew(_) => None,
     }
 }

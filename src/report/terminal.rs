@@ -4,7 +4,7 @@
 //! width of a terminal decides where lines are wrapped and how much of a long ID is shown, never what is
 //! said; without a terminal nothing is wrapped or cut.
 
-mod outlook;
+pub(super) mod outlook;
 
 use super::{AbsentSignal, Format, Kind, List, Look, Rendered, Report, RowCount, phrase};
 use crate::base::column::Col;
@@ -188,7 +188,7 @@ fn incidents(page: &mut Page, report: &Report) {
     page.part();
     page.line("", 0, "Incidents; their days judge no source:");
     for incident in report.incidents.iter().take(INCIDENTS_SHOWN) {
-        page.line("  ", 4, &sentence(incident));
+        page.line("  ", 4, &self::incident(incident));
     }
     let more = report.incidents.len().saturating_sub(INCIDENTS_SHOWN) as u64;
     if more > 0 {
@@ -197,7 +197,7 @@ fn incidents(page: &mut Page, report: &Report) {
 }
 
 /// `offer 17, 2026-03-05 to 2026-03-06: 0 conversions where 61 (38–99) were to be expected, …`.
-fn sentence(incident: &Incident) -> String {
+pub(super) fn incident(incident: &Incident) -> String {
     let unit = incident.unit.as_ref();
     let unit =
         unit.map_or("all traffic".to_owned(), |(col, name)| format!("{col} `{}`", name.term(NAME_CELLS)));
@@ -233,7 +233,7 @@ fn siblings(page: &mut Page, report: &Report) {
     }
 }
 
-fn comparison(sibling: &Sibling) -> String {
+pub(super) fn comparison(sibling: &Sibling) -> String {
     let name = |text: &Text| text.term(NAME_CELLS);
     let less = |ratio: f64| format!("{:.0}", 100.0 * (1.0 - ratio));
     format!(
@@ -394,13 +394,13 @@ fn names(groups: &[&Judged]) -> String {
 }
 
 /// A group's key in one word.
-fn name(key: &[Option<Text>]) -> String {
+pub(super) fn name(key: &[Option<Text>]) -> String {
     let parts: Vec<String> = key.iter().flatten().map(|part| part.term(NAME_CELLS)).collect();
     if parts.is_empty() { "(none)".to_owned() } else { parts.join("/") }
 }
 
 /// What groups lack and how many of them, the commonest first.
-fn lacks(groups: &[&Judged]) -> Vec<(String, u64)> {
+pub(super) fn lacks(groups: &[&Judged]) -> Vec<(String, u64)> {
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for group in groups {
         let whys: BTreeSet<String> =

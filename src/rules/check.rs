@@ -4,29 +4,33 @@
 //! the table [`POLICIES`].
 
 use super::condition;
-use super::format::{NOT_YET, REQUIRED, RawRule};
-use super::model::{Action, Expect, Limit, Node, Rule, RuleFile, Status};
+use super::format::{NOT_YET, REQUIRED, RawList, RawRule};
+use super::lists;
+use super::message::{Broken, Message};
+use super::model::{Action, Expect, Limit, Node, Param, Rule, RuleFile, Runs, STDIN, Status};
+use super::params::Params;
 use crate::base::column::Grain;
 use crate::base::diag::{self, Code, Diag};
 use crate::base::unit::Unit;
 use crate::base::yaml::{self, Spanned, Unknown};
 use crate::signals::{self, FAMILIES, Family, Signal, Suspicious};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 /// All faults of all files, sorted by file and place.
 pub fn check(files: &[RuleFile]) -> Vec<Diag> {
-    checked(files).1
+    checked(files, &Params::default()).1
 }
 
 /// The rules as far as they could be read, sorted by id, and all faults; there is a fault for whatever could
 /// not be read.
-pub(super) fn checked(files: &[RuleFile]) -> (Vec<Rule>, Vec<Diag>) {
+pub(super) fn checked(files: &[RuleFile], params: &Params) -> (Vec<Rule>, Vec<Diag>) {
     let mut faults = Vec::new();
     let mut read = Vec::new();
     for file in files {
-        let mut checker = Checker { file, faults: Vec::new() };
+        let mut checker = Checker::of(file, params);
         read.extend(checker.read());
         faults.append(&mut checker.faults);
     }
@@ -50,6 +54,28 @@ fn taken(first: &Rule, (second, place): &Placed) -> Diag {
 pub(super) struct Checker<'f> {
     file: &'f RuleFile,
     faults: Vec<Diag>,
+    /// What the run sets, by rule.
+    set: &'f Params,
+    params: Vec<Named<Param>>,
+    lists: Vec<Named<Option<Arc<BTreeSet<String>>>>>,
+    /// Where the tests of the condition stand.
+    places: Vec<Range<usize>>,
+}
+
+/// Something that a rule gives a name.
+struct Named<T> {
+    name: Spanned<String>,
+    value: T,
+    used: bool,
+}
+
+/// The longest memory that `for` may ask for.
+const MAX_RUNS: u32 = 30;
+
+impl<'f> Checker<'f> {
+    fn of(file: &'f RuleFile, set: &'f Params) -> Checker<'f> {
+        Checker { file, set, faults: Vec::new(), params: Vec::new(), lists: Vec::new(), places: Vec::new() }
+    }
 }
 
 impl Checker<'_> {
@@ -83,14 +109,53 @@ impl Checker<'_> {
         found
     }
 
-    /// An amount in this unit.
+    /// An amount in this unit, written out or as the `$name` of a parameter.
     pub(super) fn amount(&mut self, unit: Unit, text: &str, span: &Range<usize>) -> Option<f64> {
-        unit.parse(text)
+        let name = text.trim().strip_prefix('$');
+        let value = match name {
+            Some(name) => self.param(name, span)?,
+            None => text.to_owned(),
+        };
+        unit.parse(&value)
             .map_err(|fault| {
+                let message = name.map_or(String::new(), |name| format!("of `${name}`: ")) + &fault.message;
                 let help = fault.guess.map(|g| format!("did you mean {g}?"));
-                self.fault_help(&diag::WRONG_UNIT, span, fault.message, help);
+                self.fault_help(&diag::WRONG_UNIT, span, message, help);
             })
             .ok()
+    }
+
+    /// The value of a parameter.
+    fn param(&mut self, name: &str, span: &Range<usize>) -> Option<String> {
+        if let Some(param) = self.params.iter_mut().find(|p| *p.name == name) {
+            param.used = true;
+            return Some(param.value.value.clone());
+        }
+        let help = match diag::did_you_mean(name, self.params.iter().map(|p| p.name.as_str())) {
+            Some(near) => near,
+            None => format!("give it a default: `params: {{{name}: 30}}`"),
+        };
+        let message = format!("the rule has no parameter `{name}`");
+        self.fault_help(&diag::UNKNOWN_NAME, span, message, Some(help));
+        None
+    }
+
+    /// The list of this name.
+    pub(super) fn list(&mut self, name: &Spanned<String>) -> Option<Arc<BTreeSet<String>>> {
+        if let Some(list) = self.lists.iter_mut().find(|l| l.name.value == name.value) {
+            list.used = true;
+            return list.value.clone();
+        }
+        let near = diag::did_you_mean(name, self.lists.iter().map(|l| l.name.as_str()));
+        let help = near.unwrap_or_else(|| format!("add it: `lists: {{{}: [a, b]}}`", name.value));
+        let message = format!("the rule has no list `{}`", name.value);
+        self.fault_help(&diag::UNKNOWN_NAME, &name.span, message, Some(help));
+        None
+    }
+
+    /// Notes where a test of the condition stands.
+    pub(super) fn place(&mut self, span: &Range<usize>) {
+        self.places.push(span.clone());
     }
 
     fn read(&mut self) -> Option<Placed> {
@@ -120,11 +185,18 @@ impl Checker<'_> {
         let class = self.need("class", raw.class.as_ref());
         let action = self.need("action", raw.action.as_ref());
         let why = self.need("why", written(raw.why.as_ref()));
+        self.named(raw);
         let condition = self.need("when", raw.when.as_ref());
         let when = condition.and_then(|c| condition::node(self, &c.value));
+        let places = std::mem::take(&mut self.places);
+        let clear = raw.clear.as_ref().and_then(|c| condition::node(self, &c.value));
         let family = when.as_ref().and_then(|w| self.family(raw.family.as_ref(), w));
         let by = raw.by.as_ref().and_then(|b| self.grain(b));
+        let message = raw.message.as_ref().and_then(|m| self.message(m));
+        let runs = raw.runs.as_ref().and_then(|r| self.runs(r));
+        self.version(raw.requires.as_ref());
         let tests = raw.tests.iter().map(|t| self.example(t)).collect();
+        self.unused();
         let rule = Rule {
             id: id?,
             title: title?.value.clone(),
@@ -141,14 +213,108 @@ impl Checker<'_> {
             references: raw.references.clone(),
             tags: raw.tags.clone(),
             owner: raw.owner.clone(),
-            message: raw.message.clone(),
+            message,
             replaced_by: raw.replaced_by.as_ref().map(|r| r.value.clone()),
+            params: self.params.iter().map(|p| p.value.clone()).collect(),
             when: when?,
+            places,
+            runs,
+            clear,
             tests,
             file: self.file.clone(),
         };
         self.policies(&rule, raw);
         Some(rule)
+    }
+
+    /// Takes the names that the rule gives: its parameters, as the run sets them, and its lists.
+    fn named(&mut self, raw: &RawRule) {
+        let id = raw.id.as_ref().map_or("", |id| id.as_str());
+        for (name, default) in &raw.params.0 {
+            let value = self.set.of(id, name).unwrap_or(default).to_owned();
+            let value = Param { name: name.value.clone(), default: default.value.clone(), value };
+            self.params.push(Named { name: name.clone(), value, used: false });
+        }
+        for (name, list) in &raw.lists.0 {
+            let value = self.texts(&list.value, &list.span).map(Arc::new);
+            self.lists.push(Named { name: name.clone(), value, used: false });
+        }
+    }
+
+    fn texts(&mut self, raw: &RawList, span: &Range<usize>) -> Option<BTreeSet<String>> {
+        let help = "write `[a, b]`, or `{file: partners.txt}` with one text per line".to_owned();
+        let file = match raw {
+            RawList::Written(texts) if texts.is_empty() => {
+                self.fault_help(&diag::BAD_LIST, span, "the list is empty", Some(help));
+                return None;
+            }
+            RawList::Written(texts) => return Some(texts.iter().map(|t| t.value.clone()).collect()),
+            RawList::File(file) => &file.file,
+        };
+        let read = match &self.file.folder {
+            Some(folder) => lists::read(&folder.join(file.as_str())),
+            None => Err("a rule that is not read from a file has no files beside it".to_owned()),
+        };
+        read.map_err(|why| {
+            let message = format!("the list {} cannot be used: {why}", file.value);
+            self.fault_help(&diag::BAD_LIST, &file.span, message, Some(help));
+        })
+        .ok()
+    }
+
+    /// Parameters and lists without use.
+    fn unused(&mut self) {
+        let params = self.params.iter().filter(|p| !p.used).map(|p| ("parameter", p.name.clone()));
+        let lists = self.lists.iter().filter(|l| !l.used).map(|l| ("list", l.name.clone()));
+        let unused: Vec<_> = params.chain(lists).collect();
+        for (what, name) in unused {
+            let use_it = if what == "list" { "{list: NAME}" } else { "$NAME" };
+            let help = format!("write `{}` in the condition, or remove it", use_it.replace("NAME", &name));
+            let message = format!("nothing uses the {what} `{}`", name.value);
+            self.fault_help(&diag::UNUSED, &name.span, message, Some(help));
+        }
+    }
+
+    fn message(&mut self, raw: &Spanned<String>) -> Option<Message> {
+        let found = Message::parse(raw);
+        let (code, message, help) = match found {
+            Ok(message) => return Some(message),
+            Err(Broken::Unknown(name)) => (
+                &diag::UNKNOWN_SIGNAL,
+                format!("there is no signal `{name}`"),
+                diag::did_you_mean(&name, signals::all().iter().map(|s| s.name)),
+            ),
+            Err(Broken::Brace) => (&diag::BAD_MESSAGE, "a brace stands alone".to_owned(), None),
+        };
+        let help = help.or_else(|| Some("write `{name of a signal}`, and `{{` for a brace".to_owned()));
+        self.fault_help(code, &raw.span, message, help);
+        None
+    }
+
+    fn runs(&mut self, raw: &Spanned<String>) -> Option<Runs> {
+        let parse = |(held, of): (&str, &str)| Some((held.trim().parse().ok()?, of.trim().parse().ok()?));
+        let found: Option<(u32, u32)> = raw.split_once(" of ").and_then(parse);
+        let possible = found.filter(|(held, of)| (1..=*of).contains(held) && *of <= MAX_RUNS);
+        if possible.is_none() {
+            let message = format!("`{}` is no number of runs", raw.value);
+            let help = format!("write `2 of 3`; at most {MAX_RUNS} runs are kept in mind");
+            self.fault_help(&diag::BAD_RUNS, &raw.span, message, Some(help));
+        }
+        possible.map(|(held, of)| Runs { held, of })
+    }
+
+    fn version(&mut self, raw: Option<&Spanned<String>>) {
+        let Some(raw) = raw else { return };
+        let ours = env!("CARGO_PKG_VERSION");
+        let wanted = raw.trim().strip_prefix(">=").and_then(|text| version(text.trim()));
+        let (message, help) = match wanted {
+            Some(wanted) if Some(wanted) <= version(ours) => return,
+            Some(_) => {
+                (format!("the rule needs clickaudit {}, this is {ours}", raw.value), "use a newer version")
+            }
+            None => (format!("`{}` is no version that can be asked for", raw.value), "write `\">=0.2\"`"),
+        };
+        self.fault_help(&diag::WRONG_VERSION, &raw.span, message, Some(help.to_owned()));
     }
 
     /// A key that every rule has.
@@ -167,7 +333,7 @@ impl Checker<'_> {
             let message = format!("`{}` is no id", id.value);
             let help = "3 to 64 small letters, digits and single hyphens, starting with a letter".to_owned();
             self.fault_help(&diag::BAD_ID, &id.span, message, Some(help));
-        } else if stem.as_deref() != Some(id.as_str()) {
+        } else if stem.as_deref() != Some(id.as_str()) && self.file.name != STDIN {
             let message = format!("the id is `{}`, but the file is {}", id.value, self.file.name);
             let help = format!("name the file {}.yml", id.value);
             self.fault_help(&diag::ID_NOT_FILE_NAME, &id.span, message, Some(help));
@@ -241,6 +407,19 @@ impl Checker<'_> {
         }
         (value >= 0.0).then_some(value as u64)
     }
+}
+
+/// `0.2` or `0.2.1`, as numbers that can be compared.
+fn version(text: &str) -> Option<[u32; 3]> {
+    let mut numbers = [0; 3];
+    let parts: Vec<&str> = text.split('.').collect();
+    if !(2..=3).contains(&parts.len()) {
+        return None;
+    }
+    for (number, part) in numbers.iter_mut().zip(parts) {
+        *number = part.parse().ok()?;
+    }
+    Some(numbers)
 }
 
 /// The families' words, each once.
@@ -320,6 +499,16 @@ const POLICIES: &[Policy] = &[
                 .then(|| "this fires on every group that has too few peers".to_owned())
         },
         help: "put a limit of its own beside `few: fires` under `all`",
+    },
+    Policy {
+        code: &diag::WRONG_COLUMN,
+        place: |raw| span(&raw.when),
+        broken: |r| {
+            let columns = r.by.as_ref()?.columns();
+            let other = r.when.columns().into_iter().find(|test| !columns.contains(&test.column));
+            other.map(|test| format!("the rule's groups are not made of `{}`", test.column))
+        },
+        help: "name the column under `by`, too",
     },
     Policy {
         code: &diag::NO_FIRING_TEST,
@@ -415,7 +604,7 @@ tests:
     }
 
     fn rule(old: &str, new: &str) -> Rule {
-        let (mut rules, faults) = checked(&[file(old, new)]);
+        let (mut rules, faults) = checked(&[file(old, new)], &Params::default());
         assert!(faults.is_empty(), "{}", diag::plain(&faults));
         rules.pop().expect("a rule")
     }
@@ -567,6 +756,105 @@ tests:
         check_faults(whole, "{pattern: injected}", &["unknown-word"]);
         check_faults(whole, "{risk: 101}", &["bad-example"]);
         check_faults(whole, "{significant: maybe}", &["bad-example"]);
+    }
+
+    #[test]
+    fn parameters_stand_for_their_values() {
+        let with = |params: &str, test: &str| format!("params: {params}\nwhen:\n  {test}");
+        let check = |params: &str, test: &str, expected: &[&str]| {
+            check_faults(&format!("when:\n  {TEST}"), &with(params, test), expected);
+        };
+        let test = "test: {signal: ctit_short_share, above: $share, min_sample: $least}";
+        check("{share: 30%, least: 20}", test, &[]);
+        check("{share: 30%}", test, &["unknown-name"]);
+        check("{share: 30, least: 20}", test, &["wrong-unit"]);
+        check("{share: 100%, least: 20}", test, &["constant-condition"]);
+        check("{share: 30%, least: 20, more: 1}", test, &["unused"]);
+        let file = file(&format!("when:\n  {TEST}"), &with("{share: 30%, least: 20}", test));
+        let mut params = Params::default();
+        params.set("too-fast", "share", "40%");
+        params.set("another", "least", "1");
+        let (rules, faults) = checked(std::slice::from_ref(&file), &params);
+        assert!(faults.is_empty(), "{}", diag::plain(&faults));
+        assert_eq!(rules[0].when.tests()[0].limit, Limit::Above(0.4));
+        assert_eq!(rules[0].when.tests()[0].min_sample, 20);
+        let values: Vec<&str> = rules[0].params.iter().map(|p| p.value.as_str()).collect();
+        assert_eq!(values, ["40%", "20"]);
+        params.set("too-fast", "share", "5");
+        let (_, faults) = checked(&[file], &params);
+        assert_eq!(faults[0].message, "of `$share`: `5` is above 1, but a share lies between 0 and 1");
+    }
+
+    #[test]
+    fn facts_and_columns_are_held_against_texts() {
+        let beside = |test: &str| format!("all: [{{{TEST}}}, {{test: {{{test}}}}}]");
+        check_faults(TEST, &beside("signal: replayed_count, equals: 0, min_sample: 5"), &[]);
+        check_faults(TEST, &beside("signal: replayed_count, in: [1, 2], min_sample: 5"), &[]);
+        check_faults(TEST, &beside("signal: replayed_count, equals: 1.5"), &["wrong-unit"]);
+        check_faults(TEST, &beside("signal: replayed_count, equals: -1"), &["out-of-range"]);
+        check_faults(TEST, &beside("signal: cr, in: [1%, 2%]"), &["not-a-fact"]);
+        check_faults(TEST, &beside("column: source, equals: pub1"), &[]);
+        check_faults(TEST, &beside("column: source, in: [pub1, 007]"), &[]);
+        check_faults(TEST, &beside("column: source, in: []"), &["bad-list"]);
+        check_faults(TEST, &beside("column: sauce, equals: a"), &["wrong-column"]);
+        check_faults(TEST, &beside("column: source"), &["one-limit"]);
+        check_faults(TEST, &beside("column: source, equals: a, min_sample: 3"), &["one-limit"]);
+        check_faults(TEST, &beside("signal: cr, column: source, equals: a"), &["one-limit"]);
+        check_faults(TEST, &beside("above: 3"), &["missing-key"]);
+        check_faults(TEST, &beside("column: source, in: {list: ours}"), &["unknown-name"]);
+        let listed = |lists: &str, more: &str| {
+            format!("lists: {lists}\nwhen:\n  {}{more}", beside("column: source, in: {list: ours}"))
+        };
+        let when = format!("when:\n  {TEST}");
+        check_faults(&when, &listed("{ours: [pub1]}", ""), &[]);
+        check_faults(&when, &listed("{ours: [pub1], theirs: [pub2]}", ""), &["unused"]);
+        check_faults(&when, &listed("{ours: []}", ""), &["bad-list"]);
+        check_faults(&when, &listed("{ours: {file: ours.txt}}", ""), &["bad-list"]);
+        check_faults(&when, &listed("{ours: [pub1]}", "\nby: [campaign]"), &["wrong-column"]);
+        check_faults(GIVEN, "{x: 1, n: 240}, source: pub1", &[]);
+        check_faults(GIVEN, "{x: 1, n: 240}, source: {x: 1, n: 2}", &["bad-example"]);
+    }
+
+    #[test]
+    fn what_needs_stored_runs_is_checked_all_the_same() {
+        let past = |past: &str| format!("test: {{signal: ctit_short_share, above_own_past: {past}}}");
+        check_faults(TEST, &past("{ratio: 2}"), &[]);
+        check_faults(TEST, &past("{ratio: 200%, over: 14d}"), &[]);
+        check_faults(TEST, &past("{ratio: 1}"), &["bad-past"]);
+        check_faults(TEST, &past("{ratio: 2, over: 1h}"), &["bad-past"]);
+        check_faults(TEST, &past("{over: 14d}"), &["missing-key"]);
+        check_faults(TEST, "test: {signal: cr, below_own_past: {ratio: 0.5}}", &[]);
+        check_faults(TEST, "test: {signal: cr, below_own_past: {ratio: 2}}", &["bad-past"]);
+        let also = |more: &str| format!("class: fraud\n{more}");
+        check_faults("class: fraud", &also("for: 2 of 3"), &[]);
+        for runs in ["2", "0 of 3", "4 of 3", "2 of 31", "two of three", "-1 of 3"] {
+            check_faults("class: fraud", &also(&format!("for: {runs}")), &["bad-runs"]);
+        }
+        check_faults("class: fraud", &also("clear: {test: {signal: ctit_short_share, below: 10%}}"), &[]);
+        check_faults("class: fraud", &also("clear: {test: {signal: ctit, below: 10%}}"), &["unknown-signal"]);
+        assert!(rule("class: fraud", &also("for: 2 of 3")).needs_history());
+        assert!(rule(TEST, &past("{ratio: 2}")).needs_history());
+        assert!(!rule("class: fraud", &also("x-mine: 1")).needs_history());
+    }
+
+    #[test]
+    fn messages_and_versions_are_checked() {
+        let also = |more: &str| format!("class: fraud\n{more}");
+        check_faults("class: fraud", &also("message: '{ctit_short_share} at once'"), &[]);
+        check_faults("class: fraud", &also("message: '{ctit_shrt_share} at once'"), &["unknown-signal"]);
+        check_faults("class: fraud", &also("message: '{ctit_short_share at once'"), &["bad-message"]);
+        for version in [">=0.1", ">= 0.0.9", ">=0.1.0"] {
+            check_faults("class: fraud", &also(&format!("requires: '{version}'")), &[]);
+        }
+        for version in [">=99.1", "0.1", ">=1", ">=0.1.0.0", "=0.1", "latest"] {
+            check_faults("class: fraud", &also(&format!("requires: '{version}'")), &["wrong-version"]);
+        }
+    }
+
+    #[test]
+    fn a_rule_from_stdin_may_have_any_id() {
+        let stdin = RuleFile::new(STDIN, GOOD);
+        assert_eq!(check(&[stdin]), []);
     }
 
     #[test]

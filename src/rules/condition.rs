@@ -1,20 +1,25 @@
 //! Conditions: units, ranges, and whether they can hold at all.
 
 use super::check::Checker;
-use super::format::{RawNode, RawPattern, RawPeers, RawRisk, RawTest};
-use super::model::{Bar, Few, Limit, Node, PeerLimit, Test, directions};
+use super::format::{RawNode, RawPast, RawPattern, RawPeers, RawRisk, RawTest, RawTexts};
+use super::model::{Bar, ColumnTest, Few, Limit, Node, PastLimit, PeerLimit, Test, directions};
+use crate::base::column::{Col, Grain};
 use crate::base::diag;
 use crate::base::unit::Unit;
 use crate::base::yaml::Spanned;
 use crate::peers::{Direction, PATTERNS, Pattern};
 use crate::signals::{CONFIDENCE, IntervalKind, Side, Signal, Suspicious};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The confidences that can be asked for.
 const CONFIDENCES: (f64, f64) = (0.5, 0.9999);
 /// The largest q or p-value that can be asked for; a coin is as good.
 const MAX_LEVEL: f64 = 0.5;
+/// How far back a group's own past reaches unless said, and at least, in seconds.
+const PAST_S: f64 = 28.0 * DAY_S;
+const DAY_S: f64 = 86_400.0;
 /// No risk lies above this.
 pub(super) const MAX_RISK: f64 = 100.0;
 
@@ -36,7 +41,8 @@ pub(super) fn node(checker: &mut Checker, raw: &RawNode) -> Option<Node> {
             Some(Node::Any(children))
         }
         RawNode::Not(inner) => Some(Node::Not(Box::new(node(checker, inner)?))),
-        RawNode::Test(raw) => test(checker, raw).map(Node::Test),
+        RawNode::Test(raw) if raw.column.is_some() => column_test(checker, raw).map(Node::Column),
+        RawNode::Test(raw) => test(checker, raw),
         RawNode::Risk(raw) => risk(checker, raw),
         RawNode::Significant(wanted) => Some(Node::Significant(*wanted)),
         RawNode::Pattern(raw) => pattern_node(checker, raw),
@@ -54,7 +60,7 @@ pub(super) fn settled_by_lack(node: &Node, fires: bool) -> bool {
         Node::Test(Test { limit: Limit::Peers(PeerLimit { few, .. }), .. }) | Node::Risk { few, .. } => {
             *few == if fires { Few::Fires } else { Few::Silent }
         }
-        Node::Test(_) | Node::Significant(_) | Node::Pattern { .. } => false,
+        Node::Test(_) | Node::Column(_) | Node::Significant(_) | Node::Pattern { .. } => false,
     }
 }
 
@@ -84,7 +90,8 @@ pub(super) fn needs_conversions(node: &Node) -> bool {
     match node {
         Node::All(nodes) => nodes.iter().any(needs_conversions),
         Node::Any(nodes) => nodes.iter().all(needs_conversions),
-        Node::Not(_) | Node::Risk { .. } | Node::Significant(_) | Node::Pattern { .. } => false,
+        Node::Not(_) | Node::Column(_) => false,
+        Node::Risk { .. } | Node::Significant(_) | Node::Pattern { .. } => false,
         Node::Test(Test { limit: Limit::Present(false), .. }) => false,
         Node::Test(Test { limit: Limit::Peers(PeerLimit { few: Few::Fires, .. }), .. }) => false,
         Node::Test(Test { signal, .. }) => {
@@ -116,22 +123,71 @@ fn list(checker: &mut Checker, key: &str, nodes: &Spanned<Vec<RawNode>>) -> Opti
     children.into_iter().collect()
 }
 
-fn test(checker: &mut Checker, raw: &Spanned<Box<RawTest>>) -> Option<Test> {
-    let signal = checker.signal(&raw.signal);
+/// A test of a signal; of several facts one of which it may be, any.
+fn test(checker: &mut Checker, raw: &Spanned<Box<RawTest>>) -> Option<Node> {
     let single = one_limit(checker, raw);
     let min_sample = raw.min_sample.as_ref().map(|n| checker.count(n));
-    let signal = signal?;
-    let confidence = confidence(checker, signal, raw.confidence.as_ref());
-    let limit = limit(checker, signal, raw);
-    if !single {
+    let Some(name) = &raw.signal else {
+        let message = "this test names no signal";
+        checker.fault(&diag::MISSING_KEY, &raw.span, message);
         return None;
+    };
+    let signal = checker.signal(name)?;
+    let confidence = confidence(checker, signal, raw.confidence.as_ref());
+    let limits = limits(checker, signal, raw).filter(|_| single)?;
+    let (confidence, min_sample) = (confidence?, min_sample.unwrap_or(Some(default_sample(signal, raw)))?);
+    let test = |limit: Limit| {
+        checker.place(&raw.span);
+        Node::Test(Test::new(signal, limit, confidence, min_sample))
+    };
+    let mut tests: Vec<Node> = limits.into_iter().map(test).collect();
+    if tests.len() == 1 { tests.pop() } else { Some(Node::Any(tests)) }
+}
+
+/// A test of a column that makes the group.
+fn column_test(checker: &mut Checker, raw: &Spanned<Box<RawTest>>) -> Option<ColumnTest> {
+    let name = raw.column.as_ref()?;
+    let column = column(checker, name);
+    let others = [raw.above.is_some(), raw.below.is_some(), raw.between.is_some(), raw.present.is_some()];
+    let beyond = [raw.above_peers.is_some(), raw.below_peers.is_some()];
+    let past = [raw.above_own_past.is_some(), raw.below_own_past.is_some()];
+    let beside = [raw.signal.is_some(), raw.confidence.is_some(), raw.min_sample.is_some()];
+    let other = others.iter().chain(&beyond).chain(&past).chain(&beside).any(|g| *g);
+    let texts = match (&raw.equals, &raw.one_of) {
+        (Some(text), None) if !other => Some(Arc::new(BTreeSet::from([text.value.clone()]))),
+        (None, Some(one_of)) if !other => texts(checker, one_of),
+        _ => {
+            let help = "write `{column: source, equals: pub1}` or `{column: source, in: [pub1, pub2]}`";
+            let message = "a test of a column has `equals` or `in` and nothing else";
+            checker.fault_help(&diag::ONE_LIMIT, &raw.span, message, Some(help.to_owned()));
+            None
+        }
+    };
+    Some(ColumnTest { column: column?, texts: texts? })
+}
+
+/// A column that can make a group.
+pub(super) fn column(checker: &mut Checker, name: &Spanned<String>) -> Option<Col> {
+    let found = Grain::choices().find(|c| *c == name.as_str()).and_then(Col::of);
+    if found.is_none() {
+        let help = diag::did_you_mean(name, Grain::choices());
+        let message = format!("`{}` is no column that can make a group", name.value);
+        checker.fault_help(&diag::WRONG_COLUMN, &name.span, message, help);
     }
-    Some(Test {
-        signal,
-        limit: limit?,
-        confidence: confidence?,
-        min_sample: min_sample.unwrap_or(Some(default_sample(signal, raw)))?,
-    })
+    found
+}
+
+/// The texts that are written out or on the list.
+pub(super) fn texts(checker: &mut Checker, raw: &Spanned<RawTexts>) -> Option<Arc<BTreeSet<String>>> {
+    match &raw.value {
+        RawTexts::One(text) => Some(Arc::new(BTreeSet::from([text.clone()]))),
+        RawTexts::Many(texts) if texts.is_empty() => {
+            checker.fault(&diag::BAD_LIST, &raw.span, "the list is empty");
+            None
+        }
+        RawTexts::Many(texts) => Some(Arc::new(texts.iter().map(|t| t.value.clone()).collect())),
+        RawTexts::List(name) => checker.list(&name.list),
+    }
 }
 
 /// Whether a signal is there does not depend on its sample, and a comparison knows its own.
@@ -147,16 +203,19 @@ fn sampled(raw: &RawTest) -> bool {
 /// A test has exactly one limit; `present` and the peers have nothing beside it.
 fn one_limit(checker: &mut Checker, raw: &Spanned<Box<RawTest>>) -> bool {
     let absolute = [raw.above.is_some(), raw.below.is_some(), raw.between.is_some(), raw.present.is_some()];
+    let facts = [raw.equals.is_some(), raw.one_of.is_some()];
     let peers = [raw.above_peers.is_some(), raw.below_peers.is_some()];
-    let message = match absolute.iter().chain(&peers).filter(|g| **g).count() {
+    let past = [raw.above_own_past.is_some(), raw.below_own_past.is_some()];
+    let given = absolute.iter().chain(&facts).chain(&peers).chain(&past).filter(|g| **g).count();
+    let message = match given {
         1 if sampled(raw) => return true,
         1 if raw.confidence.is_none() && raw.min_sample.is_none() => return true,
         1 => "`present`, `above_peers` and `below_peers` take neither `confidence` nor `min_sample`",
         0 => "this test has no limit",
         _ => "this test has more than one limit",
     };
-    let help = "write exactly one of `above`, `below`, `between`, `present`, `above_peers` and `below_peers`; \
-                two limits are two tests";
+    let help = "write exactly one of `above`, `below`, `between`, `equals`, `in`, `present`, `above_peers`, \
+                `below_peers`, `above_own_past` and `below_own_past`; two limits are two tests";
     checker.fault_help(&diag::ONE_LIMIT, &raw.span, message, Some(help.to_owned()));
     false
 }
@@ -176,6 +235,32 @@ fn confidence(checker: &mut Checker, signal: &Signal, raw: Option<&Spanned<Strin
         return None;
     }
     Some(value)
+}
+
+/// The limit, or several facts one of which the signal may be.
+fn limits(checker: &mut Checker, signal: &Signal, raw: &RawTest) -> Option<Vec<Limit>> {
+    let facts: Vec<Spanned<String>> = match (&raw.equals, &raw.one_of) {
+        (Some(fact), _) => vec![fact.clone()],
+        (None, Some(one_of)) => match &one_of.value {
+            RawTexts::One(text) => vec![Spanned { value: text.clone(), span: one_of.span.clone() }],
+            RawTexts::Many(texts) => texts.clone(),
+            RawTexts::List(name) => {
+                let texts = checker.list(&name.list)?;
+                texts.iter().map(|t| Spanned { value: t.clone(), span: one_of.span.clone() }).collect()
+            }
+        },
+        (None, None) => return limit(checker, signal, raw).map(|limit| vec![limit]),
+    };
+    if signal.kind != IntervalKind::Exact {
+        let span = facts.first().map_or(0..0, |f| f.span.clone());
+        let message = format!("`{}` is known within an interval, which equals no number", signal.name);
+        let help = "use `above`, `below` or `between`".to_owned();
+        checker.fault_help(&diag::NOT_A_FACT, &span, message, Some(help));
+        return None;
+    }
+    let limits: Vec<Option<Limit>> =
+        facts.iter().map(|f| threshold(checker, signal, f).map(Limit::Equals)).collect();
+    limits.into_iter().collect()
 }
 
 fn limit(checker: &mut Checker, signal: &Signal, raw: &RawTest) -> Option<Limit> {
@@ -203,7 +288,28 @@ fn limit(checker: &mut Checker, signal: &Signal, raw: &RawTest) -> Option<Limit>
     if let Some((peers, direction)) = beyond.into_iter().find_map(|(p, d)| Some((p.as_ref()?, d))) {
         return peer_limit(checker, signal, peers, direction).map(Limit::Peers);
     }
+    let past = [(&raw.above_own_past, Direction::High), (&raw.below_own_past, Direction::Low)];
+    if let Some((past, direction)) = past.into_iter().find_map(|(p, d)| Some((p.as_ref()?, d))) {
+        return past_limit(checker, past, direction).map(Limit::Past);
+    }
     raw.present.as_ref().map(|p| Limit::Present(p.value))
+}
+
+fn past_limit(checker: &mut Checker, raw: &Spanned<RawPast>, direction: Direction) -> Option<PastLimit> {
+    let ratio = checker.amount(Unit::Ratio, &raw.ratio, &raw.ratio.span);
+    let over = raw.over.as_ref().map_or(Some(PAST_S), |over| checker.amount(Unit::Seconds, over, &over.span));
+    let (ratio, over_s) = (ratio?, over?);
+    let message = match direction {
+        Direction::High if ratio <= 1.0 => format!("{} times the past is not above it", raw.ratio.value),
+        Direction::Low if ratio <= 0.0 || ratio >= 1.0 => {
+            format!("{} times the past is not below it", raw.ratio.value)
+        }
+        _ if over_s < DAY_S => "the past reaches back at least a day".to_owned(),
+        _ => return Some(PastLimit { direction, ratio, over_s }),
+    };
+    let help = "write `above_own_past: {ratio: 2}` or `below_own_past: {ratio: 0.5, over: 28d}`".to_owned();
+    checker.fault_help(&diag::BAD_PAST, &raw.span, message, Some(help));
+    None
 }
 
 fn peer_limit(
@@ -314,7 +420,7 @@ fn together(children: &[Node]) -> Vec<&Test> {
         match child {
             Node::Test(test) => tests.push(test),
             Node::All(nodes) => tests.extend(together(nodes)),
-            Node::Any(_) | Node::Not(_) => {}
+            Node::Any(_) | Node::Not(_) | Node::Column(_) => {}
             Node::Risk { .. } | Node::Significant(_) | Node::Pattern { .. } => {}
         }
     }
@@ -332,6 +438,11 @@ fn excludes(a: Limit, b: Limit) -> bool {
             low >= high
         }
         (Limit::Between(a, b), Limit::Between(c, d)) => a > d || c > b,
+        (Limit::Equals(a), Limit::Equals(b)) => a != b,
+        (Limit::Equals(fact), Limit::Above(low)) | (Limit::Above(low), Limit::Equals(fact)) => fact <= low,
+        (Limit::Equals(fact), Limit::Below(high)) | (Limit::Below(high), Limit::Equals(fact)) => fact >= high,
+        (Limit::Equals(fact), Limit::Between(low, high))
+        | (Limit::Between(low, high), Limit::Equals(fact)) => fact < low || fact > high,
         (Limit::Present(false), other) | (other, Limit::Present(false)) => other != Limit::Present(false),
         (Limit::Peers(a), Limit::Peers(b)) => {
             a.direction != b.direction && a.few != Few::Fires && b.few != Few::Fires
@@ -392,7 +503,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: bool) {
         let signal = signals::find("cr").expect("declared");
-        let test = |limit| Node::Test(Test { signal, limit, confidence: 0.95, min_sample: 0 });
+        let test = |limit| Node::Test(Test::new(signal, limit, 0.95, 0));
         let mut nodes: Vec<Node> = limits(text).into_iter().map(test).collect();
         assert_eq!(contradiction(&nodes).is_some(), expected, "{text}");
         let last = nodes.pop().expect("a limit");
@@ -421,7 +532,7 @@ mod tests {
     fn evidence_of_clicks_alone_is_seen() {
         let test = |name: &str| {
             let signal = signals::find(name).expect(name);
-            Node::Test(Test { signal, limit: Limit::Above(0.1), confidence: 0.95, min_sample: 0 })
+            Node::Test(Test::new(signal, Limit::Above(0.1), 0.95, 0))
         };
         let (click, conversion, context) = (test("top_ip_share"), test("cr"), test("conversion_count"));
         let needs = |n: Node| needs_conversions(&n);

@@ -4,25 +4,51 @@
 //! takes an absent signal for zero. A group that cannot be compared with peers is neither like them nor
 //! unlike them: the rule says what this means, and unless it does the answer is unknown.
 
-use super::model::{Bar, Evidence, Few, Limit, Node, Outcome, PeerLimit, Rule, Test, Truth, Why, directions};
-use crate::peers::{Pattern, Profile, Standing, Versus};
-use crate::signals::{self, CONFIDENCE, Estimate, Reading, Signal};
+use super::model::{
+    Bar, ColumnTest, Evidence, Few, Limit, Node, Outcome, PeerLimit, Rule, Test, Truth, Why, directions,
+};
+use crate::base::column::Col;
+use crate::peers::{Profile, Standing, TooFew, Versus};
+use crate::signals::{self, Absence, CONFIDENCE, Estimate, Reading, Row, Signal};
+use std::cell::Cell;
 
 /// The largest p-value of a signal that is named as a reason for the risk or the pattern of its group.
 const NOTABLE_P: f64 = 0.01;
 
 /// What rules read of one group.
 pub struct View<'v> {
-    /// What each signal says.
-    pub read: &'v dyn Fn(&'static Signal) -> Reading,
-    /// How the group stands among its peers.
-    pub profile: &'v Profile,
+    row: &'v Row,
+    key: &'v [(Col, Option<String>)],
+    profile: &'v Profile,
+    /// The printed limits of each signal once somebody asked for them: most rules ask for the same.
+    limits: Vec<Cell<Option<(f64, f64)>>>,
+}
+
+impl<'v> View<'v> {
+    /// A group: what its signals say, the texts of the columns that make it, and how it stands among its peers.
+    pub fn new(row: &'v Row, key: &'v [(Col, Option<String>)], profile: &'v Profile) -> View<'v> {
+        View { row, key, profile, limits: vec![Cell::new(None); row.readings.len()] }
+    }
+
+    fn limits(&self, test: &Test, estimate: &Estimate) -> (f64, f64) {
+        if test.confidence != CONFIDENCE {
+            return estimate.at(test.confidence);
+        }
+        let known = &self.limits[test.at];
+        known.get().unwrap_or_else(|| {
+            let limits = estimate.printed();
+            known.set(Some(limits));
+            limits
+        })
+    }
 }
 
 /// Asks a rule about a group.
 pub fn evaluate<'a>(rule: &'a Rule, view: &View) -> Outcome<'a> {
-    let Answer { truth, evidence } = node(&rule.when, view);
-    Outcome { rule, truth, evidence }
+    let Answer { truth, evidence } = answer(&rule.when, view);
+    let told = rule.message.as_ref().filter(|_| truth == Truth::Fires);
+    let message = told.map(|message| message.text(|signal| view.row.reading(signal)));
+    Outcome { rule, truth, evidence, message }
 }
 
 /// A truth with the tests that held; there are none unless it fires.
@@ -32,122 +58,168 @@ struct Answer {
     evidence: Vec<Evidence>,
 }
 
-impl Answer {
-    fn bare(truth: Truth) -> Answer {
-        Answer { truth, evidence: Vec::new() }
+/// Evidence and reasons are only gathered once the truth is known: of most groups most rules are silent.
+fn answer(node: &Node, view: &View) -> Answer {
+    let (mut evidence, mut reasons) = (Vec::new(), Vec::new());
+    let truth = match look(node, view) {
+        Look::Silent => Truth::Silent,
+        Look::Fires => {
+            gather(node, view, &mut evidence);
+            Truth::Fires
+        }
+        Look::Unknown => {
+            lacks(node, view, &mut reasons);
+            Truth::Unknown(reasons)
+        }
+    };
+    Answer { truth, evidence }
+}
+
+/// The three truths, in the order of Kleene's strong logic: `all` is the least, `any` the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Look {
+    Silent,
+    Unknown,
+    Fires,
+}
+
+impl Look {
+    fn of(holds: bool) -> Look {
+        if holds { Look::Fires } else { Look::Silent }
     }
 
-    /// Fires on one piece of evidence.
-    fn of(evidence: Evidence) -> Answer {
-        Answer { truth: Truth::Fires, evidence: vec![evidence] }
+    fn not(self) -> Look {
+        match self {
+            Look::Silent => Look::Fires,
+            Look::Unknown => Look::Unknown,
+            Look::Fires => Look::Silent,
+        }
     }
 }
 
-fn node(node_: &Node, view: &View) -> Answer {
-    match node_ {
-        Node::All(nodes) => all(nodes.iter().map(|n| node(n, view)).collect()),
-        Node::Any(nodes) => any(nodes.iter().map(|n| node(n, view)).collect()),
-        Node::Not(inner) => not(node(inner, view)),
-        Node::Test(test) => ask(test, view),
-        Node::Risk { above, few } => risk(*above, *few, view),
-        Node::Significant(wanted) => significant(*wanted, view),
-        Node::Pattern { pattern, p } => fits(*pattern, *p, view),
+/// The truth of a condition, and nothing else.
+fn look(node: &Node, view: &View) -> Look {
+    match node {
+        Node::All(nodes) => all(nodes, view),
+        Node::Any(nodes) => any(nodes, view),
+        Node::Not(inner) => look(inner, view).not(),
+        Node::Test(test) => ask(test, view).look(),
+        Node::Column(test) => text(test, view),
+        Node::Risk { above, few } => match view.profile.risk {
+            Some(risk) => Look::of(risk > *above),
+            None => lacking(*few),
+        },
+        Node::Significant(_) | Node::Pattern { .. } if view.profile.ln_p.is_none() => Look::Unknown,
+        Node::Significant(wanted) => Look::of(view.profile.significant == *wanted),
+        Node::Pattern { pattern, p } => {
+            let enough = |ln_p: f64| p.is_none_or(|p| ln_p <= p.ln());
+            Look::of(view.profile.patterns.iter().any(|(found, ln_p)| found == pattern && enough(*ln_p)))
+        }
     }
 }
 
-/// One silent answer settles it; otherwise one unknown leaves it open (Kleene's strong logic).
-fn all(answers: Vec<Answer>) -> Answer {
-    if answers.iter().any(|a| a.truth == Truth::Silent) {
-        return Answer::bare(Truth::Silent);
+/// One silent answer settles it; otherwise one unknown leaves it open.
+fn all(nodes: &[Node], view: &View) -> Look {
+    let mut least = Look::Fires;
+    for node in nodes {
+        least = least.min(look(node, view));
+        if least == Look::Silent {
+            break;
+        }
     }
-    open(&answers).unwrap_or_else(|| fires(answers))
+    least
 }
 
 /// One firing answer settles it; otherwise one unknown leaves it open.
-fn any(answers: Vec<Answer>) -> Answer {
-    let (firing, others): (Vec<_>, Vec<_>) = answers.into_iter().partition(|a| a.truth == Truth::Fires);
-    if !firing.is_empty() {
-        return fires(firing);
-    }
-    open(&others).unwrap_or_else(|| Answer::bare(Truth::Silent))
-}
-
-/// That something did not hold is no evidence of its own.
-fn not(answer: Answer) -> Answer {
-    Answer::bare(match answer.truth {
-        Truth::Fires => Truth::Silent,
-        Truth::Silent => Truth::Fires,
-        unknown @ Truth::Unknown(_) => unknown,
-    })
-}
-
-/// All evidence, each piece once: what is named for the whole group may have been tested by itself.
-fn fires(answers: Vec<Answer>) -> Answer {
-    let mut evidence: Vec<Evidence> = Vec::new();
-    for piece in answers.into_iter().flat_map(|a| a.evidence) {
-        if !evidence.iter().any(|e| e.signal == piece.signal && same(e.limit, piece.limit)) {
-            evidence.push(piece);
+fn any(nodes: &[Node], view: &View) -> Look {
+    let mut most = Look::Silent;
+    for node in nodes {
+        most = most.max(look(node, view));
+        if most == Look::Fires {
+            break;
         }
     }
-    Answer { truth: Truth::Fires, evidence }
+    most
 }
 
-/// Whether two limits say the same; peers are told once, however strict the test was.
-fn same(a: Limit, b: Limit) -> bool {
-    match (a, b) {
-        (Limit::Peers(a), Limit::Peers(b)) => a.direction == b.direction,
-        _ => a == b,
+/// The answer where there is nobody to compare with.
+fn lacking(few: Few) -> Look {
+    match few {
+        Few::Fires => Look::Fires,
+        Few::Silent => Look::Silent,
+        Few::Unknown => Look::Unknown,
     }
 }
 
-/// Unknown for all reasons together, each once; `None` if nothing is unknown.
-fn open(answers: &[Answer]) -> Option<Answer> {
-    let mut reasons: Vec<Why> = Vec::new();
-    for answer in answers {
-        let Truth::Unknown(why) = &answer.truth else { continue };
-        reasons.extend(why.iter().filter(|w| !reasons.contains(w)).cloned().collect::<Vec<_>>());
-    }
-    let unknown = answers.iter().any(|a| matches!(a.truth, Truth::Unknown(_)));
-    unknown.then(|| Answer::bare(Truth::Unknown(reasons)))
+/// A group without a text in the column is none of those that are named.
+fn text(test: &ColumnTest, view: &View) -> Look {
+    let found = view.key.iter().find(|(column, _)| *column == test.column);
+    found.map_or(Look::Unknown, |(_, text)| Look::of(text.as_ref().is_some_and(|t| test.texts.contains(t))))
 }
 
-fn ask(test: &Test, view: &View) -> Answer {
-    let signal = test.signal;
-    match (test.limit, (view.read)(signal)) {
-        (Limit::Present(false), Reading::Absent(_)) => Answer::bare(Truth::Fires),
-        (Limit::Present(true), Reading::Absent(_)) => Answer::bare(Truth::Silent),
-        (_, Reading::Absent(absence)) => Answer::bare(Truth::Unknown(vec![Why::Absent { signal, absence }])),
-        (_, Reading::Present(e)) if e.n < test.min_sample => {
-            Answer::bare(Truth::Unknown(vec![Why::Sample { signal, n: e.n, needed: test.min_sample }]))
+/// What one test of a signal says.
+enum Said<'v> {
+    /// It holds, with the estimate and the comparison that it rests on, if it rests on any.
+    Holds(Option<(&'v Estimate, Option<&'v Versus>)>),
+    Not,
+    Lacks(Lack<'v>),
+}
+
+/// What a test of a signal lacks.
+enum Lack<'v> {
+    Value(&'v Absence),
+    Sample(u64),
+    Peers(TooFew),
+    History,
+}
+
+impl Said<'_> {
+    fn look(&self) -> Look {
+        match self {
+            Said::Holds(_) => Look::Fires,
+            Said::Not => Look::Silent,
+            Said::Lacks(_) => Look::Unknown,
         }
-        (_, Reading::Present(e)) => hold(test, e, view),
     }
 }
 
-/// Holds a value against the limit.
-fn hold(test: &Test, estimate: Estimate, view: &View) -> Answer {
-    let (low, high) = estimate.at(test.confidence);
-    let holds = match test.limit {
-        Limit::Above(threshold) => low > threshold,
-        Limit::Below(threshold) => high < threshold,
-        Limit::Between(from, to) => from <= low && high <= to,
+fn ask<'v>(test: &Test, view: &'v View) -> Said<'v> {
+    match (&view.row.readings[test.at], test.limit) {
+        (Reading::Absent(_), Limit::Present(wanted)) if wanted => Said::Not,
+        (Reading::Absent(_), Limit::Present(_)) => Said::Holds(None),
+        (Reading::Absent(absence), _) => Said::Lacks(Lack::Value(absence)),
+        (Reading::Present(e), _) if e.n < test.min_sample => Said::Lacks(Lack::Sample(e.n)),
+        (Reading::Present(e), Limit::Peers(limit)) => beside_peers(test, limit, e, view),
+        (Reading::Present(_), Limit::Past(_)) => Said::Lacks(Lack::History),
+        (Reading::Present(e), limit) if holds(limit, || view.limits(test, e)) => Said::Holds(Some((e, None))),
+        (Reading::Present(_), _) => Said::Not,
+    }
+}
+
+/// Holds an interval against a limit of its own.
+fn holds(limit: Limit, interval: impl Fn() -> (f64, f64)) -> bool {
+    match limit {
+        Limit::Above(threshold) => interval().0 > threshold,
+        Limit::Below(threshold) => interval().1 < threshold,
+        Limit::Between(from, to) => {
+            let (low, high) = interval();
+            from <= low && high <= to
+        }
+        Limit::Equals(fact) => interval() == (fact, fact),
         Limit::Present(wanted) => wanted,
-        Limit::Peers(limit) => return beside_peers(test, limit, estimate, view),
-    };
-    if holds { Answer::of(evidence(test, estimate, None)) } else { Answer::bare(Truth::Silent) }
+        Limit::Peers(_) | Limit::Past(_) => unreachable!("held against others, not against the interval"),
+    }
 }
 
-fn evidence(test: &Test, estimate: Estimate, versus: Option<Versus>) -> Evidence {
-    let &Test { signal, limit, confidence, .. } = test;
-    Evidence { signal, estimate, limit, confidence, versus }
-}
-
-fn beside_peers(test: &Test, limit: PeerLimit, estimate: Estimate, view: &View) -> Answer {
-    let signal = test.signal;
-    match view.profile.standing(signal) {
-        Standing::Compared(v) if beyond(limit, &v) => Answer::of(evidence(test, estimate, Some(v))),
-        Standing::Compared(_) => Answer::bare(Truth::Silent),
-        Standing::TooFew(why) => lacking(limit.few, Why::Peers { signal, why }),
+fn beside_peers<'v>(test: &Test, limit: PeerLimit, estimate: &'v Estimate, view: &'v View) -> Said<'v> {
+    match view.profile.standing(test.signal) {
+        Standing::Compared(versus) if beyond(limit, versus) => Said::Holds(Some((estimate, Some(versus)))),
+        Standing::Compared(_) => Said::Not,
+        Standing::TooFew(why) => match lacking(limit.few) {
+            Look::Fires => Said::Holds(None),
+            Look::Silent => Said::Not,
+            Look::Unknown => Said::Lacks(Lack::Peers(*why)),
+        },
     }
 }
 
@@ -160,71 +232,112 @@ fn beyond(limit: PeerLimit, versus: &Versus) -> bool {
     reached && versus.direction == limit.direction && versus.large
 }
 
-/// The answer where there is nobody to compare with. It is no evidence of its own.
-fn lacking(few: Few, why: Why) -> Answer {
-    Answer::bare(match few {
-        Few::Fires => Truth::Fires,
-        Few::Silent => Truth::Silent,
-        Few::Unknown => Truth::Unknown(vec![why]),
-    })
-}
-
-fn risk(above: f64, few: Few, view: &View) -> Answer {
-    match view.profile.risk {
-        Some(risk) => of_the_whole(risk > above, view),
-        None => lacking(few, Why::Uncompared),
+/// The evidence of a condition that fires, each piece once. That something did not hold, that nobody could be
+/// asked, and which texts a group has are no evidence of their own.
+fn gather(node: &Node, view: &View, found: &mut Vec<Evidence>) {
+    match node {
+        Node::All(nodes) => nodes.iter().for_each(|n| gather(n, view, found)),
+        Node::Any(nodes) => {
+            let firing = nodes.iter().filter(|n| look(n, view) == Look::Fires);
+            firing.for_each(|n| gather(n, view, found));
+        }
+        Node::Test(test) => {
+            if let Said::Holds(Some((estimate, versus))) = ask(test, view) {
+                add(found, evidence(test, *estimate, versus.cloned()));
+            }
+        }
+        Node::Not(_) | Node::Column(_) | Node::Significant(false) => {}
+        Node::Risk { .. } if view.profile.risk.is_none() => {}
+        Node::Risk { .. } | Node::Significant(true) | Node::Pattern { .. } => {
+            abnormal(view).into_iter().for_each(|piece| add(found, piece));
+        }
     }
 }
 
-fn significant(wanted: bool, view: &View) -> Answer {
-    match view.profile.ln_p {
-        Some(_) if wanted => of_the_whole(view.profile.significant, view),
-        Some(_) => not(of_the_whole(view.profile.significant, view)),
-        None => lacking(Few::Unknown, Why::Uncompared),
+/// What is named for the whole group may have been tested by itself.
+fn add(found: &mut Vec<Evidence>, piece: Evidence) {
+    if !found.iter().any(|e| e.signal == piece.signal && same(e.limit, piece.limit)) {
+        found.push(piece);
     }
 }
 
-fn fits(pattern: Pattern, p: Option<f64>, view: &View) -> Answer {
-    if view.profile.ln_p.is_none() {
-        return lacking(Few::Unknown, Why::Uncompared);
+/// Whether two limits say the same; peers are told once, however strict the test was.
+fn same(a: Limit, b: Limit) -> bool {
+    match (a, b) {
+        (Limit::Peers(a), Limit::Peers(b)) => a.direction == b.direction,
+        _ => a == b,
     }
-    let enough = |ln_p: f64| p.is_none_or(|p| ln_p <= p.ln());
-    of_the_whole(view.profile.patterns.iter().any(|(found, ln_p)| *found == pattern && enough(*ln_p)), view)
 }
 
-/// An answer about the whole group; its evidence are the signals that make the group abnormal.
-fn of_the_whole(holds: bool, view: &View) -> Answer {
-    if !holds {
-        return Answer::bare(Truth::Silent);
+/// All reasons why a condition is unknown, each once.
+fn lacks(node: &Node, view: &View, reasons: &mut Vec<Why>) {
+    match node {
+        Node::All(nodes) | Node::Any(nodes) => {
+            let unknown = nodes.iter().filter(|n| look(n, view) == Look::Unknown);
+            unknown.for_each(|n| lacks(n, view, reasons));
+        }
+        Node::Not(inner) => lacks(inner, view, reasons),
+        _ => {
+            let why = lack(node, view);
+            if !reasons.contains(&why) {
+                reasons.push(why);
+            }
+        }
     }
+}
+
+/// What an unknown condition without parts lacks.
+fn lack(node: &Node, view: &View) -> Why {
+    let test = match node {
+        Node::Test(test) => test,
+        Node::Column(test) => return Why::Column(test.column),
+        _ => return Why::Uncompared,
+    };
+    let (signal, needed) = (test.signal, test.min_sample);
+    match ask(test, view) {
+        Said::Lacks(Lack::Value(absence)) => Why::Absent { signal, absence: absence.clone() },
+        Said::Lacks(Lack::Sample(n)) => Why::Sample { signal, n, needed },
+        Said::Lacks(Lack::Peers(why)) => Why::Peers { signal, why },
+        Said::Lacks(Lack::History) | Said::Holds(_) | Said::Not => Why::NoHistory { signal },
+    }
+}
+
+fn evidence(test: &Test, estimate: Estimate, versus: Option<Versus>) -> Evidence {
+    let &Test { signal, limit, confidence, .. } = test;
+    Evidence { signal, estimate, limit, confidence, versus }
+}
+
+/// The signals that make the whole group abnormal, the least likely first.
+fn abnormal(view: &View) -> Vec<Evidence> {
     let mut found: Vec<(f64, Evidence)> = signals::all().iter().filter_map(|s| notable(s, view)).collect();
     found.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-    Answer { truth: Truth::Fires, evidence: found.into_iter().map(|(_, evidence)| evidence).collect() }
+    found.into_iter().map(|(_, evidence)| evidence).collect()
 }
 
 /// ln p and the evidence of a signal that lies far beyond its peers, on a side that is suspicious.
 fn notable(signal: &'static Signal, view: &View) -> Option<(f64, Evidence)> {
     let Standing::Compared(versus) = view.profile.standing(signal) else { return None };
-    let Reading::Present(estimate) = (view.read)(signal) else { return None };
+    let Reading::Present(estimate) = view.row.reading(signal) else { return None };
     let limit = PeerLimit { direction: versus.direction, bar: Bar::P(NOTABLE_P), few: Few::Unknown };
-    let test = Test { signal, limit: Limit::Peers(limit), confidence: CONFIDENCE, min_sample: 0 };
+    let test = Test::new(signal, Limit::Peers(limit), CONFIDENCE, 0);
     let ln_p = versus.ln_p(versus.direction)?;
     let suspicious = directions(signal).contains(&versus.direction);
-    (suspicious && beyond(limit, &versus)).then(|| (ln_p, evidence(&test, estimate, Some(versus))))
+    (suspicious && beyond(limit, versus)).then(|| (ln_p, evidence(&test, *estimate, Some(versus.clone()))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peers::{Direction, TooFew};
-    use crate::signals::Absence;
+    use crate::peers::{Direction, Pattern};
+    use crate::rules::PastLimit;
+    use std::collections::BTreeSet;
 
     fn signal(name: &str) -> &'static Signal {
         signals::find(name).expect(name)
     }
 
     fn test(name: &str, limit: Limit) -> Test {
-        Test { signal: signal(name), limit, confidence: 0.95, min_sample: 20 }
+        Test::new(signal(name), limit, 0.95, 20)
     }
 
     /// `F` fires, `S` silent, `U` unknown, by tests of their own.
@@ -251,7 +364,19 @@ mod tests {
 
     /// The answer of a condition about a group that is compared with nobody.
     fn seen(condition: &Node, read: &dyn Fn(&'static Signal) -> Reading) -> Answer {
-        node(condition, &View { read, profile: &Profile::default() })
+        beside_nobody(condition, &[], read)
+    }
+
+    fn beside_nobody(
+        condition: &Node,
+        key: &[(Col, Option<String>)],
+        read: &dyn Fn(&'static Signal) -> Reading,
+    ) -> Answer {
+        answer(condition, &View::new(&row(read), key, &Profile::default()))
+    }
+
+    fn row(read: &dyn Fn(&'static Signal) -> Reading) -> Row {
+        Row { readings: signals::all().iter().map(|s| read(s)).collect() }
     }
 
     #[track_caller]
@@ -338,6 +463,35 @@ mod tests {
         assert_eq!(why, ["orphan_share: a sample of 10, at least 20 needed", "cr: no clicks were given"]);
     }
 
+    #[test]
+    fn a_fact_equals_a_number_and_an_interval_does_not() {
+        check(Limit::Equals(3.0), Reading::Present(Estimate::exact(3.0, 100)), 'F');
+        check(Limit::Equals(3.0), Reading::Present(Estimate::exact(4.0, 100)), 'S');
+        check(Limit::Equals(0.5), share(50, 100), 'S');
+    }
+
+    #[test]
+    fn columns_of_the_key_are_compared_by_text() {
+        let texts = BTreeSet::from(["pub1".to_owned(), "pub2".to_owned()]);
+        let node = Node::Column(ColumnTest { column: Col::Source, texts: texts.into() });
+        let asked = |key: &[(Col, Option<String>)]| letter(&beside_nobody(&node, key, &nothing).truth);
+        assert_eq!(asked(&[(Col::TrafficSource, None), (Col::Source, Some("pub2".to_owned()))]), 'F');
+        assert_eq!(asked(&[(Col::Source, Some("PUB2".to_owned()))]), 'S');
+        assert_eq!(asked(&[(Col::Source, None)]), 'S');
+        assert_eq!(asked(&[(Col::Campaign, Some("pub2".to_owned()))]), 'U');
+        let Truth::Unknown(why) = beside_nobody(&node, &[], &nothing).truth else { panic!("not unknown") };
+        assert_eq!(why, [Why::Column(Col::Source)]);
+    }
+
+    #[test]
+    fn without_stored_runs_the_past_is_unknown() {
+        let limit = PastLimit { direction: Direction::High, ratio: 2.0, over_s: 28.0 * 86_400.0 };
+        check(Limit::Past(limit), share(20, 20), 'U');
+        let node = Node::Test(test("ctit_short_share", Limit::Past(limit)));
+        let Truth::Unknown(why) = seen(&node, &|_| share(20, 20)).truth else { panic!("not unknown") };
+        assert_eq!(why[0].to_string(), "ctit_short_share: there are no stored runs to compare with");
+    }
+
     // ------------------------------------------------------------ peers
 
     fn versus(direction: Direction, q: f64, p: f64) -> Versus {
@@ -368,7 +522,7 @@ mod tests {
             "ctit_short_share" => share(149, 240),
             _ => nothing(s),
         };
-        node(condition, &View { read: &read, profile })
+        answer(condition, &View::new(&row(&read), &[], profile))
     }
 
     fn above(bar: Bar, few: Few) -> Node {

@@ -4,6 +4,7 @@ use super::check::Checker;
 use super::condition;
 use super::format::{RawExample, RawValue};
 use super::model::{Example, directions};
+use crate::base::column::{Col, Grain};
 use crate::base::diag;
 use crate::base::unit::Unit;
 use crate::base::yaml::{Entries, Spanned};
@@ -26,14 +27,16 @@ impl Checker<'_> {
         let mut example = Example {
             name: raw.name.clone(),
             given: Vec::new(),
+            key: Vec::new(),
             profile: Profile::default(),
             expect: raw.expect,
             span: raw.span.clone(),
         };
         for (name, value) in &raw.given.0 {
-            match OF_THE_WHOLE.contains(&name.as_str()) {
-                true => self.of_the_whole(name, value, &mut example.profile),
-                false => self.given(name, value, &mut example),
+            match (OF_THE_WHOLE.contains(&name.as_str()), key_column(name)) {
+                (true, _) => self.of_the_whole(name, value, &mut example.profile),
+                (false, Some(column)) => self.of_the_key(column, value, &mut example),
+                (false, None) => self.given(name, value, &mut example),
             }
         }
         let profile = &mut example.profile;
@@ -42,6 +45,18 @@ impl Checker<'_> {
             profile.ln_p.get_or_insert(CERTAIN_P.ln());
         }
         example
+    }
+
+    /// `source: pub1`.
+    fn of_the_key(&mut self, column: Col, raw: &Spanned<RawValue>, example: &mut Example) {
+        match &raw.value {
+            RawValue::Text(text) => example.key.push((column, Some(text.clone()))),
+            RawValue::Parts(_) => {
+                let message = format!("{column} has one text");
+                let help = format!("write `{column}: pub1`");
+                self.fault_help(&diag::BAD_EXAMPLE, &raw.span, message, Some(help));
+            }
+        }
     }
 
     fn given(&mut self, name: &Spanned<String>, raw: &Spanned<RawValue>, example: &mut Example) {
@@ -192,6 +207,11 @@ impl Checker<'_> {
         let text = part(parts, key)?;
         self.count(text)
     }
+}
+
+/// The column of this name, if it is one that can make a group.
+fn key_column(name: &str) -> Option<Col> {
+    Grain::choices().find(|choice| *choice == name).and_then(Col::of)
 }
 
 /// The comparison of an example: with these q and p-values, and an effect that is large enough.

@@ -8,13 +8,15 @@ use crate::base::yaml::{Entries, Spanned};
 use schemars::{
     JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, transform::RecursiveTransform,
 };
-use serde::de::{self, Deserialize, Deserializer, Visitor, value::MapAccessDeserializer};
+use serde::de::{
+    self, Deserialize, Deserializer, Visitor,
+    value::{MapAccessDeserializer, SeqAccessDeserializer},
+};
 use std::borrow::Cow;
 use std::fmt;
 
 /// Keys that the format reserves and this version cannot evaluate yet.
-pub(super) const NOT_YET: &[&str] =
-    &["above_own_past", "clear", "events", "for", "lists", "mature", "params", "where", "window"];
+pub(super) const NOT_YET: &[&str] = &["events", "mature", "where", "window"];
 
 /// Keys that every rule has.
 pub(super) const REQUIRED: &[&str] = &["id", "title", "status", "class", "action", "why", "when"];
@@ -56,10 +58,24 @@ pub(super) struct RawRule {
     #[serde(default)]
     pub tags: Vec<String>,
     pub owner: Option<String>,
-    /// A sentence for the report in place of the title.
-    pub message: Option<String>,
+    /// A sentence for the report in place of the title; `{ctit_short_share}` stands for the signal's value.
+    pub message: Option<Spanned<String>>,
+    /// The versions of clickaudit that can evaluate the rule: `">=0.2"`.
+    pub requires: Option<Spanned<String>>,
+    /// Numbers with a name and a default: `$name` stands for them in limits. Overrides may set them.
+    #[serde(default)]
+    #[schemars(with = "std::collections::BTreeMap<String, Amount>")]
+    pub params: Entries<Spanned<String>>,
+    /// Lists of texts with a name, written out or read from a file beside the rule.
+    #[serde(default)]
+    pub lists: Entries<Spanned<RawList>>,
     /// The condition.
     pub when: Option<Spanned<RawNode>>,
+    /// How many of the last runs it must have held in: `2 of 3`. Needs stored runs.
+    #[serde(rename = "for")]
+    pub runs: Option<Spanned<String>>,
+    /// The condition that ends what `when` began; unless given, that `when` is silent. Needs stored runs.
+    pub clear: Option<Spanned<RawNode>>,
     /// Examples that `rules test` runs.
     #[serde(default)]
     pub tests: Vec<Spanned<RawExample>>,
@@ -87,13 +103,14 @@ pub(super) enum RawNode {
     Pattern(Spanned<RawPattern>),
 }
 
-/// One signal against one limit: exactly one of `above`, `below`, `between`, `present`, `above_peers` and
-/// `below_peers`.
+/// One signal, or one column that makes the group, against one limit.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawTest {
     /// The name of a signal; `clickaudit signals` lists them.
-    pub signal: Spanned<String>,
+    pub signal: Option<Spanned<String>>,
+    /// The name of a column that makes the group, such as `source`, in place of a signal; takes `equals` or `in`.
+    pub column: Option<Spanned<String>>,
     /// The lower limit of the signal's interval lies above this.
     #[schemars(with = "Option<Amount>")]
     pub above: Option<Spanned<String>>,
@@ -103,12 +120,22 @@ pub(super) struct RawTest {
     /// Both limits of the signal's interval lie between these.
     #[schemars(with = "Option<(Amount, Amount)>")]
     pub between: Option<(Spanned<String>, Spanned<String>)>,
+    /// The signal, which must be a counted fact, is this; or the column has this text.
+    #[schemars(with = "Option<Amount>")]
+    pub equals: Option<Spanned<String>>,
+    /// The signal is one of these facts, or the column has one of these texts.
+    #[serde(rename = "in")]
+    pub one_of: Option<Spanned<RawTexts>>,
     /// The signal has a value, or has none.
     pub present: Option<Spanned<bool>>,
     /// The signal lies above that of the group's peers.
     pub above_peers: Option<Spanned<RawPeers>>,
     /// The signal lies below that of the group's peers.
     pub below_peers: Option<Spanned<RawPeers>>,
+    /// The signal lies above what the group itself had in stored runs.
+    pub above_own_past: Option<Spanned<RawPast>>,
+    /// The signal lies below what the group itself had in stored runs.
+    pub below_own_past: Option<Spanned<RawPast>>,
     /// The confidence of the interval. Default: 0.95.
     #[schemars(with = "Option<Amount>")]
     pub confidence: Option<Spanned<String>>,
@@ -130,6 +157,91 @@ pub(super) struct RawPeers {
     pub p: Option<Spanned<String>>,
     /// The answer where the signal cannot be compared, for lack of peers or of cases. Default: unknown.
     pub few: Option<Few>,
+}
+
+/// How far beyond its own past a signal must lie.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPast {
+    /// How many times what it was, or the part of it that is left: above 1 for `above_own_past`, below 1 for
+    /// `below_own_past`.
+    #[schemars(with = "Amount")]
+    pub ratio: Spanned<String>,
+    /// How far back the past reaches. Default: 28d.
+    #[schemars(with = "Option<Amount>")]
+    pub over: Option<Spanned<String>>,
+}
+
+/// Texts: `[a, b]`, one text, or `{list: name}`.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum RawTexts {
+    One(#[schemars(with = "Given")] String),
+    Many(#[schemars(with = "Vec<Given>")] Vec<Spanned<String>>),
+    List(RawListName),
+}
+
+/// The list of this name.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawListName {
+    pub list: Spanned<String>,
+}
+
+/// A list: `[a, b]`, or `{file: partners.txt}` with one text per line.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum RawList {
+    Written(#[schemars(with = "Vec<Given>")] Vec<Spanned<String>>),
+    File(RawListFile),
+}
+
+/// A file with one text per line, beside the rule's file; `#` starts a comment.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawListFile {
+    pub file: Spanned<String>,
+}
+
+impl<'de> Deserialize<'de> for RawTexts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RawTexts, D::Error> {
+        struct Texts;
+        impl<'de> Visitor<'de> for Texts {
+            type Value = RawTexts;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, a list of texts, or {list: name}")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<RawTexts, E> {
+                Ok(RawTexts::One(text.to_owned()))
+            }
+            fn visit_seq<A: de::SeqAccess<'de>>(self, seq: A) -> Result<RawTexts, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(RawTexts::Many)
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<RawTexts, A::Error> {
+                RawListName::deserialize(MapAccessDeserializer::new(map)).map(RawTexts::List)
+            }
+        }
+        deserializer.deserialize_any(Texts)
+    }
+}
+
+impl<'de> Deserialize<'de> for RawList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RawList, D::Error> {
+        struct WrittenOrFile;
+        impl<'de> Visitor<'de> for WrittenOrFile {
+            type Value = RawList;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of texts, or {file: partners.txt}")
+            }
+            fn visit_seq<A: de::SeqAccess<'de>>(self, seq: A) -> Result<RawList, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(RawList::Written)
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<RawList, A::Error> {
+                RawListFile::deserialize(MapAccessDeserializer::new(map)).map(RawList::File)
+            }
+        }
+        deserializer.deserialize_any(WrittenOrFile)
+    }
 }
 
 /// A limit of the risk.

@@ -5,10 +5,13 @@
 
 use super::check::checked;
 use super::model::{Rule, RuleFile, RuleSet, Status};
+use super::params::Params;
 use crate::base::diag::Diag;
 use crate::base::error::{self, Error};
+use crate::base::yaml::MAX_BYTES;
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 include!(concat!(env!("OUT_DIR"), "/rules.rs"));
@@ -61,7 +64,15 @@ impl RuleSet {
     /// # Errors
     /// Every fault of every rule.
     pub fn of(files: &[RuleFile]) -> Result<RuleSet, Vec<Diag>> {
-        let (rules, faults) = checked(files);
+        RuleSet::with(files, &Params::default())
+    }
+
+    /// The same, with values for the rules' parameters.
+    ///
+    /// # Errors
+    /// Every fault of every rule.
+    pub fn with(files: &[RuleFile], params: &Params) -> Result<RuleSet, Vec<Diag>> {
+        let (rules, faults) = checked(files, params);
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -114,8 +125,11 @@ fn collect(path: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) -> error::R
 }
 
 fn file(path: &Path) -> error::Result<RuleFile> {
-    let text = fs::read_to_string(path).map_err(|e| usage(path, e))?;
-    Ok(RuleFile::new(path.display().to_string(), &text))
+    let mut text = String::new();
+    let read = fs::File::open(path).and_then(|f| f.take(MAX_BYTES as u64 + 1).read_to_string(&mut text));
+    read.map_err(|e| usage(path, e))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    Ok(RuleFile::new(path.display().to_string(), &text).in_folder(folder))
 }
 
 /// Rules are configuration: a missing one is wrong usage, not wrong input.
@@ -123,14 +137,22 @@ fn usage(path: &Path, source: std::io::Error) -> Error {
     Error::usage(format!("cannot read the rules in {}", path.display())).because(source)
 }
 
-/// Depends on ids and contents, not on where the files lie; `rules` are sorted by id.
+/// Depends on ids, contents, set parameters and listed texts, not on where the files lie; `rules` are sorted by
+/// id.
 fn digest(rules: &[Rule]) -> String {
     let mut hasher = blake3::Hasher::new();
+    let mut update = |part: &str| {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    };
     for rule in rules {
-        for part in [&rule.id, rule.file.text.as_ref()] {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part.as_bytes());
+        update(&rule.id);
+        update(&rule.file.text);
+        for set in rule.params.iter().filter(|p| p.value != p.default) {
+            update(&set.name);
+            update(&set.value);
         }
+        rule.when.columns().into_iter().flat_map(|c| c.texts.iter()).for_each(|text| update(text));
     }
     hasher.finalize().to_hex()[..16].to_owned()
 }

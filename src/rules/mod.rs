@@ -9,16 +9,21 @@ mod condition;
 mod evaluate;
 mod example;
 mod format;
+mod lists;
 mod load;
+mod message;
 mod model;
+mod params;
 mod selftest;
 
 pub use check::check;
 pub use evaluate::{View, evaluate};
 pub use format::schema;
 pub use load::{Refusal, builtin_files, read};
+pub use message::Message;
 pub use model::{
-    Action, Bar, Class, Evidence, Example, Expect, Few, Limit, Node, Outcome, PeerLimit, Rule, RuleFile,
-    RuleSet, Status, Test, Truth, Why,
+    Action, Bar, Class, ColumnTest, Evidence, Example, Expect, Few, Limit, Node, Outcome, Param, PastLimit,
+    PeerLimit, Rule, RuleFile, RuleSet, Runs, STDIN, Status, Test, Truth, Why,
 };
+pub use params::Params;
 pub use selftest::{TestResult, run_tests};

@@ -1,14 +1,16 @@
 //! The strict types: whatever holds one of these has been checked.
 
-use crate::base::column::Grain;
+use super::message::Message;
+use crate::base::column::{Col, Grain};
 use crate::base::unit::Unit;
 use crate::peers::{Direction, Pattern, Profile, TooFew, Versus};
-use crate::signals::{Absence, Against, Estimate, Family, Reading, Signal, Suspicious};
+use crate::signals::{self, Absence, Against, Estimate, Family, Reading, Signal, Suspicious};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The rules of one run.
@@ -89,24 +91,67 @@ pub struct Rule {
     pub tags: Vec<String>,
     pub owner: Option<String>,
     /// A sentence for the report in place of the title.
-    pub message: Option<String>,
+    pub message: Option<Message>,
     pub replaced_by: Option<String>,
+    /// Its named numbers, as they hold in this run.
+    pub params: Vec<Param>,
     pub when: Node,
+    /// Where the tests of `when` stand in the file, in the order of [`Node::tests`].
+    pub places: Vec<Range<usize>>,
+    /// In how many of the last runs it must hold; without stored runs this has no effect.
+    pub runs: Option<Runs>,
+    /// What ends it once it has fired; without stored runs this has no effect.
+    pub clear: Option<Node>,
     pub tests: Vec<Example>,
     pub file: RuleFile,
 }
 
-/// A rule file: its name as the user gave it, and its content.
+impl Rule {
+    /// Whether some of it needs stored runs: `for`, `clear`, or a comparison with the group's own past.
+    pub fn needs_history(&self) -> bool {
+        let past = |test: &&Test| matches!(test.limit, Limit::Past(_));
+        self.runs.is_some() || self.clear.is_some() || self.when.tests().iter().any(past)
+    }
+}
+
+/// A number of a rule that has a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Param {
+    pub name: String,
+    /// What the rule's file says.
+    pub default: String,
+    /// What holds in this run.
+    pub value: String,
+}
+
+/// `2 of 3`: a rule must have held in so many of the last runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Runs {
+    pub held: u32,
+    pub of: u32,
+}
+
+/// The name of a rule file that came from stdin; its rule may have any id.
+pub const STDIN: &str = "-";
+
+/// A rule file: its name as the user gave it, its content, and the folder that it names lists from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleFile {
     pub name: String,
     pub text: Arc<str>,
+    /// None of a file that is built into the program.
+    pub folder: Option<PathBuf>,
 }
 
 impl RuleFile {
-    /// A file that has been read.
+    /// A file that has been read, or one that is built in.
     pub fn new(name: impl Into<String>, text: &str) -> RuleFile {
-        RuleFile { name: name.into(), text: text.into() }
+        RuleFile { name: name.into(), text: text.into(), folder: None }
+    }
+
+    /// The same, in a folder where files of lists may lie.
+    pub fn in_folder(self, folder: impl Into<PathBuf>) -> RuleFile {
+        RuleFile { folder: Some(folder.into()), ..self }
     }
 }
 
@@ -117,6 +162,8 @@ pub enum Node {
     Any(Vec<Node>),
     Not(Box<Node>),
     Test(Test),
+    /// A column that makes the group has one of these texts.
+    Column(ColumnTest),
     /// The group's risk, 0 to 100, lies above.
     Risk {
         above: f64,
@@ -138,7 +185,17 @@ impl Node {
             Node::All(nodes) | Node::Any(nodes) => nodes.iter().flat_map(Node::tests).collect(),
             Node::Not(node) => node.tests(),
             Node::Test(test) => vec![test],
-            Node::Risk { .. } | Node::Significant(_) | Node::Pattern { .. } => Vec::new(),
+            Node::Column(_) | Node::Risk { .. } | Node::Significant(_) | Node::Pattern { .. } => Vec::new(),
+        }
+    }
+
+    /// The tests of columns, in the order of the file.
+    pub fn columns(&self) -> Vec<&ColumnTest> {
+        match self {
+            Node::All(nodes) | Node::Any(nodes) => nodes.iter().flat_map(Node::columns).collect(),
+            Node::Not(node) => node.columns(),
+            Node::Column(test) => vec![test],
+            Node::Test(_) | Node::Risk { .. } | Node::Significant(_) | Node::Pattern { .. } => Vec::new(),
         }
     }
 
@@ -147,10 +204,17 @@ impl Node {
         match self {
             Node::All(nodes) | Node::Any(nodes) => nodes.iter().any(Node::asks_of_the_whole),
             Node::Not(node) => node.asks_of_the_whole(),
-            Node::Test(_) => false,
+            Node::Test(_) | Node::Column(_) => false,
             Node::Risk { .. } | Node::Significant(_) | Node::Pattern { .. } => true,
         }
     }
+}
+
+/// One column of the group's key against texts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnTest {
+    pub column: Col,
+    pub texts: Arc<BTreeSet<String>>,
 }
 
 /// One signal against one limit.
@@ -160,6 +224,15 @@ pub struct Test {
     pub limit: Limit,
     pub confidence: f64,
     pub min_sample: u64,
+    /// Where the signal stands in a row, so that no name is looked up for every group.
+    pub(super) at: usize,
+}
+
+impl Test {
+    /// A signal against a limit at a confidence, unknown below a sample.
+    pub fn new(signal: &'static Signal, limit: Limit, confidence: f64, min_sample: u64) -> Test {
+        Test { signal, limit, confidence, min_sample, at: signals::place(signal) }
+    }
 }
 
 /// What an interval is held against.
@@ -171,10 +244,24 @@ pub enum Limit {
     Below(f64),
     /// Both limits of the interval lie inside, ends included.
     Between(f64, f64),
+    /// The signal, a counted fact, is this.
+    Equals(f64),
     /// The signal has a value, or has none.
     Present(bool),
     /// The signal lies beyond that of the group's peers.
     Peers(PeerLimit),
+    /// The signal lies beyond what the group itself had.
+    Past(PastLimit),
+}
+
+/// How far beyond the group's own past a signal has to lie.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PastLimit {
+    pub direction: Direction,
+    /// How many times what it was.
+    pub ratio: f64,
+    /// How far back the past reaches, in seconds.
+    pub over_s: f64,
 }
 
 /// How far beyond its peers a signal has to lie. The effect must be large enough to matter in any case.
@@ -212,16 +299,21 @@ impl Limit {
             Limit::Above(_) => "above",
             Limit::Below(_) => "below",
             Limit::Between(..) => "between",
+            Limit::Equals(_) => "equals",
             Limit::Present(_) => "present",
             Limit::Peers(PeerLimit { direction: Direction::High, .. }) => "above_peers",
             Limit::Peers(PeerLimit { direction: Direction::Low, .. }) => "below_peers",
+            Limit::Past(PastLimit { direction: Direction::High, .. }) => "above_own_past",
+            Limit::Past(PastLimit { direction: Direction::Low, .. }) => "below_own_past",
         }
     }
 
-    /// The thresholds: one (against peers the q or p-value), two for `between`, none for `present`.
+    /// The thresholds: one (against peers the q or p-value, against the past the ratio), two for `between`, none
+    /// for `present`.
     pub fn values(self) -> Vec<f64> {
         match self {
-            Limit::Above(v) | Limit::Below(v) => vec![v],
+            Limit::Above(v) | Limit::Below(v) | Limit::Equals(v) => vec![v],
+            Limit::Past(past) => vec![past.ratio],
             Limit::Between(low, high) => vec![low, high],
             Limit::Present(_) => Vec::new(),
             Limit::Peers(PeerLimit { bar: Bar::Q(v) | Bar::P(v), .. }) => vec![v],
@@ -236,6 +328,9 @@ impl Limit {
             Limit::Present(false) => "absent".to_owned(),
             Limit::Peers(PeerLimit { bar: Bar::Q(q), .. }) => format!("q {q}"),
             Limit::Peers(PeerLimit { bar: Bar::P(p), .. }) => format!("p {p}"),
+            Limit::Past(past) => {
+                format!("{} times its own of {}", past.ratio, Unit::Seconds.format(past.over_s))
+            }
             _ => self.values().into_iter().map(short).collect::<Vec<_>>().join(" to "),
         }
     }
@@ -247,6 +342,8 @@ pub struct Example {
     pub name: String,
     /// Signals that are not listed are absent.
     pub given: Vec<(&'static Signal, Reading)>,
+    /// Texts of the columns that make the group.
+    pub key: Vec<(Col, Option<String>)>,
     /// How the group stands among its peers; signals without a q or p-value are not compared.
     pub profile: Profile,
     pub expect: Expect,
@@ -285,6 +382,10 @@ pub enum Why {
     Peers { signal: &'static Signal, why: TooFew },
     /// Nothing of the group could be compared, so that it has no risk and no pattern.
     Uncompared,
+    /// There are no stored runs to compare the signal with.
+    NoHistory { signal: &'static Signal },
+    /// The group is not made of this column.
+    Column(Col),
 }
 
 impl fmt::Display for Why {
@@ -296,6 +397,10 @@ impl fmt::Display for Why {
             }
             Why::Peers { signal, why } => write!(f, "{}: {why}", signal.name),
             Why::Uncompared => f.write_str("nothing could be compared with peers"),
+            Why::NoHistory { signal } => {
+                write!(f, "{}: there are no stored runs to compare with", signal.name)
+            }
+            Why::Column(column) => write!(f, "{column}: the groups are not made of this column"),
         }
     }
 }
@@ -318,6 +423,20 @@ pub struct Outcome<'a> {
     pub truth: Truth,
     /// Empty unless the rule fires.
     pub evidence: Vec<Evidence>,
+    /// The rule's message, if it has one and fires.
+    pub message: Option<String>,
+}
+
+impl<'a> Outcome<'a> {
+    /// The rule did not fire.
+    pub fn silent(rule: &'a Rule) -> Outcome<'a> {
+        Outcome { rule, truth: Truth::Silent, evidence: Vec::new(), message: None }
+    }
+
+    /// What is said of the group: the message, or else the rule's title.
+    pub fn title(&self) -> &str {
+        self.message.as_deref().unwrap_or(&self.rule.title)
+    }
 }
 
 #[cfg(test)]
@@ -325,7 +444,7 @@ impl Rule {
     /// A holding rule that fires on any short CTIT share; tests change what they are about.
     pub fn sample(id: &str) -> Rule {
         let signal = crate::signals::find("ctit_short_share").expect("the signal is declared");
-        let test = Test { signal, limit: Limit::Above(0.3), confidence: 0.95, min_sample: 10 };
+        let test = Test::new(signal, Limit::Above(0.3), 0.95, 10);
         Rule {
             id: id.to_owned(),
             title: "A sample".to_owned(),
@@ -344,7 +463,11 @@ impl Rule {
             owner: None,
             message: None,
             replaced_by: None,
+            params: Vec::new(),
             when: Node::Test(test),
+            places: Vec::new(),
+            runs: None,
+            clear: None,
             tests: Vec::new(),
             file: RuleFile::new(format!("{id}.yml"), ""),
         }

@@ -5,7 +5,7 @@ use super::evaluate::evaluate;
 use super::model::{Evidence, Example, Limit, Node, Outcome, Rule, RuleSet, Test, Truth};
 use crate::base::diag::{self, Diag};
 use crate::peers::{Direction, Standing};
-use crate::signals::{Absence, Reading, Signal};
+use crate::signals::{Absence, Estimate, Row, Signal};
 
 /// What one inline test gave.
 #[derive(Clone, Debug)]
@@ -23,7 +23,8 @@ pub fn run_tests(set: &RuleSet) -> Vec<TestResult> {
 }
 
 fn run(rule: &Rule, example: &Example) -> TestResult {
-    let outcome = evaluate(rule, &View { read: &|signal| given(example, signal), profile: &example.profile });
+    let row = Row::of(&example.given, &Absence::Fact("not given in the test"));
+    let outcome = evaluate(rule, &View::new(&row, &example.key, &example.profile));
     let passed = outcome.truth.as_expected() == example.expect;
     TestResult {
         rule: rule.id.clone(),
@@ -32,9 +33,9 @@ fn run(rule: &Rule, example: &Example) -> TestResult {
     }
 }
 
-fn given(example: &Example, signal: &'static Signal) -> Reading {
+fn given<'e>(example: &'e Example, signal: &Signal) -> Option<&'e Estimate> {
     let found = example.given.iter().find(|(s, _)| s.name == signal.name);
-    found.map_or(Reading::Absent(Absence::Fact("not given in the test")), |(_, reading)| reading.clone())
+    found.and_then(|(_, reading)| reading.estimate())
 }
 
 fn fault(outcome: &Outcome, example: &Example) -> Diag {
@@ -66,6 +67,11 @@ fn seen(node: &Node, example: &Example) -> Vec<String> {
         Node::All(nodes) | Node::Any(nodes) => nodes.iter().flat_map(|n| seen(n, example)).collect(),
         Node::Not(inner) => seen(inner, example),
         Node::Test(test) => vec![saw(test, example)],
+        Node::Column(test) => {
+            let found = example.key.iter().find(|(column, _)| *column == test.column);
+            let text = found.and_then(|(_, text)| text.as_deref()).unwrap_or("absent");
+            vec![format!("{} is {text}, which is none of the {} asked for", test.column, test.texts.len())]
+        }
         Node::Risk { above, .. } => {
             let risk = example.profile.risk.map_or("absent".to_owned(), |r| r.to_string());
             vec![format!("risk is {risk}, asked for above {above}")]
@@ -79,7 +85,7 @@ fn seen(node: &Node, example: &Example) -> Vec<String> {
 
 fn saw(test: &Test, example: &Example) -> String {
     let (signal, asked) = (test.signal, asked(test.limit, test.signal));
-    let seen = match (test.limit, given(example, signal).estimate()) {
+    let seen = match (test.limit, given(example, signal)) {
         (_, None) => "absent".to_owned(),
         (Limit::Peers(_), Some(_)) => beside_peers(example, signal),
         (_, Some(estimate)) => limits(signal, estimate.at(test.confidence)),

@@ -170,6 +170,11 @@ pub fn find(name: &str) -> Option<&'static Signal> {
     ALL.binary_search_by_key(&name, |s| s.name).ok().map(|at| ALL[at])
 }
 
+/// Where a signal stands among [`all`].
+pub fn place(signal: &Signal) -> usize {
+    ALL.binary_search_by_key(&signal.name, |s| s.name).expect("every signal is in the table")
+}
+
 /// What all signals say of one group, in the order of [`all`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
@@ -189,8 +194,14 @@ impl Row {
 
     /// What one signal says.
     pub fn reading(&self, signal: &'static Signal) -> &Reading {
-        let at = ALL.binary_search_by_key(&signal.name, |s| s.name).expect("every signal is in the table");
-        &self.readings[at]
+        &self.readings[place(signal)]
+    }
+
+    /// A row of which only these readings are there, for the reason given.
+    pub fn of(given: &[(&'static Signal, Reading)], absence: &Absence) -> Row {
+        let mut readings = vec![Reading::Absent(absence.clone()); ALL.len()];
+        given.iter().for_each(|(signal, reading)| readings[place(signal)] = reading.clone());
+        Row { readings }
     }
 }
 

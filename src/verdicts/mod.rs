@@ -19,7 +19,7 @@ pub use list::{Brake, Braked, ListKind, Listing, listing};
 pub use outlook::{Outlook, Resold, Shared, verdict_on};
 pub use protect::Protect;
 
-use crate::base::column::Grain;
+use crate::base::column::{Col, Grain};
 use crate::base::money::Micro;
 use crate::base::text::Text;
 use crate::peers::Profile;
@@ -73,10 +73,20 @@ pub struct Subject<'r> {
     pub at_stake: Option<Micro>,
 }
 
+impl Subject<'_> {
+    /// The columns that make the group, with its texts.
+    pub fn texts(&self) -> Vec<(Col, Option<String>)> {
+        let texts = self.key.iter().map(|text| text.as_ref().map(|t| t.raw().to_owned()));
+        self.grain.columns().iter().copied().zip(texts).collect()
+    }
+}
+
 /// One rule that fired on one group.
 #[derive(Debug)]
 pub struct Finding<'r> {
     pub rule: &'r Rule,
+    /// What is said of the group: the rule's message, or its title.
+    pub title: String,
     /// What may be done about it: the rule's own action or a weaker one.
     pub action: Action,
     /// Why the action is weaker than the rule's own.

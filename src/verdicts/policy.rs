@@ -117,6 +117,7 @@ fn finding<'r>(case: &Case<'_, 'r>, subject: &Subject<'r>) -> Finding<'r> {
     let reduction = REDUCTIONS.iter().filter(weaker).find(|r| (r.applies)(case));
     Finding {
         rule,
+        title: case.outcome.title().to_owned(),
         action: reduction.map_or(rule.action, |r| r.at_most),
         reduced: reduction.map(|r| r.reason),
         evidence: case.outcome.evidence.clone(),
@@ -141,7 +142,8 @@ fn denied(node: &Node) -> Vec<&Test> {
     match node {
         Node::All(nodes) | Node::Any(nodes) => nodes.iter().flat_map(denied).collect(),
         Node::Not(inner) => inner.tests(),
-        Node::Test(_) | Node::Risk { .. } | Node::Significant(_) | Node::Pattern { .. } => Vec::new(),
+        Node::Test(_) | Node::Column(_) => Vec::new(),
+        Node::Risk { .. } | Node::Significant(_) | Node::Pattern { .. } => Vec::new(),
     }
 }
 
@@ -281,7 +283,7 @@ mod tests {
     #[test]
     fn an_allocated_cost_that_leaves_no_evidence_is_watched_too() {
         let signal = signals::find("cost").expect("the signal is declared");
-        let test = Test { signal, limit: Limit::Above(1.0), confidence: 0.95, min_sample: 0 };
+        let test = Test::new(signal, Limit::Above(1.0), 0.95, 0);
         let when = Node::All(vec![Node::Not(Box::new(Node::Test(test)))]);
         let case = "block alone ctit_short_share";
         let rule = Rule { when, ..rule("a", case) };

@@ -34,9 +34,9 @@ pub(super) fn outcome<'r>(rule: &'r Rule, case: &str) -> Outcome<'r> {
     let has = |word: &str| case.split(' ').any(|w| w == word);
     let evidence = signals_of(case).map(|s| evidence(s, has("allocated"))).collect();
     match () {
-        _ if has("silent") => Outcome { rule, truth: Truth::Silent, evidence: Vec::new() },
-        _ if has("unknown") => Outcome { rule, truth: Truth::Unknown(Vec::new()), evidence: Vec::new() },
-        _ => Outcome { rule, truth: Truth::Fires, evidence },
+        _ if has("silent") => Outcome::silent(rule),
+        _ if has("unknown") => Outcome { truth: Truth::Unknown(Vec::new()), ..Outcome::silent(rule) },
+        _ => Outcome { truth: Truth::Fires, evidence, ..Outcome::silent(rule) },
     }
 }
 
@@ -95,6 +95,7 @@ pub(super) fn judged<T>(cases: &[&str], tell: impl FnOnce(Judged) -> T) -> T {
 pub(super) fn group<'r>(key: &[&str], verdict: Verdict, rule: Option<&'r Rule>) -> Judged<'r> {
     let finding = |rule: &'r Rule| Finding {
         rule,
+        title: rule.title.clone(),
         action: Action::Block,
         reduced: None,
         evidence: Vec::new(),

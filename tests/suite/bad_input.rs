@@ -3,6 +3,9 @@
 //! Every case is one line of a table: a small good pair of exports with one thing wrong, and what the
 //! program must do about it. Phrases of messages stand in the tables only.
 
+mod objects;
+mod parquet;
+
 use serde_json::Value;
 use std::fs;
 use std::io::Write;

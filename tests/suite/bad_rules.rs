@@ -68,7 +68,7 @@ action: block
 when:
   all:
     - test: {signal: cr, above: 5}
-    - test: {signal: ctit_shrt_share, above: 30%, for: 2}
+    - test: {signal: ctit_shrt_share, above: 30%, window: 7d}
 ";
     let faults = rules::check(&[RuleFile::new("rules/bad.yml", text)]);
     let told: Vec<String> = faults
@@ -87,7 +87,7 @@ when:
             "2:1 unknown-key: there is no key `titel` here",
             "8:33 wrong-unit: `5` is above 1, but a share lies between 0 and 1",
             "9:22 unknown-signal: there is no signal `ctit_shrt_share`",
-            "9:51 not-yet: this version cannot evaluate `for` yet",
+            "9:51 not-yet: this version cannot evaluate `window` yet",
         ]
     );
     assert!(faults.iter().all(|f| f.help.is_some()), "{}", plain(&faults));

@@ -320,7 +320,14 @@ fn a_preset_reads_the_files_it_is_made_for() {
     let report = folder.report("--combined rows.csv --preset talkingdata");
     assert_eq!(verdicts(&report), [("497".to_owned(), "undecided".to_owned())]);
     assert_eq!(report["run"]["inputs"][0]["preset"], "talkingdata");
-    folder.run("audit --combined rows.csv").exits(3);
+    folder
+        .run("audit --combined rows.csv --preset generic")
+        .exits(3)
+        .says(&["no input has a column for source"]);
+    let told = folder.report("--combined rows.csv");
+    assert_eq!(told["run"]["inputs"][0]["preset"], "talkingdata");
+    let note = told["coverage"]["notes"][0].as_str().unwrap_or_default();
+    assert!(note.contains("is read as talkingdata"), "{note}");
 }
 
 const RULE: &str = "\

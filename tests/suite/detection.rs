@@ -2,7 +2,7 @@
 //! `evaluate` takes the two apart.
 
 use crate::runs::Folder;
-use clickaudit::ingest::mapping::PRESETS;
+use clickaudit::ingest::preset::PRESETS;
 
 const SMALL: &str = "--sources 80 --clicks 12000 --days 5";
 

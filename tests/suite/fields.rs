@@ -3,7 +3,7 @@
 
 use clickaudit::base::column::Col;
 use clickaudit::ingest::mapping::load;
-use clickaudit::ingest::{Batch, Field, Inputs, Intake, Mapping, Shape, Wanted, ingest, key};
+use clickaudit::ingest::{Batch, Field, Inputs, Intake, Mapping, Plan, Shape, Wanted, ingest, key};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use std::collections::BTreeMap;
@@ -143,8 +143,8 @@ fn read(export: &Export, shape: Shape, map: &str) -> Found {
     export.write_parquet(&parquet);
     let read = |path: &Path, wanted: &Wanted| {
         let files = BTreeMap::from([(shape, vec![path.display().to_string()])]);
-        let intake = ingest(&Inputs { files, ..Inputs::default() }, mapping.clone(), wanted, 2)
-            .expect("it can be read");
+        let inputs = Inputs { files, ..Inputs::default() };
+        let intake = ingest(&inputs, &Plan::fixed(mapping.clone()), wanted, 2).expect("it can be read");
         assert_eq!(intake.files[0].rejects.total(), 0, "{:?}", intake.files[0].rejects.kept);
         found(&intake, shape)
     };

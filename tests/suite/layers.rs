@@ -72,6 +72,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "evaluate",
             "ingest/mapping",
             "ingest/postback/settings",
+            "ingest/preset",
             "report/json",
             "report/output",
             "rules",
@@ -90,7 +91,7 @@ const HOMES: &[(&str, &[&str])] = &[
         ],
     ),
     ("serde_saphyr", &["base/yaml"]),
-    ("sha2", &["ingest/postback/checks"]),
+    ("sha2", &["ingest/postback/checks", "report/html"]),
     ("statrs", &["base/stats"]),
     ("strsim", &["base/near"]),
     ("tempfile", &["ingest", "report/output"]),
@@ -113,7 +114,10 @@ const RESERVED: &[(&[&str], &[&str], &str)] = &[
 /// Uses of reserved words elsewhere: module, what stands there, and why that is all right.
 const PERMITTED: &[(&str, &str, &str)] = &[
     ("ingest", "std::env::temp_dir()", "the folder of the intake, in a message"),
+    ("ingest/stdin", "std::env::temp_dir()", "the same"),
     ("audit/coverage", "env!(\"CARGO_PKG_VERSION\")", "the version, at build time"),
+    ("ingest/preset", "env!(\"OUT_DIR\")", "the built-in presets, at build time"),
+    ("rules/check", "env!(\"CARGO_PKG_VERSION\")", "the version that a rule may ask for, at build time"),
     ("rules/load", "env!(\"OUT_DIR\")", "the built-in rules, at build time"),
 ];
 

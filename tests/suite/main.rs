@@ -12,6 +12,7 @@ mod incidents;
 mod layers;
 mod outlook;
 mod postbacks;
+mod presets;
 mod properties;
 mod reference;
 mod runs;

@@ -14,7 +14,7 @@ use clickaudit::base::column::Grain;
 use clickaudit::base::text::Text;
 use clickaudit::base::yaml;
 use clickaudit::ingest::mapping::MappingFile;
-use clickaudit::ingest::{self, Inputs, Mapping, Shape, TransactionScope};
+use clickaudit::ingest::{self, Inputs, Mapping, Plan, Shape, TransactionScope};
 use clickaudit::report::{Format, Look};
 use clickaudit::rules::RuleSet;
 use clickaudit::signals;
@@ -375,7 +375,7 @@ impl Case {
         let zone = if self.facts.hours_in == Local::Berlin { "Europe/Berlin" } else { "UTC" };
         Settings {
             inputs: Inputs { files: files.into_patterns(), ..Inputs::default() },
-            mapping: self.mapping(),
+            plan: Plan::fixed(self.mapping()),
             grain: Grain::source(),
             protect: Protect::nobody(),
             brake: Brake { max_click_share: 1.0, max_spend_share: 1.0 },

@@ -5,7 +5,7 @@
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 /// What stands in output files before a run.
 pub const BEFORE: &str = "as it was\n";
@@ -67,13 +67,21 @@ impl Folder {
 
     /// Runs the program.
     pub fn run(&self, arguments: &str) -> Run {
-        let output = self.command(arguments).output().expect("the program starts");
-        Run {
-            arguments: arguments.to_owned(),
-            code: output.status.code(),
-            stdout: output.stdout,
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        Run::of(arguments, self.command(arguments).output().expect("the program starts"))
+    }
+
+    /// Runs the program with these bytes piped in.
+    pub fn piped(&self, arguments: &str, bytes: &[u8]) -> Run {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        let bytes = bytes.to_vec();
+        // A program that refuses its input may close the pipe before all of it is written.
+        let writer = std::thread::spawn(move || std::io::Write::write_all(&mut stdin, &bytes).is_ok());
+        let output = child.wait_with_output().expect("the program ends");
+        writer.join().expect("the writer ends");
+        Run::of(arguments, output)
     }
 
     /// The JSON report of an audit with these arguments, which must complete.
@@ -91,6 +99,15 @@ pub struct Run {
 }
 
 impl Run {
+    fn of(arguments: &str, output: Output) -> Run {
+        Run {
+            arguments: arguments.to_owned(),
+            code: output.status.code(),
+            stdout: output.stdout,
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
     #[track_caller]
     pub fn exits(self, code: i32) -> Run {
         let found = self.code;

@@ -212,9 +212,7 @@ fn several_files_and_a_pattern_are_one_input() {
 #[test]
 fn packed_text_is_text() {
     let (clicks, conversions) = pair(&["bad"]);
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(clicks.csv().as_bytes()).expect("memory takes everything");
-    let gzip = gzip.finish().expect("memory takes everything");
+    let gzip = gzipped(&clicks);
     let zstd = zstd::encode_all(conversions.csv().as_bytes(), 1).expect("memory takes everything");
     let folder = Folder::new().with("clicks.csv.gz", gzip).with("conversions", zstd);
     same(&folder.report("clicks.csv.gz conversions"), &plain());
@@ -232,8 +230,90 @@ fn parquet_is_read_like_text() {
     same(&mixed.report("clicks.parquet conversions.csv"), &plain());
 }
 
+/// The table as one JSON object a line: amounts as numbers, campaign and address inside other objects, no
+/// key for what is empty, an array that nobody asked for.
+fn ndjson(table: &Table) -> Vec<u8> {
+    let mut text = String::new();
+    for row in &table.rows {
+        let mut object = serde_json::json!({"tags": ["a", {"b": 1}], "context": {"page": null}});
+        for (name, value) in table.header.iter().zip(row).filter(|(_, value)| !value.is_empty()) {
+            match name.as_str() {
+                "cost" | "payout" => object[name] = value.parse::<f64>().expect("an amount").into(),
+                "ip" => object["context"]["visitor"]["ip"] = value.as_str().into(),
+                "campaign" => object["context"]["campaign"] = value.as_str().into(),
+                _ => object[name] = value.as_str().into(),
+            }
+        }
+        text.push_str(&format!("{object}\n"));
+    }
+    text.into_bytes()
+}
+
+/// Where the nested values of [`ndjson`] stand.
+const NESTED: &str = "clicks: {columns: {ip: context.visitor.ip, campaign: context.campaign}}\n";
+
+#[test]
+fn ndjson_is_read_like_text() {
+    let (clicks, conversions) = pair(&["bad"]);
+    let folder = Folder::new().with("clicks", ndjson(&clicks)).with("conversions", ndjson(&conversions));
+    let folder = folder.with("map.yaml", NESTED);
+    same(&folder.report("clicks conversions --map map.yaml"), &plain());
+    let packed = zstd::encode_all(&ndjson(&clicks)[..], 1).expect("memory takes everything");
+    let folder = folder.with("packed", packed).with("conversions.csv", conversions.csv());
+    same(&folder.report("packed conversions.csv --map map.yaml"), &plain());
+}
+
+/// Objects name their fields each for itself: a key that comes first in the last line of a long file counts.
+#[test]
+fn keys_that_come_late_are_not_lost() {
+    let (clicks, conversions) = pair(&["bad"]);
+    let filler = clicks.clone().map("click_id", |_| "x".repeat(12_000)).without("ip").without("campaign");
+    let early = filler.clone().only("source", |s| s == "honest-1").map("source", |_| "early".to_owned());
+    let bytes = |table: &Table| ndjson(table);
+    let all: Vec<Vec<u8>> = (0..4).map(|_| bytes(&early)).chain(std::iter::once(bytes(&clicks))).collect();
+    assert!(all[..4].concat().len() > 13 << 20, "the first keys must be out of sight of the last");
+    let folder = Folder::new().with("clicks", all.concat()).with("conversions.csv", conversions.csv());
+    let report =
+        folder.with("map.yaml", NESTED).report("clicks conversions.csv --map map.yaml --by campaign");
+    let campaigns: Vec<&Value> =
+        report["sources"].as_array().expect("the groups").iter().map(|g| &g["key"]["campaign"]).collect();
+    assert!(campaigns.contains(&&Value::from("campaign-2")), "{campaigns:?}");
+}
+
+#[test]
+fn what_is_piped_in_is_read_like_a_file() {
+    let (clicks, conversions) = pair(&["bad"]);
+    let folder = folder_of_pair(&["bad"]).with("map.yaml", NESTED);
+    write_parquet(&clicks, &folder.path("clicks.parquet"));
+    let piped = |arguments: &str, bytes: &[u8]| {
+        folder.piped(&format!("audit {arguments} -o json=-"), bytes).exits(0).json()
+    };
+    let parquet = std::fs::read(folder.path("clicks.parquet")).expect("the file");
+    same(&piped("- conversions.csv", clicks.csv().as_bytes()), &plain());
+    same(&piped("--clicks - --conversions conversions.csv", &parquet), &plain());
+    same(&piped("clicks.csv -", &gzipped(&conversions)), &plain());
+    let report = piped("--clicks - --conversions conversions.csv --map map.yaml", &ndjson(&clicks));
+    same(&report, &plain());
+    assert_eq!(report["run"]["inputs"][0]["path"], "-");
+}
+
+#[test]
+fn stdin_is_one_input() {
+    let folder = folder_of_pair(&["bad"]);
+    folder.piped("audit - -", b"").exits(2).says(&["stdin can be only one input", "name a file"]);
+    folder.piped("audit - conversions.csv", b"").exits(3).says(&["stdin is empty"]);
+    let half = &gzipped(&pair(&["bad"]).0)[..400];
+    folder.piped("audit - conversions.csv", half).exits(3).says(&["stdin is damaged or cut off"]);
+}
+
+fn gzipped(table: &Table) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(table.csv().as_bytes()).expect("memory takes everything");
+    gzip.finish().expect("memory takes everything")
+}
+
 /// The table with timestamps and numbers where its columns hold such.
-fn write_parquet(table: &Table, path: &std::path::Path) {
+pub fn write_parquet(table: &Table, path: &std::path::Path) {
     use polars::prelude::*;
     let column = |(at, name): (usize, &String)| {
         let texts = || table.rows.iter().map(|row| row[at].as_str());

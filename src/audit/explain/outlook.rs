@@ -4,6 +4,7 @@
 //! One signal moves at a time, at the same sample and with an interval of the same kind; all others, and the
 //! comparison with peers, stay as they are.
 
+use crate::base::column::Col;
 use crate::base::unit::Unit;
 use crate::peers::Profile;
 use crate::report::explain::{Change, Move, Outlook};
@@ -44,10 +45,11 @@ fn carried<'r>(group: &Judged<'r>) -> Outlook<'r> {
 /// The rules that the least change of one value would make fire.
 fn nearest<'r>(group: &Judged<'r>) -> Outlook<'r> {
     let subject = &group.subject;
+    let key = subject.texts();
     let silent =
         subject.outcomes.iter().filter(|o| o.truth == Truth::Silent && o.rule.action != Action::Note);
     let way = |outcome: &Outcome<'r>| {
-        let fires = |row: &Row| ask(outcome.rule, row, &subject.profile).truth == Truth::Fires;
+        let fires = |row: &Row| ask(outcome.rule, row, &key, &subject.profile).truth == Truth::Fires;
         let tests = outcome.rule.when.tests();
         let moves =
             tests.iter().filter(|t| accuses(t.signal)).filter_map(|test| step(test, &subject.row, &fires));
@@ -80,7 +82,8 @@ impl Way {
 
 /// The least moves that make a rule silent: of one signal, or else of all that it rests on.
 fn silencing(rule: &Rule, evidence: &[Evidence], subject: &Subject) -> Way {
-    let silent = |row: &Row| ask(rule, row, &subject.profile).truth == Truth::Silent;
+    let key = subject.texts();
+    let silent = |row: &Row| ask(rule, row, &key, &subject.profile).truth == Truth::Silent;
     let tests = telling(evidence);
     let alone: Vec<Move> = tests.iter().filter_map(|test| step(test, &subject.row, &silent)).collect();
     if !alone.is_empty() {
@@ -88,7 +91,7 @@ fn silencing(rule: &Rule, evidence: &[Evidence], subject: &Subject) -> Way {
     }
     let each = |test: &Test| {
         let only = Rule { when: Node::Test(test.clone()), ..rule.clone() };
-        step(test, &subject.row, &|row| ask(&only, row, &subject.profile).truth == Truth::Silent)
+        step(test, &subject.row, &|row| ask(&only, row, &key, &subject.profile).truth == Truth::Silent)
     };
     let moves: Vec<Move> = tests.iter().filter_map(each).collect();
     let enough = silent(&moved_row(&subject.row, &moves));
@@ -101,7 +104,7 @@ fn telling(evidence: &[Evidence]) -> Vec<Test> {
     let mut tests: Vec<Test> = Vec::new();
     for e in evidence.iter().filter(|e| !matches!(e.limit, Limit::Peers(_))) {
         if !tests.iter().any(|t| t.signal == e.signal) {
-            tests.push(Test { signal: e.signal, limit: e.limit, confidence: e.confidence, min_sample: 0 });
+            tests.push(Test::new(e.signal, e.limit, e.confidence, 0));
         }
     }
     let accusing: Vec<Test> = tests.iter().filter(|t| accuses(t.signal)).cloned().collect();
@@ -112,9 +115,9 @@ fn accuses(signal: &Signal) -> bool {
     signal.suspicious != Suspicious::Neither
 }
 
-/// What a rule says of a row.
-fn ask<'r>(rule: &'r Rule, row: &Row, profile: &Profile) -> Outcome<'r> {
-    evaluate(rule, &View { read: &|s| row.reading(s).clone(), profile })
+/// What a rule says of a group with another row.
+fn ask<'r>(rule: &'r Rule, row: &Row, key: &[(Col, Option<String>)], profile: &Profile) -> Outcome<'r> {
+    evaluate(rule, &View::new(row, key, profile))
 }
 
 fn moved_row(row: &Row, moves: &[Move]) -> Row {
@@ -129,8 +132,8 @@ fn moved_row(row: &Row, moves: &[Move]) -> Row {
 
 /// The group as it would be, with the answers of its rules.
 fn moved<'r>(subject: &Subject<'r>, moves: &[Move]) -> Subject<'r> {
-    let row = moved_row(&subject.row, moves);
-    let outcomes = subject.outcomes.iter().map(|o| ask(o.rule, &row, &subject.profile)).collect();
+    let (row, key) = (moved_row(&subject.row, moves), subject.texts());
+    let outcomes = subject.outcomes.iter().map(|o| ask(o.rule, &row, &key, &subject.profile)).collect();
     Subject { row, outcomes, ..subject.clone() }
 }
 
@@ -144,7 +147,7 @@ fn silenced(subject: &Subject, rules: &[&Rule]) -> Verdict {
     let mut subject = subject.clone();
     for outcome in subject.outcomes.iter_mut() {
         if answer(outcome) {
-            *outcome = Outcome { rule: outcome.rule, truth: Truth::Silent, evidence: Vec::new() };
+            *outcome = Outcome::silent(outcome.rule);
         }
     }
     judged(subject)
@@ -242,13 +245,13 @@ mod tests {
     #[track_caller]
     fn check(name: &str, limit: Limit, from: Estimate, wanted: Truth, expected: Option<f64>) {
         let signal = signals::find(name).expect(name);
-        let test = Test { signal, limit, confidence: 0.95, min_sample: 0 };
+        let test = Test::new(signal, limit, 0.95, 0);
         let rule = Rule { when: Node::Test(test.clone()), ..Rule::sample("a") };
         let absent = |_: &&Signal| Reading::Absent(signals::Absence::NoClicks);
         let readings = signals::all().iter().map(absent).collect();
         let row = moved_row(&Row { readings }, &[Move { signal, from, to: from, limit }]);
         let profile = Profile::default();
-        let found = step(&test, &row, &|row| ask(&rule, row, &profile).truth == wanted);
+        let found = step(&test, &row, &|row| ask(&rule, row, &[], &profile).truth == wanted);
         assert_eq!(found.map(|m| position(&m.to)), expected);
     }
 
@@ -268,10 +271,10 @@ mod tests {
     fn a_value_between_limits_leaves_by_the_nearer_end() {
         let limits = Estimate::limits(10.0, 9.0, 11.0, 50);
         let signal = signals::find("ctit_p50_s").expect("declared");
-        let test = Test { signal, limit: Limit::Between(5.0, 13.0), confidence: 0.95, min_sample: 0 };
+        let test = Test::new(signal, Limit::Between(5.0, 13.0), 0.95, 0);
         let rule = Rule { when: Node::Test(test.clone()), ..Rule::sample("a") };
         let row = Row { readings: signals::all().iter().map(|_| Reading::Present(limits)).collect() };
-        let silent = |row: &Row| ask(&rule, row, &Profile::default()).truth == Truth::Silent;
+        let silent = |row: &Row| ask(&rule, row, &[], &Profile::default()).truth == Truth::Silent;
         let found = step(&test, &row, &silent).expect("a way out");
         assert!((found.to.value() - 12.0).abs() < 1e-6, "{:?}", found.to);
     }

@@ -38,6 +38,9 @@ use std::path::Path;
 /// A longer line is one reject.
 const LINE_CAP: usize = 1 << 20;
 
+/// A longer value of a parameter is one reject.
+const VALUE_CAP: usize = 64 << 10;
+
 /// A format is recognised from so many lines.
 const HEAD: usize = 50;
 
@@ -383,6 +386,10 @@ impl<'m> Parser<'m> {
         let mut names: BTreeMap<Col, &[u8]> = BTreeMap::new();
         for (name, value) in parameters {
             let Some(col) = self.says(name, value) else { continue };
+            if value.len() > VALUE_CAP {
+                return Err(Reason::TooLong);
+            }
+            std::str::from_utf8(value).map_err(|_| Reason::NotUtf8)?;
             if is_placeholder(value) {
                 left = true;
                 continue;

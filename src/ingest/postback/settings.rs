@@ -120,6 +120,13 @@ impl std::fmt::Debug for Postbacks {
     }
 }
 
+impl PostbackFile {
+    /// The same with the parameters of this tracker.
+    pub fn fired_for(&mut self, tracker: &str) {
+        self.tracker = Some(tracker.to_owned());
+    }
+}
+
 impl Postbacks {
     /// The section, checked; its secrets are read.
     ///
@@ -146,14 +153,6 @@ impl Postbacks {
             networks: file.networks.iter().map(own).collect::<Result<_>>()?,
             own_scope,
         })
-    }
-
-    /// The same with the parameters of another tracker.
-    ///
-    /// # Errors
-    /// An unknown tracker.
-    pub fn with_tracker(self, name: &str) -> Result<Postbacks> {
-        Ok(Postbacks { tracker: tracker(name)?, ..self })
     }
 
     /// What a parameter says. Where the user names a column's parameters, the tracker's are not asked for it.

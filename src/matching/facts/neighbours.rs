@@ -102,7 +102,7 @@ mod tests {
     use crate::base::column::Col;
     use crate::base::symbol::Symbols;
     use crate::clean;
-    use crate::ingest::{Field, Inputs, Mapping, Shape, Wanted, ingest};
+    use crate::ingest::{Field, Inputs, Mapping, Plan, Shape, Wanted, ingest};
     use crate::matching::{Options, matching};
     use std::collections::BTreeMap;
     use std::fmt::Write;
@@ -130,8 +130,8 @@ mod tests {
             files.insert(shape, vec![path.to_str().expect("a path").to_owned()]);
         }
         let mapping = Mapping::build(None, None).expect("the generic mapping");
-        let intake = ingest(&Inputs { files, ..Inputs::default() }, mapping, &Wanted::Everything, 1)
-            .expect("an intake");
+        let inputs = Inputs { files, ..Inputs::default() };
+        let intake = ingest(&inputs, &Plan::fixed(mapping), &Wanted::Everything, 1).expect("an intake");
         let columns = [Col::TrafficSource, Col::Source];
         let (fields, mut symbols) = ([Field::Value(Col::ClickTime)], Symbols::default());
         let cleaned = clean::clean(&intake, &columns, &fields, &mut symbols).expect("clean rows");

@@ -57,9 +57,8 @@ fn nothing(verdict: Verdict) -> &'static str {
 /// One finding; evidence that an earlier one told is not told again.
 fn fired(sheet: &mut Sheet, page: &Page, finding: &Finding, told: &mut BTreeSet<String>) {
     let rule = finding.rule;
-    let title = rule.message.as_ref().unwrap_or(&rule.title);
     let label = format!("  {:<7} ", finding.action.word());
-    sheet.lines.line(&label, 10, &format!("{title} ({}, {})", rule.id, rule.class.word()));
+    sheet.lines.line(&label, 10, &format!("{} ({}, {})", finding.title, rule.id, rule.class.word()));
     let evidence = finding.evidence.iter().map(phrase::evidence);
     let new: Vec<String> = evidence.filter(|words| told.insert(words.clone())).collect();
     if new.is_empty() && !finding.evidence.is_empty() {
@@ -151,7 +150,7 @@ fn others(sheet: &mut Sheet, page: &Page, shown: &BTreeSet<&str>) {
                 alike.push(format!("{value} ({})", signal.unit.format(v.expected)));
             }
             Standing::Compared(_) => alike.push(value),
-            Standing::TooFew(why) => alone.entry(why).or_default().push(value),
+            Standing::TooFew(why) => alone.entry(*why).or_default().push(value),
         }
     }
     if !alike.is_empty() {

@@ -3,7 +3,7 @@
 use super::{BELOW, LONGEST_TEXT, Page, name, with_currency};
 use crate::base::money::Micro;
 use crate::base::unit::Unit;
-use crate::peers::anomaly::Z_CAP;
+use crate::peers::anomaly::{Odd, Z_CAP};
 use crate::report::{Report, phrase};
 use crate::verdicts::{Judged, Resold, Verdict};
 use phrase::{count, counted};
@@ -60,7 +60,7 @@ const ASSUMED: [(&str, &str); 5] = [
 ];
 
 /// The assumptions with the numbers of the run.
-fn assumptions(report: &Report) -> String {
+pub fn assumptions(report: &Report) -> String {
     let said = ASSUMED.iter().filter_map(|(name, words)| {
         let value = report.run.parameters.get(name)?;
         Some(words.replace("{}", value))
@@ -85,7 +85,7 @@ fn clusters(page: &mut Page, report: &Report) {
 }
 
 /// `a/1, a/2: at least 65.0% of their networks in common; together hold (1 of 2) · 1,204 clicks · 12.00 USD at risk`.
-fn cluster(report: &Report, resold: &Resold, members: &[&Judged]) -> String {
+pub fn cluster(report: &Report, resold: &Resold, members: &[&Judged]) -> String {
     let overlap = Unit::Share.format(resold.overlap);
     let (by, of) = (count(resold.carried_by as u64), count(members.len() as u64));
     let mut text = format!(
@@ -108,10 +108,15 @@ fn odd(page: &mut Page, report: &Report) {
     page.part();
     page.line("", 0, "Worth a look, no verdict (the oddest over all signals; there always is an oddest):");
     for (group, odd) in odd {
-        let far = odd.signals.iter().map(|&(signal, z)| distance(signal, z));
-        let far = far.collect::<Vec<String>>().join(", ");
-        page.line("", BELOW, &format!("{} ({}): {far}", name(&group.subject.key), group.verdict.word()));
+        page.line("", BELOW, &oddity(group, odd));
     }
+}
+
+/// `a/1 (watch): ip_hhi 4.2 sd off`.
+pub fn oddity(group: &Judged, odd: &Odd) -> String {
+    let far = odd.signals.iter().map(|&(signal, z)| distance(signal, z));
+    let far = far.collect::<Vec<String>>().join(", ");
+    format!("{} ({}): {far}", name(&group.subject.key), group.verdict.word())
 }
 
 /// `ip_hhi 4.2 sd off`; how far beyond the cap tells nothing more.
@@ -126,12 +131,16 @@ fn growth(page: &mut Page, report: &Report) {
         return;
     }
     page.part();
-    let total = counted(growing.len() as u64, "source", "sources");
+    page.line("", 0, &scaled(report, growing.len()));
+    page.line("", BELOW, &shown(&growing, SCALABLE_SHOWN));
+}
+
+/// How many sources may be bought more of, and why.
+pub fn scaled(report: &Report, sources: usize) -> String {
+    let total = counted(sources as u64, "source", "sources");
     let target = report.run.parameters.get("target_roi").and_then(|text| text.parse().ok()).unwrap_or(0.0);
     let target = Unit::Share.format(target);
-    let surely = format!("{total} could be scaled: clean, and the ROI is above {target} at its lower limit.");
-    page.line("", 0, &surely);
-    page.line("", BELOW, &shown(&growing, SCALABLE_SHOWN));
+    format!("{total} could be scaled: clean, and the ROI is above {target} at its lower limit.")
 }
 
 /// The first groups by name.
