@@ -4,7 +4,7 @@ use crate::base::column::{Col, Grain};
 use crate::base::error::{Error, Result};
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::text::Text;
-use crate::base::time::{DAY, SECOND, Zone};
+use crate::base::time::{DAY, SECOND, Zone, show};
 use crate::clean::{self, Cleaned};
 use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Plan, Shape, Wanted};
 use crate::matching::{self, Matched, gates};
@@ -13,7 +13,7 @@ use crate::peers::{self, Compared};
 use crate::report::Report;
 use crate::rules::RuleSet;
 use crate::signals::{Context, Family};
-use crate::verdicts::{Brake, Judged, Protect};
+use crate::verdicts::{Brake, Judged, LONGEST, Protect, Suppressions};
 use std::collections::BTreeSet;
 
 mod clusters;
@@ -34,6 +34,8 @@ pub struct Settings {
     pub plan: Plan,
     pub grain: Grain,
     pub protect: Protect,
+    /// Findings that somebody answers for.
+    pub suppressions: Suppressions,
     pub brake: Brake,
     /// The traffic source whose IDs go on the lists.
     pub list_for: Option<String>,
@@ -101,6 +103,7 @@ fn run<'r, T>(
     let main_event = main_event(&intake, &cleaned, &mut symbols);
     let (clicks, seen) = (cleaned.clicks.clone(), coverage::Seen::of(&cleaned, &intake.mapping, &symbols));
     let clock = clock(settings, &intake);
+    refuse_endless(&settings.suppressions, clock.as_of)?;
     let options =
         matching::Options { columns: &columns, span: intake.span(Col::ClickTime), as_of: clock.as_of };
     let matched = matching::matching(&intake, cleaned, &options, &mut symbols)?;
@@ -117,7 +120,8 @@ fn run<'r, T>(
     let measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
     let context = context::of(&intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock);
     let compared = compared(&measures, &context, &intake.mapping, settings);
-    let mut groups = judging::judged(&measures, &compared, &context, rules, settings);
+    let asked = judging::Asked { measures: &measures, compared: &compared, context: &context };
+    let (mut groups, tallies) = judging::judged(&asked, rules, settings, clock.as_of);
     let clusters = outlook::attach(&mut groups, &measures, &context, settings.target_roi, settings.threads);
     let workings = Workings {
         intake: &intake,
@@ -142,13 +146,24 @@ fn run<'r, T>(
     let main_event = symbols.text(main_event).unwrap_or("none").to_owned();
     let run = coverage::run(&facts, settings, rules, clock, main_event);
     let siblings = peers::siblings(&measures.branches, settings.fdr);
-    let coverage = coverage::coverage(&facts, &groups, &siblings, settings);
+    let coverage = coverage::coverage(&facts, &groups, &siblings, settings, clock.as_of);
     let peers = compared.into_iter().next().map(|c| c.summary).unwrap_or_default();
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
-    let lists = judging::lists(&groups, settings, &gates, &totals);
+    let lists = judging::lists(&groups, settings, &gates, &totals, rules.observe);
     let incidents = measures.incidents;
-    let report =
-        Report { run, coverage, totals, peers, incidents, siblings, groups, clusters, lists, pictures };
+    let report = Report {
+        run,
+        coverage,
+        totals,
+        peers,
+        incidents,
+        siblings,
+        groups,
+        clusters,
+        lists,
+        pictures,
+        rules: tallies,
+    };
     Ok((Audited { report, files: intake.files }, looked))
 }
 
@@ -173,6 +188,20 @@ fn refuse_nothing(intake: &Intake) -> Result<()> {
         refuse_side(&conversions)?;
     }
     refuse_side(&of(clicks))
+}
+
+/// Refuses suppressions that end too late: whoever decided must look again.
+fn refuse_endless(suppressions: &Suppressions, as_of: i64) -> Result<()> {
+    let places = suppressions.too_long(as_of);
+    if places.is_empty() {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "{}: the suppression ends more than {LONGEST} days after the run's {}",
+        places.join(", "),
+        show(as_of)
+    ))
+    .help("say since when it holds (`since: 2026-03-01`), let it end sooner, or write `permanent: true` in place of the day"))
 }
 
 fn refuse_side(files: &[&FileLedger]) -> Result<()> {

@@ -13,8 +13,8 @@ use crate::matching::gates::Gate;
 use crate::matching::{Class, Matched};
 use crate::measures::{self, Clock, Measures};
 use crate::peers::Sibling;
-use crate::report::{self, AbsentSignal, Classes, Coverage, InputInfo, RowCount, RunInfo};
-use crate::rules::RuleSet;
+use crate::report::{self, AbsentSignal, Classes, Coverage, InputInfo, RowCount, RulesInfo, RunInfo};
+use crate::rules::{RuleSet, Truth};
 use crate::signals::{self, Reading};
 use crate::verdicts::Judged;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,7 +84,7 @@ pub fn run(facts: &Facts, settings: &Settings, rules: &RuleSet, clock: Clock, ma
         version: env!("CARGO_PKG_VERSION"),
         inputs: facts.intake.files.iter().map(input).collect(),
         rules_digest: rules.digest.clone(),
-        rules_count: rules.rules.len(),
+        rules: RulesInfo::of(rules, settings.suppressions.count()),
         grain: settings.grain.clone(),
         window: facts.measures.days,
         as_of: (clock.as_of > 0).then_some(clock.as_of),
@@ -127,7 +127,13 @@ fn rows<'a>(files: impl Iterator<Item = &'a FileLedger>, duplicates: &BTreeMap<&
 }
 
 /// How much of the input the verdicts rest on.
-pub fn coverage(facts: &Facts, groups: &[Judged], siblings: &[Sibling], settings: &Settings) -> Coverage {
+pub fn coverage(
+    facts: &Facts,
+    groups: &[Judged],
+    siblings: &[Sibling],
+    settings: &Settings,
+    as_of: i64,
+) -> Coverage {
     let files = |shapes: &'static [Shape]| facts.intake.files.iter().filter(|f| shapes.contains(&f.shape));
     let click_shapes: &[Shape] = &[Shape::Clicks, Shape::Combined, Shape::Report];
     let dropped = BTreeMap::from([("same_click", facts.seen.clicks_dropped)]);
@@ -139,11 +145,16 @@ pub fn coverage(facts: &Facts, groups: &[Judged], siblings: &[Sibling], settings
         conflicts: facts.seen.conflicts + facts.matched.source_conflicts,
         absent: absent(groups, &settings.grain),
         gates: facts.gates.iter().map(gate).collect(),
-        notes: [notes(facts), said(facts, groups, settings), left_out(facts), beside(siblings, settings)]
-            .into_iter()
-            .flatten()
-            .map(Text::new)
-            .collect(),
+        notes: [
+            notes(facts),
+            said(facts, groups, settings, as_of),
+            left_out(facts),
+            beside(siblings, settings),
+        ]
+        .into_iter()
+        .flatten()
+        .map(Text::new)
+        .collect(),
     }
 }
 
@@ -215,7 +226,7 @@ fn absent(groups: &[Judged], grain: &Grain) -> Vec<AbsentSignal> {
 }
 
 /// What was asked for and has no effect, or another one than meant.
-fn said(facts: &Facts, groups: &[Judged], settings: &Settings) -> Vec<String> {
+fn said(facts: &Facts, groups: &[Judged], settings: &Settings, as_of: i64) -> Vec<String> {
     let mut notes = Vec::new();
     let times = [Col::ClickTime, Col::ConversionTime];
     let newest = times.iter().filter_map(|c| facts.intake.span(*c)).map(|s| s.1).max();
@@ -226,6 +237,12 @@ fn said(facts: &Facts, groups: &[Judged], settings: &Settings) -> Vec<String> {
     for entry in settings.protect.unused(keys) {
         notes.push(format!("the protect list's entry `{entry}` means no group of this input"));
     }
+    let fired = groups.iter().flat_map(|group| {
+        let subject = &group.subject;
+        let fired = subject.outcomes.iter().filter(|outcome| outcome.truth == Truth::Fires);
+        fired.map(|outcome| (outcome.rule.id.as_str(), &subject.grain, subject.key.as_slice()))
+    });
+    notes.extend(settings.suppressions.notes(fired, as_of));
     notes
 }
 

@@ -7,36 +7,66 @@ use crate::base::text::Text;
 use crate::matching::{Matched, gates::Gate};
 use crate::measures::{self, M, Measures};
 use crate::peers::{Compared, Profile};
-use crate::report::{List, Lists, Totals};
+use crate::report::{List, Lists, RuleTally, Totals};
 use crate::rules::{Outcome, Rule, RuleSet, Truth, View, evaluate};
 use crate::signals::{self, Context, Row};
-use crate::verdicts::{self, Braked, Judged, ListKind, Listing, Subject};
+use crate::verdicts::{self, Braked, Judged, ListKind, Listing, Subject, Suppressions};
 
-/// Judges every group of the audited grain, and those of the rules' own grains on which one of them fired.
+/// What rules are asked about.
+pub struct Asked<'a> {
+    pub measures: &'a Measures,
+    pub compared: &'a [Compared],
+    pub context: &'a Context,
+}
+
+/// Judges every group of the audited grain, and those of the rules' own grains on which one of them fired; and
+/// counts what each rule said.
 pub fn judged<'r>(
-    measures: &Measures,
-    compared: &[Compared],
-    context: &Context,
+    asked: &Asked,
     rules: &'r RuleSet,
     settings: &Settings,
-) -> Vec<Judged<'r>> {
+    as_of: i64,
+) -> (Vec<Judged<'r>>, Vec<RuleTally<'r>>) {
     let mut groups = Vec::new();
-    for (of_grain, compared) in measures.grains.iter().zip(compared) {
+    let mut tallies: Vec<RuleTally> = rules.rules.iter().map(RuleTally::new).collect();
+    for (of_grain, compared) in asked.measures.grains.iter().zip(asked.compared) {
         let audited = of_grain.grain == settings.grain;
         let runs = |rule: &&Rule| match &rule.by {
             Some(grain) => *grain == of_grain.grain,
             None => audited,
         };
-        let rules: Vec<&'r Rule> = rules.rules.iter().filter(runs).collect();
+        let places: Vec<usize> = (0..rules.rules.len()).filter(|at| runs(&&rules.rules[*at])).collect();
+        let rules: Vec<&'r Rule> = places.iter().map(|at| &rules.rules[*at]).collect();
         for (group, profile) in of_grain.groups.iter().zip(&compared.profiles) {
-            let subject = subject(&of_grain.grain, group, profile, context, &rules);
+            let mut subject = subject(&of_grain.grain, group, profile, asked.context, &rules);
+            suppress(&mut subject, &settings.suppressions, as_of);
+            count(&subject, &places, &mut tallies);
             let fired = subject.outcomes.iter().any(|o| matches!(o.truth, Truth::Fires));
             if audited || fired {
                 groups.push(verdicts::judge(subject, &settings.protect));
             }
         }
     }
-    groups
+    (groups, tallies)
+}
+
+/// Finds what is suppressed about a group.
+fn suppress(subject: &mut Subject, suppressions: &Suppressions, as_of: i64) {
+    if suppressions.count() == 0 {
+        return;
+    }
+    let found =
+        |outcome: &Outcome<'_>| suppressions.find(&outcome.rule.id, &subject.grain, &subject.key, as_of);
+    let fired = subject.outcomes.iter().filter(|outcome| outcome.truth == Truth::Fires);
+    subject.suppressed = fired.filter_map(|outcome| Some((outcome.rule, found(outcome)?))).collect();
+}
+
+/// Counts the answers about one group; `places` are those of its rules among the tallies.
+fn count(subject: &Subject, places: &[usize], tallies: &mut [RuleTally]) {
+    for (outcome, at) in subject.outcomes.iter().zip(places) {
+        let suppressed = subject.suppressed.iter().any(|(rule, _)| rule.id == outcome.rule.id);
+        tallies[*at].add(&outcome.truth, suppressed);
+    }
 }
 
 fn subject<'r>(
@@ -66,6 +96,7 @@ fn subject<'r>(
         clicks: group.totals.get(M::Clicks).unwrap_or(0).max(0) as u64,
         spend: money(&row, "cost"),
         at_stake,
+        suppressed: Vec::new(),
         row,
         profile: profile.clone(),
     }
@@ -103,12 +134,24 @@ fn conversions(groups: &[Judged], grain: &Grain) -> Option<u64> {
     counts.reduce(|a, b| a + b)
 }
 
+/// Why an observing run writes no list, so that those of the run before stay.
+const OBSERVES: &str = "the run only observes; what stands there stays";
+
 /// The lists, or why there is none.
-pub fn lists(groups: &[Judged], settings: &Settings, gates: &[Gate], totals: &Totals) -> Lists {
+pub fn lists(
+    groups: &[Judged],
+    settings: &Settings,
+    gates: &[Gate],
+    totals: &Totals,
+    observe: bool,
+) -> Lists {
     let list_for = settings.list_for.as_deref();
     let unless_gated = |listing: &dyn Fn() -> Result<Listing, Braked>| {
         if let Some(gate) = gates.first() {
             return List::Withheld(format!("gate {}: {}", gate.name, gate.sentence));
+        }
+        if observe {
+            return List::Withheld(OBSERVES.to_owned());
         }
         match listing() {
             Ok(listing) => List::Ready(listing),

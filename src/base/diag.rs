@@ -34,6 +34,12 @@ macro_rules! codes {
 }
 
 codes! {
+    UNKNOWN_RULE "C001" "unknown-rule" "an override or a suppression names a rule that does not exist"
+        "What is said of a misspelt rule would silently change nothing. `clickaudit rules list` lists the rules with their ids.";
+    BAD_OVERRIDE "C002" "bad-override" "an override that cannot be followed"
+        "Overrides change the action of a rule, switch it off, let it observe, or set one of its parameters. A rule that is made to block needs what every blocking rule needs: `status: stable`, a minimum sample, and tests on both sides.";
+    BAD_SUPPRESSION "C003" "bad-suppression" "a suppression that nobody could answer for"
+        "A suppression names one rule, one group or a pattern of groups, the reason, who decided, and the day it ends: at most 180 days ahead, or `permanent: true` in place of the day. It is for findings that somebody has looked at; whole partners belong on the protect list.";
     FAILED_TEST "R001" "failed-test" "an inline test of a rule fails"
         "The rule's own example was evaluated exactly as in an audit and the answer was another one than the example expects. Mend the condition or the example; the message says what each test of the condition answered.";
     BAD_ID "R002" "bad-id" "a rule's id is not well formed"
@@ -100,6 +106,10 @@ codes! {
         "`requires: \">=0.2\"` keeps older versions from half understanding a rule. Use a version that is new enough.";
     BAD_PAST "R033" "bad-past" "a comparison with the group's own past that says nothing"
         "`above_own_past` takes a ratio above 1, `below_own_past` one between 0 and 1: how many times what the signal was. `over` is the time that the past reaches back, at least a day.";
+    NO_PACK "R040" "no-pack" "a rule belongs to no pack"
+        "A run evaluates the rules of the packs that are chosen. Without the key `packs` a rule belongs to `core` and always runs; with an empty list it would never run.";
+    REPLACES "R041" "replaces" "a rule cannot stand in for the one it names"
+        "`replaces` holds the id of another rule. Where one of the rule's own packs is chosen, the other rule is left out. A rule of `core` always runs and can replace nothing: retire the other one instead.";
     SYNTAX "Y001" "yaml-syntax" "the file is not the YAML that is read here"
         "One document of plain YAML: no anchors, no aliases, at most 32 levels and 4 MiB.";
     WRONG_SHAPE "Y002" "wrong-shape" "a value has another shape than expected"

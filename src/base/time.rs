@@ -229,6 +229,14 @@ pub fn show(micros: i64) -> String {
     DateTime::from_timestamp_micros(micros).unwrap_or_default().format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// The day that is written as `2026-03-09`, in days since 1970.
+pub fn parse_day(text: &str) -> Option<i32> {
+    let reader = TimeReader { format: TimeFormat::Iso, zone: Zone::UTC };
+    let whole = text.len() == 10;
+    let micros = reader.read(text.as_bytes()).ok().filter(|_| whole)?;
+    i32::try_from(micros.div_euclid(DAY)).ok()
+}
+
 /// `2026-03-02` of a day number since 1970.
 pub fn show_day(day: i32) -> String {
     let date = NaiveDate::from_ymd_opt(1970, 1, 1).unwrap_or_default() + chrono::Days::new(day.max(0) as u64);

@@ -2,6 +2,7 @@
 
 use super::exit::EXITS;
 use crate::report::FORMATS;
+use crate::rules::FIRST_SIGNAL;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -119,6 +120,21 @@ pub struct AuditArgs {
     /// Rules besides the others; a file or folder, repeatable
     #[arg(long, value_name = "PATH")]
     pub add_rules: Vec<PathBuf>,
+    /// Rules of these packs besides core: igaming, mobile-cpi, leadgen, ecommerce; repeatable
+    #[arg(long = "pack", visible_alias = "packs", value_delimiter = ',', value_name = "NAMES")]
+    pub packs: Vec<String>,
+    /// Change a rule for this run: ID.action=watch, ID.observe=true, ID.PARAMETER=VALUE; repeatable
+    #[arg(long = "override", value_name = "RULE.KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Leave a rule out; repeatable
+    #[arg(long, value_delimiter = ',', value_name = "RULES")]
+    pub disable: Vec<String>,
+    /// Let every rule only tell what it would have done: nothing acts, no list is written
+    #[arg(long)]
+    pub observe: bool,
+    /// Findings that somebody has looked at and answers for; a YAML file, repeatable
+    #[arg(long, value_name = "FILE")]
+    pub suppressions: Vec<PathBuf>,
     /// IDs that are never listed, one a line
     #[arg(long, value_name = "FILE")]
     pub protect: Vec<PathBuf>,
@@ -202,6 +218,47 @@ pub enum ExplainCommand {
     Source(Box<ExplainSourceArgs>),
 }
 
+/// Which rules are meant, and what is changed about them; as in an audit.
+#[derive(Args, Default)]
+pub struct RuleChoice {
+    /// Rules in place of the built-in ones; a file or folder, repeatable
+    #[arg(long, value_name = "PATH")]
+    pub rules: Vec<PathBuf>,
+    /// Rules besides the others; a file or folder, repeatable
+    #[arg(long, value_name = "PATH")]
+    pub add_rules: Vec<PathBuf>,
+    /// Rules of these packs besides core; repeatable
+    #[arg(long = "pack", visible_alias = "packs", value_delimiter = ',', value_name = "NAMES")]
+    pub packs: Vec<String>,
+    /// Change a rule: ID.action=watch, ID.observe=true, ID.PARAMETER=VALUE; repeatable
+    #[arg(long = "override", value_name = "RULE.KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Leave a rule out; repeatable
+    #[arg(long, value_delimiter = ',', value_name = "RULES")]
+    pub disable: Vec<String>,
+    /// Project file [default: ./clickaudit.yaml, if there is one]
+    #[arg(long, value_name = "FILE", env = "CLICKAUDIT_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Read no project file
+    #[arg(long, conflicts_with = "config")]
+    pub no_config: bool,
+}
+
+impl From<RuleChoice> for AuditArgs {
+    fn from(choice: RuleChoice) -> AuditArgs {
+        AuditArgs {
+            rules: choice.rules,
+            add_rules: choice.add_rules,
+            packs: choice.packs,
+            overrides: choice.overrides,
+            disable: choice.disable,
+            config: choice.config,
+            no_config: choice.no_config,
+            ..AuditArgs::default()
+        }
+    }
+}
+
 #[derive(Args)]
 pub struct ExplainSourceArgs {
     /// The source, or traffic_source/source; with --by the group's values joined by /
@@ -234,7 +291,11 @@ pub enum RulesCommand {
     /// Run the tests inside the rules
     Test(RulePaths),
     /// List the rules
-    List(RulePaths),
+    List(RulesListArgs),
+    /// Print a rule's file, where it comes from, and what a run changes about it
+    Show(RulesShowArgs),
+    /// Write a new rule to start from: commented, valid, with tests
+    New(RulesNewArgs),
     /// Print the JSON Schema of rule files
     Schema,
 }
@@ -246,6 +307,35 @@ pub struct RulePaths {
     /// How faults are printed
     #[arg(long, value_enum, default_value_t)]
     pub format: FaultFormat,
+}
+
+#[derive(Args)]
+pub struct RulesListArgs {
+    #[command(flatten)]
+    pub paths: RulePaths,
+    /// Only the rules that run with these packs
+    #[arg(long = "pack", visible_alias = "packs", value_delimiter = ',', value_name = "NAMES")]
+    pub packs: Vec<String>,
+}
+
+#[derive(Args)]
+pub struct RulesShowArgs {
+    /// The rule's id
+    pub id: String,
+    #[command(flatten)]
+    pub choice: RuleChoice,
+}
+
+#[derive(Args)]
+pub struct RulesNewArgs {
+    /// The new rule's id, such as half-rejected: it says what is seen
+    pub id: String,
+    /// Signal that it looks at; `clickaudit signals` lists them
+    #[arg(long, value_name = "NAME", default_value = FIRST_SIGNAL)]
+    pub signal: String,
+    /// Folder that ID.yml is written to
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    pub folder: PathBuf,
 }
 
 /// How faults are printed.

@@ -14,10 +14,10 @@ use crate::base::unit::Unit;
 use crate::ingest::guard::read_and_forget;
 use crate::ingest::mapping::{self, Said, seconds};
 use crate::ingest::{Guard, Inputs, Perspective, Plan, Shape};
-use crate::report::{self, Job, Kind, List, Look, Output, Report, Written};
-use crate::rules::{RuleFile, RuleSet, builtin_files, read};
+use crate::report::{self, Job, Kind, List, Look, Output, Report, RulesInfo, Written};
+use crate::rules::{RuleFile, RuleSet, Tuning, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
-use crate::verdicts::{Brake, Protect, Verdict};
+use crate::verdicts::{Brake, Protect, Suppressions, Verdict};
 use anstream::ColorChoice;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,16 +27,19 @@ use std::path::PathBuf;
 /// # Errors
 /// Anything that keeps it from completing.
 pub fn run(mut args: AuditArgs) -> Result<Exit> {
-    let project = project::merge(&mut args)?;
+    let mut project = project::merge(&mut args)?;
     let outputs = outputs(&args)?;
     report::check(&outputs, args.rejects.as_deref(), &read_files(&args))?;
-    let rules = valid_rules(&args)?;
+    let rules = valid_rules(&args, &mut project)?;
     if !args.quiet {
         without_history(&rules).into_iter().for_each(|note| complain(&note));
     }
-    let mut settings = settings(&args, project)?;
+    let mut settings = settings(&args, project, &rules)?;
     settings.pictures = outputs.iter().map(|o| o.format.pictures).max().unwrap_or(0);
     limit_threads(args.threads);
+    if !args.quiet {
+        complain(&RulesInfo::of(&rules, settings.suppressions.count()).sentence());
+    }
     let audited = audit(&settings, &rules)?;
     finish(&args, &audited, &outputs)
 }
@@ -52,8 +55,10 @@ fn outputs(args: &AuditArgs) -> Result<Vec<Output>> {
 ///
 /// # Errors
 /// Rules that cannot be read, or have faults.
-pub(super) fn valid_rules(args: &AuditArgs) -> Result<RuleSet> {
-    rules(args)?.map_err(|faults| {
+pub(super) fn valid_rules(args: &AuditArgs, project: &mut Project) -> Result<RuleSet> {
+    let tuning = tuning(args, project);
+    let files = rule_files(args)?;
+    RuleSet::of(&files).and_then(|rules| rules.tuned(&tuning)).map_err(|faults| {
         complain(&diag::plain(&faults));
         Error::usage("the rules have faults").help("nothing was read")
     })
@@ -71,12 +76,42 @@ fn without_history(rules: &RuleSet) -> Option<String> {
     ))
 }
 
-fn rules(args: &AuditArgs) -> Result<std::result::Result<RuleSet, Vec<diag::Diag>>> {
+/// The rule files that are named, or the built-in ones; and those that are added.
+pub(super) fn rule_files(args: &AuditArgs) -> Result<Vec<RuleFile>> {
     let mut files: Vec<RuleFile> = if args.rules.is_empty() { builtin_files() } else { read(&args.rules)? };
     if !args.add_rules.is_empty() {
         files.extend(read(&args.add_rules)?);
     }
-    Ok(RuleSet::of(&files))
+    Ok(files)
+}
+
+/// What the run changes about its rules; the command line has the last word.
+fn tuning(args: &AuditArgs, project: &mut Project) -> Tuning {
+    let mut tuning = Tuning::default();
+    tuning.choose(&args.packs, "--pack");
+    project.overrides(&mut tuning);
+    args.disable.iter().for_each(|id| tuning.disable(id));
+    args.overrides.iter().for_each(|text| tuning.set(text));
+    if args.observe {
+        tuning.observe();
+    }
+    tuning
+}
+
+/// The suppressions of the project file and of files of their own.
+fn suppressions(args: &AuditArgs, project: &mut Project, rules: &RuleSet) -> Result<Suppressions> {
+    let known = rules.ids();
+    let mut all = Suppressions::default();
+    let mut faults = project.suppress(&mut all, &known).err().unwrap_or_default();
+    for path in &args.suppressions {
+        let text = read_small(path, "suppressions")?;
+        faults.extend(all.read(&text, &path.display().to_string(), &known).err().unwrap_or_default());
+    }
+    if faults.is_empty() {
+        return Ok(all);
+    }
+    complain(&diag::plain(&faults));
+    Err(Error::usage("the suppressions have faults").help("nothing was read"))
 }
 
 /// The files that the run reads and that no output may replace; what patterns match is checked later.
@@ -91,7 +126,8 @@ fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
         &args.costs,
     ];
     let inputs = inputs.into_iter().flatten().map(PathBuf::from);
-    let others = [&args.rules, &args.add_rules, &args.protect].into_iter().flatten().cloned();
+    let others =
+        [&args.rules, &args.add_rules, &args.protect, &args.suppressions].into_iter().flatten().cloned();
     inputs.chain(others).chain(args.map.clone()).chain(project::place(args)).collect()
 }
 
@@ -107,13 +143,14 @@ pub(super) fn limit_threads(threads: Option<usize>) {
 ///
 /// # Errors
 /// Flags that cannot be read.
-pub(super) fn settings(args: &AuditArgs, project: Project) -> Result<Settings> {
+pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) -> Result<Settings> {
     let zone: Zone = args.tz.as_deref().unwrap_or("UTC").parse().map_err(Error::usage)?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Settings {
         inputs: inputs(args)?,
         grain: grain(args.by.as_deref().unwrap_or("source"))?,
         protect: protect(args, &project)?,
+        suppressions: suppressions(args, &mut project, rules)?,
         plan: plan(args, project)?,
         brake: brake(args)?,
         list_for: args.list_for.clone(),
@@ -342,6 +379,13 @@ fn tell(args: &AuditArgs, report: &Report, written: &Written) {
     for path in &written.files {
         complain(&format!("wrote {}", path.display()));
     }
+    for (name, why) in written.withheld.iter().filter(|_| report.run.rules.observe) {
+        complain(&format!("{name}: not written: {why}"));
+    }
+    let table = args.output.is_empty() || args.output.iter().any(|output| output == "table=-");
+    if let Some(unanswered) = report::unanswered(&report.rules).filter(|_| !table) {
+        complain(&unanswered);
+    }
     let lists = &report.lists;
     let mut listed = vec![("block list", &lists.block), ("profit list", &lists.profit)];
     if args.output.iter().any(|output| output.starts_with("scale-list")) {
@@ -377,7 +421,7 @@ fn reason(args: &AuditArgs, report: &Report, written: &Written) -> (Exit, String
     if let Some(gate) = report.coverage.gates.first() {
         return (Exit::Refused, format!("gate {}: {}", gate.name, gate.sentence.term(500)));
     }
-    if let Some((name, why)) = written.withheld.first() {
+    if let Some((name, why)) = written.withheld.first().filter(|_| !report.run.rules.observe) {
         return (Exit::Braked, format!("{name}: {why}"));
     }
     let worst = report.groups.iter().filter(|g| !g.protected).map(|g| g.verdict).min();

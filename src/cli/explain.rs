@@ -22,9 +22,9 @@ fn source(args: ExplainSourceArgs) -> Result<Exit> {
     let ExplainSourceArgs { name, format, mut audit } = args;
     refuse_outputs(&audit)?;
     let fail_on = audit.fail_on;
-    let project = project::merge(&mut audit)?;
-    let rules = audit::valid_rules(&audit)?;
-    let settings = audit::settings(&audit, project)?;
+    let mut project = project::merge(&mut audit)?;
+    let rules = audit::valid_rules(&audit, &mut project)?;
+    let settings = audit::settings(&audit, project, &rules)?;
     audit::limit_threads(audit.threads);
     let (page, _) = explain(&settings, &rules, &name)?;
     let text = match format {

@@ -3,12 +3,16 @@
 //! It is looked for in the current folder only: who starts a run in /tmp must not pick up a stranger's.
 
 use super::args::{AuditArgs, FailOn};
-use crate::base::diag;
-use crate::base::error::{Error, Result, read_small};
-use crate::base::yaml;
+use crate::base::diag::{self, Diag};
+use crate::base::error::{Error, read_small};
+use crate::base::yaml::{self, Entries, Spanned};
 use crate::ingest::mapping::{MappingFile, Names};
+use crate::rules::{Origin, RawOverride, Tuning};
+use crate::verdicts::{RawSuppression, Suppressions};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The name that is looked for.
 pub const NAME: &str = "clickaudit.yaml";
@@ -31,6 +35,15 @@ pub struct Project {
     time_zone: Option<Names>,
     rules: Vec<PathBuf>,
     add_rules: Vec<PathBuf>,
+    packs: Vec<String>,
+    /// What this run changes about rules, by id.
+    overrides: Entries<RawOverride>,
+    disable: Vec<String>,
+    observe: bool,
+    /// Findings that somebody answers for, written here.
+    suppressions: Vec<Spanned<RawSuppression>>,
+    /// Files of them.
+    suppression_files: Vec<PathBuf>,
     protect: Vec<PathBuf>,
     /// IDs that are never listed, written here.
     pub protect_ids: Vec<String>,
@@ -53,13 +66,16 @@ pub struct Project {
     max_age: Option<String>,
     threads: Option<usize>,
     quiet: bool,
+    /// The file itself, for faults that are found later.
+    #[serde(skip)]
+    origin: Option<Arc<Origin>>,
 }
 
 /// Fills what the command line left open from the project file, if there is one.
 ///
 /// # Errors
 /// A named file that cannot be read, or every fault in it.
-pub fn merge(args: &mut AuditArgs) -> Result<Project> {
+pub fn merge(args: &mut AuditArgs) -> crate::base::error::Result<Project> {
     let Some(path) = place(args) else { return Ok(Project::default()) };
     let text = read_small(&path, "project file")?;
     if only_comments(&text) {
@@ -68,6 +84,7 @@ pub fn merge(args: &mut AuditArgs) -> Result<Project> {
     let mut project: Project = yaml::load(&text, &path.display().to_string()).map_err(|faults| {
         Error::usage(format!("{} is no valid project file\n{}", path.display(), diag::plain(&faults)))
     })?;
+    project.origin = Some(Arc::new(Origin { name: path.display().to_string(), text: text.as_str().into() }));
     project.fill(args);
     Ok(project)
 }
@@ -84,6 +101,21 @@ fn only_comments(text: &str) -> bool {
 }
 
 impl Project {
+    /// What it changes about the rules; the command line comes after it and wins.
+    pub fn overrides(&mut self, tuning: &mut Tuning) {
+        let Some(origin) = &self.origin else { return };
+        tuning.overrides(std::mem::take(&mut self.overrides), origin);
+    }
+
+    /// The suppressions that are written in it.
+    ///
+    /// # Errors
+    /// Every fault of theirs.
+    pub fn suppress(&mut self, all: &mut Suppressions, known: &BTreeSet<&str>) -> Result<(), Vec<Diag>> {
+        let Some(origin) = &self.origin else { return Ok(()) };
+        all.add(std::mem::take(&mut self.suppressions), &origin.text, &origin.name, known)
+    }
+
     fn fill(&mut self, args: &mut AuditArgs) {
         let inputs =
             [&args.pair, &args.clicks, &args.conversions, &args.postbacks, &args.combined, &args.report];
@@ -99,6 +131,10 @@ impl Project {
         lists(&mut args.add_rules, &mut self.add_rules);
         lists(&mut args.output, &mut self.output);
         args.protect.append(&mut self.protect);
+        lists(&mut args.packs, &mut self.packs);
+        args.disable.append(&mut self.disable);
+        args.observe |= self.observe;
+        args.suppressions.append(&mut self.suppression_files);
         open(&mut args.by, &mut self.by);
         open(&mut args.map, &mut self.map);
         lists(&mut args.preset, &mut self.preset.take().map(|n| n.list()).unwrap_or_default());

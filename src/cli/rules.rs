@@ -1,14 +1,23 @@
 //! `clickaudit rules`: what authors of rules need.
 
-use super::args::{FaultFormat, RulePaths, RulesArgs, RulesCommand};
+use super::args::{
+    AuditArgs, FaultFormat, RuleChoice, RulePaths, RulesArgs, RulesCommand, RulesListArgs, RulesNewArgs,
+    RulesShowArgs,
+};
 use super::exit::Exit;
-use super::{complain, complain_styled, print};
+use super::{audit, complain, complain_styled, print, project};
 use crate::base::diag::{self, Diag};
 use crate::base::error::{Error, Result};
+use crate::base::text::Text;
 use crate::base::yaml;
-use crate::rules::{RuleFile, RuleSet, STDIN, builtin_files, check, read, run_tests, schema};
-use std::io::{self, Read};
-use std::path::PathBuf;
+use crate::rules::{
+    Changed, LeftOut, Rule, RuleFile, RuleSet, STDIN, Tuning, builtin_files, check, read, run_tests, schema,
+    skeleton,
+};
+use crate::signals;
+use std::fs::OpenOptions;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 
 /// Runs the command.
 ///
@@ -18,7 +27,9 @@ pub fn run(args: RulesArgs) -> Result<Exit> {
     match args.command {
         RulesCommand::Check(paths) => checked(&paths),
         RulesCommand::Test(paths) => tested(&paths),
-        RulesCommand::List(paths) => listed(&paths),
+        RulesCommand::List(args) => listed(&args),
+        RulesCommand::Show(args) => shown(args),
+        RulesCommand::New(args) => created(&args),
         RulesCommand::Schema => {
             print(format!("{:#}\n", schema()).as_bytes())?;
             Ok(Exit::Completed)
@@ -93,22 +104,124 @@ fn tested(paths: &RulePaths) -> Result<Exit> {
     show(&faults, paths.format)
 }
 
-fn listed(paths: &RulePaths) -> Result<Exit> {
-    let set = match set(paths)? {
+/// Every rule in a line: those of all packs, or those that run with the named ones.
+fn listed(args: &RulesListArgs) -> Result<Exit> {
+    let set = match set(&args.paths)? {
         Ok(set) => set,
         Err(exit) => return Ok(exit),
     };
-    let line = |r: &crate::rules::Rule| {
-        format!(
-            "{:<5}  {:<7}  {:<11}  {:<40}  {}\n",
-            r.action.word(),
-            r.class.word(),
-            r.family.word(),
-            r.id,
-            r.title
-        )
+    let mut tuning = Tuning::default();
+    tuning.choose(&args.packs, "--pack");
+    let set = match if args.packs.is_empty() { Ok(set) } else { set.tuned(&tuning) } {
+        Ok(set) => set,
+        Err(faults) => return show(&faults, args.paths.format),
     };
-    print(set.rules.iter().map(line).collect::<String>().as_bytes())?;
+    print(set.rules.iter().chain(&set.retired).map(line).collect::<String>().as_bytes())?;
+    Ok(Exit::Completed)
+}
+
+fn line(rule: &Rule) -> String {
+    format!(
+        "{:<5}  {:<7}  {:<11}  {:<12}  {:<10}  {:<40}  {}\n",
+        rule.action.word(),
+        rule.class.word(),
+        rule.family.word(),
+        rule.status.word(),
+        packs(rule),
+        rule.id,
+        rule.title
+    )
+}
+
+/// `core`, or `igaming,leadgen`.
+fn packs(rule: &Rule) -> String {
+    rule.packs.iter().map(|pack| pack.word()).collect::<Vec<_>>().join(",")
+}
+
+/// A rule of the set that a run would have, with what the run makes of it.
+pub(super) struct Chosen {
+    pub rule: Rule,
+    /// Why a run leaves it out, if it does.
+    pub left_out: Option<String>,
+}
+
+/// The rule of this id, in the set that an audit with the same flags would have.
+///
+/// # Errors
+/// Rules with faults, and an id that no rule has.
+pub(super) fn chosen(id: &str, choice: RuleChoice) -> Result<Chosen> {
+    let mut args = AuditArgs::from(choice);
+    let mut project = project::merge(&mut args)?;
+    let set = audit::valid_rules(&args, &mut project)?;
+    let unknown = unknown(id, &set);
+    let running = set.rules.into_iter().map(|rule| Chosen { rule, left_out: None });
+    let retired = |rule| Chosen { rule, left_out: Some("it is retired".to_owned()) };
+    let left_out = |(rule, why): (Rule, LeftOut)| Chosen { rule, left_out: Some(why.to_string()) };
+    let all =
+        running.chain(set.retired.into_iter().map(retired)).chain(set.left_out.into_iter().map(left_out));
+    all.into_iter().find(|chosen| chosen.rule.id == id).ok_or(unknown)
+}
+
+fn unknown(id: &str, set: &RuleSet) -> Error {
+    let near = diag::did_you_mean(id, set.ids());
+    Error::usage(format!("there is no rule `{}`", Text::new(id).term(80)))
+        .help(near.unwrap_or_else(|| "`clickaudit rules list` lists the rules".to_owned()))
+}
+
+/// The file as it is, below comments that say where it comes from and what a run makes of it.
+fn shown(args: RulesShowArgs) -> Result<Exit> {
+    let Chosen { rule, left_out } = chosen(&args.id, args.choice)?;
+    let mut lines = vec![format!("# from {}", origin(&rule))];
+    lines.push(match left_out {
+        Some(why) => format!("# not part of a run: {why}"),
+        None => format!("# part of a run, by pack {}", packs(&rule)),
+    });
+    for change in &rule.changed {
+        let Changed { what, from, to, place } = change;
+        lines.push(format!("# changed: {what} is {to}, not {from} ({place})"));
+    }
+    let text = Text::new(lines.join("\n"));
+    let comment: Vec<String> = text.raw().lines().map(|line| Text::new(line).term(usize::MAX)).collect();
+    print(format!("{}\n{}", comment.join("\n"), rule.file.text).as_bytes())?;
+    Ok(Exit::Completed)
+}
+
+/// Where a rule's file lies.
+pub(super) fn origin(rule: &Rule) -> String {
+    let built_in =
+        builtin_files().iter().any(|file| file.name == rule.file.name && file.text == rule.file.text);
+    if built_in { format!("the program itself ({})", rule.file.name) } else { rule.file.name.clone() }
+}
+
+/// Writes a skeleton; a file that is there stays as it is.
+fn created(args: &RulesNewArgs) -> Result<Exit> {
+    let signal = signals::find(&args.signal).ok_or_else(|| {
+        let near = diag::did_you_mean(&args.signal, signals::all().iter().map(|s| s.name));
+        Error::usage(format!("there is no signal `{}`", Text::new(args.signal.as_str()).term(80)))
+            .help(near.unwrap_or_else(|| "`clickaudit signals` lists all signals".to_owned()))
+    })?;
+    let text = skeleton(&args.id, signal)?;
+    if builtin_files()
+        .iter()
+        .any(|file| Path::new(&file.name).file_stem().is_some_and(|stem| *stem == *args.id))
+    {
+        return Err(Error::usage(format!("there is a built-in rule `{}`", args.id)).help(format!(
+            "give yours another id; `clickaudit rules show {}` prints the built-in one",
+            args.id
+        )));
+    }
+    let path = args.folder.join(format!("{}.yml", args.id));
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).open(&path).map_err(|e| match e.kind() {
+            io::ErrorKind::AlreadyExists => Error::usage(format!("{} is there already", path.display()))
+                .help("it stays as it is: choose another id or --folder"),
+            _ => Error::writing(&path, e),
+        })?;
+    file.write_all(text.as_bytes()).map_err(|e| Error::writing(&path, e))?;
+    let path = path.display();
+    complain(&format!(
+        "wrote {path}\nnext: change it, then `clickaudit rules check {path}` and `clickaudit rules test {path}`"
+    ));
     Ok(Exit::Completed)
 }
 

@@ -59,11 +59,14 @@ fn judged(group: &Value) -> Result<Option<Judged>> {
     }
     let Some(source) = key("source") else { return Ok(None) };
     let findings = group["findings"].as_array().map_or(&[][..], Vec::as_slice);
-    let profit = |finding: &Value| finding["class"] == "profit";
+    // What only observes, or is suppressed, has no effect; older reports do not say it.
+    let acts = |finding: &&Value| finding["status"].as_str().is_none_or(|status| status == "active");
+    let findings: Vec<&Value> = findings.iter().filter(acts).collect();
+    let profit = |finding: &&Value| finding["class"] == "profit";
     Ok(Some(Judged {
         traffic_source: key("traffic_source"),
         source,
-        level: accusation(group, findings),
+        level: accusation(group, &findings),
         undecided: group["verdict"] == "undecided",
         profit_only: !findings.is_empty() && findings.iter().all(profit),
         score: group.get("score").and_then(Value::as_f64).filter(|s| (0.0..=100.0).contains(s)),
@@ -73,7 +76,7 @@ fn judged(group: &Value) -> Result<Option<Judged>> {
 }
 
 /// The verdict, as far as it rests on something else than lost money.
-fn accusation(group: &Value, findings: &[Value]) -> Level {
+fn accusation(group: &Value, findings: &[&Value]) -> Level {
     let verdict = level(&group["verdict"]);
     if group["class"] != "profit" {
         return verdict;

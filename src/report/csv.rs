@@ -9,12 +9,12 @@ use crate::base::money::Micro;
 use crate::base::text::Text;
 use crate::ingest::FileLedger;
 use crate::signals::{self, Signal};
-use crate::verdicts::{Judged, Outlook};
+use crate::verdicts::{Idle, Judged};
 
 /// Columns between the key and the signals.
 const FIXED: &[&str] = &["verdict", "class", "protected", "clicks", "money_at_risk", "currency"];
 
-/// Columns behind the reasons: estimates for ranking, no evidence.
+/// Columns behind the reasons: estimates for ranking, and findings without effect; no evidence.
 const OUTLOOK: &[&str] = &[
     "recoverable_now",
     "at_risk_expected",
@@ -28,6 +28,8 @@ const OUTLOOK: &[&str] = &[
     "cluster",
     "shared_sources",
     "scalable",
+    "would_be",
+    "without_effect",
 ];
 
 fn render(report: &Report, _: &Look) -> Result<Rendered> {
@@ -93,11 +95,19 @@ fn record(report: &Report, group: &Judged) -> Vec<String> {
     }
     let reasons: Vec<String> = group.findings.iter().map(phrase::finding).collect();
     record.push(text(Some(&Text::new(reasons.join(" | ")))));
-    record.extend(outlook(&group.outlook));
+    record.extend(outlook(group));
     record
 }
 
-fn outlook(outlook: &Outlook) -> [String; OUTLOOK.len()] {
+/// What only observes and what is suppressed, with the rule of each.
+fn idle(group: &Judged) -> String {
+    let one = |idle: &Idle| format!("{} ({})", idle.finding.rule.id, phrase::because(&idle.because));
+    let all: Vec<String> = group.idle.iter().map(one).collect();
+    text(Some(&Text::new(all.join(" | "))))
+}
+
+fn outlook(group: &Judged) -> [String; OUTLOOK.len()] {
+    let outlook = &group.outlook;
     let money = |amount: Option<Micro>| amount.map_or(String::new(), Micro::to_cents);
     let (loss, expected, shared) = (outlook.loss, outlook.expected, outlook.shared);
     let cr = expected.map(|e| e.cr);
@@ -114,6 +124,8 @@ fn outlook(outlook: &Outlook) -> [String; OUTLOOK.len()] {
         shared.map_or(String::new(), |shared| (shared.cluster + 1).to_string()),
         shared.map_or(0, |shared| shared.others).to_string(),
         outlook.scalable.to_string(),
+        group.would_be.word().to_owned(),
+        idle(group),
     ]
 }
 
@@ -168,7 +180,7 @@ mod tests {
         let rules = sample::rules();
         let records = parsed(&sample::with_outlook(&rules));
         let (header, first) = (&records[0], &records[1]);
-        let last: Vec<(&str, &str)> = header.iter().zip(first.iter()).skip(header.len() - 12).collect();
+        let last: Vec<(&str, &str)> = header.iter().zip(first.iter()).skip(header.len() - 14).collect();
         let expected = [
             ("recoverable_now", "96.50"),
             ("at_risk_expected", "400.00"),
@@ -182,6 +194,8 @@ mod tests {
             ("cluster", "1"),
             ("shared_sources", "1"),
             ("scalable", "false"),
+            ("would_be", "block"),
+            ("without_effect", ""),
         ];
         assert_eq!(last, expected);
     }

@@ -6,6 +6,7 @@
 
 mod outlook;
 mod page;
+mod ruling;
 
 pub use page::page;
 
@@ -18,7 +19,7 @@ use crate::measures;
 use crate::peers::{self, Standing, Summary, TooFew};
 use crate::rules::{Evidence, Why};
 use crate::signals::{self, Reading};
-use crate::verdicts::{Finding, Judged};
+use crate::verdicts::{Because, Finding, Judged};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Number;
@@ -47,6 +48,8 @@ struct Document {
     clusters: Vec<outlook::Cluster>,
     /// Sources worth a look besides those at hold and block: no verdict.
     odd: Vec<outlook::OddSource>,
+    /// What each rule said of the groups it was asked about, by id.
+    rules: Vec<ruling::Tally>,
     /// The audited groups: by verdict from the most severe, then by money at risk, then by key.
     sources: Vec<Source>,
 }
@@ -60,6 +63,9 @@ struct Run {
     /// Digest of the rule set.
     rules_digest: String,
     rules_count: usize,
+    rules: ruling::RulesOfRun,
+    /// The whole run only observes: findings say what would have been, and nothing is listed.
+    observe: bool,
     /// The columns that make one group.
     grain: Vec<&'static str>,
     window: Option<Window>,
@@ -240,6 +246,8 @@ struct Source {
     key: BTreeMap<&'static str, Option<String>>,
     /// block, hold, watch, clean or undecided.
     verdict: &'static str,
+    /// The verdict if rules that only observe had their effect.
+    would_be: &'static str,
     /// fraud, quality, profit or data: the class of the strongest finding.
     class: Option<&'static str>,
     /// On the protect list: judged as any other, but never listed.
@@ -263,7 +271,7 @@ struct Source {
     events: BTreeMap<String, BTreeMap<&'static str, u64>>,
     /// Every signal by name; in the unit of its declaration (a share is a number from 0 to 1).
     signals: BTreeMap<&'static str, Signal>,
-    /// What fired, strongest first.
+    /// What fired: with effect, strongest first; then what only observes; then what is suppressed.
     findings: Vec<Fired>,
     /// The deciding rules that could not be decided; with any of them the group is never clean.
     undecided_because: Vec<Undecided>,
@@ -329,6 +337,10 @@ struct Fired {
     /// What the rule has found, in one sentence.
     title: String,
     class: &'static str,
+    /// active; or observed or suppressed: then it has no effect, and `action` says what it would have been.
+    status: &'static str,
+    /// Who answers for a suppressed finding, why, and until when; null for any other.
+    suppression: Option<ruling::OfFinding>,
     /// block, hold, watch or note, after any reduction.
     action: &'static str,
     /// Why the action is weaker than the rule's own.
@@ -428,6 +440,7 @@ fn document(report: &Report) -> Document {
         lists: lists(&report.lists),
         clusters: outlook::clusters(report),
         odd: outlook::odd(report),
+        rules: report.rules.iter().map(ruling::tally).collect(),
         sources,
     }
 }
@@ -439,7 +452,9 @@ fn run(run: &RunInfo) -> Run {
         version: run.version,
         inputs: inputs.into_iter().map(input).collect(),
         rules_digest: run.rules_digest.clone(),
-        rules_count: run.rules_count,
+        rules_count: run.rules.evaluated(),
+        rules: ruling::rules_of_run(&run.rules),
+        observe: run.rules.observe,
         grain: run.grain.columns().iter().map(|c| c.name()).collect(),
         window: run
             .window
@@ -570,6 +585,7 @@ fn source(group: &Judged, columns: &[&'static str], currency: Option<&str>) -> S
     Source {
         key: key.map(|(&name, part)| (name, part.as_ref().map(Text::json))).collect(),
         verdict: group.verdict.word(),
+        would_be: group.would_be.word(),
         class: group.class.map(|c| c.word()),
         protected: group.protected,
         score: group.score().and_then(number),
@@ -583,7 +599,7 @@ fn source(group: &Judged, columns: &[&'static str], currency: Option<&str>) -> S
         currency: currency.map(str::to_owned),
         events: events(group),
         signals: signals::all().iter().map(|s| (s.name, signal(group, s))).collect(),
-        findings: group.findings.iter().map(fired).collect(),
+        findings: findings(group),
         undecided_because: group.unknown.iter().map(|(rule, why)| undecided(&rule.id, why)).collect(),
         checks_not_possible: group.not_possible,
         outlook: outlook::of_source(&group.outlook),
@@ -639,8 +655,15 @@ fn signal(group: &Judged, signal: &'static signals::Signal) -> Signal {
     }
 }
 
-fn fired(finding: &Finding) -> Fired {
+fn findings(group: &Judged) -> Vec<Fired> {
+    let active = group.findings.iter().map(|finding| fired(finding, None));
+    active.chain(group.idle.iter().map(|idle| fired(&idle.finding, Some(&idle.because)))).collect()
+}
+
+fn fired(finding: &Finding, idle: Option<&Because>) -> Fired {
     Fired {
+        status: idle.map_or("active", Because::word),
+        suppression: idle.and_then(ruling::suppression),
         rule: finding.rule.id.clone(),
         title: finding.title.clone(),
         class: finding.rule.class.word(),

@@ -13,6 +13,7 @@ mod lists;
 mod output;
 mod phrase;
 mod pictures;
+mod ruling;
 mod signs;
 mod terminal;
 
@@ -22,6 +23,7 @@ mod sample;
 pub use csv::rejects;
 pub use output::{Job, Output, Target, Written, check, write};
 pub use pictures::{CTIT, Day, Pictures, RANKS, Spread};
+pub use ruling::{RuleTally, RulesInfo, unanswered};
 
 use crate::base::column::Grain;
 use crate::base::error::Result;
@@ -51,6 +53,8 @@ pub struct Report<'r> {
     /// Sources that send the same visitors; groups say which cluster they are in.
     pub clusters: Vec<Resold>,
     pub lists: Lists,
+    /// What each rule said of the groups it was asked about, by id.
+    pub rules: Vec<RuleTally<'r>>,
     /// The pictures of the gravest groups, as many as an output shows.
     pub pictures: Gallery,
 }
@@ -111,9 +115,9 @@ const ODD_SHOWN: usize = 10;
 pub struct RunInfo {
     pub version: &'static str,
     pub inputs: Vec<InputInfo>,
-    /// Digest of the rule set and the number of its rules.
+    /// Digest of the rule set, and what it is made of.
     pub rules_digest: String,
-    pub rules_count: usize,
+    pub rules: RulesInfo,
     pub grain: Grain,
     /// First and last click day, in days since 1970 in `tz`; `None` if no input has a day.
     pub window: Option<(i32, i32)>,

@@ -1,15 +1,19 @@
 //! Findings in words, the same in every output for people: rule, signal, value, sample, interval, limit.
 //!
-//! Only the program's own words and numbers stand here; no text from data.
+//! Only the program's own words and numbers stand here, and what a suppression says; no text from data.
 
 use crate::base::money::Micro;
+use crate::base::time::show_day;
 use crate::base::unit::Unit;
 use crate::rules::{Class, Evidence, Limit, Why};
 use crate::signals::{Estimate, Interval, Signal};
-use crate::verdicts::{Finding, Judged, Verdict};
+use crate::verdicts::{Because, Finding, Judged, Verdict};
 
 /// Tests of one rule that are spelled out; the JSON report has all of them.
 const EVIDENCE_SHOWN: usize = 3;
+/// Cells for who suppressed a finding, and why.
+const NAME: usize = 60;
+const REASON: usize = 300;
 
 /// `conversions-too-fast (fraud): ctit_short_share 61.2% of 240 (55.0–67.1%, limit: above 30%)`.
 pub fn finding(finding: &Finding) -> String {
@@ -90,6 +94,13 @@ pub fn why(why: &Why) -> String {
     }
 }
 
+/// `observed`, or `suppressed until 2026-06-30 by ana: one-tap offer`.
+pub fn because(because: &Because) -> String {
+    let Because::Suppressed(by) = because else { return because.word().to_owned() };
+    let end = by.expires.map_or("for good".to_owned(), |last| format!("until {}", show_day(last)));
+    format!("suppressed {end} by {}: {}", by.by.term(NAME), by.reason.term(REASON))
+}
+
 /// `12,345`.
 pub fn count(n: u64) -> String {
     Unit::Count.format(n as f64)
@@ -118,6 +129,9 @@ pub fn meaning(group: &Judged) -> &'static str {
             "No rule found anything, but it stands out among its peers: look at the signals below."
         }
         (Verdict::Clean, _) => "Nothing to do: all rules that decide were answered, and none found anything.",
+        (Verdict::Undecided, _) if group.would_be < Verdict::Undecided => {
+            "Rules that only observe found something, so that it is not called clean."
+        }
         (Verdict::Undecided, _) => "Nobody can tell yet: too little is known to call it clean.",
     }
 }

@@ -1,6 +1,8 @@
 //! One small report for the tests of every format, made by hand, and what each format shows of it.
 
-use super::{AbsentSignal, Classes, Coverage, InputInfo, List, Lists, Report, RowCount, RunInfo, Totals};
+use super::{
+    AbsentSignal, Classes, Coverage, InputInfo, List, Lists, Report, RowCount, RulesInfo, RunInfo, Totals,
+};
 use crate::base::column::{Col, Grain};
 use crate::base::money::{Micro, SCALE};
 use crate::base::text::Text;
@@ -35,7 +37,7 @@ pub fn report(rules: &[Rule]) -> Report<'_> {
     let mut report = empty();
     report.groups = groups(rules);
     report.run.inputs = inputs();
-    report.run.rules_count = rules.len();
+    report.run.rules.stable = rules.len();
     report.coverage = coverage();
     report.totals = Totals {
         clicks: 41_203,
@@ -106,7 +108,7 @@ pub fn empty() -> Report<'static> {
             version: "0.1.0",
             inputs: vec![],
             rules_digest: "a94f00d15ea5e0123".into(),
-            rules_count: 0,
+            rules: RulesInfo::default(),
             grain: Grain::source(),
             window: Some((20_513, 20_526)),
             as_of: Some(1_773_532_799_000_000),
@@ -121,6 +123,7 @@ pub fn empty() -> Report<'static> {
         groups: vec![],
         lists: Lists { block: none(), profit: none(), scale: none() },
         clusters: vec![],
+        rules: vec![],
         pictures: BTreeMap::new(),
     }
 }
@@ -270,10 +273,13 @@ fn group<'r>(id: &str, verdict: Verdict, findings: Vec<Finding<'r>>) -> Judged<'
             spend: Some(Micro(480_200_000)),
             events: vec![(Text::new("registration"), "approved", 7)],
             at_stake: money_at_risk,
+            suppressed: vec![],
         },
         verdict,
         class: findings.first().map(|f| f.rule.class),
         findings,
+        idle: vec![],
+        would_be: verdict,
         unknown: vec![],
         not_possible: 2,
         money_at_risk,
@@ -342,14 +348,14 @@ fn kept(name: &str) -> bool {
     name.starts_with("ctit_short_share") || name.starts_with("profit")
 }
 
-pub const CSV: &str = r#"traffic_source;source;verdict;class;protected;clicks;money_at_risk;currency;ctit_short_share;ctit_short_share_n;ctit_short_share_low;ctit_short_share_high;profit;profit_n;profit_low;profit_high;reasons;recoverable_now;at_risk_expected;expected_saving;loss_keep;loss_block;cluster;shared_sources;scalable
-;pub10032;block;fraud;false;2401;1204.00;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;conversions-too-fast (fraud): ctit_short_share 62.1% of 240 (55.8–68.0%, limit: above 30%) | replayed-conversions (fraud): replayed_count 12 (limit: above 2) | one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%);;;;;;;0;false
-;pub9;block;fraud;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;conversions-too-fast (fraud): ctit_short_share 83.3% of 96 (74.6–89.5%, limit: above 30%);;;;;;;0;false
-;pub77;hold;quality;true;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%); by itself hold, not block: click side only;;;;;;;0;false
-;pub31;watch;quality;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%);;;;;;;0;false
-;pub1;clean;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;;;;;;;;0;false
-;;undecided;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;;;;;;;;0;false
-;new1;undecided;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;;;;;;;;0;false
+pub const CSV: &str = r#"traffic_source;source;verdict;class;protected;clicks;money_at_risk;currency;ctit_short_share;ctit_short_share_n;ctit_short_share_low;ctit_short_share_high;profit;profit_n;profit_low;profit_high;reasons;recoverable_now;at_risk_expected;expected_saving;loss_keep;loss_block;cluster;shared_sources;scalable;would_be;without_effect
+;pub10032;block;fraud;false;2401;1204.00;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;conversions-too-fast (fraud): ctit_short_share 62.1% of 240 (55.8–68.0%, limit: above 30%) | replayed-conversions (fraud): replayed_count 12 (limit: above 2) | one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%);;;;;;;0;false;block;
+;pub9;block;fraud;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;conversions-too-fast (fraud): ctit_short_share 83.3% of 96 (74.6–89.5%, limit: above 30%);;;;;;;0;false;block;
+;pub77;hold;quality;true;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%); by itself hold, not block: click side only;;;;;;;0;false;hold;
+;pub31;watch;quality;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%);;;;;;;0;false;watch;
+;pub1;clean;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;;;;;;;;0;false;clean;
+;;undecided;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;;;;;;;;0;false;undecided;
+;new1;undecided;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;;;;;;;;0;false;undecided;
 "#;
 pub const JSON: &str = r#"{
   "clusters": [],
@@ -438,6 +444,7 @@ pub const JSON: &str = r#"{
     "spreads": {},
     "tested": 0
   },
+  "rules": [],
   "run": {
     "as_of": "2026-03-14T23:59:59Z",
     "currency": "USD",
@@ -472,8 +479,19 @@ pub const JSON: &str = r#"{
       }
     ],
     "maturity_s": 172800,
+    "observe": false,
     "parameters": {},
     "perspective": "buyer",
+    "rules": {
+      "changed": [],
+      "experimental": 0,
+      "left_out": {},
+      "observed": 0,
+      "packs": [],
+      "retired": 0,
+      "stable": 3,
+      "suppressions": 0
+    },
     "rules_count": 3,
     "rules_digest": "a94f00d15ea5e0123",
     "tz": "UTC",
@@ -520,6 +538,8 @@ pub const JSON: &str = r#"{
           "money": "1204.00",
           "reduced": null,
           "rule": "conversions-too-fast",
+          "status": "active",
+          "suppression": null,
           "title": "Too fast"
         },
         {
@@ -541,6 +561,8 @@ pub const JSON: &str = r#"{
           "money": "96.50",
           "reduced": null,
           "rule": "replayed-conversions",
+          "status": "active",
+          "suppression": null,
           "title": "Paid twice"
         },
         {
@@ -562,6 +584,8 @@ pub const JSON: &str = r#"{
           "money": null,
           "reduced": null,
           "rule": "one-address",
+          "status": "active",
+          "suppression": null,
           "title": "One address"
         }
       ],
@@ -597,7 +621,8 @@ pub const JSON: &str = r#"{
       },
       "significant": false,
       "undecided_because": [],
-      "verdict": "block"
+      "verdict": "block",
+      "would_be": "block"
     }
   ],
   "totals": {
@@ -644,7 +669,7 @@ conflicts    1 click ID stands under more than one source
 absent       hour_spread, lander_click_share: no column is mapped to lander_click_time (all groups)
 absent       approval_share: the group has no decided conversions (2 groups)
 peers        too few groups to be held against each other; rules use their fixed limits alone
-rules        3 rules (a94f00d15ea5) · as of 2026-03-14T23:59:59Z
+rules        3 rules: 3 stable (a94f00d15ea5) · as of 2026-03-14T23:59:59Z
 note         without history a verdict rests on this one run
 "#;
 pub const TABLE_80: &str = r#"clickaudit 0.1.0 · 41,203 clicks, 884 conversions · 2026-03-01 to 2026-03-14
@@ -689,7 +714,7 @@ absent       hour_spread, lander_click_share: no column is mapped to
 absent       approval_share: the group has no decided conversions (2 groups)
 peers        too few groups to be held against each other; rules use their fixed
              limits alone
-rules        3 rules (a94f00d15ea5) · as of 2026-03-14T23:59:59Z
+rules        3 rules: 3 stable (a94f00d15ea5) · as of 2026-03-14T23:59:59Z
 note         without history a verdict rests on this one run
 "#;
 pub const GATED: &str = r#"clickaudit 0.1.0 · 0 clicks, 0 conversions · 2026-03-01 to 2026-03-14 (UTC) · by traffic_source,source · buyer's view · USD

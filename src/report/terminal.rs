@@ -4,9 +4,10 @@
 //! width of a terminal decides where lines are wrapped and how much of a long ID is shown, never what is
 //! said; without a terminal nothing is wrapped or cut.
 
+mod idle;
 pub(super) mod outlook;
 
-use super::{AbsentSignal, Format, Kind, List, Look, Rendered, Report, RowCount, phrase};
+use super::{AbsentSignal, Format, Kind, List, Look, Rendered, Report, RowCount, phrase, unanswered};
 use crate::base::column::Col;
 use crate::base::error::Result;
 use crate::base::money::Micro;
@@ -55,6 +56,7 @@ fn render(report: &Report, look: &Look) -> Result<Rendered> {
     siblings(&mut page, report);
     flagged(&mut page, report);
     undecided(&mut page, report);
+    idle::parts(&mut page, report);
     outlook::parts(&mut page, report);
     lists(&mut page, report);
     quality(&mut page, report);
@@ -136,6 +138,23 @@ fn headline(page: &mut Page, report: &Report) {
         page.line("", 0, &known.join(" · "));
     }
     page.line("", 0, &summary(report));
+    if run.rules.observe {
+        page.line(
+            "",
+            0,
+            &format!(
+                "observe mode: nothing acts and no list is written; it would have been {}",
+                would(report)
+            ),
+        );
+    }
+}
+
+/// `2 block · 1 hold · 0 watch`, had the rules acted.
+fn would(report: &Report) -> String {
+    let n = |verdict: Verdict| report.groups.iter().filter(|g| g.would_be == verdict).count() as u64;
+    let acting = VERDICTS.into_iter().filter(|verdict| *verdict <= Verdict::Watch);
+    acting.map(|verdict| format!("{} {}", count(n(verdict)), verdict.word())).collect::<Vec<_>>().join(" · ")
 }
 
 fn clicks(n: u64) -> String {
@@ -366,7 +385,8 @@ fn telling<'f, 'r>(findings: &'f [Finding<'r>]) -> Vec<&'f Finding<'r>> {
 
 /// How many groups cannot be decided, and what most of them lack.
 fn undecided(page: &mut Page, report: &Report) {
-    let groups: Vec<&Judged> = report.groups.iter().filter(|g| g.verdict == Verdict::Undecided).collect();
+    let open = |g: &&Judged| g.verdict == Verdict::Undecided && g.would_be == Verdict::Undecided;
+    let groups: Vec<&Judged> = report.groups.iter().filter(open).collect();
     if groups.is_empty() {
         return;
     }
@@ -418,6 +438,8 @@ pub(super) fn lacks(groups: &[&Judged]) -> Vec<(String, u64)> {
 fn lists(page: &mut Page, report: &Report) {
     for (name, list) in [("blocklist", &report.lists.block), ("profit list", &report.lists.profit)] {
         match list {
+            // It is said at the top.
+            List::Withheld(_) if report.run.rules.observe => {}
             List::Withheld(why) => {
                 page.part();
                 page.line("", 0, &format!("No {name}: {}", Text::new(why).term(LONGEST_TEXT)));
@@ -461,9 +483,11 @@ fn quality(page: &mut Page, report: &Report) {
     absent(page, &coverage.absent, report.groups.len() as u64);
     peers(page, report);
     let as_of = run.as_of.map_or(String::new(), |t| format!(" · as of {}", time::show(t)));
-    let rules = counted(run.rules_count as u64, "rule", "rules");
     let digest: String = run.rules_digest.chars().take(12).collect();
-    page.line("rules", LABEL, &format!("{rules} ({digest}){as_of}"));
+    page.line("rules", LABEL, &format!("{} ({digest}){as_of}", run.rules.sentence()));
+    if let Some(unanswered) = unanswered(&report.rules) {
+        page.line("", LABEL, &unanswered);
+    }
     for note in &coverage.notes {
         page.line("note", LABEL, &note.term(LONGEST_TEXT));
     }

@@ -7,7 +7,7 @@ use super::condition;
 use super::format::{NOT_YET, REQUIRED, RawList, RawRule};
 use super::lists;
 use super::message::{Broken, Message};
-use super::model::{Action, Expect, Limit, Node, Param, Rule, RuleFile, Runs, STDIN, Status};
+use super::model::{Action, Expect, Limit, Node, Pack, Param, Rule, RuleFile, Runs, STDIN, Status};
 use super::params::Params;
 use crate::base::column::Grain;
 use crate::base::diag::{self, Code, Diag};
@@ -18,6 +18,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+
+/// What keeps a rule from having this form, in the words of its author's faults; for changes of a checked rule.
+pub(super) fn broken(rule: &Rule) -> Option<(String, &'static str)> {
+    POLICIES.iter().find_map(|policy| (policy.broken)(rule).map(|message| (message, policy.help)))
+}
 
 /// All faults of all files, sorted by file and place.
 pub fn check(files: &[RuleFile]) -> Vec<Diag> {
@@ -215,6 +220,10 @@ impl Checker<'_> {
             owner: raw.owner.clone(),
             message,
             replaced_by: raw.replaced_by.as_ref().map(|r| r.value.clone()),
+            packs: self.packs(raw.packs.as_ref()),
+            replaces: raw.replaces.as_ref().map(|r| r.value.clone()),
+            observe: raw.observe,
+            changed: Vec::new(),
             params: self.params.iter().map(|p| p.value.clone()).collect(),
             when: when?,
             places,
@@ -341,6 +350,21 @@ impl Checker<'_> {
         Some(id.value.clone())
     }
 
+    /// The packs that are given; without the key it is the one that everybody has.
+    fn packs(&mut self, raw: Option<&Spanned<Vec<Pack>>>) -> Vec<Pack> {
+        let Some(raw) = raw else { return vec![Pack::Core] };
+        if raw.is_empty() {
+            let help = "leave `packs` out, or name one, such as `packs: [core]`".to_owned();
+            self.fault_help(
+                &diag::NO_PACK,
+                &raw.span,
+                "the rule belongs to no pack, so that it never runs",
+                Some(help),
+            );
+        }
+        raw.value.clone()
+    }
+
     /// The family that is given, or that of the first tested signal that can be suspicious.
     fn family(&mut self, raw: Option<&Spanned<String>>, when: &Node) -> Option<Family> {
         let tested: Vec<&Signal> = when.tests().into_iter().map(|t| t.signal).collect();
@@ -440,7 +464,7 @@ fn flag(raw: Option<&Spanned<bool>>) -> bool {
 }
 
 /// `[a-z][a-z0-9]*(-[a-z0-9]+)*`, 3 to 64 bytes.
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     let word = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     (3..=64).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -546,6 +570,18 @@ const POLICIES: &[Policy] = &[
             _ => None,
         },
         help: "`replaced_by` goes with `status: retired` and names the successor",
+    },
+    Policy {
+        code: &diag::REPLACES,
+        place: |raw| span(&raw.replaces),
+        broken: |r| match &r.replaces {
+            Some(id) if !is_id(id) || *id == r.id => Some(format!("`{id}` is not the id of another rule")),
+            Some(_) if r.packs.contains(&Pack::Core) => {
+                Some("a rule of the pack `core` always runs, and so does what it would replace".to_owned())
+            }
+            _ => None,
+        },
+        help: "`replaces` goes with `packs` without `core`, and names the rule that another pack does not need",
     },
 ];
 

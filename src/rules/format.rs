@@ -3,7 +3,7 @@
 //! Keys that are needed are optional here, so that one missing key does not hide the next. The JSON Schema
 //! for editors comes from these types; what is only known to `rules check` is not in it.
 
-use super::model::{Action, Class, Expect, Few, Status};
+use super::model::{Action, Class, Expect, Few, Pack, Status};
 use crate::base::yaml::{Entries, Spanned};
 use schemars::{
     JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, transform::RecursiveTransform,
@@ -81,6 +81,14 @@ pub(super) struct RawRule {
     pub tests: Vec<Spanned<RawExample>>,
     /// The id of the rule that took over from a retired one.
     pub replaced_by: Option<Spanned<String>>,
+    /// The packs that the rule belongs to; `core` is part of every run. Default: core.
+    #[schemars(with = "Option<Vec<Pack>>")]
+    pub packs: Option<Spanned<Vec<Pack>>>,
+    /// The id of the rule that this one stands in for where one of its packs is chosen.
+    pub replaces: Option<Spanned<String>>,
+    /// The rule tells what it would have done, and does nothing. Default: false.
+    #[serde(default)]
+    pub observe: bool,
 }
 
 /// A condition.

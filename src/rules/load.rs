@@ -5,6 +5,7 @@
 
 use super::check::checked;
 use super::model::{Rule, RuleFile, RuleSet, Status};
+use super::packs::PACKS;
 use super::params::Params;
 use crate::base::diag::Diag;
 use crate::base::error::{self, Error};
@@ -59,7 +60,7 @@ impl RuleSet {
         Ok(RuleSet::of(&read(paths)?)?)
     }
 
-    /// The rules of files that have been read.
+    /// The rules of files that have been read, of all packs; [`RuleSet::tuned`] chooses.
     ///
     /// # Errors
     /// Every fault of every rule.
@@ -78,7 +79,8 @@ impl RuleSet {
         }
         let digest = digest(&rules);
         let (retired, rules) = rules.into_iter().partition(|r| r.status == Status::Retired);
-        Ok(RuleSet { rules, retired, digest })
+        let packs = PACKS.iter().map(|info| info.pack).collect();
+        Ok(RuleSet { rules, retired, left_out: Vec::new(), digest, packs, observe: false })
     }
 }
 
@@ -137,9 +139,10 @@ fn usage(path: &Path, source: std::io::Error) -> Error {
     Error::usage(format!("cannot read the rules in {}", path.display())).because(source)
 }
 
-/// Depends on ids, contents, set parameters and listed texts, not on where the files lie; `rules` are sorted by
-/// id.
-fn digest(rules: &[Rule]) -> String {
+/// Depends on ids, contents and set parameters, listed texts and what else was changed for the run, not on where the files lie.
+pub(super) fn digest<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> String {
+    let mut rules: Vec<&Rule> = rules.into_iter().collect();
+    rules.sort_by(|a, b| a.id.cmp(&b.id));
     let mut hasher = blake3::Hasher::new();
     let mut update = |part: &str| {
         hasher.update(&(part.len() as u64).to_le_bytes());
@@ -148,6 +151,7 @@ fn digest(rules: &[Rule]) -> String {
     for rule in rules {
         update(&rule.id);
         update(&rule.file.text);
+        rule.changed.iter().flat_map(|c| [&c.what, &c.to]).for_each(|part| update(part));
         for set in rule.params.iter().filter(|p| p.value != p.default) {
             update(&set.name);
             update(&set.value);

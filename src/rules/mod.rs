@@ -6,6 +6,7 @@
 
 mod check;
 mod condition;
+pub mod describe;
 mod evaluate;
 mod example;
 mod format;
@@ -13,8 +14,11 @@ mod lists;
 mod load;
 mod message;
 mod model;
+mod packs;
 mod params;
 mod selftest;
+mod skeleton;
+mod tuning;
 
 pub use check::check;
 pub use evaluate::{View, evaluate};
@@ -22,8 +26,11 @@ pub use format::schema;
 pub use load::{Refusal, builtin_files, read};
 pub use message::Message;
 pub use model::{
-    Action, Bar, Class, ColumnTest, Evidence, Example, Expect, Few, Limit, Node, Outcome, Param, PastLimit,
-    PeerLimit, Rule, RuleFile, RuleSet, Runs, STDIN, Status, Test, Truth, Why,
+    Action, Bar, Changed, Class, ColumnTest, Evidence, Example, Expect, Few, LeftOut, Limit, Node, Outcome,
+    Pack, Param, PastLimit, PeerLimit, Rule, RuleFile, RuleSet, Runs, STDIN, Status, Test, Truth, Why,
 };
+pub use packs::{PACKS, PackInfo};
 pub use params::Params;
 pub use selftest::{TestResult, run_tests};
+pub use skeleton::{FIRST_SIGNAL, skeleton};
+pub use tuning::{Origin, RawOverride, Tuning};

@@ -20,11 +20,45 @@ pub struct RuleSet {
     pub rules: Vec<Rule>,
     /// Rules that are only kept to be explained, sorted by id.
     pub retired: Vec<Rule>,
-    /// Names the content of all rule files, wherever they lie: 16 hexadecimal digits.
+    /// Rules that this run leaves out, sorted by id, with the reason.
+    pub left_out: Vec<(Rule, LeftOut)>,
+    /// Names the content of the rule files that count, wherever they lie, and what was changed for this run: 16
+    /// hexadecimal digits.
     pub digest: String,
+    /// The packs that were chosen.
+    pub packs: Vec<Pack>,
+    /// The whole run only observes: nothing acts, nothing is listed.
+    pub observe: bool,
+}
+
+/// Why a rule is not evaluated in a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeftOut {
+    /// None of its packs was chosen.
+    Pack,
+    /// A rule of a chosen pack stands in its place.
+    Replaced(String),
+    /// Switched off for this run.
+    Disabled,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LeftOut::Pack => f.write_str("none of its packs is chosen"),
+            LeftOut::Replaced(by) => write!(f, "`{by}` stands in its place"),
+            LeftOut::Disabled => f.write_str("it is switched off"),
+        }
+    }
 }
 
 impl RuleSet {
+    /// The ids of all rules, evaluated or not.
+    pub fn ids(&self) -> BTreeSet<&str> {
+        let left_out = self.left_out.iter().map(|(rule, _)| rule);
+        self.rules.iter().chain(&self.retired).chain(left_out).map(|rule| rule.id.as_str()).collect()
+    }
+
     /// The grains that rules ask for beside the audited one, sorted, each once.
     pub fn grains(&self) -> Vec<&Grain> {
         self.rules.iter().filter_map(|r| r.by.as_ref()).collect::<BTreeSet<_>>().into_iter().collect()
@@ -57,6 +91,12 @@ words! {
 words! {
     /// How far a rule can be trusted; only stable rules block, retired ones are not evaluated.
     Status { Experimental "experimental", Stable "stable", Retired "retired", }
+}
+words! {
+    /// A set of rules that is chosen as one: what everybody needs, or one kind of business.
+    Pack {
+        Core "core", Igaming "igaming", MobileCpi "mobile-cpi", Leadgen "leadgen", Ecommerce "ecommerce",
+    }
 }
 words! {
     /// What a comparison answers where there is nobody to compare with.
@@ -93,6 +133,14 @@ pub struct Rule {
     /// A sentence for the report in place of the title.
     pub message: Option<Message>,
     pub replaced_by: Option<String>,
+    /// The packs that it belongs to, in the order of the file; never empty.
+    pub packs: Vec<Pack>,
+    /// The rule that it stands in for wherever one of its packs is chosen.
+    pub replaces: Option<String>,
+    /// Tells what it would have done, and does nothing.
+    pub observe: bool,
+    /// What was changed for this run.
+    pub changed: Vec<Changed>,
     /// Its named numbers, as they hold in this run.
     pub params: Vec<Param>,
     pub when: Node,
@@ -104,6 +152,17 @@ pub struct Rule {
     pub clear: Option<Node>,
     pub tests: Vec<Example>,
     pub file: RuleFile,
+}
+
+/// One thing that differs from the rule's file in this run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// `action`, `observe`, or the name of a parameter.
+    pub what: String,
+    pub from: String,
+    pub to: String,
+    /// Where it was asked for: `clickaudit.yaml:12`, or the flag.
+    pub place: String,
 }
 
 impl Rule {
@@ -463,6 +522,10 @@ impl Rule {
             owner: None,
             message: None,
             replaced_by: None,
+            packs: vec![Pack::Core],
+            replaces: None,
+            observe: false,
+            changed: Vec::new(),
             params: Vec::new(),
             when: Node::Test(test),
             places: Vec::new(),

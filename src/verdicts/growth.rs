@@ -5,6 +5,7 @@
 use super::list::{Braked, Listing, in_scope, lines, one_traffic_source};
 use super::{Judged, Verdict};
 use crate::base::column::Grain;
+use crate::rules::Action;
 use crate::signals;
 use std::collections::BTreeSet;
 
@@ -20,7 +21,9 @@ pub fn scalable(judged: &Judged, target_roi: f64) -> bool {
     let above = estimate("roi").is_some_and(|roi| !roi.allocated && roi.printed().0 > target_roi);
     let bad_company = judged.outlook.shared.is_some_and(|shared| shared.verdict <= Verdict::Hold);
     let clean = judged.verdict == Verdict::Clean && !judged.subject.profile.significant;
-    clean && !bad_company && converted >= LEAST_CONVERTED && above
+    // Whose findings are suppressed is not bought more of without a look.
+    let quiet = judged.idle.iter().all(|idle| idle.finding.action > Action::Hold);
+    clean && quiet && !bad_company && converted >= LEAST_CONVERTED && above
 }
 
 /// Lists the scalable groups of a grain, those of the traffic source `list_for` if it is given.

@@ -13,11 +13,13 @@ mod policy;
 mod protect;
 #[cfg(test)]
 mod samples;
+mod suppress;
 
 pub use growth::{growth, scalable};
 pub use list::{Brake, Braked, ListKind, Listing, listing};
 pub use outlook::{Outlook, Resold, Shared, verdict_on};
 pub use protect::Protect;
+pub use suppress::{LONGEST, RawSuppression, Suppressed, Suppression, Suppressions};
 
 use crate::base::column::{Col, Grain};
 use crate::base::money::Micro;
@@ -71,6 +73,15 @@ pub struct Subject<'r> {
     pub spend: Option<Micro>,
     /// The payouts (or the revenue) whose conversions could be invalid.
     pub at_stake: Option<Micro>,
+    /// The findings of which rules are suppressed for this group.
+    pub suppressed: Vec<(&'r Rule, Suppressed)>,
+}
+
+impl Subject<'_> {
+    /// What suppresses the findings of a rule on this group.
+    fn suppressed_by(&self, rule: &Rule) -> Option<&Suppressed> {
+        self.suppressed.iter().find(|(suppressed, _)| suppressed.id == rule.id).map(|(_, by)| by)
+    }
 }
 
 impl Subject<'_> {
@@ -96,6 +107,33 @@ pub struct Finding<'r> {
     pub money: Option<Micro>,
 }
 
+/// A rule that fired and has no effect.
+#[derive(Debug)]
+pub struct Idle<'r> {
+    /// As it would be if it had one.
+    pub finding: Finding<'r>,
+    pub because: Because,
+}
+
+/// Why a finding has no effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// The rule, or the whole run, only observes.
+    Observed,
+    /// Somebody looked at it and answers for it.
+    Suppressed(Suppressed),
+}
+
+impl Because {
+    /// The word in reports.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Because::Observed => "observed",
+            Because::Suppressed(_) => "suppressed",
+        }
+    }
+}
+
 /// One group with its verdict.
 #[derive(Debug)]
 pub struct Judged<'r> {
@@ -105,6 +143,10 @@ pub struct Judged<'r> {
     pub class: Option<Class>,
     /// Strongest first: by action, then class (profit last), then rule ID.
     pub findings: Vec<Finding<'r>>,
+    /// Findings without effect: the observed ones first, then the suppressed.
+    pub idle: Vec<Idle<'r>>,
+    /// The verdict if what only observes had its effect; never milder than the verdict.
+    pub would_be: Verdict,
     /// The deciding rules that could not be answered, by rule ID.
     pub unknown: Vec<(&'r Rule, Vec<Why>)>,
     /// How many other rules could not be answered.
@@ -133,10 +175,16 @@ impl Judged<'_> {
 
 /// Judges one group; the table from evidence to verdict is in `policy`.
 pub fn judge<'r>(subject: Subject<'r>, protect: &Protect) -> Judged<'r> {
-    let findings = policy::findings(&subject);
+    let suppressed = |outcome: &Outcome| subject.suppressed_by(outcome.rule).is_some();
+    let findings = policy::findings(&subject, |outcome| !outcome.rule.observe && !suppressed(outcome));
+    let with_observed = policy::findings(&subject, |outcome| !suppressed(outcome));
+    let would_be = policy::verdict(&with_observed, &subject.outcomes);
+    let verdict = policy::verdict(&findings, &subject.outcomes);
     let unknown = unknown_deciding(&subject.outcomes);
     Judged {
-        verdict: policy::verdict(&findings, &subject.outcomes),
+        verdict: policy::not_cleared(verdict, would_be),
+        would_be,
+        idle: idle(&subject, with_observed),
         class: findings.first().map(|f| f.rule.class),
         money_at_risk: findings.iter().filter(|f| f.action != Action::Note).filter_map(|f| f.money).max(),
         not_possible: count_unknown(&subject.outcomes) - unknown.len(),
@@ -146,6 +194,19 @@ pub fn judge<'r>(subject: Subject<'r>, protect: &Protect) -> Judged<'r> {
         unknown,
         subject,
     }
+}
+
+/// What fired without effect, each as if it had one.
+fn idle<'r>(subject: &Subject<'r>, with_observed: Vec<Finding<'r>>) -> Vec<Idle<'r>> {
+    let observed = with_observed.into_iter().filter(|finding| finding.rule.observe);
+    let mut idle: Vec<Idle> = observed.map(|finding| Idle { finding, because: Because::Observed }).collect();
+    if !subject.suppressed.is_empty() {
+        idle.extend(policy::findings(subject, |_| true).into_iter().filter_map(|finding| {
+            let by = subject.suppressed_by(finding.rule)?.clone();
+            Some(Idle { finding, because: Because::Suppressed(by) })
+        }));
+    }
+    idle
 }
 
 /// The deciding rules without an answer and what each of them lacks.

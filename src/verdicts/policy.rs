@@ -45,9 +45,10 @@ const REDUCTIONS: &[Reduction] = &[
     },
 ];
 
-/// The findings of a group, strongest first.
-pub(super) fn findings<'r>(subject: &Subject<'r>) -> Vec<Finding<'r>> {
-    let mut findings: Vec<Finding> = cases(subject).iter().map(|case| finding(case, subject)).collect();
+/// The findings of a group from the outcomes that count, strongest first.
+pub(super) fn findings<'r>(subject: &Subject<'r>, counts: impl Fn(&Outcome) -> bool) -> Vec<Finding<'r>> {
+    let cases = cases(subject, counts);
+    let mut findings: Vec<Finding> = cases.iter().map(|case| finding(case, subject)).collect();
     findings.sort_by(|a, b| order(a).cmp(&order(b)));
     findings
 }
@@ -63,8 +64,13 @@ pub(super) fn verdict(findings: &[Finding], outcomes: &[Outcome]) -> Verdict {
     }
 }
 
-/// The rules that fired, each knowing whether others back it.
-fn cases<'s, 'r>(subject: &'s Subject<'r>) -> Vec<Case<'s, 'r>> {
+/// A group that an observed rule would have held, blocked or watched is not called clean.
+pub(super) fn not_cleared(verdict: Verdict, would_be: Verdict) -> Verdict {
+    if verdict == Verdict::Clean && would_be < Verdict::Clean { Verdict::Undecided } else { verdict }
+}
+
+/// The rules that fired and count, each knowing whether others back it.
+fn cases<'s, 'r>(subject: &'s Subject<'r>, counts: impl Fn(&Outcome) -> bool) -> Vec<Case<'s, 'r>> {
     let case = |outcome: &'s Outcome<'r>| Case {
         outcome,
         allocated: allocated(outcome, subject),
@@ -72,7 +78,7 @@ fn cases<'s, 'r>(subject: &'s Subject<'r>) -> Vec<Case<'s, 'r>> {
         company: false,
         backed: false,
     };
-    let fired = subject.outcomes.iter().filter(|o| o.truth == Truth::Fires);
+    let fired = subject.outcomes.iter().filter(|o| o.truth == Truth::Fires && counts(o));
     let mut cases: Vec<Case> = fired.map(case).collect();
     let corroborated = corroborated(&cases);
     let far = is_far(subject);
@@ -290,7 +296,7 @@ mod tests {
         for (allocated, action) in [(false, Action::Block), (true, Action::Watch)] {
             let mut subject = subject(&["net", "zone1"], vec![outcome(&rule, case)]);
             subject.row = row(&[("cost", 0.5)], allocated);
-            assert_eq!(findings(&subject)[0].action, action);
+            assert_eq!(findings(&subject, |_| true)[0].action, action);
         }
     }
 

@@ -94,7 +94,7 @@ fn empty(file: &str) -> Error {
 }
 
 /// All names that an entry may use for a group.
-fn names(grain: &Grain, key: &[Option<Text>]) -> Vec<String> {
+pub(super) fn names(grain: &Grain, key: &[Option<Text>]) -> Vec<String> {
     let network = grain.columns().iter().position(|c| *c == Col::TrafficSource).filter(|_| key.len() > 1);
     let raw = |i: usize| key[i].as_ref().map(Text::raw);
     let mut names: Vec<String> =
@@ -109,7 +109,7 @@ fn names(grain: &Grain, key: &[Option<Text>]) -> Vec<String> {
 
 /// Whether `text` fits `pattern`, in which `*` stands for any text; in time proportional to the product of
 /// their lengths at worst.
-fn glob(pattern: &str, text: &str) -> bool {
+pub(super) fn glob(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = text.strip_prefix(first) else { return false };

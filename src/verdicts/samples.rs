@@ -80,6 +80,7 @@ pub(super) fn subject<'r>(key: &[&str], outcomes: Vec<Outcome<'r>>) -> Subject<'
         spend: Some(Micro(200_000_000)),
         events: Vec::new(),
         at_stake: Some(Micro(1_000_000_000)),
+        suppressed: Vec::new(),
     }
 }
 
@@ -106,6 +107,8 @@ pub(super) fn group<'r>(key: &[&str], verdict: Verdict, rule: Option<&'r Rule>) 
         verdict,
         class: rule.map(|r| r.class),
         findings: rule.map(finding).into_iter().collect(),
+        idle: Vec::new(),
+        would_be: verdict,
         unknown: Vec::new(),
         not_possible: 0,
         money_at_risk: None,

@@ -3,6 +3,7 @@
 //! Every case is one line of a table: a small good pair of exports with one thing wrong, and what the
 //! program must do about it. Phrases of messages stand in the tables only.
 
+mod logs;
 mod objects;
 mod parquet;
 

@@ -36,13 +36,14 @@ fn without_an_output_the_table_goes_to_stdout() {
         "{}",
         run.text()
     );
-    assert_eq!(run.stderr, "");
+    assert_eq!(run.messages(), "");
+    assert_eq!(run.stderr, "66 rules: 66 stable; pack core\n");
 }
 
 #[test]
 fn written_files_are_told_on_stderr() {
     let run = folder_of_pair(&["bad"]).run(&format!("{AUDIT} {LIST} -o json=-")).exits(0);
-    assert_eq!(run.stderr, "wrote block.txt\n");
+    assert_eq!(run.messages(), "wrote block.txt\n");
     run.json();
 }
 
@@ -97,7 +98,7 @@ fn findings_fail_only_when_asked() {
     bad.run(&format!("{AUDIT} -q")).exits(0);
     for verdict in ["block", "hold", "watch"] {
         let run = bad.run(&format!("{AUDIT} --fail-on {verdict}")).exits(1);
-        assert_eq!(run.stderr, format!("exit 1: there are verdicts of {verdict} or graver\n"));
+        assert_eq!(run.messages(), format!("exit 1: there are verdicts of {verdict} or graver\n"));
         honest.run(&format!("{AUDIT} --fail-on {verdict}")).exits(0);
     }
     let quiet = bad.run(&format!("{AUDIT} -q --fail-on block")).exits(1);

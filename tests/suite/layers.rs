@@ -76,6 +76,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "report/json",
             "report/output",
             "rules",
+            "verdicts/suppress",
         ],
     ),
     (

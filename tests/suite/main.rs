@@ -15,6 +15,7 @@ mod postbacks;
 mod presets;
 mod properties;
 mod reference;
+mod ruling;
 mod runs;
 mod sample;
 mod shapes;

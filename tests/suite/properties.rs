@@ -378,6 +378,7 @@ impl Case {
             plan: Plan::fixed(self.mapping()),
             grain: Grain::source(),
             protect: Protect::nobody(),
+            suppressions: Default::default(),
             brake: Brake { max_click_share: 1.0, max_spend_share: 1.0 },
             list_for: None,
             zone: zone.parse().expect("a zone"),

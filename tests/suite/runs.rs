@@ -133,6 +133,15 @@ impl Run {
         parsed(&self.stdout)
     }
 
+    /// What stands on stderr besides the lines about the rules of the run.
+    pub fn messages(&self) -> String {
+        let about_rules = |line: &&str| {
+            let first = line.split(" rules").next().unwrap_or_default();
+            line.contains(" rules") && first.chars().all(|c| c.is_ascii_digit() || " of".contains(c))
+        };
+        self.stderr.lines().filter(|line| !about_rules(line)).map(|line| format!("{line}\n")).collect()
+    }
+
     pub fn last_line(&self) -> &str {
         self.stderr.lines().last().unwrap_or_default()
     }

@@ -562,3 +562,178 @@ fn is_placeholder(value: &[u8]) -> bool {
 fn milliseconds(micros: i64) -> Vec<u8> {
     micros.div_euclid(1_000).to_string().into_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::plan::Plan;
+    use proptest::prelude::*;
+    use std::io::Write;
+
+    /// One log of each format, as servers write them: what mutations start from.
+    const SEEDS: [&[u8]; 4] = [
+        include_bytes!("../../../tests/corpus/postbacks/combined.log"),
+        include_bytes!("../../../tests/corpus/postbacks/cloudfront.log"),
+        include_bytes!("../../../tests/corpus/postbacks/alb.log"),
+        include_bytes!("../../../tests/corpus/postbacks/urls.log"),
+    ];
+
+    fn mapping(text: &str) -> Mapping {
+        let file = crate::base::yaml::load(text, "test").unwrap_or_else(|_| panic!("no mapping: {text}"));
+        let reading = Plan::new(&[], file).and_then(|plan| plan.log()).expect("a mapping");
+        Mapping::clone(&reading.mapping)
+    }
+
+    /// Rows that are used, and every row, with the reasons for the rejected ones.
+    fn read_bytes(bytes: &[u8], mapping: &Mapping) -> Result<(usize, u64, Vec<&'static str>)> {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(bytes).expect("it is written");
+        let mut used = 0;
+        let (summary, _) = read(file.path(), Packing::Plain, mapping, &mut |frame| {
+            used += frame.height();
+            Ok(())
+        })?;
+        let kept = summary.text.rejects.kept.iter().map(|r| r.reason.slug()).collect();
+        Ok((used, summary.text.rows, kept))
+    }
+
+    /// The lines of a log with a request for each of these targets; a method before one if there is a space.
+    fn log(targets: &[&str]) -> String {
+        let line = |target: &&str| {
+            let (method, target) = target.split_once(' ').unwrap_or(("GET", target));
+            format!(
+                "203.0.113.9 - - [02/Mar/2026:10:00:00 +0000] \"{method} {target} HTTP/1.1\" 200 2 \"-\" \"x\"\n"
+            )
+        };
+        targets.iter().map(line).collect()
+    }
+
+    #[track_caller]
+    fn check(map: &str, targets: &[&str], rejected: &[&str]) {
+        let (used, rows, reasons) = read_bytes(log(targets).as_bytes(), &mapping(map)).expect("a log");
+        assert_eq!(reasons, rejected, "{targets:?}");
+        assert_eq!((used, rows), (targets.len() - rejected.len(), targets.len() as u64));
+    }
+
+    #[test]
+    fn what_is_a_postback_is_told_by_path_and_parameters() {
+        let keitaro = "postbacks: {tracker: keitaro}";
+        check(keitaro, &["/a1b2/postback?subid=s&status=sale", "/postback?subid=s"], &[]);
+        check(keitaro, &["/landing?subid=s", "/a1b2/postback", "/"], &["other_request"; 3]);
+        check(
+            keitaro,
+            &["POST /a1b2/postback", "HEAD /a1b2/postback?subid=s"],
+            &["post_without_query", "other_request"],
+        );
+        check("{}", &["/pb?click_id=a&event=sale", "/x?affiliate_id=7&status=approved"], &[]);
+        check("{}", &["/c?click_id=a", "/x?event=sale", "/p?token=x"], &["other_request"; 3]);
+        check("postbacks: {paths: [/pb, /*/in]}", &["/pb?cid=a", "/7/in?payout=1"], &[]);
+        check(
+            "postbacks: {paths: [/pb]}",
+            &["/other?cid=a&payout=1", "POST /pb?x=1"],
+            &["other_request", "post_without_query"],
+        );
+    }
+
+    #[test]
+    fn parameters_are_read_strictly() {
+        check("{}", &["/p?cid=a&event=x&event=x&payout=1&payout=", "/p?CID=a&Payout=1.5&sum=2"], &[]);
+        check("{}", &["/p?cid=a&payout=1&payout=2"], &["ambiguous_parameter"]);
+        check("{}", &["/p?cid=a&payout=1,5", "/p?cid=a&payout=x"], &["bad_number"; 2]);
+        check("{}", &["/p?cid=%FF&payout=1", "/p?cid=a%00b&payout=1"], &["not_utf8", "nul_in_id"]);
+        check("{}", &["/p?cid=a&payout=1&timestamp=soon"], &["bad_time"]);
+        check(
+            "{}",
+            &["/p?cid=a&payout=1&timestamp=1772445600", "/p?cid=a&event=y&timestamp=2026-03-02T10:00:00Z"],
+            &[],
+        );
+        check("{}", &["/p?cid={cid}&payout={payout}&timestamp=%7Bts%7D"], &[]);
+        check("postbacks: {parameters: {payout: amount}}", &["/p?cid=a&amount=1"], &[]);
+        let long = format!("/p?cid={}&payout=1", "a".repeat(70_000));
+        check("{}", &[&long], &["too_long"]);
+    }
+
+    #[test]
+    fn wrong_settings_are_refused() {
+        for (map, says) in [
+            ("postbacks: {tracker: volum}", "no tracker"),
+            ("postbacks: {format: nginx}", "no format of logs"),
+            ("postbacks: {paths: [pb]}", "no path"),
+            ("postbacks: {senders: [everywhere]}", "no address"),
+            ("postbacks: {parameters: {http_status: s}}", "no column that a parameter can be"),
+            ("postbacks: {parameters: {payout: x, revenue: x}}", "stands for"),
+            ("postbacks: {tracker: voluum, token: {file: none}}", "has no parameter for a token"),
+            ("postbacks: {token: {parameter: t, file: /nowhere/at/all}}", "cannot read the secret file"),
+            ("postbacks: {signature: {parameter: s, file: x, over: body}}", "no thing to sign"),
+        ] {
+            let file = crate::base::yaml::load(map, "test").unwrap_or_else(|_| panic!("{map}"));
+            let error = Plan::new(&[], file).err().unwrap_or_else(|| panic!("{map} is accepted"));
+            assert!(error.message.contains(says), "{map}: {}", error.message);
+        }
+    }
+
+    /// Bytes of a seed with some of them replaced, taken out or doubled.
+    fn mutated() -> impl Strategy<Value = Vec<u8>> {
+        let changes = prop::collection::vec((any::<prop::sample::Index>(), 0..4u8, any::<u8>()), 0..12);
+        (0..SEEDS.len(), changes).prop_map(|(seed, changes)| {
+            let mut bytes = SEEDS[seed].to_vec();
+            for (at, kind, byte) in changes {
+                let at = at.index(bytes.len());
+                match kind {
+                    0 => bytes[at] = byte,
+                    1 => drop(bytes.remove(at)),
+                    2 => bytes.insert(at, byte),
+                    _ => bytes.truncate(at.max(1)),
+                }
+            }
+            bytes
+        })
+    }
+
+    /// CI gives `PROPTEST_CASES` to look longer.
+    fn cases() -> ProptestConfig {
+        ProptestConfig {
+            rng_seed: proptest::test_runner::RngSeed::Fixed(7),
+            ..ProptestConfig::with_cases(ProptestConfig::default().cases.max(256))
+        }
+    }
+
+    proptest! {
+        #![proptest_config(cases())]
+
+        /// Whatever a log holds: an end without panic, and every row is used or rejected.
+        #[test]
+        fn no_log_panics_or_loses_a_row(bytes in mutated(), format in 0..=LOG_FORMATS.len()) {
+            let named = LOG_FORMATS.get(format).map_or(String::new(), |f| format!("format: {}, ", f.name));
+            let map = mapping(&format!("postbacks: {{{named}senders: [203.0.113.0/24], token: {{parameter: token}}}}"));
+            if let Ok((used, rows, kept)) = read_bytes(&bytes, &map) {
+                prop_assert_eq!(used + kept.len(), rows as usize);
+                let lines = bytes.split(|b| *b == b'\n').count();
+                prop_assert!(rows as usize <= lines);
+            }
+        }
+
+        /// Nor does any query, in any tracker's words.
+        #[test]
+        fn no_query_panics(query in "[a-z_]{0,8}[=&%+¤×{}\\[\\]#]{0,6}.{0,60}", tracker in 0..TRACKERS.len()) {
+            let tracker = &TRACKERS[tracker];
+            let known = |name: &str| tracker.says(name).is_some();
+            let _ = query::repaired(query.as_bytes(), &known);
+            let _ = query::parameters(query.as_bytes());
+            let once = check_template(&query, tracker);
+            prop_assert_eq!(check_template(&once, tracker), once);
+        }
+    }
+
+    fn check_template(query: &str, tracker: &Tracker) -> String {
+        template::check(&format!("/p?{query}"), tracker, tracker).corrected
+    }
+
+    #[test]
+    fn the_seeds_are_recognised_and_used() {
+        for seed in SEEDS {
+            let (used, rows, rejected) = read_bytes(seed, &mapping("{}")).expect("a log");
+            assert!(used >= 3 && used as u64 <= rows, "{rejected:?}");
+        }
+    }
+}

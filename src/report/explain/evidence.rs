@@ -35,6 +35,14 @@ fn findings(sheet: &mut Sheet, page: &Page) {
             sheet.lines.line("", 10, &phrase::unwrapped(&finding.rule.why));
         }
     }
+    for idle in &page.group.idle {
+        let would = idle.finding.action.word();
+        sheet.say(&format!(
+            "Without effect, it would be {would}: {} ({}).",
+            phrase::finding(&idle.finding),
+            phrase::because(&idle.because)
+        ));
+    }
     let innocent = phrase::innocent(findings);
     if !innocent.is_empty() {
         sheet.say(&format!("Before you accuse anybody, rule out: {}.", innocent.join("; ")));

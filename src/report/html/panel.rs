@@ -152,6 +152,15 @@ fn reasons(h: &mut Html, view: &View, group: &Judged) {
             h.element("li", &[], |h| reason(h, view, finding, at < REASONS));
         }
     });
+    for idle in &group.idle {
+        let words = format!(
+            "Without effect, it would be {}: {} ({}).",
+            idle.finding.action.word(),
+            phrase::finding(&idle.finding),
+            phrase::because(&idle.because)
+        );
+        h.words("p", &[("class", "soft")], &words);
+    }
     let mut innocent = phrase::innocent(&group.findings);
     innocent.truncate(INNOCENT);
     if !innocent.is_empty() {

@@ -5,8 +5,8 @@ use super::view::View;
 use super::writer::Html;
 use crate::base::text::Text;
 use crate::base::time;
-use crate::report::RowCount;
 use crate::report::phrase::{count, counted};
+use crate::report::{self, RowCount};
 use crate::rules::{Rule, Truth};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -180,8 +180,12 @@ struct Said {
 pub fn rules(h: &mut Html, view: &View) {
     h.words("h2", &[], "Rules");
     let run = &view.report.run;
-    let rules = counted(run.rules_count as u64, "rule was", "rules were");
+    let rules = counted(run.rules.evaluated() as u64, "rule was", "rules were");
     h.words("p", &[], &format!("{rules} asked; the set is named {}.", cut(&run.rules_digest)));
+    h.words("p", &[], &format!("{}.", run.rules.sentence()));
+    if let Some(unanswered) = report::unanswered(&view.report.rules) {
+        h.words("p", &[], &format!("{unanswered}."));
+    }
     let mut said: BTreeMap<&str, (&Rule, Said)> = BTreeMap::new();
     for outcome in view.groups.iter().flat_map(|g| &g.subject.outcomes) {
         let (_, said) = said.entry(&outcome.rule.id).or_insert((outcome.rule, Said::default()));

@@ -1,0 +1,374 @@
+//! What a run changes about its rules without touching their files: packs, actions, parameters, switches.
+//!
+//! An override is held to the same demands as a rule: who makes a rule block must give it what a blocking rule
+//! has. An id that no rule has is a fault, because a misspelt override would silently change nothing.
+
+use super::check;
+use super::load;
+use super::model::{Action, Changed, LeftOut, Pack, Rule, RuleSet};
+use super::packs;
+use super::params::Params;
+use crate::base::diag::{self, Code, Diag};
+use crate::base::yaml::{Entries, Spanned};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What is said of one rule under `overrides:`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawOverride {
+    action: Option<Spanned<Action>>,
+    enabled: Option<Spanned<bool>>,
+    observe: Option<Spanned<bool>>,
+    params: Entries<Spanned<String>>,
+    /// For readers of the project file.
+    #[allow(dead_code, reason = "a note for people; it is read so that it may stand there")]
+    reason: Option<String>,
+}
+
+/// A text that overrides come from, for faults that point into it.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The file, or the flag.
+    pub name: String,
+    pub text: Arc<str>,
+}
+
+/// One override and where it stands.
+#[derive(Clone, Debug)]
+struct Override {
+    id: Spanned<String>,
+    raw: RawOverride,
+    origin: Arc<Origin>,
+}
+
+/// Everything that a run changes about its rules.
+#[derive(Clone, Debug, Default)]
+pub struct Tuning {
+    packs: Vec<Pack>,
+    overrides: Vec<Override>,
+    observe: bool,
+    faults: Vec<Diag>,
+}
+
+impl Tuning {
+    /// Chooses packs besides `core`; names that no pack has are faults of this flag or key.
+    pub fn choose(&mut self, names: &[String], origin: &str) {
+        for name in names {
+            match Pack::find(name) {
+                Some(pack) => self.packs.push(pack),
+                None => {
+                    let mut fault =
+                        Diag::new(&diag::UNKNOWN_WORD, origin, format!("there is no pack `{name}`"));
+                    fault.help = diag::did_you_mean(name, packs::PACKS.iter().map(|info| info.pack.word()));
+                    self.faults.push(fault);
+                }
+            }
+        }
+    }
+
+    /// Every rule tells what it would have done, and does nothing.
+    pub fn observe(&mut self) {
+        self.observe = true;
+    }
+
+    /// The overrides of a project file.
+    pub fn overrides(&mut self, entries: Entries<RawOverride>, origin: &Arc<Origin>) {
+        let of = |(id, raw)| Override { id, raw, origin: Arc::clone(origin) };
+        self.overrides.extend(entries.0.into_iter().map(of));
+    }
+
+    /// `--disable ID`.
+    pub fn disable(&mut self, id: &str) {
+        let raw = RawOverride { enabled: Some(whole(false, id)), ..RawOverride::default() };
+        self.flag("--disable", id, id, raw);
+    }
+
+    /// `--override ID.action=watch`, `ID.enabled=false`, `ID.observe=true`, or `ID.PARAMETER=VALUE`.
+    pub fn set(&mut self, text: &str) {
+        let parsed = text.split_once('=').and_then(|(path, value)| Some((path.rsplit_once('.')?, value)));
+        let Some(((id, key), value)) = parsed else {
+            let message = format!("`{text}` changes nothing");
+            return self.wrong_flag(
+                &diag::WRONG_SHAPE,
+                message,
+                "write it as RULE.action=watch or RULE.PARAMETER=VALUE",
+            );
+        };
+        let mut raw = RawOverride::default();
+        let word = match key {
+            "action" => action(value).map(|a| raw.action = Some(whole(a, text))),
+            "enabled" => flag(value).map(|f| raw.enabled = Some(whole(f, text))),
+            "observe" => flag(value).map(|f| raw.observe = Some(whole(f, text))),
+            _ => {
+                raw.params.0.push((whole(key.to_owned(), text), whole(value.to_owned(), text)));
+                Some(())
+            }
+        };
+        match word {
+            Some(()) => self.flag("--override", text, id, raw),
+            None => {
+                let help =
+                    if key == "action" { "use block, hold, watch or note" } else { "use true or false" };
+                self.wrong_flag(&diag::UNKNOWN_WORD, format!("`{value}` is no value of `{key}`"), help);
+            }
+        }
+    }
+
+    fn wrong_flag(&mut self, code: &'static Code, message: String, help: &str) {
+        self.faults.push(Diag::new(code, "--override", message).help(help));
+    }
+
+    fn flag(&mut self, name: &str, text: &str, id: &str, raw: RawOverride) {
+        let origin = Arc::new(Origin { name: name.to_owned(), text: text.into() });
+        self.overrides.push(Override {
+            id: Spanned { value: id.to_owned(), span: 0..id.len() },
+            raw,
+            origin,
+        });
+    }
+}
+
+/// A value of a flag: its place is the whole flag.
+fn whole<T>(value: T, text: &str) -> Spanned<T> {
+    Spanned { value, span: 0..text.len() }
+}
+
+fn action(word: &str) -> Option<Action> {
+    [Action::Block, Action::Hold, Action::Watch, Action::Note].into_iter().find(|a| a.word() == word)
+}
+
+fn flag(word: &str) -> Option<bool> {
+    word.parse().ok()
+}
+
+impl RuleSet {
+    /// The rules as this run wants them.
+    ///
+    /// # Errors
+    /// Every override that cannot be followed.
+    pub fn tuned(self, tuning: &Tuning) -> Result<RuleSet, Vec<Diag>> {
+        let mut faults = tuning.faults.clone();
+        let packs = packs::chosen(&tuning.packs);
+        let (mut rules, mut left_out) = packs::parted(self.rules, &packs);
+        let mut off = BTreeMap::new();
+        for change in &tuning.overrides {
+            let all = rules.iter_mut().chain(left_out.iter_mut().map(|(rule, _)| rule));
+            match all.into_iter().find(|rule| rule.id == *change.id) {
+                Some(rule) => change.apply(rule, &mut off, &mut faults),
+                None => {
+                    let known =
+                        rules.iter().chain(&self.retired).chain(left_out.iter().map(|(rule, _)| rule));
+                    faults.push(change.unknown(known.map(|rule| rule.id.as_str()).collect()));
+                }
+            }
+        }
+        let (disabled, mut rules): (Vec<Rule>, Vec<Rule>) =
+            rules.into_iter().partition(|rule| off.get(&rule.id).copied().unwrap_or(false));
+        left_out.extend(disabled.into_iter().map(|rule| (rule, LeftOut::Disabled)));
+        left_out.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
+        rules.iter_mut().for_each(|rule| rule.observe |= tuning.observe);
+        if !faults.is_empty() {
+            diag::sort(&mut faults);
+            return Err(faults);
+        }
+        let digest = load::digest(rules.iter().chain(&self.retired));
+        Ok(RuleSet { rules, retired: self.retired, left_out, digest, packs, observe: tuning.observe })
+    }
+}
+
+impl Override {
+    fn apply(&self, rule: &mut Rule, off: &mut BTreeMap<String, bool>, faults: &mut Vec<Diag>) {
+        if let Some(enabled) = &self.raw.enabled {
+            off.insert(rule.id.clone(), !enabled.value);
+        }
+        if !self.raw.params.0.is_empty() {
+            self.set_params(rule, faults);
+        }
+        if let Some(action) = self.raw.action.as_ref().filter(|action| action.value != rule.action) {
+            rule.changed.push(self.changed("action", rule.action.word(), action.word(), &action.span));
+            rule.action = action.value;
+            // What strengthens a block means nothing for a weaker action, and does no harm there.
+            if let Some((message, help)) =
+                Some(&*rule).filter(|r| r.action == Action::Block).and_then(check::broken)
+            {
+                let message = format!("`{}` cannot be made to {}: {message}", rule.id, action.word());
+                faults.push(self.fault(&diag::BAD_OVERRIDE, &action.span, message).help(help));
+            }
+        }
+        if let Some(observe) = self.raw.observe.as_ref().filter(|observe| observe.value != rule.observe) {
+            let (from, to) = (rule.observe.to_string(), observe.value.to_string());
+            rule.changed.push(self.changed("observe", &from, &to, &observe.span));
+            rule.observe = observe.value;
+        }
+    }
+
+    /// Reads the rule's file once more, with its parameters set.
+    fn set_params(&self, rule: &mut Rule, faults: &mut Vec<Diag>) {
+        let before = faults.len();
+        let mut params = Params::default();
+        rule.params.iter().for_each(|param| params.set(&rule.id, &param.name, &param.value));
+        let mut changed = rule.changed.clone();
+        for (name, value) in &self.raw.params.0 {
+            match rule.params.iter().find(|param| param.name == name.value) {
+                Some(param) if param.value == value.value => {}
+                Some(param) => {
+                    params.set(&rule.id, &param.name, value);
+                    changed.push(self.changed(&param.name, &param.value, value, &value.span));
+                }
+                None => faults.push(self.no_parameter(rule, name)),
+            }
+        }
+        if faults.len() > before {
+            return;
+        }
+        let (read, wrong) = check::checked(std::slice::from_ref(&rule.file), &params);
+        let place = self.raw.params.0.first().map_or(0..0, |(_, value)| value.span.clone());
+        faults.extend(wrong.into_iter().map(|fault| {
+            let message = format!("`{}`: {}", rule.id, fault.message);
+            Diag { help: fault.help, ..self.fault(&diag::BAD_OVERRIDE, &place, message) }
+        }));
+        if let Some(read) = read.into_iter().next() {
+            *rule = Rule { action: rule.action, observe: rule.observe, changed, ..read };
+        }
+    }
+
+    fn no_parameter(&self, rule: &Rule, name: &Spanned<String>) -> Diag {
+        let message = format!("`{}` has no parameter `{}`", rule.id, name.value);
+        let mut fault = self.fault(&diag::BAD_OVERRIDE, &name.span, message);
+        let names: Vec<&str> = rule.params.iter().map(|param| param.name.as_str()).collect();
+        fault.help = if names.is_empty() { None } else { diag::did_you_mean(name, names) };
+        fault
+    }
+
+    fn changed(&self, what: &str, from: &str, to: &str, span: &Range<usize>) -> Changed {
+        Changed { what: what.to_owned(), from: from.to_owned(), to: to.to_owned(), place: self.place(span) }
+    }
+
+    /// `clickaudit.yaml:12`, or the flag as it was typed.
+    fn place(&self, span: &Range<usize>) -> String {
+        let name = &self.origin.name;
+        if name.starts_with("--") {
+            return format!("{name} {}", self.origin.text);
+        }
+        let line = self.origin.text.get(..span.start).map_or(1, |before| before.matches('\n').count() + 1);
+        format!("{name}:{line}")
+    }
+
+    fn fault(&self, code: &'static Code, span: &Range<usize>, message: String) -> Diag {
+        Diag::new(code, &self.origin.name, message).at(&self.origin.text, span.clone())
+    }
+
+    fn unknown(&self, known: Vec<&str>) -> Diag {
+        let message = format!("there is no rule `{}`", self.id.value);
+        let mut fault = self.fault(&diag::UNKNOWN_RULE, &self.id.span, message);
+        let near = diag::did_you_mean(&self.id.value, known);
+        fault.help = near.or_else(|| Some("`clickaudit rules list` lists the rules".to_owned()));
+        fault
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::yaml;
+    use crate::rules::Status;
+
+    fn set(rules: Vec<Rule>) -> RuleSet {
+        RuleSet {
+            digest: load::digest(rules.iter()),
+            rules,
+            retired: Vec::new(),
+            left_out: Vec::new(),
+            packs: vec![Pack::Core],
+            observe: false,
+        }
+    }
+
+    fn rules() -> Vec<Rule> {
+        vec![Rule::sample("often-late"), Rule::sample("too-fast")]
+    }
+
+    fn flags(flags: &[&str]) -> Tuning {
+        let mut tuning = Tuning::default();
+        flags.iter().for_each(|flag| tuning.set(flag));
+        tuning
+    }
+
+    #[track_caller]
+    fn refused(tuning: &Tuning, expected: &str) {
+        let faults = set(rules()).tuned(tuning).expect_err("a fault");
+        let told = diag::plain(&faults);
+        assert!(told.contains(expected), "{told}");
+    }
+
+    #[test]
+    fn without_tuning_nothing_changes() {
+        let before = set(rules());
+        let digest = before.digest.clone();
+        let after = before.tuned(&Tuning::default()).expect("no fault");
+        assert_eq!((after.rules.len(), after.digest, after.observe), (2, digest, false));
+    }
+
+    #[test]
+    fn flags_change_a_rule_and_the_digest() {
+        let before = set(rules()).digest;
+        let after = set(rules())
+            .tuned(&flags(&["too-fast.action=watch", "too-fast.observe=true"]))
+            .expect("no fault");
+        let rule = &after.rules[1];
+        assert_eq!((rule.action, rule.observe), (Action::Watch, true));
+        assert_eq!(rule.changed[0].place, "--override too-fast.action=watch");
+        assert_ne!(after.digest, before);
+    }
+
+    #[test]
+    fn a_project_file_changes_a_rule_at_its_line() {
+        let text = "too-fast:\n  action: note\n  reason: one-tap offers only\noften-late: {enabled: false}\n";
+        let entries: Entries<RawOverride> = yaml::load(text, "p.yaml").expect("good overrides");
+        let mut tuning = Tuning::default();
+        tuning.overrides(entries, &Arc::new(Origin { name: "p.yaml".to_owned(), text: text.into() }));
+        let set = set(rules()).tuned(&tuning).expect("no fault");
+        assert_eq!((set.rules[0].action, set.rules[0].changed[0].place.as_str()), (Action::Note, "p.yaml:2"));
+        assert_eq!(set.left_out[0].1, LeftOut::Disabled);
+    }
+
+    #[test]
+    fn a_later_word_wins() {
+        let mut tuning = Tuning::default();
+        tuning.disable("too-fast");
+        tuning.set("too-fast.enabled=true");
+        assert_eq!(set(rules()).tuned(&tuning).expect("no fault").rules.len(), 2);
+    }
+
+    #[test]
+    fn what_cannot_be_followed_is_a_fault() {
+        refused(&flags(&["too-fsat.action=watch"]), "there is no rule `too-fsat`");
+        refused(&flags(&["too-fsat.action=watch"]), "did you mean `too-fast`?");
+        refused(&flags(&["too-fast.action=shout"]), "`shout` is no value of `action`");
+        refused(&flags(&["too-fast"]), "`too-fast` changes nothing");
+        refused(&flags(&["too-fast.limit=5%"]), "has no parameter `limit`");
+        let mut packs = Tuning::default();
+        packs.choose(&["igamin".to_owned()], "--pack");
+        refused(&packs, "there is no pack `igamin`");
+    }
+
+    #[test]
+    fn whoever_makes_a_rule_block_gives_it_what_a_blocking_rule_has() {
+        refused(&flags(&["too-fast.action=block"]), "no test of this stable rule fires");
+        let mut experimental = rules();
+        experimental[1].status = Status::Experimental;
+        let faults = set(experimental).tuned(&flags(&["too-fast.action=block"])).expect_err("a fault");
+        assert!(diag::plain(&faults).contains("an experimental rule cannot block"));
+    }
+
+    #[test]
+    fn a_whole_run_may_observe() {
+        let mut tuning = Tuning::default();
+        tuning.observe();
+        let set = set(rules()).tuned(&tuning).expect("no fault");
+        assert!(set.observe && set.rules.iter().all(|rule| rule.observe));
+    }
+}
