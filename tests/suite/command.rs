@@ -37,7 +37,7 @@ fn without_an_output_the_table_goes_to_stdout() {
         run.text()
     );
     assert_eq!(run.messages(), "");
-    assert_eq!(run.stderr, "66 rules: 66 stable; pack core\n");
+    assert_eq!(run.stderr, "75 rules: 75 stable; pack core\n");
 }
 
 #[test]

@@ -227,9 +227,9 @@ fn a_suppression_without_a_near_end_is_refused() {
 fn a_run_says_what_its_rules_are_and_which_could_not_answer() {
     let folder = folder_of_pair(&["bad"]);
     let run = folder.run(&format!("audit {AUDIT} -o json=report.json")).exits(0);
-    run.says(&["66 rules: 66 stable; pack core\n", "without an answer for more than 90% of the groups"]);
+    run.says(&["75 rules: 75 stable; pack core\n", "without an answer for more than 90% of the groups"]);
     let report = folder.json("report.json");
-    assert_eq!(report["rules"].as_array().map(Vec::len), Some(66));
+    assert_eq!(report["rules"].as_array().map(Vec::len), Some(75));
     let bots = tally(&report, "known-bots-click");
     assert_eq!((&bots["unknown"], &bots["groups"]), (&5.into(), &5.into()));
     assert!(
