@@ -12,6 +12,13 @@ use crate::report::{self, FORMATS};
 use crate::rules::{self, RuleSet};
 use crate::signals;
 
+mod presets;
+
+/// Parts of the README that are generated: the name in its marks, and the text.
+pub fn parts() -> Vec<(&'static str, String)> {
+    vec![("presets", presets::table())]
+}
+
 /// Every generated document: file name in `docs/` and content.
 pub fn documents() -> Vec<(&'static str, String)> {
     vec![
@@ -22,6 +29,7 @@ pub fn documents() -> Vec<(&'static str, String)> {
         ("postbacks.md", postbacks()),
         ("diagnostics.md", diagnostics()),
         ("data.md", data()),
+        ("presets.md", presets::presets()),
         ("report.schema.json", report::json::schema() + "\n"),
         ("rule.schema.json", format!("{:#}\n", rules::schema())),
     ]

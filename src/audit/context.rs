@@ -30,6 +30,8 @@ pub fn of(
         joined: [&intake.clicks, &intake.conversions].iter().all(|t| t.columns().contains(&Col::ClickId)),
         drops_orphans: mapping.drops_orphans,
         drops_duplicates: mapping.drops_duplicates,
+        reuses_click_ids: mapping.reuses_click_ids,
+        bots_filtered: mapping.bots_filtered,
         true_transactions: true_scope && intake.conversions.columns().contains(&Col::TransactionId),
         typical_payout: median(&amounts).or_else(|| mean_of_report(intake, measures)),
         typical_payout_of: typical_by_offer(&matched.conversions, offers),

@@ -95,6 +95,7 @@ columns! {
     LockTime "lock_time" Time Conversions "when the status becomes final",
     Status "status" Text Conversions "approved, pending, rejected and so on, in the export's own words",
     RejectReason "reject_reason" Text Conversions "why the conversion was rejected",
+    FraudReason "fraud_reason" Text Conversions "why an anti-fraud service blocked or flagged the conversion",
     Payout "payout" Money Conversions "what the affiliate earns",
     Revenue "revenue" Money Conversions "what the network or advertiser receives",
     SaleAmount "sale_amount" Money Conversions "what the customer paid or deposited; never revenue",

@@ -211,10 +211,9 @@ impl Plan {
 }
 
 impl Named {
-    /// Whether the preset can read files of this shape, or should: costs and reports are seldom a tracker's.
+    /// Whether the preset has such files at all. A preset named for all files leaves others to their header.
     fn reads(&self, shape: Shape) -> bool {
-        let side = || self.preset.exports_of(shape).next().is_some();
-        !matches!(shape, Shape::Costs | Shape::Report) || side()
+        self.preset.exports_of(shape).next().is_some()
     }
 
     fn reading(&self, shape: Shape, headers: &[String], user: &MappingFile) -> Result<Reading> {

@@ -31,6 +31,16 @@ pub enum Headers {
 }
 
 impl Headers {
+    /// What is known of the headers, in a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Headers::Documented => "documented",
+            Headers::Api => "of the API",
+            Headers::Assumed => "assumed",
+            Headers::Chosen => "chosen by you",
+        }
+    }
+
     /// What is known of the headers, as a sentence.
     pub fn sentence(self) -> &'static str {
         match self {

@@ -119,7 +119,7 @@ pub const SIGNALS: &[Signal] = &[
         summary: "clicks whose ID another click uses too, at another time or from another source",
         innocent: &["a tracker that gives a visitor one ID", "links that were copied with their ID"],
         measures: &[M::ReusedIds, M::Clicks],
-        formula: |g| g.share(M::ReusedIds, M::Clicks, "clicks"),
+        formula: reused,
     },
     Signal {
         name: "foreign_id_share",
@@ -225,6 +225,14 @@ fn repeated(group: &Group, estimate: Result<Estimate, Absence>) -> Result<Estima
         return Err(Absence::Fact("the tracker drops repeated conversions before export"));
     }
     estimate
+}
+
+fn reused(group: &Group) -> Result<Estimate, Absence> {
+    group.get(M::ReusedIds)?;
+    if group.context.reuses_click_ids {
+        return Err(Absence::Fact("one click ID stands for several clicks by design"));
+    }
+    group.share(M::ReusedIds, M::Clicks, "clicks")
 }
 
 fn shared(group: &Group) -> Result<Estimate, Absence> {

@@ -26,6 +26,10 @@ pub struct Context {
     pub drops_orphans: bool,
     /// The tracker drops repeated conversions before export.
     pub drops_duplicates: bool,
+    /// One click ID stands for several clicks by design.
+    pub reuses_click_ids: bool,
+    /// The tracker leaves bots out of its exports.
+    pub bots_filtered: bool,
     /// Transaction IDs are unique beyond one click.
     pub true_transactions: bool,
     /// Median positive amount of a conversion, in micro-units: of all offers, and of each.

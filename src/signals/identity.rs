@@ -278,7 +278,7 @@ pub const SIGNALS: &[Signal] = &[
             "a rival's bot on the source's links",
         ],
         measures: &[M::BotClicks, M::Clicks],
-        formula: |g| g.share(M::BotClicks, M::Clicks, "clicks"),
+        formula: bots,
     },
     Signal {
         name: "datacenter_share",
@@ -435,6 +435,14 @@ pub const SIGNALS: &[Signal] = &[
         formula: idle_crowd,
     },
 ];
+
+fn bots(group: &Group) -> Result<Estimate, Absence> {
+    group.get(M::BotClicks)?;
+    if group.context.bots_filtered {
+        return Err(Absence::Fact("the tracker leaves bots out before export"));
+    }
+    group.share(M::BotClicks, M::Clicks, "clicks")
+}
 
 fn concentration(group: &Group, same: M, all: M, clicks: M) -> Result<Estimate, Absence> {
     let n = group.count(clicks)?;

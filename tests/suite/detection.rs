@@ -2,7 +2,9 @@
 //! `evaluate` takes the two apart.
 
 use crate::runs::Folder;
+use clickaudit::base::column::Col;
 use clickaudit::ingest::preset::PRESETS;
+use clickaudit::ingest::{Mapping, Shape};
 
 const SMALL: &str = "--sources 80 --clicks 12000 --days 5";
 
@@ -39,16 +41,19 @@ fn every_preset_reads_what_is_written_for_it() {
     for (name, _) in PRESETS {
         let folder = Folder::new().with("map.yaml", "");
         folder.run(&format!("simulate --mix reference {SMALL} --preset {name} .")).exits(0);
-        let files = folder.files();
-        let input = if files.contains(&"combined.csv".to_owned()) {
-            "--combined combined.csv"
-        } else {
-            "clicks.csv conversions.csv"
+        let mapping = Mapping::build(Some(name), None).expect("the preset is without fault");
+        let joins = mapping.side(Shape::Conversions).columns.contains_key(&Col::ClickId);
+        let combined = folder.files().contains(&"combined.csv".to_owned());
+        let input = match (combined, joins) {
+            (true, _) => "--combined combined.csv",
+            (_, true) => "clicks.csv conversions.csv",
+            _ => "--conversions conversions.csv",
         };
-        let report = folder.report(&format!("{input} --preset {name}"));
+        let report = folder.report(&format!("{input} --preset {name} --time-zone UTC"));
         let rows = &report["coverage"]["clicks"];
         let (read, used) = (rows["read"].as_u64().unwrap_or(0), rows["used"].as_u64().unwrap_or(0));
-        assert!(read > 10_000 && used as f64 > 0.98 * read as f64, "{name}: {rows}");
+        assert!(read > 10_000 || !combined && !joins, "{name}: {rows}");
+        assert!(used as f64 >= 0.98 * read as f64, "{name}: {rows}");
         let rejected = report["coverage"]["conversions"]["rejected"].as_object().expect("by reason");
         assert!(rejected.is_empty(), "{name}: {rejected:?}");
         assert!(report["totals"]["conversions"].as_u64() > Some(300), "{name}: {}", report["totals"]);

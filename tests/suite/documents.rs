@@ -39,6 +39,32 @@ fn generated_documents_are_up_to_date() {
     );
 }
 
+/// The README with its generated parts as they should be: each stands between two marks.
+fn with_parts(page: &str) -> String {
+    clickaudit::reference::parts().iter().fold(page.to_owned(), |page, (name, text)| {
+        let (open, close) = (format!("<!-- {name}: generated -->\n"), format!("<!-- end of {name} -->"));
+        let (before, rest) =
+            page.split_once(&open).unwrap_or_else(|| panic!("README has no mark for {name}"));
+        let (_, after) = rest.split_once(&close).unwrap_or_else(|| panic!("README has no end of {name}"));
+        format!("{before}{open}{text}{close}{after}")
+    })
+}
+
+#[test]
+fn generated_parts_of_the_readme_are_up_to_date() {
+    let path = project("README.md");
+    let page = fs::read_to_string(&path).expect("the page");
+    let wanted = with_parts(&page);
+    if std::env::var_os("BLESS").is_some() && wanted != page {
+        fs::write(&path, &wanted).expect("the page can be written");
+        return;
+    }
+    assert!(
+        wanted == page,
+        "a table of README.md differs from the declarations; `BLESS=1 cargo test documents` writes it"
+    );
+}
+
 /// What was measured, and with which command, is written by hand.
 const BY_HAND: &str = "validation.md";
 
