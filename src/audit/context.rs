@@ -65,7 +65,7 @@ fn mean_of_report(intake: &Intake, measures: &Measures) -> Option<f64> {
         return None;
     }
     let groups = || measures.grains.first().into_iter().flat_map(|g| &g.groups);
-    let sum = |m: M| groups().filter_map(|g| g.totals.get(m)).sum::<i64>();
+    let sum = |m: M| groups().filter_map(|g| g.totals.get(m)).fold(0i64, i64::saturating_add);
     let paid = sum(M::PayoutConfirmed).max(sum(M::RevenueConfirmed));
     let conversions = sum(M::Conversions);
     (paid > 0 && conversions > 0).then(|| paid as f64 / conversions as f64)

@@ -5,15 +5,18 @@ use crate::base::column::{Col, Grain};
 use crate::base::near::nearest;
 use crate::base::symbol::Symbols;
 use crate::base::text::Text;
-use crate::base::time::show;
+use crate::base::time::{show, show_day};
 use crate::clean::Cleaned;
 use crate::clean::vocabulary::event;
+use crate::ingest::rates::Rate;
 use crate::ingest::{FileLedger, Intake, Mapping, Shape};
 use crate::matching::gates::Gate;
 use crate::matching::{Class, Matched};
 use crate::measures::{self, Clock, Measures};
 use crate::peers::Sibling;
-use crate::report::{self, AbsentSignal, Classes, Coverage, InputInfo, RowCount, RulesInfo, RunInfo};
+use crate::report::{
+    self, AbsentSignal, Classes, Coverage, InputInfo, RateInfo, RowCount, RulesInfo, RunInfo,
+};
 use crate::rules::{RuleSet, Truth};
 use crate::signals::{self, Reading};
 use crate::verdicts::Judged;
@@ -91,9 +94,65 @@ pub fn run(facts: &Facts, settings: &Settings, rules: &RuleSet, clock: Clock, ma
         tz: clock.zone.name().to_owned(),
         perspective: mapping.perspective.map_or("unsaid", |p| p.word()),
         currency: facts.intake.currency.as_deref().map(Text::new),
+        rates: rates(facts.intake),
         maturity_s: settings.maturity_s as u64,
         parameters,
     }
+}
+
+/// The rates that amounts were exchanged at, by currency and day.
+fn rates(intake: &Intake) -> Vec<RateInfo> {
+    let mut used: BTreeSet<(&str, Rate)> = BTreeSet::new();
+    for (code, rates) in intake.files.iter().flat_map(|f| &f.noticed.rates) {
+        used.extend(rates.iter().map(|rate| (code.as_str(), *rate)));
+    }
+    let info = |(code, rate): (&str, Rate)| RateInfo {
+        currency: Text::new(code),
+        day: rate.day.map(show_day),
+        rate: rate.text(),
+    };
+    let mut rates: Vec<RateInfo> = used.into_iter().map(info).collect();
+    rates.sort_by(|a, b| (&a.currency, &a.day).cmp(&(&b.currency, &b.day)));
+    rates
+}
+
+/// One sentence for each currency that was exchanged.
+fn exchanged(intake: &Intake) -> Vec<String> {
+    let rates = rates(intake);
+    let files = intake.mapping.rates.files.join(", ");
+    let sentence = |of: &[RateInfo]| {
+        let (first, last) = (of.first()?, of.last()?);
+        let of_day = |r: &RateInfo| match &r.day {
+            Some(day) => format!("{} ({day})", r.rate),
+            None => r.rate.clone(),
+        };
+        let to = if of.len() > 1 { format!(" to {}", of_day(last)) } else { String::new() };
+        let by =
+            if last.day.is_some() { format!(", from {}", Text::new(&files).term(80)) } else { String::new() };
+        let (code, ours) = (first.currency.term(8), Text::new(intake.currency.as_deref()?).term(8));
+        Some(format!("amounts in {code} are exchanged at {}{to} {ours}{by}", of_day(first)))
+    };
+    rates.chunk_by(|a, b| a.currency == b.currency).filter_map(sentence).collect()
+}
+
+/// Times that a clock does not show exactly once, by zone.
+fn clock_changes(intake: &Intake) -> Vec<String> {
+    let mut zones: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for file in &intake.files {
+        let (repeated, skipped) = zones.entry(file.zone.name()).or_default();
+        *repeated += file.noticed.repeated_times;
+        *skipped += file.noticed.skipped_times;
+    }
+    let mut sentences = Vec::new();
+    for (zone, (repeated, skipped)) in zones {
+        if repeated > 0 {
+            sentences.push(format!("{repeated} times fall where the clock of {zone} is set back: each is taken as the earlier of the two it may be"));
+        }
+        if skipped > 0 {
+            sentences.push(format!("{skipped} times fall where the clock of {zone} is set forward and shows no such time: each is read by the clock before"));
+        }
+    }
+    sentences
 }
 
 fn input(file: &FileLedger) -> InputInfo {
@@ -146,6 +205,8 @@ pub fn coverage(
         absent: absent(groups, &settings.grain),
         gates: facts.gates.iter().map(gate).collect(),
         notes: [
+            exchanged(facts.intake),
+            clock_changes(facts.intake),
             notes(facts),
             said(facts, groups, settings, as_of),
             left_out(facts),

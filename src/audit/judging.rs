@@ -83,7 +83,7 @@ fn subject<'r>(
     let outcomes: Vec<Outcome<'r>> = rules.iter().map(|rule| evaluate(rule, &view)).collect();
     let sum = |parts: &[M]| {
         let known: Vec<i64> = parts.iter().filter_map(|m| group.totals.get(*m)).collect();
-        (!known.is_empty()).then(|| Micro(known.iter().sum()))
+        (!known.is_empty()).then(|| Micro::total(&known))
     };
     let priced = group.totals.get(M::Priced).is_some_and(|n| n > 0);
     let payouts = sum(&[M::PayoutConfirmed, M::PayoutPending]);
@@ -113,7 +113,7 @@ pub fn totals(groups: &[Judged], grain: &Grain, measures: &Measures, matched: &M
     let sum = |name: &str| {
         let of_grain = groups.iter().filter(|g| g.subject.grain == *grain);
         let known: Vec<i64> = of_grain.filter_map(|g| money(&g.subject.row, name)).map(|m| m.0).collect();
-        (!known.is_empty()).then(|| Micro(known.iter().sum()))
+        (!known.is_empty()).then(|| Micro::total(&known))
     };
     let (cost, revenue) = (sum("cost"), sum("revenue"));
     Totals {

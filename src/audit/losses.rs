@@ -29,7 +29,7 @@ pub fn recoverable(group: &Judged, totals: &Totals) -> Option<Micro> {
     let paid: Vec<i64> =
         [M::ReplayedPayout, M::ReplayedPending].iter().filter_map(|m| totals.get(*m)).collect();
     let priced = totals.get(M::Priced).is_some_and(|n| n > 0);
-    (priced && !paid.is_empty()).then(|| Micro(paid.iter().sum()))
+    (priced && !paid.is_empty()).then(|| Micro::total(&paid))
 }
 
 /// What a group may cost, `days` being those of the window: nothing of the window is taken to be paid yet, and

@@ -21,6 +21,8 @@ pub enum TimeFormat {
     EpochS,
     /// Milliseconds since 1970.
     EpochMs,
+    /// Microseconds since 1970.
+    EpochUs,
     /// A chrono pattern such as `%Y-%m-%d %I:%M:%S %p`.
     Pattern(String),
 }
@@ -33,12 +35,36 @@ impl FromStr for TimeFormat {
             "iso" => Ok(TimeFormat::Iso),
             "epoch_s" => Ok(TimeFormat::EpochS),
             "epoch_ms" => Ok(TimeFormat::EpochMs),
+            "epoch_us" => Ok(TimeFormat::EpochUs),
             pattern if pattern.contains('%') => Ok(TimeFormat::Pattern(pattern.to_owned())),
             other => Err(format!(
-                "`{other}` is no time format; expected iso, epoch_s, epoch_ms or a pattern such as `%d/%m/%Y %H:%M:%S`"
+                "`{other}` is no time format; expected iso, epoch_s, epoch_ms, epoch_us or a pattern such as `%d/%m/%Y %H:%M:%S`"
             )),
         }
     }
+}
+
+impl TimeFormat {
+    /// Microseconds of one step of an epoch format.
+    pub fn step(&self) -> Option<i64> {
+        match self {
+            TimeFormat::EpochS => Some(SECOND),
+            TimeFormat::EpochMs => Some(1_000),
+            TimeFormat::EpochUs => Some(1),
+            TimeFormat::Iso | TimeFormat::Pattern(_) => None,
+        }
+    }
+}
+
+/// How a local time stands to the clock of its zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// It happens once.
+    Plain,
+    /// It happens twice, when the clock is set back.
+    Repeated,
+    /// It never happens, because the clock is set forward over it.
+    Skipped,
 }
 
 /// The zone that local times are in and days are cut in.
@@ -67,14 +93,15 @@ impl Zone {
 
     /// A local time as UTC. A time that happens twice is the earlier one; a time that the clock skips is read
     /// by the clock before it. A log must not become unreadable twice a year.
-    pub fn to_utc(self, local: i64) -> i64 {
+    pub fn to_utc(self, local: i64) -> (i64, Clock) {
         if self.0 == Tz::UTC {
-            return local;
+            return (local, Clock::Plain);
         }
         let naive = DateTime::from_timestamp_micros(local).unwrap_or_default().naive_utc();
         match self.0.from_local_datetime(&naive) {
-            LocalResult::Single(t) | LocalResult::Ambiguous(t, _) => t.timestamp_micros(),
-            LocalResult::None => local - self.offset(local - DAY),
+            LocalResult::Single(t) => (t.timestamp_micros(), Clock::Plain),
+            LocalResult::Ambiguous(t, _) => (t.timestamp_micros(), Clock::Repeated),
+            LocalResult::None => (local - self.offset(local - DAY), Clock::Skipped),
         }
     }
 }
@@ -113,29 +140,37 @@ impl TimeReader {
     /// # Errors
     /// The text does not fit the format, or lies before 2000 or after 2099.
     pub fn read(&self, text: &[u8]) -> Result<i64, TimeFault> {
-        let text = text.trim_ascii();
-        let micros = match &self.format {
-            TimeFormat::Iso => self.iso(text),
-            TimeFormat::EpochS => epoch(text, SECOND),
-            TimeFormat::EpochMs => epoch(text, 1_000),
-            TimeFormat::Pattern(pattern) => self.pattern(text, pattern),
-        };
-        in_range(micros.ok_or(TimeFault::Unreadable)?)
+        self.read_by_clock(text).map(|(micros, _)| micros)
     }
 
-    fn iso(&self, text: &[u8]) -> Option<i64> {
+    /// The same, and how the text stands to the clock of the zone; with an offset of its own it is plain.
+    ///
+    /// # Errors
+    /// Those of [`TimeReader::read`].
+    pub fn read_by_clock(&self, text: &[u8]) -> Result<(i64, Clock), TimeFault> {
+        let text = text.trim_ascii();
+        let found = match &self.format {
+            TimeFormat::Iso => self.iso(text),
+            TimeFormat::Pattern(pattern) => self.pattern(text, pattern),
+            format => format.step().and_then(|step| epoch(text, step)).map(|micros| (micros, Clock::Plain)),
+        };
+        let (micros, clock) = found.ok_or(TimeFault::Unreadable)?;
+        in_range(micros).map(|micros| (micros, clock))
+    }
+
+    fn iso(&self, text: &[u8]) -> Option<(i64, Clock)> {
         let (local, rest) = iso_local(text)?;
         match rest {
             b"" => Some(self.zone.to_utc(local)),
-            b"Z" | b"z" | b" UTC" => Some(local),
-            _ => Some(local - iso_offset(rest)?),
+            b"Z" | b"z" | b" UTC" => Some((local, Clock::Plain)),
+            _ => Some((local - iso_offset(rest)?, Clock::Plain)),
         }
     }
 
-    fn pattern(&self, text: &[u8], pattern: &str) -> Option<i64> {
+    fn pattern(&self, text: &[u8], pattern: &str) -> Option<(i64, Clock)> {
         let text = std::str::from_utf8(text).ok()?;
         if let Ok(with_zone) = DateTime::parse_from_str(text, pattern) {
-            return Some(with_zone.timestamp_micros());
+            return Some((with_zone.timestamp_micros(), Clock::Plain));
         }
         let naive = NaiveDateTime::parse_from_str(text, pattern)
             .or_else(|_| NaiveDate::parse_from_str(text, pattern).map(|d| d.and_time(chrono::NaiveTime::MIN)))
@@ -149,9 +184,21 @@ pub fn in_range(micros: i64) -> Result<i64, TimeFault> {
     if (EARLIEST..LATEST).contains(&micros) { Ok(micros) } else { Err(TimeFault::OutOfRange) }
 }
 
-fn epoch(text: &[u8], scale: i64) -> Option<i64> {
-    let number: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-    number.checked_mul(scale)
+/// Whole or broken steps since 1970, such as `1772456709.250`; what is finer than a microsecond is cut off.
+fn epoch(text: &[u8], step: i64) -> Option<i64> {
+    let point = text.iter().position(|&b| b == b'.');
+    let (whole, fraction) = point.map_or((text, None), |at| (&text[..at], Some(&text[at + 1..])));
+    let number: i64 = std::str::from_utf8(whole).ok()?.parse().ok()?;
+    let mut part = 0;
+    if let Some(fraction) = fraction {
+        digits(fraction.get(..1)?)?;
+        let mut worth = step;
+        for digit in fraction {
+            worth /= 10;
+            part += worth * digits(std::slice::from_ref(digit))?;
+        }
+    }
+    number.checked_mul(step)?.checked_add(part)
 }
 
 fn digits(text: &[u8]) -> Option<i64> {
@@ -262,6 +309,12 @@ mod tests {
         check("iso", "UTC", "2026-03-02", Ok("2026-03-02T00:00:00Z"));
         check("epoch_s", "UTC", "1772456709", Ok("2026-03-02T13:05:09Z"));
         check("epoch_ms", "UTC", "1772456709000", Ok("2026-03-02T13:05:09Z"));
+        check("epoch_us", "UTC", "1772456709000000", Ok("2026-03-02T13:05:09Z"));
+        check("epoch_s", "UTC", "1772456709.999999999", Ok("2026-03-02T13:05:09Z"));
+        check("%m/%d/%Y %I:%M:%S %p", "America/New_York", "3/2/2026 1:05:09 pm", Ok("2026-03-02T18:05:09Z"));
+        check("%m/%d/%Y %I:%M %p", "UTC", "12/18/2025 12:00 PM", Ok("2025-12-18T12:00:00Z"));
+        check("%d.%m.%Y %H:%M", "UTC", "18.12.2025 9:05", Ok("2025-12-18T09:05:00Z"));
+        check("%Y-%m-%d %H:%M:%S %z", "Asia/Tokyo", "2026-03-02 13:05:09 -0500", Ok("2026-03-02T18:05:09Z"));
         check("%Y-%m-%d %I:%M:%S %p", "UTC", "2025-12-18 12:52:23 AM", Ok("2025-12-18T00:52:23Z"));
         check("%d/%m/%Y", "UTC", "18/12/2025", Ok("2025-12-18T00:00:00Z"));
     }
@@ -276,6 +329,12 @@ mod tests {
         check("iso", "UTC", "1999-12-31 23:59:59", Err(TimeFault::OutOfRange));
         check("iso", "UTC", "9999-01-01 00:00:00", Err(TimeFault::OutOfRange));
         check("epoch_s", "UTC", "1772456709000", Err(TimeFault::OutOfRange));
+        check("epoch_ms", "UTC", "1772456709", Err(TimeFault::OutOfRange));
+        check("epoch_s", "UTC", "9223372036854775807", Err(TimeFault::Unreadable));
+        for text in ["1.7E+09", "1772456709.", ".5", "1772456709.2.5", "17724 56709", "0x69a58a05"] {
+            check("epoch_s", "UTC", text, Err(TimeFault::Unreadable));
+        }
+        check("%I:%M %p", "UTC", "13:05 PM", Err(TimeFault::Unreadable));
     }
 
     /// The clock change must neither lose a row nor stop the run.
@@ -285,6 +344,32 @@ mod tests {
         check("iso", "Europe/Berlin", "2026-10-25 02:30:00", Ok("2026-10-25T00:30:00Z"));
         check("iso", "Europe/Berlin", "2026-03-29 02:30:00", Ok("2026-03-29T01:30:00Z"));
         check("iso", "Australia/Lord_Howe", "2026-10-04 02:15:00", Ok("2026-10-03T15:45:00Z"));
+    }
+
+    /// Both clock changes of a year in three zones, one of them by half an hour: what happens twice is taken
+    /// as the earlier, what never happens is read by the clock before it. Both are told.
+    #[test]
+    fn what_the_clock_repeats_and_skips_is_told() {
+        for (zone, text, utc, clock) in [
+            ("Europe/Berlin", "2026-03-29 01:59:59", "2026-03-29T00:59:59Z", Clock::Plain),
+            ("Europe/Berlin", "2026-03-29 02:00:00", "2026-03-29T01:00:00Z", Clock::Skipped),
+            ("Europe/Berlin", "2026-03-29 02:59:59", "2026-03-29T01:59:59Z", Clock::Skipped),
+            ("Europe/Berlin", "2026-03-29 03:00:00", "2026-03-29T01:00:00Z", Clock::Plain),
+            ("Europe/Berlin", "2026-10-25 01:59:59", "2026-10-24T23:59:59Z", Clock::Plain),
+            ("Europe/Berlin", "2026-10-25 02:00:00", "2026-10-25T00:00:00Z", Clock::Repeated),
+            ("Europe/Berlin", "2026-10-25 02:59:59", "2026-10-25T00:59:59Z", Clock::Repeated),
+            ("Europe/Berlin", "2026-10-25 03:00:00", "2026-10-25T02:00:00Z", Clock::Plain),
+            ("Europe/Berlin", "2026-10-25 02:30:00+01:00", "2026-10-25T01:30:00Z", Clock::Plain),
+            ("America/New_York", "2026-03-08 02:30:00", "2026-03-08T07:30:00Z", Clock::Skipped),
+            ("America/New_York", "2026-11-01 01:30:00", "2026-11-01T05:30:00Z", Clock::Repeated),
+            ("Australia/Lord_Howe", "2026-10-04 02:15:00", "2026-10-03T15:45:00Z", Clock::Skipped),
+            ("Australia/Lord_Howe", "2026-04-05 01:45:00", "2026-04-04T14:45:00Z", Clock::Repeated),
+            ("UTC", "2026-03-29 02:30:00", "2026-03-29T02:30:00Z", Clock::Plain),
+        ] {
+            let reader = TimeReader { format: TimeFormat::Iso, zone: zone.parse().unwrap() };
+            let found = reader.read_by_clock(text.as_bytes()).map(|(micros, clock)| (show(micros), clock));
+            assert_eq!(found, Ok((utc.to_owned(), clock)), "{zone} {text}");
+        }
     }
 
     #[test]

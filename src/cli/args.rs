@@ -34,6 +34,9 @@ pub enum Command {
     /// Write the reference documentation
     #[command(hide = true)]
     Reference(ReferenceArgs),
+    /// Read the inputs of an audit into the intake and forget them, to measure it
+    #[command(hide = true)]
+    Intake(Box<AuditArgs>),
     /// Read a Parquet file and forget it: an audit asks for it before it reads the file itself
     #[command(hide = true)]
     ReadParquet(ReadParquetArgs),
@@ -165,6 +168,9 @@ pub struct AuditArgs {
     /// Currency to report in, where the exports have several or none
     #[arg(long, value_name = "CODE")]
     pub currency: Option<String>,
+    /// What other currencies are worth: the European Central Bank's table, or date,currency,rate; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub rates: Vec<PathBuf>,
     /// Event that conversion rates are on [default: the most frequent]
     #[arg(long, value_name = "EVENT")]
     pub main_event: Option<String>,

@@ -13,7 +13,7 @@ use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::base::unit::Unit;
 use crate::ingest::guard::read_and_forget;
 use crate::ingest::mapping::{self, Said, seconds};
-use crate::ingest::{Guard, Inputs, Perspective, Plan, Shape};
+use crate::ingest::{Guard, Inputs, Perspective, Plan, Shape, Wanted, ingest};
 use crate::report::{self, Job, Kind, List, Look, Output, Report, RulesInfo, Written};
 use crate::rules::{RuleFile, RuleSet, Tuning, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
@@ -126,8 +126,8 @@ fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
         &args.costs,
     ];
     let inputs = inputs.into_iter().flatten().map(PathBuf::from);
-    let others =
-        [&args.rules, &args.add_rules, &args.protect, &args.suppressions].into_iter().flatten().cloned();
+    let others = [&args.rules, &args.add_rules, &args.protect, &args.suppressions, &args.rates];
+    let others = others.into_iter().flatten().cloned();
     inputs.chain(others).chain(args.map.clone()).chain(project::place(args)).collect()
 }
 
@@ -211,6 +211,23 @@ pub(super) fn guard() -> Guard {
     Guard { program: std::env::current_exe().ok() }
 }
 
+/// Reads everything that an audit would read, keeps all of it, and says how many rows that were.
+///
+/// # Errors
+/// Those of reading.
+pub(super) fn intake(mut args: AuditArgs) -> Result<Exit> {
+    let mut project = project::merge(&mut args)?;
+    let rules = valid_rules(&args, &mut project)?;
+    let settings = settings(&args, project, &rules)?;
+    limit_threads(args.threads);
+    let intake = ingest(&settings.inputs, &settings.plan, &Wanted::Everything, settings.threads)?;
+    for file in &intake.files {
+        let (path, rejected) = (file.path.display(), file.rejects.total());
+        complain(&format!("{path}: {} rows, {rejected} of them rejected", file.rows));
+    }
+    Ok(Exit::Completed)
+}
+
 /// Reads a Parquet file on behalf of another run of this program.
 ///
 /// # Errors
@@ -265,6 +282,7 @@ fn plan(args: &AuditArgs, project: Project) -> Result<Plan> {
         currency: args.currency.as_ref().map(|c| c.to_uppercase()),
         main_event: args.main_event.clone(),
         trusted: args.trusted.clone(),
+        rates: args.rates.iter().map(|path| path.display().to_string()).collect(),
         time_zones: args.time_zone.iter().map(|text| time_zone(text)).collect::<Result<_>>()?,
     });
     if let Some(name) = &args.postback_tracker {

@@ -36,6 +36,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Reference(args) => simulate::reference(args),
+        Command::Intake(args) => audit::intake(*args),
         Command::ReadParquet(args) => audit::read_parquet(&args),
     });
     outcome.unwrap_or(Ok(Exit::Internal)).unwrap_or_else(|error| failed(&error)).into()

@@ -56,6 +56,7 @@ pub struct Project {
     target_roi: Option<String>,
     perspective: Option<String>,
     currency: Option<String>,
+    rates: Vec<PathBuf>,
     main_event: Option<String>,
     fdr: Option<String>,
     trusted: Vec<String>,
@@ -148,6 +149,7 @@ impl Project {
         open(&mut args.target_roi, &mut self.target_roi);
         open(&mut args.perspective, &mut self.perspective);
         open(&mut args.currency, &mut self.currency);
+        lists(&mut args.rates, &mut self.rates);
         open(&mut args.main_event, &mut self.main_event);
         open(&mut args.fdr, &mut self.fdr);
         args.trusted.append(&mut self.trusted);

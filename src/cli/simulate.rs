@@ -151,6 +151,7 @@ fn stamp(side: &SideMapping) -> Stamp {
         TimeFormat::Iso => Stamp::Iso,
         TimeFormat::EpochS => Stamp::EpochS,
         TimeFormat::EpochMs => Stamp::EpochMs,
+        TimeFormat::EpochUs => Stamp::EpochUs,
         TimeFormat::Pattern(pattern) => Stamp::Pattern(pattern.clone()),
     }
 }

@@ -5,11 +5,15 @@
 use super::brand::Brands;
 use super::mapping::{Mapping, Shape, SideMapping};
 use super::network::network_key;
+use super::rates::{Rate, Rates};
 use super::reject::Reason;
 use super::value;
 use crate::base::column::{Col, Kind};
+use crate::base::money::{Mark, cost_parts, row_cap, to_parts};
+use crate::base::time::{Clock, DAY};
 use polars::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// A column of the intake: a canonical one, or what is found from the text of one or more.
@@ -91,7 +95,9 @@ pub struct Layout {
     pub places: BTreeMap<Col, usize>,
     pub constants: BTreeMap<Col, String>,
     pub currency: Option<String>,
-    pub rates: BTreeMap<String, i64>,
+    pub rates: Arc<Rates>,
+    /// Parts of a micro-unit that costs of clicks are kept in; 1 for other amounts and other shapes.
+    pub cost_parts: i64,
     pub brands: Brands,
     /// Rows carry a key of their content because they have no click ID.
     pub row_key: bool,
@@ -145,6 +151,7 @@ impl Layout {
             rates: mapping.rates.clone(),
             brands: Brands::new(&mapping.brand_terms),
             row_key,
+            cost_parts: if shape.is_of_clicks() { cost_parts(mapping.currency.as_deref()) } else { 1 },
             headers: Vec::new(),
             wanted: wanted.clone(),
             side,
@@ -207,17 +214,106 @@ impl Layout {
         }
     }
 
-    /// The rate of a row's currency: `None` if it is ours or none is declared.
+    /// The rate of a row's currency, in capitals, on the row's day: `None` if it is ours or none is declared.
     ///
     /// # Errors
     /// A currency other than ours that has no rate.
-    pub fn rate(&self, currency: &str) -> std::result::Result<Option<i64>, Reason> {
+    pub fn rate(&self, currency: &str, day: Option<i32>) -> std::result::Result<Option<Rate>, Reason> {
         match &self.currency {
-            Some(ours) if !ours.eq_ignore_ascii_case(currency) => {
-                let rate = self.rates.get(&currency.to_uppercase());
-                rate.copied().map(Some).ok_or(Reason::CurrencyWithoutRate)
+            Some(ours) if ours != currency => {
+                self.rates.of(currency, ours, day).map(Some).ok_or(Reason::CurrencyWithoutRate)
             }
             _ => Ok(None),
+        }
+    }
+
+    /// The column whose day decides the rates of a row.
+    pub fn rate_column(&self) -> Option<Col> {
+        self.time_column().or(Some(Col::Day))
+    }
+
+    /// The currency of a row: what its currency column says, or the marks beside its amounts; capitals.
+    ///
+    /// # Errors
+    /// These contradict each other.
+    pub fn row_currency(&self, said: &[u8], marks: &[Mark]) -> std::result::Result<Option<String>, Reason> {
+        let said = said.trim_ascii();
+        let by_mark = || {
+            let ours = self.currency.as_deref().filter(|ours| marks.iter().all(|m| m.fits(ours)));
+            marks.first().map(|mark| ours.unwrap_or(mark.code()).to_owned())
+        };
+        let said = (!said.is_empty()).then(|| String::from_utf8_lossy(said).to_uppercase());
+        let currency = said.or_else(by_mark);
+        match &currency {
+            Some(code) if !marks.iter().all(|m| m.fits(code)) => Err(Reason::CurrencyConflict),
+            _ => Ok(currency),
+        }
+    }
+
+    /// An amount of a row as it is kept: in our currency, whole micro-units, costs of clicks in parts of them.
+    ///
+    /// # Errors
+    /// It is larger than `cap`, what a row may carry in its own currency.
+    pub fn kept(
+        &self,
+        col: Col,
+        nano: i128,
+        cap: i128,
+        rate: Option<Rate>,
+    ) -> std::result::Result<i64, Reason> {
+        if nano.abs() > cap {
+            return Err(Reason::AmountTooLarge);
+        }
+        let ours = rate.map_or(nano, |rate| value::exchanged(nano, rate));
+        let parts = if col == Col::Cost { self.cost_parts } else { 1 };
+        to_parts(ours, parts).ok_or(Reason::AmountTooLarge)
+    }
+}
+
+/// What was noticed beside the rows themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Noticed {
+    /// Rows by currency.
+    pub currencies: BTreeMap<String, u64>,
+    /// The rates that amounts were exchanged at, by currency.
+    pub rates: BTreeMap<String, BTreeSet<Rate>>,
+    /// Times that the clock of their zone shows twice.
+    pub repeated_times: u64,
+    /// Times that the clock of their zone never shows.
+    pub skipped_times: u64,
+}
+
+impl Noticed {
+    /// Adds what was noticed elsewhere.
+    pub fn append(&mut self, other: Noticed) {
+        for (code, rows) in other.currencies {
+            self.see_currency(code, rows);
+        }
+        for (code, rates) in other.rates {
+            self.rates.entry(code).or_default().extend(rates);
+        }
+        self.repeated_times += other.repeated_times;
+        self.skipped_times += other.skipped_times;
+    }
+
+    /// Counts rows of a currency; hostile rows may name any number of them.
+    pub fn see_currency(&mut self, code: String, rows: u64) {
+        if rows > 0 && (self.currencies.len() < CURRENCIES || self.currencies.contains_key(&code)) {
+            *self.currencies.entry(code).or_default() += rows;
+        }
+    }
+
+    /// Counts a time.
+    pub fn see_time(&mut self, clock: Clock) {
+        self.repeated_times += u64::from(clock == Clock::Repeated);
+        self.skipped_times += u64::from(clock == Clock::Skipped);
+    }
+
+    /// Keeps a rate that was used.
+    pub fn see_rate(&mut self, code: &str, rate: Rate) {
+        match self.rates.get_mut(code) {
+            Some(rates) => drop(rates.insert(rate)),
+            None => drop(self.rates.insert(code.to_owned(), BTreeSet::from([rate]))),
         }
     }
 }
@@ -237,6 +333,8 @@ struct Cell {
     slot: Slot,
     /// The row's parsed value, for integer columns.
     parsed: Option<i64>,
+    /// The row's amount in billionths of its own currency, for money.
+    nano: Option<i128>,
 }
 
 /// A flag and the fields of a record that it is found in.
@@ -255,11 +353,36 @@ pub struct RowBuilder<'a> {
     /// Where the address stands, and the keys of its network.
     nets: Option<(usize, Keys)>,
     row_keys: Vec<u64>,
-    currencies: BTreeMap<String, u64>,
-    /// The currency of the row before, and its rate.
-    last_currency: (Vec<u8>, Option<i64>),
-    last_currency_rows: u64,
+    noticed: Noticed,
+    /// Which of the cells holds the day that rates are of.
+    day_cell: Option<usize>,
+    tender: Tender,
     rows: usize,
+}
+
+/// What the amounts of a row are in. Mostly the row before had the same.
+struct Tender {
+    /// The text of the currency column; rows with marks beside their amounts are not remembered.
+    text: Vec<u8>,
+    code: Option<String>,
+    day: Option<i32>,
+    rate: Option<Rate>,
+    cap: i128,
+    /// Rows since the code changed.
+    rows: u64,
+}
+
+impl Tender {
+    /// Whether marks beside amounts said the currency.
+    fn marked(&self) -> bool {
+        self.text.is_empty() && self.code.is_some()
+    }
+
+    /// No currency is said: the amounts are in ours.
+    fn ours(layout: &Layout) -> Tender {
+        let cap = row_cap(layout.currency.as_deref());
+        Tender { text: Vec::new(), code: None, day: None, rate: None, cap, rows: 0 }
+    }
 }
 
 /// So many currencies of a chunk are told apart.
@@ -268,8 +391,14 @@ const CURRENCIES: usize = 50;
 impl<'a> RowBuilder<'a> {
     /// An empty builder with room for about `capacity` rows.
     pub fn new(layout: &'a Layout, capacity: usize) -> RowBuilder<'a> {
-        let cell =
-            |(&col, &at): (&Col, &usize)| Cell { col, at, slot: slot(layout, col, capacity), parsed: None };
+        let cell = |(&col, &at): (&Col, &usize)| Cell {
+            col,
+            at,
+            slot: slot(layout, col, capacity),
+            parsed: None,
+            nano: None,
+        };
+        let cells: Vec<Cell> = layout.places.iter().filter(|(c, _)| **c != Col::Currency).map(cell).collect();
         let flag = |&field: &Field| Flag {
             field,
             at: field.origin().iter().filter_map(|c| layout.places.get(c)).copied().collect(),
@@ -279,14 +408,14 @@ impl<'a> RowBuilder<'a> {
         let nets = |&at: &usize| layout.has(net).then(|| (at, Keys::new(net.name(), capacity)));
         RowBuilder {
             layout,
-            cells: layout.places.iter().filter(|(c, _)| **c != Col::Currency).map(cell).collect(),
+            day_cell: cells.iter().position(|c| Some(c.col) == layout.rate_column()),
+            cells,
             currency_at: layout.places.get(&Col::Currency).copied(),
             flags: FLAGS.iter().filter(|f| layout.has(**f)).map(flag).collect(),
             nets: layout.places.get(&Col::Ip).and_then(nets),
             row_keys: Vec::new(),
-            currencies: BTreeMap::new(),
-            last_currency: (Vec::new(), None),
-            last_currency_rows: 0,
+            noticed: Noticed::default(),
+            tender: Tender::ours(layout),
             rows: 0,
         }
     }
@@ -296,10 +425,13 @@ impl<'a> RowBuilder<'a> {
     /// # Errors
     /// Why the row is rejected; nothing of it is kept then.
     pub fn push(&mut self, record: &csv::ByteRecord) -> std::result::Result<(), Reason> {
-        self.parse(record)?;
-        let rate = self.currency(record)?;
+        let clocks = self.parse(record)?;
         for cell in &mut self.cells {
-            cell.append(&record[cell.at], &self.layout.side, rate);
+            cell.append(&record[cell.at], &self.layout.side);
+        }
+        self.tender.rows += 1;
+        for clock in clocks {
+            self.noticed.see_time(clock);
         }
         for Flag { field, at, values } in &mut self.flags {
             values.append_option(self.layout.flag(*field, at.iter().map(|&at| &record[at])));
@@ -314,53 +446,80 @@ impl<'a> RowBuilder<'a> {
         Ok(())
     }
 
-    /// Parses every integer column and checks every key, so that a fault leaves no trace.
-    fn parse(&mut self, record: &csv::ByteRecord) -> std::result::Result<(), Reason> {
-        let time_column = self.layout.time_column();
+    /// Parses every integer column and checks every key, so that a fault leaves no trace; tells times that the
+    /// clock does not show once.
+    fn parse(&mut self, record: &csv::ByteRecord) -> std::result::Result<Vec<Clock>, Reason> {
+        let (time_column, side) = (self.layout.time_column(), &self.layout.side);
+        let (mut marks, mut clocks) = (Vec::new(), Vec::new());
         for cell in &mut self.cells {
             let text = &record[cell.at];
-            match cell.slot {
-                Slot::Integer(_) => cell.parsed = value::integer(cell.col.kind(), text, &self.layout.side)?,
-                Slot::Key(..) if memchr::memchr(0, text).is_some() => return Err(Reason::NulInKey),
+            match (&cell.slot, cell.col.kind()) {
+                (Slot::Integer(_), Kind::Money) => {
+                    let amount = value::amount(text, side)?;
+                    cell.nano = amount.map(|a| a.nano);
+                    marks.extend(amount.and_then(|a| a.mark));
+                }
+                (Slot::Integer(_), Kind::Time) => {
+                    let time = value::time(text, side)?;
+                    cell.parsed = time.map(|(micros, _)| micros);
+                    clocks.extend(time.map(|(_, clock)| clock).filter(|c| *c != Clock::Plain));
+                }
+                (Slot::Integer(_), kind) => cell.parsed = value::integer(kind, text, side)?,
+                (Slot::Key(..), _) if memchr::memchr(0, text).is_some() => return Err(Reason::NulInKey),
                 _ => {}
             }
             if time_column == Some(cell.col) && cell.parsed.is_none() {
                 return Err(Reason::NoTime);
             }
         }
+        self.tender(record, &marks)?;
+        self.exchange()?;
+        Ok(clocks)
+    }
+
+    /// Turns the amounts of the row into what is kept.
+    fn exchange(&mut self) -> std::result::Result<(), Reason> {
+        let Tender { cap, rate, .. } = self.tender;
+        for cell in self.cells.iter_mut().filter(|c| c.col.kind() == Kind::Money) {
+            cell.parsed = cell.nano.map(|nano| self.layout.kept(cell.col, nano, cap, rate)).transpose()?;
+        }
         Ok(())
     }
 
-    /// The rate of the row's currency; remembers which currencies there are.
-    fn currency(&mut self, record: &csv::ByteRecord) -> std::result::Result<Option<i64>, Reason> {
-        let Some(at) = self.currency_at else { return Ok(None) };
-        let text = record[at].trim_ascii();
-        if text.is_empty() {
-            return Ok(None);
+    /// Finds what the amounts of the row are in.
+    fn tender(&mut self, record: &csv::ByteRecord, marks: &[Mark]) -> std::result::Result<(), Reason> {
+        let text = self.currency_at.map_or(&b""[..], |at| record[at].trim_ascii());
+        let day = self.day_cell.and_then(|at| self.cells[at].parsed).map(|t| t.div_euclid(DAY) as i32);
+        let same = marks.is_empty() && text == self.tender.text && !self.tender.marked();
+        if same && (self.tender.rate.is_none() || day == self.tender.day) {
+            return Ok(());
         }
-        if text != self.last_currency.0 {
+        let code = self.layout.row_currency(text, marks)?;
+        let rate = code.as_ref().map_or(Ok(None), |code| self.layout.rate(code, day))?;
+        if let Some((code, rate)) = code.as_ref().zip(rate) {
+            self.noticed.see_rate(code, rate);
+        }
+        if code != self.tender.code {
             self.count_currency();
-            let code = String::from_utf8_lossy(text).to_uppercase();
-            let rate = self.layout.rate(&code)?;
-            self.last_currency = (text.to_vec(), rate);
         }
-        self.last_currency_rows += 1;
-        Ok(self.last_currency.1)
+        let cap = row_cap(code.as_deref().or(self.layout.currency.as_deref()));
+        let rows = self.tender.rows;
+        self.tender = Tender { text: text.to_vec(), code, day, rate, cap, rows };
+        Ok(())
     }
 
     /// Adds the rows of the currency before to its count.
     fn count_currency(&mut self) {
-        let rows = std::mem::take(&mut self.last_currency_rows);
-        let code = String::from_utf8_lossy(&self.last_currency.0).to_uppercase();
-        if rows > 0 && (self.currencies.len() < CURRENCIES || self.currencies.contains_key(&code)) {
-            *self.currencies.entry(code).or_default() += rows;
+        let rows = std::mem::take(&mut self.tender.rows);
+        if let Some(code) = &self.tender.code {
+            self.noticed.see_currency(code.clone(), rows);
         }
     }
 
-    /// The currencies seen, upper case, with their rows.
-    pub fn take_currencies(&mut self) -> BTreeMap<String, u64> {
+    /// What was noticed beside the rows.
+    pub fn take_noticed(&mut self) -> Noticed {
         self.count_currency();
-        std::mem::take(&mut self.currencies)
+        std::mem::take(&mut self.noticed)
     }
 
     /// The rows as a frame.
@@ -407,7 +566,7 @@ fn slot(layout: &Layout, col: Col, capacity: usize) -> Slot {
 }
 
 impl Cell {
-    fn append(&mut self, text: &[u8], side: &SideMapping, rate: Option<i64>) {
+    fn append(&mut self, text: &[u8], side: &SideMapping) {
         match &mut self.slot {
             Slot::Text(Some(texts)) => texts.append_option(present(text, side)),
             Slot::Key(texts, keys) => {
@@ -419,13 +578,7 @@ impl Cell {
                     texts.append_option(present.and_then(|t| std::str::from_utf8(t).ok()));
                 }
             }
-            Slot::Integer(Some(values)) => {
-                let ours = |v| match (self.col.kind(), rate) {
-                    (Kind::Money, Some(rate)) => value::exchanged(v, rate),
-                    _ => v,
-                };
-                values.append_option(self.parsed.map(ours));
-            }
+            Slot::Integer(Some(values)) => values.append_option(self.parsed),
             Slot::Text(None) | Slot::Integer(None) => {}
         }
     }

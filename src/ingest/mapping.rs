@@ -6,9 +6,9 @@
 use super::brand;
 use super::postback::{PostbackFile, Postbacks};
 use super::preset::{self, Export, GENERIC, Preset};
+use super::rates::Rates;
 use crate::base::column::{Col, Kind};
 use crate::base::error::{Error, Result, read_small};
-use crate::base::money::SCALE;
 use crate::base::near::nearest;
 use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::base::unit::Unit;
@@ -16,6 +16,7 @@ use crate::base::yaml;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Which side of the audit a file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -44,6 +45,11 @@ impl Shape {
             Shape::Report => "report",
             Shape::Costs => "costs",
         }
+    }
+
+    /// Whether the rows are clicks.
+    pub fn is_of_clicks(self) -> bool {
+        matches!(self, Shape::Clicks | Shape::Combined)
     }
 
     /// The columns without which such a file says nothing.
@@ -193,6 +199,10 @@ pub struct MappingFile {
     perspective: Option<Perspective>,
     currency: Option<String>,
     rates: BTreeMap<String, String>,
+    rates_file: Option<Names>,
+    /// Rates files of the command line.
+    #[serde(skip)]
+    more_rates: Vec<String>,
     status_means: Option<StatusMeans>,
     statuses: BTreeMap<String, String>,
     events: BTreeMap<String, String>,
@@ -251,8 +261,7 @@ pub struct Mapping {
     pub name: String,
     pub perspective: Option<Perspective>,
     pub currency: Option<String>,
-    /// Micro-units of the report's currency for one unit of another.
-    pub rates: BTreeMap<String, i64>,
+    pub rates: Arc<Rates>,
     pub status_means: StatusMeans,
     /// The export's own status words, lower case, by canonical name.
     pub statuses: BTreeMap<String, String>,
@@ -343,6 +352,7 @@ impl MappingFile {
         self.currency = said.currency.or(self.currency.take());
         self.main_event = said.main_event.or(self.main_event.take());
         self.trusted.extend(said.trusted);
+        self.more_rates.extend(said.rates);
         for (shape, zone) in said.time_zones {
             match shape {
                 Some(shape) => side_of_mut(self, shape).time_zone = Some(zone),
@@ -362,6 +372,8 @@ pub struct Said {
     pub currency: Option<String>,
     pub main_event: Option<String>,
     pub trusted: Vec<String>,
+    /// Rates files.
+    pub rates: Vec<String>,
     /// Zones of all files, or of those of one shape.
     pub time_zones: Vec<(Option<Shape>, String)>,
 }
@@ -399,8 +411,8 @@ fn strict(preset: String, layers: &[Layer]) -> Result<Mapping> {
     let mut mapping = Mapping {
         name: user.name.clone().unwrap_or(preset),
         perspective: last(layers, |f| &f.perspective),
-        currency: last(layers, |f| &f.currency),
-        rates: rates(&user.rates)?,
+        currency: last(layers, |f| &f.currency).map(|code| code.to_uppercase()),
+        rates: Arc::new(rates(user)?),
         status_means: last(layers, |f| &f.status_means).unwrap_or(StatusMeans::Status),
         statuses: statuses(words(|f| &f.statuses))?,
         events: words(|f| &f.events),
@@ -473,14 +485,12 @@ fn trusted(ids: &[String]) -> Result<Vec<String>> {
     Ok(ids.to_vec())
 }
 
-fn rates(texts: &BTreeMap<String, String>) -> Result<BTreeMap<String, i64>> {
-    let read = |(code, text): (&String, &String)| {
-        let rate = text.parse::<f64>().ok().filter(|r| r.is_finite() && *r > 0.0 && *r < 1e6);
-        rate.map(|r| (code.to_uppercase(), (r * SCALE as f64).round() as i64)).ok_or_else(|| {
-            Error::usage(format!("`{text}` is no rate for {code}; expected a positive number such as 1.08"))
-        })
-    };
-    texts.iter().map(read).collect()
+fn rates(file: &MappingFile) -> Result<Rates> {
+    let mut rates = Rates::constant(&file.rates)?;
+    for path in file.rates_file.iter().flat_map(Names::list).chain(file.more_rates.iter().cloned()) {
+        rates.add_file(Path::new(&path))?;
+    }
+    Ok(rates)
 }
 
 /// A duration such as `30d` in seconds; the unit must be said, since 24 may be hours or seconds.

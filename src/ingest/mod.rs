@@ -16,13 +16,14 @@ mod parquet;
 pub mod plan;
 pub mod postback;
 pub mod preset;
+pub mod rates;
 mod reject;
 mod stdin;
 mod table;
 mod text;
 mod value;
 
-pub use columns::{Field, Wanted, key};
+pub use columns::{Field, Noticed, Wanted, key};
 pub use guard::Guard;
 pub use mapping::{Mapping, Perspective, Shape, StatusMeans, Times, TransactionScope};
 pub use plan::{Plan, Reading};
@@ -32,6 +33,8 @@ pub use value::is_unexpanded_macro;
 
 use crate::base::column::Col;
 use crate::base::error::{Error, Result};
+use crate::base::money::cost_parts;
+use crate::base::time::Zone;
 use open::Packing;
 use parquet::IntakeWriter;
 use plan::Chosen;
@@ -72,7 +75,9 @@ pub struct FileLedger {
     /// The earlier file with the same bytes; this one's rows are all duplicates then.
     pub duplicate_of: Option<usize>,
     pub repeated_headers: u64,
-    pub currencies: BTreeMap<String, u64>,
+    pub noticed: Noticed,
+    /// Of times without an offset.
+    pub zone: Zone,
     /// First and last value of each time column.
     pub spans: Spans,
     /// The file ends inside a record.
@@ -115,6 +120,11 @@ impl Intake {
         spans.copied().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
 
+    /// Parts of a micro-unit that costs of clicks are in.
+    pub fn cost_parts(&self) -> i64 {
+        self.clicks.parts.first().map_or(1, |part| part.layout.cost_parts)
+    }
+
     /// Whether any file of this shape was given.
     pub fn has(&self, shape: Shape) -> bool {
         self.files.iter().any(|f| f.shape == shape)
@@ -133,8 +143,12 @@ pub fn ingest(inputs: &Inputs, plan: &Plan, click_fields: &Wanted, threads: usiz
     let mut intake = read(inputs, plan, click_fields, threads, stdin.clone())?;
     if plan.currency().is_none() {
         match currency(&intake.files)? {
-            Currency::Agreed(code) => intake.currency = code,
-            Currency::Prevailing(code) => {
+            Currency::Agreed(None) => {}
+            Currency::Agreed(Some(code)) if cost_parts(Some(&code)) == cost_parts(None) => {
+                intake.currency = Some(code);
+            }
+            // Strays must be told from the rest, and amounts kept at the scale of their currency.
+            Currency::Agreed(Some(code)) | Currency::Prevailing(code) => {
                 intake = read(inputs, &plan.clone().in_currency(&code), click_fields, threads, stdin)?;
             }
         }
@@ -255,7 +269,7 @@ const STRAY_SHARE: u64 = 100;
 
 fn currency(files: &[FileLedger]) -> Result<Currency> {
     let mut rows: BTreeMap<&str, u64> = BTreeMap::new();
-    for (code, count) in files.iter().flat_map(|f| &f.currencies) {
+    for (code, count) in files.iter().flat_map(|f| &f.noticed.currencies) {
         *rows.entry(code).or_default() += count;
     }
     let all: u64 = rows.values().sum();
@@ -269,7 +283,7 @@ fn currency(files: &[FileLedger]) -> Result<Currency> {
             let codes: Vec<String> =
                 rows.keys().take(10).map(|c| crate::base::text::Text::new(*c).term(8)).collect();
             Err(Error::input(format!("the amounts are in several currencies: {}", codes.join(", ")))
-                .help("say which one to report in with --currency, and give `rates:` in the mapping"))
+                .help("say which one to report in with --currency, and what the others are worth with --rates FILE (the European Central Bank's table, or date,currency,rate) or with `rates:` in the mapping"))
         }
     }
 }
@@ -330,9 +344,10 @@ impl Intake {
         };
         ledger.spans = seen;
         ledger.digest = summary.digest;
+        ledger.zone = layout.side.time.zone;
         ledger.rows = summary.rows;
         ledger.rejects = summary.rejects;
-        ledger.currencies = summary.currencies;
+        ledger.noticed = summary.noticed;
         ledger.truncated = summary.truncated;
         ledger.repeated_headers = summary.repeated_headers;
         let any = writer.finish()? && ledger.rows > ledger.rejects.total();
@@ -356,7 +371,7 @@ impl Intake {
         let text = summary.text;
         ledger.spans = seen;
         (ledger.digest, ledger.rows, ledger.rejects) = (text.digest, text.rows, text.rejects);
-        ledger.currencies = text.currencies;
+        ledger.noticed = text.noticed;
         ledger.log = Some(summary.facts);
         let any = writer.finish()? && ledger.rows > ledger.rejects.total();
         let part = any.then_some(Part { path: target, layout, direct: false, file });
@@ -387,10 +402,11 @@ impl Intake {
             (digest.join(), summary)
         });
         let summary = summary?;
+        ledger.zone = layout.side.time.zone;
         ledger.digest = digest.map_err(|_| Error::input("internal: a digest stopped"))??.hex();
         ledger.rows = summary.rows;
         ledger.rejects = summary.rejects;
-        ledger.currencies = summary.currencies;
+        ledger.noticed = summary.noticed;
         let any = ledger.rows > ledger.rejects.total();
         let file = self.files.len();
         Ok((ledger, any.then_some(Part { path, layout, direct: true, file })))
@@ -408,7 +424,8 @@ impl FileLedger {
             rejects: Rejects::default(),
             duplicate_of: None,
             repeated_headers: 0,
-            currencies: BTreeMap::new(),
+            noticed: Noticed::default(),
+            zone: Zone::UTC,
             spans: BTreeMap::new(),
             truncated: false,
             at_export_limit: false,

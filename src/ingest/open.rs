@@ -12,9 +12,10 @@ use std::sync::{Arc, Mutex};
 /// The most bytes one file may unpack to.
 const UNPACKED_CAP: u64 = 1 << 40;
 
-/// A compressed file may unpack to this many times its size once it is past [`RATIO_FREE`] bytes.
-const RATIO_CAP: u64 = 400;
-const RATIO_FREE: u64 = 256 << 20;
+/// A compressed file may unpack to this many times its size once it is past [`RATIO_FREE`] bytes. Logs of clicks
+/// come to some ten times; the format gzip itself allows a thousand.
+const RATIO_CAP: u64 = 200;
+const RATIO_FREE: u64 = 64 << 20;
 
 /// How a file is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,11 +154,31 @@ impl Read for Capped {
     }
 }
 
-/// Refuses text that is not UTF-8 with LF or CRLF line ends, by its first bytes.
+/// Files that are no export, by their first bytes: what they are, and what to do.
+const FOREIGN: &[(&[u8], &str, &str)] = &[
+    (b"BZh", "bzip2", "unpack it first: bunzip2 FILE"),
+    (b"\xfd7zXZ\0", "xz", "unpack it first: unxz FILE"),
+    (b"7z\xbc\xaf\x27\x1c", "7z", "unpack it first: 7z x FILE"),
+    (b"Rar!", "a RAR archive", "unpack it first"),
+    (b"PK\x03\x04", "a ZIP archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
+    (b"%PDF", "a PDF", "export rows as CSV"),
+    (b"<!doctype", "a web page", "did the download ask to log in? Export it again"),
+    (b"<html", "a web page", "did the download ask to log in? Export it again"),
+    (b"<?xml", "XML", "export rows as CSV or NDJSON"),
+];
+
+/// Refuses what is no text in UTF-8 with LF or CRLF line ends, by its first bytes.
 ///
 /// # Errors
-/// UTF-16, CR-only line ends.
+/// Files of other kinds, UTF-16, CR-only line ends.
 pub fn refuse_foreign_text(path: &Path, head: &[u8]) -> Result<()> {
+    let begin = head.trim_ascii_start();
+    let is = |magic: &[u8]| begin.get(..magic.len()).is_some_and(|b| b.eq_ignore_ascii_case(magic));
+    if let Some((_, what, help)) = FOREIGN.iter().find(|(magic, ..)| is(magic)) {
+        let message = format!("{} is {what}; expected CSV, NDJSON or Parquet", path.display());
+        return Err(Error::input(message).help(*help));
+    }
     let utf16 = head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) || zeroes_between(head);
     if utf16 {
         return Err(Error::input(format!("{} is UTF-16; expected UTF-8", path.display()))

@@ -3,18 +3,18 @@
 //! A Parquet export's rows are judged by the same rules as text: what does not fit the declared type is a
 //! reject with its row number, never a silent null.
 
-use super::columns::{Field, Layout, Wanted, constant, key, row_key};
+use super::columns::{Field, Layout, Noticed, Wanted, constant, key, row_key};
 use super::mapping::{Mapping, Shape};
 use super::reject::{Reason, Rejects};
 use super::table::{failed, open, stream};
 use super::value;
 use crate::base::column::{Col, Kind};
 use crate::base::error::{Error, Result};
-use crate::base::money::SCALE;
-use crate::base::time::{DAY, TimeFormat, in_range};
+use crate::base::money::{Mark, NANO, row_cap};
+use crate::base::time::{Clock, DAY, in_range};
 use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -65,7 +65,7 @@ impl IntakeWriter {
 pub struct ParquetSummary {
     pub rows: u64,
     pub rejects: Rejects,
-    pub currencies: BTreeMap<String, u64>,
+    pub noticed: Noticed,
 }
 
 /// The names of the columns of a Parquet export.
@@ -95,7 +95,7 @@ pub fn layout(path: &Path, shape: Shape, mapping: &Mapping) -> Result<Layout> {
 }
 
 fn refuse_type(path: &Path, col: Col, name: &str, dtype: &DataType, layout: &Layout) -> Result<()> {
-    let epoch = matches!(layout.side.time.format, TimeFormat::EpochS | TimeFormat::EpochMs);
+    let epoch = layout.side.time.format.step().is_some();
     let fits = match col.kind() {
         Kind::Text | Kind::Key => dtype.is_string() || dtype.is_integer() || dtype.is_bool(),
         Kind::Time => dtype.is_temporal() || dtype.is_string() || (dtype.is_integer() && epoch),
@@ -119,7 +119,7 @@ fn refuse_type(path: &Path, col: Col, name: &str, dtype: &DataType, layout: &Lay
 fn wanted(kind: Kind) -> &'static str {
     match kind {
         Kind::Text | Kind::Key => "text or whole numbers (an ID as a float has lost digits)",
-        Kind::Time => "a timestamp, text, or whole numbers with time_format epoch_s or epoch_ms",
+        Kind::Time => "a timestamp, text, or whole numbers with time_format epoch_s, epoch_ms or epoch_us",
         Kind::Money | Kind::Count => "a number",
         Kind::Flag => "a boolean",
     }
@@ -135,15 +135,11 @@ pub fn validate(path: &Path, layout: &Layout, seen: &mut dyn FnMut(&DataFrame)) 
     let fields = [Col::ClickTime, Col::ConversionTime, Col::Day].map(Field::Value);
     let names = needed(&mut plan, layout, &fields)?;
     stream(plan.select(names.into_iter().map(col).collect::<Vec<_>>()), path, &mut |raw| {
-        let (frame, faults) = canonical(&raw, layout, &fields)?;
+        let Canonical { frame, faults, noticed } = canonical(&raw, layout, &fields)?;
         for (row, reason, found) in faults {
             summary.rejects.add(summary.rows + row as u64 + 1, reason, found.as_bytes());
         }
-        if let Some(texts) = text_of(&raw, layout, Col::Currency) {
-            for code in texts.iter().flatten().map(str::trim).filter(|c| !c.is_empty()) {
-                *summary.currencies.entry(code.to_uppercase()).or_default() += 1;
-            }
-        }
+        summary.noticed.append(noticed);
         summary.rows += raw.height() as u64;
         seen(&frame);
         Ok(())
@@ -174,30 +170,48 @@ fn checked(col: Col) -> bool {
 /// A fault of one row of a batch.
 type Fault = (usize, Reason, String);
 
-/// Types the rows of a raw batch: the wanted fields of the rows that pass, and the faults of those that don't.
+/// The rows of a batch that pass, the faults of those that don't, and what was noticed.
+pub struct Canonical {
+    pub frame: DataFrame,
+    pub faults: Vec<Fault>,
+    pub noticed: Noticed,
+}
+
+/// Types the rows of a raw batch and keeps the wanted fields.
 ///
 /// # Errors
 /// A cast that the engine cannot do.
-pub fn canonical(raw: &DataFrame, layout: &Layout, fields: &[Field]) -> Result<(DataFrame, Vec<Fault>)> {
-    let rates = rates(raw, layout);
-    let mut faults: Vec<Fault> = Vec::new();
+pub fn canonical(raw: &DataFrame, layout: &Layout, fields: &[Field]) -> Result<Canonical> {
+    let mut found = Found { faults: Vec::new(), noticed: Noticed::default() };
     let mut typed: Vec<(Col, Vec<Option<i64>>)> = Vec::new();
+    let mut money: Vec<(Col, Amounts)> = Vec::new();
     for &col in layout.places.keys().filter(|c| checked(**c) && **c != Col::Currency) {
-        typed.push((col, integers(raw, layout, col, &mut faults)?));
-    }
-    if let Some(currencies) = text_of(raw, layout, Col::Currency) {
-        for (row, rate) in rates.iter().enumerate() {
-            if let Err(reason) = rate {
-                faults.push((row, *reason, currencies.get(row).unwrap_or_default().to_owned()));
-            }
+        match col.kind() {
+            Kind::Money => money.push((col, amounts(raw, layout, col, &mut found)?)),
+            _ => typed.push((col, integers(raw, layout, col, &mut found)?)),
         }
-        exchange(&mut typed, &rates);
     }
+    let days = typed.iter().find(|(col, _)| Some(*col) == layout.rate_column()).map(|(_, v)| v.clone());
+    typed.extend(exchanged(raw, layout, money, days.as_deref(), &mut found));
+    let Found { mut faults, noticed } = found;
     faults.sort_by_key(|f| f.0);
     faults.dedup_by_key(|f| f.0);
     let frame = assemble(raw, layout, fields, typed)?;
     let frame = if faults.is_empty() { frame } else { without(&frame, &faults)? };
-    Ok((frame, faults))
+    Ok(Canonical { frame, faults, noticed })
+}
+
+/// What the columns of a batch had to say beside their values.
+struct Found {
+    faults: Vec<Fault>,
+    noticed: Noticed,
+}
+
+/// The amounts of one column: billionths, and the currency marks beside them.
+struct Amounts {
+    nano: Vec<Option<i128>>,
+    /// Empty where the column is a number.
+    marks: Vec<Option<Mark>>,
 }
 
 fn without(frame: &DataFrame, faults: &[Fault]) -> Result<DataFrame> {
@@ -220,50 +234,124 @@ fn text_of(raw: &DataFrame, layout: &Layout, col: Col) -> Option<StringChunked> 
     text.str().ok().cloned()
 }
 
-fn rates(raw: &DataFrame, layout: &Layout) -> Vec<std::result::Result<Option<i64>, Reason>> {
-    let Some(texts) = text_of(raw, layout, Col::Currency) else { return Vec::new() };
-    texts
-        .iter()
-        .map(|t| t.filter(|t| !t.trim().is_empty()).map_or(Ok(None), |t| layout.rate(t.trim())))
-        .collect()
-}
-
-fn exchange(typed: &mut [(Col, Vec<Option<i64>>)], rates: &[std::result::Result<Option<i64>, Reason>]) {
-    for (_, values) in typed.iter_mut().filter(|(c, _)| c.kind() == Kind::Money) {
-        for (value, rate) in values.iter_mut().zip(rates) {
-            if let (Some(amount), Ok(Some(rate))) = (value.as_mut(), rate) {
-                *amount = value::exchanged(*amount, *rate);
-            }
+/// The amounts as they are kept.
+fn exchanged(
+    raw: &DataFrame,
+    layout: &Layout,
+    money: Vec<(Col, Amounts)>,
+    days: Option<&[Option<i64>]>,
+    found: &mut Found,
+) -> Vec<(Col, Vec<Option<i64>>)> {
+    let currencies = text_of(raw, layout, Col::Currency);
+    let mut kept: Vec<(Col, Vec<Option<i64>>)> =
+        money.iter().map(|(col, _)| (*col, vec![None; raw.height()])).collect();
+    let ours = row_cap(layout.currency.as_deref());
+    let plain = currencies.is_none() && money.iter().all(|(_, amounts)| amounts.marks.is_empty());
+    for row in 0..raw.height() {
+        let said = currencies.as_ref().and_then(|c| c.get(row)).unwrap_or_default();
+        let marks: Vec<Mark> =
+            money.iter().filter_map(|(_, a)| a.marks.get(row).copied().flatten()).collect();
+        let day = days.and_then(|d| d[row]).map(|t| t.div_euclid(DAY) as i32);
+        let tender =
+            if plain { Ok((None, ours)) } else { tender(layout, said, &marks, day, &mut found.noticed) };
+        let amounts = tender.and_then(|(rate, cap)| {
+            let keep =
+                |(col, a): &(Col, Amounts)| a.nano[row].map(|n| layout.kept(*col, n, cap, rate)).transpose();
+            money.iter().map(keep).collect::<std::result::Result<Vec<_>, Reason>>()
+        });
+        match amounts {
+            Ok(amounts) => kept.iter_mut().zip(amounts).for_each(|((_, column), value)| column[row] = value),
+            Err(reason) => found.faults.push((row, reason, said.to_owned())),
         }
     }
+    kept
+}
+
+/// The rate and the cap of a row's amounts.
+fn tender(
+    layout: &Layout,
+    said: &str,
+    marks: &[Mark],
+    day: Option<i32>,
+    noticed: &mut Noticed,
+) -> std::result::Result<(Option<super::rates::Rate>, i128), Reason> {
+    let code = layout.row_currency(said.as_bytes(), marks)?;
+    let Some(code) = code else { return Ok((None, row_cap(layout.currency.as_deref()))) };
+    let rate = layout.rate(&code, day)?;
+    if let Some(rate) = rate {
+        noticed.see_rate(&code, rate);
+    }
+    let cap = row_cap(Some(&code));
+    noticed.see_currency(code, 1);
+    Ok((rate, cap))
+}
+
+/// One column of amounts; rows that do not fit are added to the faults.
+fn amounts(raw: &DataFrame, layout: &Layout, col: Col, found: &mut Found) -> Result<Amounts> {
+    let source =
+        series(raw, layout, col).ok_or_else(|| Error::input(format!("internal: {col} was not read")))?;
+    let mut amounts = Amounts { nano: Vec::with_capacity(raw.height()), marks: Vec::new() };
+    let mut push = |row: usize, read: std::result::Result<Option<i128>, Reason>, text: String| {
+        amounts.nano.push(read.unwrap_or_else(|reason| {
+            found.faults.push((row, reason, text));
+            None
+        }));
+    };
+    if source.dtype().is_string() {
+        for (row, text) in source.str().map_err(internal)?.iter().enumerate() {
+            let read = text.map_or(Ok(None), |t| value::amount(t.as_bytes(), &layout.side));
+            let mark = read.as_ref().ok().copied().flatten().and_then(|a| a.mark);
+            amounts.marks.push(mark);
+            push(row, read.map(|a| a.map(|a| a.nano)), text.unwrap_or_default().to_owned());
+        }
+    } else if source.dtype().is_integer() {
+        for (row, units) in whole_numbers(source)?.iter().enumerate() {
+            push(row, Ok(units.map(|u| i128::from(u) * NANO)), String::new());
+        }
+    } else {
+        let units = source.cast(&DataType::Float64).map_err(internal)?;
+        for (row, units) in units.f64().map_err(internal)?.iter().enumerate() {
+            let text = units.map_or_else(String::new, |u| u.to_string());
+            push(row, units.map(value::nano_of_float).transpose(), text);
+        }
+    }
+    Ok(amounts)
 }
 
 /// One integer column; rows that do not fit are added to `faults`.
-fn integers(raw: &DataFrame, layout: &Layout, col: Col, faults: &mut Vec<Fault>) -> Result<Vec<Option<i64>>> {
+fn integers(raw: &DataFrame, layout: &Layout, col: Col, found: &mut Found) -> Result<Vec<Option<i64>>> {
     let source =
         series(raw, layout, col).ok_or_else(|| Error::input(format!("internal: {col} was not read")))?;
     let required = layout.time_column() == Some(col);
+    let Found { faults, noticed } = found;
     let mut row = 0;
-    let mut push = |parsed: value::Parsed, found: &dyn Fn() -> String| {
+    let mut push = |parsed: value::Parsed, text: &dyn Fn() -> String| {
         let parsed = if required && parsed == Ok(None) { Err(Reason::NoTime) } else { parsed };
         let value = parsed.unwrap_or_else(|reason| {
-            faults.push((row, reason, found()));
+            faults.push((row, reason, text()));
             None
         });
         row += 1;
         value
     };
+    let mut by_clock = |(micros, clock): (i64, Clock)| {
+        noticed.see_time(clock);
+        micros
+    };
     let dtype = source.dtype();
     let none = String::new;
     if dtype.is_string() {
         let texts = source.str().map_err(internal)?;
-        let read =
-            |t: Option<&str>| t.map_or(Ok(None), |t| value::integer(col.kind(), t.as_bytes(), &layout.side));
+        let mut read = |t: Option<&str>| match (t, col.kind()) {
+            (None, _) => Ok(None),
+            (Some(t), Kind::Time) => value::time(t.as_bytes(), &layout.side).map(|t| t.map(&mut by_clock)),
+            (Some(t), kind) => value::integer(kind, t.as_bytes(), &layout.side),
+        };
         return Ok(texts.iter().map(|t| push(read(t), &|| t.unwrap_or_default().to_owned())).collect());
     }
     if dtype.is_float() || dtype.is_decimal() {
         let floats = source.cast(&DataType::Float64).map_err(internal)?;
-        let read = |v: Option<f64>| v.map_or(Ok(None), |v| of_float(col.kind(), v).map(Some));
+        let read = |v: Option<f64>| v.map_or(Ok(None), |v| of_float(v).map(Some));
         return Ok(floats
             .f64()
             .map_err(internal)?
@@ -272,7 +360,11 @@ fn integers(raw: &DataFrame, layout: &Layout, col: Col, faults: &mut Vec<Fault>)
             .collect());
     }
     let whole = whole_numbers(source)?;
-    let read = |v: Option<i64>| v.map_or(Ok(None), |v| of_whole(col.kind(), v, dtype, layout).map(Some));
+    let mut read = |v: Option<i64>| match (v, col.kind()) {
+        (None, _) => Ok(None),
+        (Some(v), Kind::Time) => time_of_whole(v, dtype, layout).map(&mut by_clock).map(Some),
+        (Some(v), kind) => of_whole(kind, v).map(Some),
+    };
     Ok(whole.iter().map(|v| push(read(v), &|| v.map_or_else(none, |v| v.to_string()))).collect())
 }
 
@@ -286,32 +378,27 @@ fn whole_numbers(source: &Series) -> Result<Int64Chunked> {
     physical.i64().cloned().map_err(internal)
 }
 
-fn of_float(kind: Kind, value: f64) -> std::result::Result<i64, Reason> {
-    match kind {
-        Kind::Money => value::money_of_float(value),
-        _ if value.fract() == 0.0 && (0.0..1e15).contains(&value) => Ok(value as i64),
-        _ => Err(Reason::BadNumber),
+fn of_float(value: f64) -> std::result::Result<i64, Reason> {
+    if value.fract() == 0.0 && (0.0..1e15).contains(&value) {
+        Ok(value as i64)
+    } else {
+        Err(Reason::BadNumber)
     }
 }
 
-fn of_whole(kind: Kind, value: i64, dtype: &DataType, layout: &Layout) -> std::result::Result<i64, Reason> {
-    match kind {
-        Kind::Money => value
-            .checked_mul(SCALE)
-            .map_or(Err(Reason::AmountTooLarge), |_| value::money_of_float(value as f64)),
-        Kind::Flag if !(0..=1).contains(&value) => Err(Reason::BadFlag),
-        Kind::Time => {
-            let micros = match (dtype, &layout.side.time.format) {
-                (DataType::Date, _) => layout.side.time.zone.to_utc(value.saturating_mul(DAY)),
-                (DataType::Datetime(_, Some(_)), _) => value,
-                (DataType::Datetime(_, None), _) => layout.side.time.zone.to_utc(value),
-                (_, TimeFormat::EpochMs) => value.saturating_mul(1_000),
-                _ => value.saturating_mul(SCALE),
-            };
-            in_range(micros).map_err(value::reason_of)
-        }
-        _ => Ok(value),
-    }
+fn of_whole(kind: Kind, value: i64) -> std::result::Result<i64, Reason> {
+    if kind == Kind::Flag && !(0..=1).contains(&value) { Err(Reason::BadFlag) } else { Ok(value) }
+}
+
+fn time_of_whole(value: i64, dtype: &DataType, layout: &Layout) -> std::result::Result<(i64, Clock), Reason> {
+    let time = &layout.side.time;
+    let (micros, clock) = match dtype {
+        DataType::Date => time.zone.to_utc(value.saturating_mul(DAY)),
+        DataType::Datetime(_, Some(_)) => (value, Clock::Plain),
+        DataType::Datetime(_, None) => time.zone.to_utc(value),
+        _ => (value.saturating_mul(time.format.step().unwrap_or(1)), Clock::Plain),
+    };
+    in_range(micros).map(|micros| (micros, clock)).map_err(value::reason_of)
 }
 
 fn assemble(

@@ -110,7 +110,7 @@ impl Part {
     ) -> Result<()> {
         let Some(plan) = self.plan(fields, only)? else { return Ok(()) };
         stream(plan, &self.path, &mut |raw| {
-            let frame = if self.direct { parquet::canonical(&raw, &self.layout, fields)?.0 } else { raw };
+            let frame = if self.direct { parquet::canonical(&raw, &self.layout, fields)?.frame } else { raw };
             if frame.height() == 0 { Ok(()) } else { each(&Batch { frame, part: self }) }
         })
     }

@@ -4,7 +4,7 @@
 //! line and nothing else, and no attacker hides rows inside a quoted field. The text is cut at line ends
 //! into chunks, chunks are parsed on several threads, and their results are taken in the order of the file.
 
-use super::columns::{Layout, RowBuilder, Wanted};
+use super::columns::{Layout, Noticed, RowBuilder, Wanted};
 use super::json::{self, Leaf};
 use super::mapping::{Mapping, Shape, SideMapping, normalise};
 use super::open::{self, Digest, Packing};
@@ -13,7 +13,7 @@ use crate::base::column::Kind;
 use crate::base::error::{Error, Result};
 use polars::prelude::DataFrame;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
@@ -37,7 +37,7 @@ pub struct TextSummary {
     /// Records read: used and rejected.
     pub rows: u64,
     pub rejects: Rejects,
-    pub currencies: BTreeMap<String, u64>,
+    pub noticed: Noticed,
     /// The file ends inside a record: it was cut off.
     pub truncated: bool,
     /// Lines that repeat the header (files glued together); neither rows nor rejects.
@@ -226,9 +226,7 @@ impl TextSummary {
     fn append(&mut self, other: TextSummary) {
         self.rows += other.rows;
         self.rejects.append(other.rejects);
-        for (code, rows) in other.currencies {
-            *self.currencies.entry(code).or_default() += rows;
-        }
+        self.noticed.append(other.noticed);
         self.repeated_headers += other.repeated_headers;
         self.late_keys.extend(other.late_keys);
     }
@@ -584,7 +582,7 @@ impl Parser<'_> {
             }
             (at, line) = self.run(bytes, at, line, &mut rows, &mut summary);
         }
-        summary.currencies = rows.take_currencies();
+        summary.noticed = rows.take_noticed();
         Parsed { frame: rows.finish(), summary, open, chunk }
     }
 

@@ -7,6 +7,7 @@ use crate::clean::{Conversion, Id};
 use crate::ingest::{Field, Intake, key};
 use hashbrown::HashMap;
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A click that at least one conversion names.
@@ -31,11 +32,28 @@ pub struct Clicks {
 impl Clicks {
     /// The clicks of an ID, earliest first. The key finds them, the text confirms them.
     pub fn of(&self, id: &Id) -> &[Click] {
-        let Some(&(start, end)) = self.by_key.get(&id.key) else { return &[] };
+        &self.rows[self.range(id)]
+    }
+
+    /// Where the clicks of an ID stand.
+    pub fn range(&self, id: &Id) -> Range<usize> {
+        let Some(&(start, end)) = self.by_key.get(&id.key) else { return 0..0 };
         let rows = &self.rows[start as usize..end as usize];
         let from = rows.partition_point(|c| c.id < id.text);
         let length = rows[from..].partition_point(|c| c.id == id.text);
-        &rows[from..from + length]
+        start as usize + from..start as usize + from + length
+    }
+
+    /// For every click how many clicks up to it have another source than the one before: clicks of one source
+    /// have one number. Who repeats an ID a million times must not cost a million comparisons each time.
+    pub fn turns(&self, sources: &[usize]) -> Vec<u32> {
+        let differs = |a: &Click, b: &Click| sources.iter().any(|&i| a.columns[i] != b.columns[i]);
+        let mut turns = 0;
+        let turn = |at: usize| {
+            turns += u32::from(at > 0 && differs(&self.rows[at - 1], &self.rows[at]));
+            turns
+        };
+        (0..self.rows.len()).map(turn).collect()
     }
 }
 

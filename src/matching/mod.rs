@@ -131,7 +131,7 @@ pub fn matching(
     let sources = source_columns(options.columns);
     let finder = Finder {
         by_id,
-        sources: &sources,
+        turns: clicks.turns(&sources),
         clicks: &clicks,
         options,
         window: window(intake),
@@ -170,15 +170,16 @@ fn source_columns(columns: &[Col]) -> Vec<usize> {
 fn told_click<'c>(conversion: &Conversion, clicks: &'c [Click]) -> Option<&'c Click> {
     let told = conversion.click_time.filter(|_| clicks.len() > 1)?;
     let second = |time: i64| time.div_euclid(SECOND);
-    clicks.iter().find(|c| second(c.time) == second(told))
+    let at = clicks.partition_point(|c| second(c.time) < second(told));
+    clicks.get(at).filter(|c| second(c.time) == second(told))
 }
 
 /// Finds the click of one conversion after another.
 struct Finder<'a> {
     by_id: bool,
-    /// Where the columns that make a source stand.
-    sources: &'a [usize],
     clicks: &'a Clicks,
+    /// [`Clicks::turns`].
+    turns: Vec<u32>,
     options: &'a Options<'a>,
     window: i64,
     combined: bool,
@@ -233,10 +234,9 @@ impl Finder<'_> {
     /// Whether sources differ over whose click this conversion's ID is, and the report does not tell.
     fn contested(&self, conversion: &Conversion) -> bool {
         let Some(id) = conversion.click_id.as_ref() else { return false };
-        let clicks = self.clicks.of(id);
-        let source = |c: &Click| self.sources.iter().map(|&i| c.columns[i]).collect::<Vec<_>>();
-        let differ = clicks.iter().any(|c| source(c) != source(&clicks[0]));
-        differ && told_click(conversion, clicks).is_none()
+        let range = self.clicks.range(id);
+        let differ = range.len() > 1 && self.turns[range.start] != self.turns[range.end - 1];
+        differ && told_click(conversion, self.clicks.of(id)).is_none()
     }
 
     /// A report that carries its own click time needs no clicks to match.

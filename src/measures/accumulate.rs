@@ -173,6 +173,13 @@ impl Accumulator {
         }
     }
 
+    /// Changes one sum of every cell.
+    pub fn map(&mut self, measure: M, change: impl Fn(i64) -> i64) {
+        let Some(slot) = self.slots.iter().position(|m| *m == measure) else { return };
+        let width = self.slots.len();
+        self.data.iter_mut().skip(slot).step_by(width).for_each(|sum| *sum = change(*sum));
+    }
+
     /// One sum of a cell; 0 for a measure of another side.
     pub fn sum(&self, cell: usize, measure: M) -> i64 {
         let slot = self.slots.iter().position(|m| *m == measure);

@@ -23,6 +23,7 @@ pub use totals::Totals;
 
 use crate::base::column::{Col, Grain};
 use crate::base::error::{Error, Result};
+use crate::base::money::from_parts;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::Zone;
 use crate::clean::ClickDuplicates;
@@ -141,6 +142,7 @@ pub fn measure(
 ) -> Result<Measures> {
     let mut pass = Pass::new(intake, options);
     pass.clicks(intake, duplicates, &converted(matched, options.main_event), symbols)?;
+    pass.round_costs(intake.cost_parts());
     pass.conversions(matched);
     pass.report(intake, symbols)?;
     let unallocated_cost = pass.costs(intake, symbols)?;
@@ -244,6 +246,15 @@ impl<'a> Pass<'a> {
     }
 
     /// Conversions stand on their click's day; without a known click on their own.
+    /// Costs of single clicks are finer than anything else: their sums become micro-units.
+    fn round_costs(&mut self, parts: i64) {
+        for grain in self.grains.iter_mut().filter(|_| parts > 1) {
+            for measure in MEASURES.iter().filter(|m| m.kind == Kind::Sum(Number::Cost)) {
+                grain.clicks.map(measure.id, |sum| from_parts(sum, parts));
+            }
+        }
+    }
+
     fn conversions(&mut self, matched: &Matched) {
         let rows = &matched.conversions;
         let (clock, main_event) = (self.options.clock, self.options.main_event);

@@ -133,6 +133,7 @@ fn format(format: &TimeFormat) -> String {
         TimeFormat::Iso => "ISO (`2026-03-02 13:05:09`, with or without an offset)".to_owned(),
         TimeFormat::EpochS => "seconds since 1970".to_owned(),
         TimeFormat::EpochMs => "milliseconds since 1970".to_owned(),
+        TimeFormat::EpochUs => "microseconds since 1970".to_owned(),
         TimeFormat::Pattern(pattern) => format!("`{pattern}`"),
     }
 }

@@ -54,6 +54,16 @@ struct Document {
     sources: Vec<Source>,
 }
 
+/// A rate that amounts were exchanged at.
+#[derive(Serialize, JsonSchema)]
+struct RateUsed {
+    currency: String,
+    /// The day the rate is of; null for a constant of the mapping.
+    day: Option<String>,
+    /// Units of the report's currency for one unit.
+    rate: String,
+}
+
 /// What was run on what.
 #[derive(Serialize, JsonSchema)]
 struct Run {
@@ -76,6 +86,8 @@ struct Run {
     /// Whose cost and revenue are meant: buyer, network or advertiser.
     perspective: &'static str,
     currency: Option<String>,
+    /// The rates that amounts in other currencies were exchanged at.
+    rates: Vec<RateUsed>,
     /// Clicks younger than this are no evidence of missing conversions.
     maturity_s: u64,
     /// Whatever else was set for this run.
@@ -425,6 +437,10 @@ fn render(report: &Report, _: &Look) -> Result<Rendered> {
     Ok(Rendered::Bytes((json_document(&text) + "\n").into_bytes()))
 }
 
+fn rate(info: &super::RateInfo) -> RateUsed {
+    RateUsed { currency: info.currency.json(), day: info.day.clone(), rate: info.rate.clone() }
+}
+
 fn document(report: &Report) -> Document {
     let currency = report.run.currency.as_ref().map(Text::json);
     let columns: Vec<&'static str> = report.run.grain.columns().iter().map(|c| c.name()).collect();
@@ -463,6 +479,7 @@ fn run(run: &RunInfo) -> Run {
         tz: run.tz.clone(),
         perspective: run.perspective,
         currency: run.currency.as_ref().map(Text::json),
+        rates: run.rates.iter().map(rate).collect(),
         maturity_s: run.maturity_s,
         parameters: run.parameters.clone(),
     }

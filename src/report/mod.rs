@@ -128,6 +128,8 @@ pub struct RunInfo {
     /// Whose cost and revenue are meant: buyer, network or advertiser.
     pub perspective: &'static str,
     pub currency: Option<Text>,
+    /// The rates that amounts in other currencies were exchanged at.
+    pub rates: Vec<RateInfo>,
     /// Clicks younger than this many seconds are no evidence of missing conversions.
     pub maturity_s: u64,
     /// Whatever else was set for this run, by name.
@@ -179,6 +181,16 @@ pub struct Coverage {
     pub gates: Vec<Gate>,
     /// Whatever else a reader has to know, one sentence each.
     pub notes: Vec<Text>,
+}
+
+/// A rate that amounts were exchanged at.
+#[derive(Clone, Debug)]
+pub struct RateInfo {
+    pub currency: Text,
+    /// The day the rate is of; `None` for a constant of the mapping.
+    pub day: Option<String>,
+    /// Units of the report's currency for one unit.
+    pub rate: String,
 }
 
 /// How the conversions relate to the clicks; each conversion is in exactly one class.

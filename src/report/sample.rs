@@ -115,6 +115,7 @@ pub fn empty() -> Report<'static> {
             tz: "UTC".into(),
             perspective: "buyer",
             currency: Some(Text::new("USD")),
+            rates: Vec::new(),
             maturity_s: 172_800,
             parameters: BTreeMap::new(),
         },
@@ -482,6 +483,7 @@ pub const JSON: &str = r#"{
     "observe": false,
     "parameters": {},
     "perspective": "buyer",
+    "rates": [],
     "rules": {
       "changed": [],
       "experimental": 0,

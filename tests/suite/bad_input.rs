@@ -3,9 +3,11 @@
 //! Every case is one line of a table: a small good pair of exports with one thing wrong, and what the
 //! program must do about it. Phrases of messages stand in the tables only.
 
+mod bombs;
 mod logs;
 mod objects;
 mod parquet;
+mod tables;
 
 use serde_json::Value;
 use std::fs;
@@ -608,10 +610,14 @@ fn absurd_numbers_reject_their_row() {
         ("-Infinity", "bad_number"),
         ("1e400", "bad_number"),
         ("1e3", "bad_number"),
+        ("1e10", "bad_number"),
+        ("\"1.234,56\"", "bad_number"),
+        ("\"1,5\"", "bad_number"),
         ("0x1F", "bad_number"),
         ("1.2.3", "bad_number"),
         ("--1", "bad_number"),
-        ("$1", "bad_number"),
+        ("1 €uro", "bad_number"),
+        ("1 $ 1", "bad_number"),
         ("٣", "bad_number"),
         ("\"1,234.56\"", "bad_number"),
         ("123456789012345678901234567890", "amount_too_large"),
@@ -633,6 +639,14 @@ fn absurd_numbers_reject_their_row() {
             &[row(Clicks, "cost", "0.010000000000000000000000000001")],
             &[],
         ),
+        Case::rows("a currency beside the amount", Conversions, &[row(Conversions, "payout", "$1")], &[]),
+        Case::rows(
+            "another currency beside the amount",
+            Conversions,
+            &[row(Conversions, "payout", "1 €")],
+            &[(0, "currency_conflict")],
+        ),
+        Case::rows("parentheses", Conversions, &[row(Conversions, "payout", "(1.00)")], &[]),
         Case::rows("no amount", Clicks, &[row(Clicks, "cost", "")], &[]),
     ]);
 }

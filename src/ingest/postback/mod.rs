@@ -316,9 +316,7 @@ impl<'m> Parser<'m> {
     }
 
     fn flush(&mut self, mut rows: RowBuilder, sink: &mut dyn FnMut(&DataFrame) -> Result<()>) -> Result<()> {
-        for (code, count) in rows.take_currencies() {
-            *self.summary.currencies.entry(code).or_default() += count;
-        }
+        self.summary.noticed.append(rows.take_noticed());
         sink(&rows.finish())
     }
 

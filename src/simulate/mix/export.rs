@@ -66,6 +66,7 @@ pub enum Stamp {
     Iso,
     EpochS,
     EpochMs,
+    EpochUs,
     /// A pattern of `%Y %y %m %d %H %I %M %S %p`.
     Pattern(String),
 }
@@ -264,6 +265,7 @@ impl Sheet {
             Stamp::Iso => write!(out, "{}", calendar.show(at)),
             Stamp::EpochS => write!(out, "{at}"),
             Stamp::EpochMs => write!(out, "{}", at * 1_000),
+            Stamp::EpochUs => write!(out, "{}", at * 1_000_000),
             Stamp::Pattern(pattern) => {
                 let text = patterned(pattern, &calendar.show(at).to_string());
                 match text.bytes().any(|b| b == self.delimiter) {
