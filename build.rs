@@ -1,4 +1,4 @@
-//! Embeds `rules/<theme>/*.yml` and `src/ingest/presets/*.yml`, so that the program needs no files beside it.
+//! Embeds `rules/<theme>/*.yml`, `src/ingest/presets/*.yml` and the examples of diagnostics, so that the program needs no files beside it.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -7,6 +7,7 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=rules");
     println!("cargo::rerun-if-changed=src/ingest/presets");
+    EXAMPLES.iter().for_each(|(_, folder)| println!("cargo::rerun-if-changed={folder}"));
     let mut files = Vec::new();
     for theme in sorted(Path::new("rules"))?.into_iter().filter(|p| p.is_dir()) {
         files.extend(yml(&theme)?);
@@ -17,7 +18,32 @@ fn main() -> io::Result<()> {
     );
     let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo gave no OUT_DIR"))?;
     fs::write(Path::new(&out).join("rules.rs"), table)?;
+    fs::write(Path::new(&out).join("examples.rs"), examples()?)?;
     fs::write(Path::new(&out).join("presets.rs"), presets()?)
+}
+
+/// Folders of rule files that show a fault, and how it is mended.
+const EXAMPLES: [(&str, &str); 2] = [("BROKEN", "tests/bad-rules"), ("MENDED", "tests/mended-rules")];
+
+fn examples() -> io::Result<String> {
+    let mut tables = String::new();
+    for (name, folder) in EXAMPLES {
+        let mut files = Vec::new();
+        below(Path::new(folder), &mut files)?;
+        let rows: String = files.iter().map(|p| row(p)).collect();
+        tables += &format!("static {name}: &[(&str, &str)] = &[\n{rows}];\n");
+    }
+    Ok(tables)
+}
+
+fn below(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for path in sorted(folder)? {
+        match path.is_dir() {
+            true => below(&path, files)?,
+            false => files.push(path),
+        }
+    }
+    Ok(())
 }
 
 fn presets() -> io::Result<String> {

@@ -23,6 +23,10 @@ bench:
 bench-peers:
     cargo bench --locked --bench peers
 
+# 1,000 rules about 100,000 groups
+bench-rules:
+    cargo bench --locked --bench rules
+
 # make sample-data/ again with the generator
 sample:
     cargo run --locked -- simulate --sample sample-data

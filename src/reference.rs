@@ -184,9 +184,9 @@ fn tracker_section(tracker: &Tracker) -> String {
 fn diagnostics() -> String {
     let mut out = page("Diagnostics", "Every fault that `rules check` and mapping files can have.");
     for code in CODES {
-        out += &format!("## {} `{}`\n\n{}: {}\n\n", code.code, code.slug, code.title, code.explanation);
+        out += &rules::page(code.code).expect("every code has a page").markdown();
     }
-    out
+    out.trim_end().to_owned() + "\n"
 }
 
 fn data() -> String {

@@ -106,6 +106,8 @@ codes! {
         "`requires: \">=0.2\"` keeps older versions from half understanding a rule. Use a version that is new enough.";
     BAD_PAST "R033" "bad-past" "a comparison with the group's own past that says nothing"
         "`above_own_past` takes a ratio above 1, `below_own_past` one between 0 and 1: how many times what the signal was. `over` is the time that the past reaches back, at least a day.";
+    UNTESTED_LIMIT "R034" "untested-limit" "a limit of a blocking rule that no test holds in place"
+        "A blocking rule costs somebody a payment. So `rules test` moves each of its limits by a hair (a thousandth of it, or one of a count) and turns `>` into `>=`; a test must notice. Add an example exactly at the limit and one just beyond it.";
     NO_PACK "R040" "no-pack" "a rule belongs to no pack"
         "A run evaluates the rules of the packs that are chosen. Without the key `packs` a rule belongs to `core` and always runs; with an empty list it would never run.";
     REPLACES "R041" "replaces" "a rule cannot stand in for the one it names"
@@ -122,6 +124,8 @@ codes! {
         "It would be unclear which of the two holds. Remove one.";
     UNKNOWN_WORD "Y006" "unknown-word" "a word that is none of the allowed ones"
         "The value must be one of a fixed list of words; the help lists them.";
+    TOO_MANY "Y007" "too-many-faults" "a file with more faults than are told"
+        "The first hundred faults of a file are told and the others are counted. So many mean that the file is something else than it is taken for.";
 }
 
 /// One fault in one file.
@@ -188,6 +192,12 @@ pub fn plain(diags: &[Diag]) -> String {
     render(diags, &Renderer::plain())
 }
 
+/// The faults as [`plain`] draws them, without the line that counts them.
+pub fn drawn(diags: &[Diag]) -> String {
+    let text = plain(diags);
+    text.rsplit_once("\n\n").map_or(text.clone(), |(faults, _)| faults.to_owned() + "\n")
+}
+
 /// As [`plain`], with colours for a terminal.
 pub fn coloured(diags: &[Diag]) -> String {
     render(diags, &Renderer::styled())
@@ -241,8 +251,9 @@ fn group(diag: &Diag) -> Group<'_> {
     let title = Level::ERROR.primary_title(clean(&diag.message)).id(diag.code.code);
     let group = match diag.place() {
         Some((text, span)) => {
-            let mark = AnnotationKind::Primary.span(visible(text, span));
-            title.element(Snippet::source(text).path(clean(&diag.file)).annotation(mark))
+            let (line, number, mark) = excerpt(text, span);
+            let snippet = Snippet::source(line).line_start(number).path(clean(&diag.file));
+            title.element(snippet.annotation(AnnotationKind::Primary.span(mark)))
         }
         None => title.element(Origin::path(clean(&diag.file))),
     };
@@ -252,10 +263,13 @@ fn group(diag: &Diag) -> Group<'_> {
     }
 }
 
-/// Only the first line of a long span, so that the caret stays readable.
-fn visible(text: &str, span: Range<usize>) -> Range<usize> {
-    let line = text[span.clone()].find('\n').map_or(span.end, |n| span.start + n);
-    span.start..line
+/// The line that a span begins on, its number, and the part of the span that lies on it, so that the caret stays
+/// readable and no more of a large file is drawn than is shown.
+fn excerpt(text: &str, span: Range<usize>) -> (&str, usize, Range<usize>) {
+    let start = text[..span.start].rfind('\n').map_or(0, |n| n + 1);
+    let end = text[span.start..].find('\n').map_or(text.len(), |n| span.start + n);
+    let number = text[..start].matches('\n').count() + 1;
+    (&text[start..end], number, span.start - start..span.end.min(end) - start)
 }
 
 fn floor_boundary(text: &str, at: usize) -> usize {

@@ -222,6 +222,11 @@ pub struct ExplainArgs {
 pub enum ExplainCommand {
     /// One page about one source: verdict, evidence, peers, what would change it, conversions to look at
     Source(Box<ExplainSourceArgs>),
+    /// One page about a fault that `rules check` and `rules test` find: cause, a wrong rule, the right one
+    Code {
+        /// The code, such as R012, or its name, such as not-stable
+        name: String,
+    },
 }
 
 /// Which rules are meant, and what is changed about them; as in an audit.

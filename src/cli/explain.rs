@@ -6,6 +6,7 @@ use super::{audit, complain, print, project};
 use crate::audit::explain;
 use crate::base::error::{Error, Result};
 use crate::report::explain::{Page, json};
+use crate::rules;
 use crate::verdicts::Verdict;
 
 /// Runs the command.
@@ -15,7 +16,15 @@ use crate::verdicts::Verdict;
 pub fn run(args: ExplainArgs) -> Result<Exit> {
     match args.command {
         ExplainCommand::Source(args) => source(*args),
+        ExplainCommand::Code { name } => code(&name),
     }
+}
+
+fn code(name: &str) -> Result<Exit> {
+    let page = rules::page(name);
+    let page = page.map_err(|help| Error::usage(format!("there is no diagnostic {name}")).help(help))?;
+    print(page.text().as_bytes())?;
+    Ok(Exit::Completed)
 }
 
 fn source(args: ExplainSourceArgs) -> Result<Exit> {

@@ -12,7 +12,7 @@ use crate::base::text::Text;
 use crate::base::yaml;
 use crate::rules::{
     Changed, LeftOut, Rule, RuleFile, RuleSet, STDIN, Tuning, builtin_files, check, read, run_tests, schema,
-    skeleton,
+    skeleton, survivors,
 };
 use crate::signals;
 use std::fs::OpenOptions;
@@ -95,7 +95,8 @@ fn tested(paths: &RulePaths) -> Result<Exit> {
         Err(exit) => return Ok(exit),
     };
     let results = run_tests(&set);
-    let faults: Vec<Diag> = results.iter().filter_map(|r| r.fault.clone()).collect();
+    let mut faults: Vec<Diag> = results.iter().filter_map(|r| r.fault.clone()).collect();
+    faults.extend(survivors(&set));
     if faults.is_empty() {
         let rules = counted(set.rules.len() + set.retired.len(), "rule");
         complain(&format!("{} of {rules} passed", counted(results.len(), "test")));

@@ -37,6 +37,7 @@ pub(super) fn checked(files: &[RuleFile], params: &Params) -> (Vec<Rule>, Vec<Di
     for file in files {
         let mut checker = Checker::of(file, params);
         read.extend(checker.read());
+        checker.say_how_many_more();
         faults.append(&mut checker.faults);
     }
     read.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id).then_with(|| a.file.name.cmp(&b.file.name)));
@@ -44,6 +45,9 @@ pub(super) fn checked(files: &[RuleFile], params: &Params) -> (Vec<Rule>, Vec<Di
     diag::sort(&mut faults);
     (read.into_iter().map(|(rule, _)| rule).collect(), faults)
 }
+
+/// The most faults of one file that are told.
+const MAX_TOLD: usize = 100;
 
 /// A rule and where its id stands.
 type Placed = (Rule, Range<usize>);
@@ -59,6 +63,8 @@ fn taken(first: &Rule, (second, place): &Placed) -> Diag {
 pub(super) struct Checker<'f> {
     file: &'f RuleFile,
     faults: Vec<Diag>,
+    /// Faults beyond those that are told.
+    more: usize,
     /// What the run sets, by rule.
     set: &'f Params,
     params: Vec<Named<Param>>,
@@ -79,7 +85,15 @@ const MAX_RUNS: u32 = 30;
 
 impl<'f> Checker<'f> {
     fn of(file: &'f RuleFile, set: &'f Params) -> Checker<'f> {
-        Checker { file, set, faults: Vec::new(), params: Vec::new(), lists: Vec::new(), places: Vec::new() }
+        Checker {
+            file,
+            set,
+            faults: Vec::new(),
+            more: 0,
+            params: Vec::new(),
+            lists: Vec::new(),
+            places: Vec::new(),
+        }
     }
 }
 
@@ -97,15 +111,34 @@ impl Checker<'_> {
         message: impl Into<String>,
         help: Option<String>,
     ) {
+        if self.has_enough() {
+            return;
+        }
         let mut diag = Diag::new(code, &self.file.name, message).at(&self.file.text, span.clone());
         diag.help = help;
         self.faults.push(diag);
     }
 
+    /// Whether so many faults are noted that another one is only counted.
+    fn has_enough(&mut self) -> bool {
+        let enough = self.faults.len() >= MAX_TOLD;
+        self.more += usize::from(enough);
+        enough
+    }
+
+    fn say_how_many_more(&mut self) {
+        if self.more > 0 {
+            let message = format!("the file has {} more faults", self.more);
+            let end = self.file.text.len().saturating_sub(1);
+            self.faults
+                .push(Diag::new(&diag::TOO_MANY, &self.file.name, message).at(&self.file.text, end..end));
+        }
+    }
+
     /// The signal of this name.
     pub(super) fn signal(&mut self, name: &Spanned<String>) -> Option<&'static Signal> {
         let found = signals::find(name);
-        if found.is_none() {
+        if found.is_none() && !self.has_enough() {
             let near = diag::did_you_mean(name, signals::all().iter().map(|s| s.name));
             let help = near.or_else(|| Some("`clickaudit signals` lists all signals".to_owned()));
             let message = format!("there is no signal `{}`", name.value);
@@ -174,6 +207,9 @@ impl Checker<'_> {
 
     fn unknown_key(&mut self, unknown: &Unknown) {
         let key = unknown.key.as_str();
+        if self.has_enough() {
+            return;
+        }
         if !NOT_YET.contains(&key) {
             self.faults.push(unknown.diag(&self.file.text, &self.file.name));
             return;
@@ -339,11 +375,11 @@ impl Checker<'_> {
         let id = self.need("id", raw)?;
         let stem = Path::new(&self.file.name).file_stem().map(|s| s.to_string_lossy().into_owned());
         if !is_id(id) {
-            let message = format!("`{}` is no id", id.value);
+            let message = format!("`{}` is no id", shortened(id));
             let help = "3 to 64 small letters, digits and single hyphens, starting with a letter".to_owned();
             self.fault_help(&diag::BAD_ID, &id.span, message, Some(help));
         } else if stem.as_deref() != Some(id.as_str()) && self.file.name != STDIN {
-            let message = format!("the id is `{}`, but the file is {}", id.value, self.file.name);
+            let message = format!("the id is `{}`, but the file is {}", shortened(id), self.file.name);
             let help = format!("name the file {}.yml", id.value);
             self.fault_help(&diag::ID_NOT_FILE_NAME, &id.span, message, Some(help));
         }
@@ -444,6 +480,12 @@ fn version(text: &str) -> Option<[u32; 3]> {
         *number = part.parse().ok()?;
     }
     Some(numbers)
+}
+
+/// At most so much of a text as an id may have.
+fn shortened(text: &str) -> String {
+    let short: String = text.chars().take(64).collect();
+    if short.len() < text.len() { short + "…" } else { short }
 }
 
 /// The families' words, each once.

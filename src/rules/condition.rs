@@ -41,11 +41,23 @@ pub(super) fn node(checker: &mut Checker, raw: &RawNode) -> Option<Node> {
             Some(Node::Any(children))
         }
         RawNode::Not(inner) => Some(Node::Not(Box::new(node(checker, inner)?))),
-        RawNode::Test(raw) if raw.column.is_some() => column_test(checker, raw).map(Node::Column),
+        RawNode::Test(raw) if raw.column.is_some() => {
+            checker.place(&raw.span);
+            column_test(checker, raw).map(Node::Column)
+        }
         RawNode::Test(raw) => test(checker, raw),
-        RawNode::Risk(raw) => risk(checker, raw),
-        RawNode::Significant(wanted) => Some(Node::Significant(*wanted)),
-        RawNode::Pattern(raw) => pattern_node(checker, raw),
+        RawNode::Risk(raw) => {
+            checker.place(&raw.span);
+            risk(checker, raw)
+        }
+        RawNode::Significant(wanted) => {
+            checker.place(&(0..0));
+            Some(Node::Significant(*wanted))
+        }
+        RawNode::Pattern(raw) => {
+            checker.place(&raw.span);
+            pattern_node(checker, raw)
+        }
     }
 }
 

@@ -94,9 +94,9 @@ pub fn builtin_files() -> Vec<RuleFile> {
 /// # Errors
 /// A path that does not exist or cannot be read, a file that is no text, or no rule file at all.
 pub fn read(paths: &[PathBuf]) -> error::Result<Vec<RuleFile>> {
-    let mut found = BTreeSet::new();
+    let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
     for path in paths {
-        collect(path, 0, &mut found)?;
+        collect(path, 0, &mut found, &mut seen)?;
     }
     if found.is_empty() {
         let named: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
@@ -106,10 +106,23 @@ pub fn read(paths: &[PathBuf]) -> error::Result<Vec<RuleFile>> {
     found.iter().map(|path| file(path)).collect()
 }
 
-fn collect(path: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) -> error::Result<()> {
+/// Files that are named themselves may be pipes; those that lie in a folder may not. Folders that lead round in
+/// circles are `seen` once.
+fn collect(
+    path: &Path,
+    depth: usize,
+    found: &mut BTreeSet<PathBuf>,
+    seen: &mut BTreeSet<PathBuf>,
+) -> error::Result<()> {
     let failed = |e| usage(path, e);
-    if !fs::metadata(path).map_err(failed)?.is_dir() {
-        found.insert(path.to_owned());
+    let metadata = fs::metadata(path).map_err(failed)?;
+    if !metadata.is_dir() {
+        if depth == 0 || metadata.is_file() {
+            found.insert(path.to_owned());
+        }
+        return Ok(());
+    }
+    if !seen.insert(fs::canonicalize(path).map_err(failed)?) {
         return Ok(());
     }
     if depth > MAX_DEPTH {
@@ -120,7 +133,7 @@ fn collect(path: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) -> error::R
         let entry = entry.map_err(failed)?.path();
         let is_rule = entry.extension().is_some_and(|e| ENDINGS.iter().any(|r| e == *r));
         if is_rule || entry.is_dir() {
-            collect(&entry, depth + 1, found)?;
+            collect(&entry, depth + 1, found, seen)?;
         }
     }
     Ok(())
@@ -165,7 +178,7 @@ pub(super) fn digest<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> String {
 mod tests {
     use super::*;
     use crate::base::diag;
-    use crate::rules::run_tests;
+    use crate::rules::{run_tests, survivors};
 
     fn rule(folder: &str, id: &str, more: &str) -> RuleFile {
         let text = format!(
@@ -185,6 +198,8 @@ mod tests {
         let set = RuleSet::builtin().unwrap_or_else(|d| panic!("{}", diag::plain(&d)));
         let faults: Vec<_> = run_tests(&set).into_iter().filter_map(|r| r.fault).collect();
         assert!(faults.is_empty(), "{}", diag::plain(&faults));
+        let untested = survivors(&set);
+        assert!(untested.is_empty(), "{}", diag::plain(&untested));
     }
 
     #[test]

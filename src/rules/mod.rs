@@ -14,7 +14,9 @@ mod lists;
 mod load;
 mod message;
 mod model;
+mod mutants;
 mod packs;
+mod page;
 mod params;
 mod selftest;
 mod skeleton;
@@ -29,7 +31,9 @@ pub use model::{
     Action, Bar, Changed, Class, ColumnTest, Evidence, Example, Expect, Few, LeftOut, Limit, Node, Outcome,
     Pack, Param, PastLimit, PeerLimit, Rule, RuleFile, RuleSet, Runs, STDIN, Status, Test, Truth, Why,
 };
+pub use mutants::survivors;
 pub use packs::{PACKS, PackInfo};
+pub use page::{Page, faults, page};
 pub use params::Params;
 pub use selftest::{TestResult, run_tests};
 pub use skeleton::{FIRST_SIGNAL, skeleton};

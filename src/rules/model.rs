@@ -144,7 +144,7 @@ pub struct Rule {
     /// Its named numbers, as they hold in this run.
     pub params: Vec<Param>,
     pub when: Node,
-    /// Where the tests of `when` stand in the file, in the order of [`Node::tests`].
+    /// Where the parts of `when` stand in the file, in the order of [`Node::leaves`].
     pub places: Vec<Range<usize>>,
     /// In how many of the last runs it must hold; without stored runs this has no effect.
     pub runs: Option<Runs>,
@@ -240,32 +240,38 @@ pub enum Node {
 impl Node {
     /// Every test in the condition, in the order of the file.
     pub fn tests(&self) -> Vec<&Test> {
+        self.leaves()
+            .into_iter()
+            .filter_map(|leaf| match leaf {
+                Node::Test(test) => Some(test),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The conditions that have no parts, in the order of the file.
+    pub fn leaves(&self) -> Vec<&Node> {
         match self {
-            Node::All(nodes) | Node::Any(nodes) => nodes.iter().flat_map(Node::tests).collect(),
-            Node::Not(node) => node.tests(),
-            Node::Test(test) => vec![test],
-            Node::Column(_) | Node::Risk { .. } | Node::Significant(_) | Node::Pattern { .. } => Vec::new(),
+            Node::All(nodes) | Node::Any(nodes) => nodes.iter().flat_map(Node::leaves).collect(),
+            Node::Not(node) => node.leaves(),
+            leaf => vec![leaf],
         }
     }
 
     /// The tests of columns, in the order of the file.
     pub fn columns(&self) -> Vec<&ColumnTest> {
-        match self {
-            Node::All(nodes) | Node::Any(nodes) => nodes.iter().flat_map(Node::columns).collect(),
-            Node::Not(node) => node.columns(),
-            Node::Column(test) => vec![test],
-            Node::Test(_) | Node::Risk { .. } | Node::Significant(_) | Node::Pattern { .. } => Vec::new(),
-        }
+        self.leaves()
+            .into_iter()
+            .filter_map(|leaf| match leaf {
+                Node::Column(test) => Some(test),
+                _ => None,
+            })
+            .collect()
     }
 
     /// Whether the condition asks about the group as a whole: its risk, significance or pattern.
     pub fn asks_of_the_whole(&self) -> bool {
-        match self {
-            Node::All(nodes) | Node::Any(nodes) => nodes.iter().any(Node::asks_of_the_whole),
-            Node::Not(node) => node.asks_of_the_whole(),
-            Node::Test(_) | Node::Column(_) => false,
-            Node::Risk { .. } | Node::Significant(_) | Node::Pattern { .. } => true,
-        }
+        self.leaves().iter().any(|leaf| !matches!(leaf, Node::Test(_) | Node::Column(_)))
     }
 }
 

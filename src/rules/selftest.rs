@@ -22,9 +22,18 @@ pub fn run_tests(set: &RuleSet) -> Vec<TestResult> {
     rules.flat_map(|rule| rule.tests.iter().map(|example| run(rule, example))).collect()
 }
 
-fn run(rule: &Rule, example: &Example) -> TestResult {
+/// Whether a rule answers an example as the example expects.
+pub(super) fn answers_as_expected(rule: &Rule, example: &Example) -> bool {
+    asked(rule, example).truth.as_expected() == example.expect
+}
+
+fn asked<'r>(rule: &'r Rule, example: &Example) -> Outcome<'r> {
     let row = Row::of(&example.given, &Absence::Fact("not given in the test"));
-    let outcome = evaluate(rule, &View::new(&row, &example.key, &example.profile));
+    evaluate(rule, &View::new(&row, &example.key, &example.profile))
+}
+
+fn run(rule: &Rule, example: &Example) -> TestResult {
+    let outcome = asked(rule, example);
     let passed = outcome.truth.as_expected() == example.expect;
     TestResult {
         rule: rule.id.clone(),
@@ -84,13 +93,13 @@ fn seen(node: &Node, example: &Example) -> Vec<String> {
 }
 
 fn saw(test: &Test, example: &Example) -> String {
-    let (signal, asked) = (test.signal, asked(test.limit, test.signal));
+    let (signal, wanted) = (test.signal, wanted(test.limit, test.signal));
     let seen = match (test.limit, given(example, signal)) {
         (_, None) => "absent".to_owned(),
         (Limit::Peers(_), Some(_)) => beside_peers(example, signal),
         (_, Some(estimate)) => limits(signal, estimate.at(test.confidence)),
     };
-    format!("{} is {seen}, asked for {asked}", signal.name)
+    format!("{} is {seen}, asked for {wanted}", signal.name)
 }
 
 fn beside_peers(example: &Example, signal: &Signal) -> String {
@@ -106,10 +115,10 @@ fn beside_peers(example: &Example, signal: &Signal) -> String {
 
 fn held(evidence: &Evidence) -> String {
     let limits = limits(evidence.signal, evidence.estimate.at(evidence.confidence));
-    format!("{} is {limits}, {}", evidence.signal.name, asked(evidence.limit, evidence.signal))
+    format!("{} is {limits}, {}", evidence.signal.name, wanted(evidence.limit, evidence.signal))
 }
 
-fn asked(limit: Limit, signal: &Signal) -> String {
+fn wanted(limit: Limit, signal: &Signal) -> String {
     match limit {
         Limit::Present(_) => limit.text(signal.unit),
         _ => format!("{} {}", limit.word(), limit.text(signal.unit)),

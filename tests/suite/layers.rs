@@ -120,6 +120,7 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     ("ingest/preset", "env!(\"OUT_DIR\")", "the built-in presets, at build time"),
     ("rules/check", "env!(\"CARGO_PKG_VERSION\")", "the version that a rule may ask for, at build time"),
     ("rules/load", "env!(\"OUT_DIR\")", "the built-in rules, at build time"),
+    ("rules/page", "env!(\"OUT_DIR\")", "the examples of diagnostics, at build time"),
 ];
 
 /// One file of the source.

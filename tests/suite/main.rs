@@ -9,6 +9,7 @@ mod explain;
 mod fields;
 mod fuzz;
 mod gates;
+mod hostile_rules;
 mod incidents;
 mod layers;
 mod money;

@@ -99,7 +99,8 @@ pub struct Run {
 }
 
 impl Run {
-    fn of(arguments: &str, output: Output) -> Run {
+    /// What a finished program said.
+    pub fn of(arguments: &str, output: Output) -> Run {
         Run {
             arguments: arguments.to_owned(),
             code: output.status.code(),

@@ -1,0 +1,114 @@
+//! Rules and groups per second: `cargo bench --bench rules`.
+//!
+//! 1,000 rules of two to five tests are asked about 100,000 groups, as an audit asks them, and everything that
+//! is not silent is kept with its evidence or its reasons. The bound is 2 s on one thread.
+
+use clickaudit::base::column::Col;
+use clickaudit::peers::Profile;
+use clickaudit::rules::{RuleFile, RuleSet, Truth, View, evaluate};
+use clickaudit::signals::{self, Absence, Estimate, IntervalKind, Reading, Row, Signal};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use std::hint::black_box;
+use std::time::Instant;
+
+const RULES: usize = 1_000;
+const GROUPS: usize = 100_000;
+/// Groups that differ; they are asked again and again, so that what is measured is the asking.
+const DIFFERENT: usize = 1_000;
+
+/// A series of numbers that is the same on every machine: splitmix64 (Steele, Lea, Flood 2014).
+struct Draws(u64);
+
+impl Draws {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % n as u64) as usize
+    }
+}
+
+fn shares() -> Vec<&'static Signal> {
+    signals::all().iter().copied().filter(|s| s.kind == IntervalKind::Share).collect()
+}
+
+/// A rule that fires seldom, such as one on a bad share of which there are enough cases.
+fn rule(number: usize, draws: &mut Draws) -> RuleFile {
+    let shares = shares();
+    let mut test = || {
+        let signal = shares[draws.below(shares.len())].name;
+        format!("{{test: {{signal: {signal}, above: {}%, min_sample: 30}}}}", 40 + draws.below(55))
+    };
+    let tests = [test(), test(), test(), test(), test()];
+    let [a, b, c, d, e] = tests;
+    let when = match number % 3 {
+        0 => format!("all: [{a}, {b}]"),
+        1 => format!("all: [{a}, {{any: [{b}, {c}]}}]"),
+        _ => format!("all: [{a}, {b}, {{not: {c}}}, {{any: [{d}, {e}]}}]"),
+    };
+    let text = format!(
+        "id: rule-{number}\ntitle: T\nstatus: experimental\nclass: fraud\naction: hold\nwhy: W\n\
+         message: '{{cr}} of {{click_count}}'\nwhen: {{{when}}}\n"
+    );
+    RuleFile::new(format!("rule-{number}.yml"), &text)
+}
+
+/// A group of some hundred conversions: its shares are small, a few of them are not, a few are missing.
+fn row(draws: &mut Draws) -> Row {
+    let n = 50 + draws.below(500) as u64;
+    let mut given = Vec::new();
+    for signal in shares() {
+        let x = match draws.below(20) {
+            0 => continue,
+            1 => n * (50 + draws.below(50) as u64) / 100,
+            _ => n * draws.below(30) as u64 / 100,
+        };
+        given.push((signal, Reading::Present(Estimate::share(x, n))));
+    }
+    Row::of(&given, &Absence::Fact("not drawn"))
+}
+
+/// Asks every rule about every group; how many fired, were unknown, and pieces of evidence.
+fn asked(set: &RuleSet, rows: &[Row], groups: usize) -> (usize, usize, usize) {
+    let key = [(Col::Source, Some("pub1".to_owned()))];
+    let profile = Profile::default();
+    let mut found = (0, 0, 0);
+    for row in rows.iter().cycle().take(groups) {
+        let view = View::new(row, &key, &profile);
+        for rule in &set.rules {
+            let outcome = evaluate(rule, &view);
+            match &outcome.truth {
+                Truth::Silent => continue,
+                Truth::Fires => found.0 += 1,
+                Truth::Unknown(_) => found.1 += 1,
+            }
+            found.2 += outcome.evidence.len();
+            black_box(&outcome);
+        }
+    }
+    found
+}
+
+#[allow(clippy::print_stderr)]
+fn rules(criterion: &mut Criterion) {
+    let mut draws = Draws(11);
+    let files: Vec<RuleFile> = (0..RULES).map(|number| rule(number, &mut draws)).collect();
+    let set = RuleSet::of(&files).expect("rules without faults");
+    let rows: Vec<Row> = (0..DIFFERENT).map(|_| row(&mut draws)).collect();
+    let start = Instant::now();
+    let (fired, unknown, evidence) = asked(&set, &rows, GROUPS);
+    let seconds = start.elapsed().as_secs_f64();
+    eprintln!(
+        "{RULES} rules × {GROUPS} groups: {seconds:.2} s on one thread; {fired} fired, {unknown} unknown, \
+         {evidence} pieces of evidence"
+    );
+    let mut group = criterion.benchmark_group("rules");
+    group.sample_size(10).throughput(Throughput::Elements((RULES * DIFFERENT) as u64));
+    group.bench_function("1000 rules × 1000 groups", |b| {
+        b.iter(|| black_box(asked(&set, &rows, DIFFERENT)));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, rules);
+criterion_main!(benches);
