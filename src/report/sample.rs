@@ -7,11 +7,11 @@ use crate::base::column::{Col, Grain};
 use crate::base::money::{Micro, SCALE};
 use crate::base::text::Text;
 use crate::measures::Incident;
-use crate::peers::Sibling;
 use crate::peers::anomaly::{Odd, Oddness};
 use crate::peers::expected_loss::Loss;
 use crate::peers::ranking::Expected;
 use crate::peers::shrink;
+use crate::peers::{Direction, Sibling, Versus};
 use crate::rules::{Action, Class, Evidence, Limit, Rule, Why};
 use crate::signals::{self, Absence, Estimate, Reading, Row};
 use crate::verdicts::{Finding, Judged, Listing, Resold, Shared, Subject, Verdict};
@@ -181,6 +181,24 @@ pub fn sibling() -> Sibling {
         ln_p: -14.0,
         q: 1e-6,
         behind: true,
+    }
+}
+
+/// A comparison with 41 peers that have this share.
+pub fn versus(expected: f64) -> Versus {
+    Versus {
+        expected,
+        level: "offer, country".into(),
+        peers: 41,
+        ratio: 6.0,
+        ratio_limit: 4.0,
+        z: 6.0,
+        direction: Direction::High,
+        ln_p_high: Some(-20.0),
+        ln_p_low: None,
+        q: 0.001,
+        large: true,
+        decibans: 30.0,
     }
 }
 

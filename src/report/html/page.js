@@ -72,15 +72,17 @@
   const panels = [...document.querySelectorAll('#evidence details')];
   const open = id => {
     const panel = by(id);
-    if (!(panel instanceof HTMLDetailsElement)) return;
+    if (!(panel instanceof HTMLDetailsElement)) return false;
     panel.open = true;
     panel.scrollIntoView();
     panel.firstElementChild.focus({ preventScroll: true });
+    return true;
   };
   document.addEventListener('click', event => {
     const link = event.target.closest('a');
     const target = link && link.getAttribute('href');
-    if (target && target.startsWith('#s')) open(target.slice(1));
+    // The browser would move the focus away again.
+    if (target && open(target.slice(1))) event.preventDefault();
   });
   open(location.hash.slice(1));
   const all = by('all');

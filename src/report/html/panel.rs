@@ -11,9 +11,13 @@ use crate::report::signs;
 use crate::rules::{Action, Evidence, Limit};
 use crate::signals::{self, Estimate, Interval, Signal};
 use crate::verdicts::{Finding, Judged, Verdict};
+use std::collections::BTreeSet;
 
 /// Findings whose reason is told in full; the table of rules has the others'.
 const REASONS: usize = 2;
+/// Findings, and tests of one of them, that are spelled out; a second rule on the same numbers tells nothing new.
+const FINDINGS: usize = 6;
+const TESTS: usize = 4;
 /// Signals of a panel's table.
 const SIGNS: usize = 10;
 /// Innocent explanations that are named.
@@ -55,11 +59,11 @@ pub fn one(h: &mut Html, view: &View, at: usize) {
         h.element("div", &[("class", "two")], |h| {
             h.element("div", &[], |h| {
                 reasons(h, view, group);
-                table(h, group);
                 also(h, view, group);
             });
-            h.element("div", &[], |h| pictures(h, view, group));
+            h.element("div", &[("class", "pictures")], |h| pictures(h, view, group));
         });
+        table(h, group);
     });
 }
 
@@ -147,11 +151,17 @@ fn number(h: &mut Html, name: &str, value: &str, small: &str) {
 
 fn reasons(h: &mut Html, view: &View, group: &Judged) {
     h.words("h4", &[], "Why");
+    let mut told = BTreeSet::new();
     h.element("ol", &[("class", "reasons")], |h| {
-        for (at, finding) in group.findings.iter().enumerate() {
-            h.element("li", &[], |h| reason(h, view, finding, at < REASONS));
+        for (at, finding) in group.findings.iter().take(FINDINGS).enumerate() {
+            h.element("li", &[], |h| reason(h, view, finding, at < REASONS, &mut told));
         }
     });
+    let more = group.findings.len().saturating_sub(FINDINGS) as u64;
+    if more > 0 {
+        let more = counted(more, "more finding", "more findings");
+        h.words("p", &[("class", "soft")], &format!("and {more}, in the JSON report"));
+    }
     for idle in &group.idle {
         let words = format!(
             "Without effect, it would be {}: {} ({}).",
@@ -171,7 +181,7 @@ fn reasons(h: &mut Html, view: &View, group: &Judged) {
     }
 }
 
-fn reason(h: &mut Html, view: &View, finding: &Finding, full: bool) {
+fn reason(h: &mut Html, view: &View, finding: &Finding, full: bool, told: &mut BTreeSet<String>) {
     let rule = finding.rule;
     h.element("p", &[], |h| {
         h.words("b", &[], &finding.title);
@@ -179,7 +189,18 @@ fn reason(h: &mut Html, view: &View, finding: &Finding, full: bool) {
         h.element("a", &[("href", &format!("#rule-{}", rule.id))], |h| h.words("code", &[], &rule.id));
         h.words("span", &[("class", "soft")], &format!(" {}, {}", rule.class.word(), finding.action.word()));
     });
-    h.element("ul", &[], |h| finding.evidence.iter().for_each(|e| h.words("li", &[], &evidence(e))));
+    let all = finding.evidence.iter().map(evidence);
+    let new: Vec<String> = all.filter(|words| told.insert(words.clone())).collect();
+    h.element("ul", &[], |h| {
+        new.iter().take(TESTS).for_each(|words| h.words("li", &[], words));
+        match (new.len(), new.len().saturating_sub(TESTS) as u64) {
+            (0, _) if !finding.evidence.is_empty() => h.words("li", &[], "by what is told above"),
+            (_, more) if more > 0 => {
+                h.words("li", &[], &format!("and {}", counted(more, "more test", "more tests")))
+            }
+            _ => (),
+        }
+    });
     if full {
         h.words("p", &[("class", "soft")], &phrase::unwrapped(&rule.why));
     }
@@ -221,13 +242,8 @@ fn peers(signal: &Signal, versus: &Versus) -> String {
     if versus.peers == 0 {
         return String::new();
     }
-    format!(
-        "; {} peers {} have {}, q {:.1e}",
-        count(u64::from(versus.peers)),
-        phrase::circle(&versus.level),
-        signal.unit.format(versus.expected),
-        versus.q
-    )
+    let (n, expected) = (count(u64::from(versus.peers)), signal.unit.format(versus.expected));
+    format!("; {n} peers have {expected}, q {:.1e}", versus.q)
 }
 
 /// The signals that stand out, beside peers.
@@ -237,31 +253,20 @@ fn table(h: &mut Html, group: &Judged) {
         return;
     }
     h.words("h4", &[], "Signals beside the peers'");
-    h.element(
-        "div",
-        &[("class", "scroll"), ("tabindex", "0"), ("role", "region"), ("aria-label", "Signals")],
-        |h| {
-            h.element("table", &[], |h| {
-                head(
-                    h,
-                    &[
-                        ("", "signal"),
-                        ("n", "value"),
-                        ("n", "95 % interval"),
-                        ("n", "of"),
-                        ("n", "peers"),
-                        ("", ""),
-                    ],
-                );
-                h.element("tbody", &[], |h| {
-                    for (signal, versus) in signs.iter().take(SIGNS) {
-                        let Some(e) = signs::estimate(group, signal) else { continue };
-                        h.element("tr", &[], |h| sign(h, signal, e, versus.as_ref().filter(|v| v.peers > 0)));
-                    }
-                });
+    let region = [("class", "scroll"), ("tabindex", "0"), ("role", "region"), ("aria-label", "Signals")];
+    h.element("div", &region, |h| {
+        h.element("table", &[], |h| {
+            let own = [("", "signal"), ("n", "value"), ("n", "95 % interval"), ("n", "of")];
+            let peers = [("n", "peers have"), ("", "peers"), ("", "this one is")];
+            head(h, &[&own[..], &peers].concat());
+            h.element("tbody", &[], |h| {
+                for (signal, versus) in signs.iter().take(SIGNS) {
+                    let Some(e) = signs::estimate(group, signal) else { continue };
+                    h.element("tr", &[], |h| sign(h, signal, e, versus.as_ref().filter(|v| v.peers > 0)));
+                }
             });
-        },
-    );
+        });
+    });
     if signs.len() > SIGNS {
         let more = counted((signs.len() - SIGNS) as u64, "more signal", "more signals");
         h.words("p", &[("class", "soft")], &format!("and {more}, in the JSON report"));
@@ -274,16 +279,21 @@ fn sign(h: &mut Html, signal: &'static Signal, e: &Estimate, versus: Option<&Ver
         Interval::Exact(_) => String::new(),
         _ => phrase::range(signal.unit, low, high),
     };
-    h.element("th", &[("scope", "row"), ("title", signal.summary)], |h| h.words("code", &[], signal.name));
+    h.element("th", &[("scope", "row")], |h| {
+        h.text(signal.summary);
+        h.element("small", &[], |h| h.words("code", &[], signal.name));
+    });
     h.words("td", &[("class", "n")], &signal.unit.format(e.value()));
     h.words("td", &[("class", "n")], &interval);
     h.words("td", &[("class", "n")], &count(e.n));
     h.words("td", &[("class", "n")], &versus.map_or("–".to_owned(), |v| signal.unit.format(v.expected)));
+    let whom = |v: &Versus| format!("{} {}", count(u64::from(v.peers)), phrase::circle(&v.level));
+    h.words("td", &[("class", "soft")], &versus.map_or(String::new(), whom));
     let side = versus.map_or("", |v| match v.direction {
         Direction::High => "▲ higher",
         Direction::Low => "▼ lower",
     });
-    h.words("td", &[], side);
+    h.words("td", &[("class", "side")], side);
 }
 
 /// Conversions by status, shared visitors, and what could not be checked.

@@ -391,7 +391,7 @@ fn draw(h: &mut Html, view: &View, marks: &[Mark], axes: &[Axis; 2]) {
                     &[("class", &format!("p {}", class(*verdict))), ("d", &place(mark))],
                     |h| {
                         h.element("title", &[], |h| {
-                            view.title(h, mark.group);
+                            View::title(h, mark.group);
                             h.text(&format!(": {}", mark.says));
                         });
                     },

@@ -8,7 +8,7 @@ use crate::signals::{self, Interval};
 use crate::verdicts::{Judged, Verdict};
 
 /// Bytes of rows: with the panels they keep the file below two megabytes, whatever names look like.
-const BYTES: usize = 800_000;
+const BYTES: usize = 850_000;
 
 /// Signals with a column of their own: name, head, class of the column.
 const SIGNALS: &[(&str, &str)] =
@@ -63,8 +63,11 @@ fn said(view: &View, shown: usize) -> String {
     } else {
         String::new()
     };
+    let currency = view.report.run.currency.as_ref();
+    words.push_str(&currency.map_or(String::new(), |c| format!("Amounts are in {}. ", c.term(20))));
     words.push_str(
-        "Small print below a value: its 95 % interval and its sample. A dash: there is not enough data, or no column for it.",
+        "Small print below a value: its 95 % interval and its sample. A dash: there is not enough data, or no column \
+         for it.",
     );
     words
 }
@@ -120,11 +123,9 @@ fn controls(h: &mut Html, view: &View, shown: usize) {
 fn heads(h: &mut Html, view: &View) {
     let mut columns = vec![("", "verdict")];
     columns.extend(view.columns.iter().map(|(_, col)| ("", col.name())));
-    let currency = view.report.run.currency.as_ref().map_or(String::new(), |c| format!(", {}", c.term(20)));
-    let (risk, cost) = (format!("at risk{currency}"), format!("cost{currency}"));
-    columns.extend([("n", risk.as_str()), ("n", "score"), ("n", "clicks"), ("n", "conv.")]);
+    columns.extend([("n", "at risk"), ("n", "score"), ("n", "clicks"), ("n", "conv.")]);
     columns.extend(SIGNALS.iter().map(|(_, head)| ("n", *head)));
-    columns.push(("n", &cost));
+    columns.push(("n", "cost"));
     head(h, &columns);
 }
 

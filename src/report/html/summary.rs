@@ -2,6 +2,7 @@
 
 use super::view::{VERDICTS, View, badge};
 use super::writer::Html;
+use crate::base::column::Grain;
 use crate::base::money::Micro;
 use crate::base::text::Text;
 use crate::base::time;
@@ -75,13 +76,14 @@ fn sum(groups: &[&Judged], of: impl Fn(&Judged) -> Option<Micro>) -> Option<Micr
 
 /// What to do, in two or three sentences.
 fn lead(view: &View) -> String {
-    let all = view.groups.len();
-    if all == 0 {
+    let plain = view.report.run.grain == Grain::source();
+    let all = format!("{} {}", count(view.groups.len() as u64), if plain { "sources" } else { "groups" });
+    if view.groups.is_empty() {
         return "There is nothing to judge: no group has a click or a conversion.".to_owned();
     }
     let (block, hold) = (at(view, Verdict::Block), at(view, Verdict::Hold));
     let mut words = match (block.len(), hold.len()) {
-        (0, 0) => format!("None of {} is to be blocked or held.", counted(all as u64, "group", "groups")),
+        (0, 0) => format!("None of {all} is to be blocked or held."),
         (b, 0) => format!("Block {b} of {all}."),
         (0, n) => format!("Hold {n} of {all}; none is to be blocked."),
         (b, n) => format!("Block {b} of {all} and hold {n}."),

@@ -1,8 +1,9 @@
 use super::*;
 use crate::base::text::{HOSTILE, Text};
-use crate::peers::Shape;
+use crate::peers::{Shape, Standing};
 use crate::report::{CTIT, Day, Pictures, Spread, sample};
 use crate::rules::Rule;
+use crate::signals::{self, Estimate, Reading};
 
 fn page(report: &Report) -> String {
     let Rendered::Bytes(bytes) = render(report, &Look::PLAIN).unwrap() else { panic!("withheld") };
@@ -134,7 +135,7 @@ fn every_link_leads_somewhere() {
     assert!(links.len() > 10);
     for link in links {
         let id = link.split('"').next().unwrap_or_default();
-        assert!(page.contains(&format!(" id=\"{id}\"")), "{id}");
+        assert!(page.contains(&format!(" id={id}>")) || page.contains(&format!(" id={id} ")), "{id}");
     }
 }
 
@@ -143,10 +144,10 @@ fn the_sample_as_a_page() {
     let rules = sample::rules();
     let page = page(&pictured(&rules));
     let said = [
-        "Block 2 of 7 and hold 1. Together they cost 1,440.60 USD, 17.5% of all. At least 1,204.00 USD is at risk.",
+        "Block 2 of 7 sources and hold 1. Together they cost 1,440.60 USD, 17.5% of all. At least 1,204.00 USD is at risk.",
         "Of 2 others too little is known to say anything",
-        "<dt>At risk</dt><dd class=\"big\">1,204.00 USD</dd>",
-        "<dt>Recoverable now</dt><dd class=\"big\">96.50 USD</dd>",
+        "<dt>At risk</dt><dd class=big>1,204.00 USD</dd>",
+        "<dt>Recoverable now</dt><dd class=big>96.50 USD</dd>",
         ": 149 of 240 (62.1%), 95 % interval 55.8–68.0%; the limit is above 30%",
         "The rule asks for block, but: click side only.",
         "It is protected: it is never put on a list.",
@@ -194,4 +195,32 @@ fn the_file_stays_small_and_says_what_it_leaves_out() {
     assert!(page.len() < 2_000_000, "{} bytes", page.len());
     assert!(page.contains(" of 3,000 sources: all that are flagged first, then those with the most clicks."));
     assert!(page.contains(" of 3000 are here, so that the file stays small"));
+}
+
+/// Both funnels, and sources moved to where they would stand if their peers were on the middle line.
+#[test]
+fn a_funnel_shows_chance_and_honest_differences() {
+    let rules = sample::rules();
+    let mut report = sample::watched(&rules, 40);
+    for (at, group) in report.groups.iter_mut().enumerate() {
+        let clicks = 100 * (at as u64 + 1);
+        let x = if at == 7 { clicks / 4 } else { clicks / 50 };
+        let versus = sample::versus(if at % 2 == 0 { 0.02 } else { 0.04 });
+        let cr = signals::find("cr").expect("declared");
+        let place = signals::all().iter().position(|s| s.name == cr.name).expect("declared");
+        group.subject.row.readings[place] = Reading::Present(Estimate::share(x, clicks));
+        group.subject.profile.signals = vec![("cr", Standing::Compared(versus))];
+    }
+    let without = page(&report);
+    assert!(without.contains("There are too few groups to say how much honest sources differ"));
+    assert!(!without.contains("<path class=z998"));
+    report.peers.spreads.insert("cr", (0.3, 0.4));
+    report.run.parameters.insert("fdr", "0.1".into());
+    let page = page(&report);
+    for class in ["middle", "chance", "z95", "z998", "zcut"] {
+        assert!(page.contains(&format!("<path class={class} d=")), "{class}");
+    }
+    assert!(page.contains("40 sources with at least 100 mature clicks. The line in the middle: 4.0%."));
+    assert!(page.contains(": 200 of 800 (25.0%, peers 4.0%)</title>"), "{page}");
+    assert!(page.contains("fewer than 3 sources have 20 decided conversions"));
 }

@@ -13,10 +13,13 @@ use std::cmp::Reverse;
 /// Cells of a part of a name.
 pub const NAME: usize = 60;
 
+/// The same in the title of a mark.
+const TITLE: usize = 24;
+
 /// Rows of the table, and marks of the plots: all flagged groups, then those with the most clicks.
 const ROWS: usize = 2_000;
 /// Bytes for the panels of flagged groups. With [`ROWS`] this keeps the file below two megabytes.
-const PANEL_BYTES: usize = 900_000;
+const PANEL_BYTES: usize = 850_000;
 
 /// The report as the page shows it.
 pub struct View<'a, 'r> {
@@ -96,12 +99,12 @@ impl<'a, 'r> View<'a, 'r> {
     }
 
     /// The same as plain text, for the title of a mark.
-    pub fn title(&self, h: &mut Html, group: &Judged) {
+    pub fn title(h: &mut Html, group: &Judged) {
         for (at, part) in group.subject.key.iter().flatten().enumerate() {
             if at > 0 {
                 h.text(" / ");
             }
-            h.data(part, NAME);
+            h.data(part, TITLE);
         }
     }
 

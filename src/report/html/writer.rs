@@ -40,12 +40,21 @@ impl Html {
             self.out.push(' ');
             self.out.push_str(name);
             if !value.is_empty() {
-                self.out.push_str("=\"");
-                self.out.push_str(&text::html(value));
-                self.out.push('"');
+                self.value(value);
             }
         }
         self.out.push('>');
+    }
+
+    /// Words of letters and digits need no quotes, and there are many.
+    fn value(&mut self, value: &str) {
+        self.out.push('=');
+        if value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+            return self.out.push_str(value);
+        }
+        self.out.push('"');
+        self.out.push_str(&text::html(value));
+        self.out.push('"');
     }
 
     fn close(&mut self, name: &'static str) {
