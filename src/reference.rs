@@ -7,6 +7,7 @@ use crate::base::dialect::{DIALECTS, Holds};
 use crate::clean::vocabulary::{EVENTS, STATUSES};
 use crate::ingest::REASONS;
 use crate::ingest::enrich::{DERIVED, Source};
+use crate::ingest::postback::{ENTITIES, LOG_FORMATS, NEEDS, OVERS, Says, TRACKERS, Tracker};
 use crate::matching::gates::GATES;
 use crate::measures::{MEASURES, Merge};
 use crate::report::{self, FORMATS};
@@ -27,6 +28,7 @@ pub fn documents() -> Vec<(&'static str, String)> {
         ("signals.md", signals_page()),
         ("measures.md", measures()),
         ("rules.md", rules_page()),
+        ("postbacks.md", postbacks()),
         ("diagnostics.md", diagnostics()),
         ("data.md", data()),
         ("presets.md", presets::presets()),
@@ -176,6 +178,64 @@ fn one_rule(out: &mut String, r: &Rule) {
     }
     *out += &format!("Innocent causes: {}.\n\n", r.innocent.join("; "));
     *out += &format!("Limits: {}.\n\n", r.references.join("; "));
+}
+
+fn postbacks() -> String {
+    let intro = "How logs of postbacks are read (`--postbacks`, `postbacks:` in a mapping) and what \
+                 `clickaudit postback` knows. Names come from the vendors' public documentation; where that is \
+                 silent, from links in use.";
+    let mut out = page("Postbacks", intro);
+    out += "## Formats of logs\n\n| format | what it is |\n|---|---|\n";
+    for f in LOG_FORMATS {
+        out += &format!("| `{}` | {} |\n", f.name, f.summary);
+    }
+    out += "\n## What a postback should carry\n\n| what | columns | why |\n|---|---|---|\n";
+    for need in NEEDS {
+        let columns: Vec<String> = need.columns.iter().map(|c| format!("`{c}`")).collect();
+        let columns = if columns.is_empty() { "–".to_owned() } else { columns.join(", ") };
+        let required = if need.required { " (required)" } else { "" };
+        out += &format!("| {}{required} | {columns} | {} |\n", need.what, need.why);
+    }
+    out += "\n## What a signature may be over\n\nHMAC-SHA256 in hexadecimal or base64, without its own parameter.\n\n";
+    let overs: Vec<String> = OVERS.iter().map(|(_, word)| format!("`{word}`")).collect();
+    out += &format!("{}\n\n", overs.join(", "));
+    out += "## Damage that is repaired\n\nAn HTML editor reads a parameter that begins like one of these \
+            references as the sign. It is turned back where a known parameter follows.\n\n";
+    let entities: Vec<String> = ENTITIES.iter().map(|(sign, name)| format!("`&{name}` `{sign}`")).collect();
+    out += &format!("{}\n", entities.join(", "));
+    TRACKERS.iter().for_each(|tracker| out += &tracker_section(tracker));
+    out
+}
+
+fn tracker_section(tracker: &Tracker) -> String {
+    let mut out = format!("\n## `{}`: {}\n\n", tracker.name, tracker.title);
+    let paths: Vec<String> = tracker.paths.iter().map(|p| format!("`{p}`")).collect();
+    let paths = if paths.is_empty() { "any".to_owned() } else { paths.join(", ") };
+    let scope = format!("{:?}", tracker.scope).to_lowercase();
+    out += &format!("Paths end in: {paths}. Its transaction ID is unique by {scope}.\n\n");
+    out += "| parameter | read as |\n|---|---|\n";
+    for parameter in tracker.parameters {
+        let says = match parameter.says {
+            Says::Column(col) => format!("`{col}`"),
+            Says::Words(status) => format!("words that mean `{status}`, separated by commas"),
+            Says::Token => "the token".to_owned(),
+        };
+        out += &format!("| `{}` | {says} |\n", parameter.name);
+    }
+    if !tracker.statuses.is_empty() {
+        let words: Vec<String> = tracker.statuses.iter().map(|(w, s)| format!("`{w}` {s}")).collect();
+        out += &format!("\nIts statuses: {}.\n", words.join(", "));
+    }
+    let (open, close) = tracker.brackets;
+    let macros: Vec<String> = tracker
+        .macros
+        .iter()
+        .map(|m| match m.up_to {
+            0 => format!("`{open}{}{close}`", m.name),
+            n => format!("`{open}{0}1{close}` to `{open}{0}{n}{close}`", m.name),
+        })
+        .collect();
+    out + &format!("\nMacros: {}.\n", macros.join(", "))
 }
 
 fn diagnostics() -> String {

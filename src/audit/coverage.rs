@@ -343,6 +343,22 @@ fn gate(gate: &Gate) -> report::Gate {
     report::Gate { name: gate.name, sentence: Text::new(gate.sentence.as_str()) }
 }
 
+/// How a log of postbacks was read.
+fn log_note(file: &FileLedger) -> Option<String> {
+    let log = file.log.as_ref()?;
+    let path = Text::new(file.path.display().to_string()).term(120);
+    let mut note =
+        format!("{path} was read as a log of postbacks ({}, parameters of {})", log.format, log.tracker);
+    if log.repaired > 0 {
+        note += &format!(
+            "; {} URLs had lost an ampersand to an HTML editor (`¤cy` for `&currency`) and were repaired: correct \
+             the template",
+            log.repaired
+        );
+    }
+    Some(note)
+}
+
 fn notes(facts: &Facts) -> Vec<String> {
     let mut notes = facts.intake.notes.clone();
     notes.extend(facts.seen.missing_events.iter().cloned());
@@ -358,6 +374,7 @@ fn notes(facts: &Facts) -> Vec<String> {
     );
     let headers = facts.intake.files.iter().map(|f| f.repeated_headers).sum();
     note(headers, "{} lines repeat the header and are not rows");
+    notes.extend(facts.intake.files.iter().filter_map(log_note));
     if !facts.intake.costs.is_empty() {
         let key: Vec<&str> = measures::cost_columns(facts.intake).iter().map(|c| c.name()).collect();
         notes.push(format!(

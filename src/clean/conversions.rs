@@ -1,9 +1,11 @@
 //! Conversion rows as values, and the latest row of each conversion ID.
 
+use super::postbacks::{Postback, Proof};
 use super::vocabulary::{EventFacts, OTHER_EVENT, Status, event};
 use crate::base::column::{COLUMNS, Col, Kind};
 use crate::base::error::Result;
 use crate::base::symbol::{Symbol, Symbols};
+use crate::ingest::postback::{SIGNATURE_WORDS, TOKEN_WORDS};
 use crate::ingest::{Batch, Field, Intake, Mapping, StatusMeans, Times, TransactionScope, key};
 use polars::prelude::{Int64Chunked, StringChunked};
 use std::collections::BTreeMap;
@@ -57,13 +59,20 @@ pub struct Conversion {
     pub as_of: i64,
     /// Hash of the whole row.
     pub content: u64,
+    /// What a log says of the postback.
+    pub postback: Postback,
 }
 
 impl Conversion {
-    /// Which of two states of one conversion is the later: status time, then the file's newest row, then
-    /// the status rank, then content.
+    /// Which of two states of one conversion is the later: status time, or when its postback arrived, then the
+    /// file's newest row, then the status rank, then content.
     pub fn recency(&self) -> (i64, i64, Status, u64) {
-        (self.status_time.unwrap_or(self.time), self.as_of, self.status, self.content)
+        (
+            self.status_time.or(self.postback.received).unwrap_or(self.time),
+            self.as_of,
+            self.status,
+            self.content,
+        )
     }
 }
 
@@ -156,7 +165,26 @@ impl<'a> Columns<'a> {
             times: words.times,
             as_of,
             content: self.content(row),
+            postback: self.postback(row),
         })
+    }
+
+    fn postback(&self, row: usize) -> Postback {
+        let proof = |col, words| self.text(col, row).and_then(|word| Proof::of(word, words));
+        let flag = |col| self.integer(col, row).map(|yes| yes == 1);
+        Postback {
+            request: self.text(Col::Request, row).map(Id::new),
+            received: self.integer(Col::ReceivedTime, row),
+            order: self.integer(Col::ReceiptOrder, row).unwrap_or(0),
+            http_status: self.integer(Col::HttpStatus, row),
+            from_browser: self.text(Col::FiredBy, row).is_some_and(|by| by.eq_ignore_ascii_case("browser")),
+            sender_listed: flag(Col::SenderListed),
+            token: proof(Col::Token, &TOKEN_WORDS),
+            signature: proof(Col::Signature, &SIGNATURE_WORDS),
+            macro_left: flag(Col::MacroLeft),
+            again: false,
+            replayed: false,
+        }
     }
 
     fn content(&self, row: usize) -> u64 {
@@ -168,7 +196,8 @@ impl<'a> Columns<'a> {
                 hash.update(&[0]);
             }
         }
-        for (col, column) in &self.integers {
+        // Where a row stands in its file says nothing of what it is.
+        for (col, column) in self.integers.iter().filter(|(col, _)| *col != Col::ReceiptOrder) {
             if let Some(value) = column.get(row) {
                 hash.update(&[*col as u8]);
                 hash.update(&value.to_le_bytes());

@@ -5,10 +5,12 @@
 
 mod clicks;
 mod conversions;
+mod postbacks;
 pub mod vocabulary;
 
 pub use clicks::{ClickDuplicates, click_content};
 pub use conversions::{Conversion, Id};
+pub use postbacks::{Postback, Proof};
 pub use vocabulary::Status;
 
 use crate::base::column::Col;
@@ -44,6 +46,7 @@ pub fn clean(
     let read = conversions::read(intake, carried, symbols)?;
     let conversion_rows = read.rows.len() as u64;
     let mut duplicates = BTreeMap::new();
-    let conversions = conversions::latest(read.rows, &mut duplicates);
+    let rows = postbacks::deliveries(read.rows, &mut duplicates);
+    let conversions = conversions::latest(rows, &mut duplicates);
     Ok(Cleaned { conversions, clicks, duplicates, conversion_rows, unknown_statuses: read.unknown_statuses })
 }

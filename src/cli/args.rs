@@ -26,6 +26,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Check and test rules
     Rules(RulesArgs),
+    /// Check or build the link that reports conversions
+    Postback(PostbackArgs),
     /// List the signals that rules may use
     Signals,
     /// Keep blocklists as a state: plan, apply, verify, go back
@@ -107,6 +109,12 @@ pub struct AuditArgs {
     /// Conversion export; a file or a pattern, repeatable
     #[arg(long, value_name = "FILE")]
     pub conversions: Vec<String>,
+    /// Web server's log of postbacks, read as conversions; a file or a pattern, repeatable
+    #[arg(long, value_name = "FILE")]
+    pub postbacks: Vec<String>,
+    /// Whose parameters the postbacks have [default: the mapping's, or generic]
+    #[arg(long, value_name = "NAME")]
+    pub postback_tracker: Option<String>,
     /// Export with click and conversion in one row
     #[arg(long, value_name = "FILE")]
     pub combined: Vec<String>,
@@ -617,6 +625,55 @@ pub struct RestoreArgs {
     pub by: Option<String>,
     #[command(flatten)]
     pub lists: ListOutputs,
+}
+
+#[derive(Args)]
+pub struct PostbackArgs {
+    #[command(subcommand)]
+    pub command: PostbackCommand,
+}
+
+#[derive(Subcommand)]
+pub enum PostbackCommand {
+    /// Say what a postback link lacks, which of its macros are replaced, and how it should look
+    Check(PostbackCheckArgs),
+    /// Build a postback link
+    Url(PostbackUrlArgs),
+}
+
+/// Who receives and who fires.
+#[derive(Args)]
+pub struct Parties {
+    /// Whose link it is: its parameters, and unless --sender says otherwise its macros
+    #[arg(long, value_name = "NAME")]
+    pub tracker: String,
+    /// Who fires the postback and replaces its macros [default: the tracker]
+    #[arg(long, value_name = "NAME")]
+    pub sender: Option<String>,
+    /// How the answer is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: PageFormat,
+}
+
+#[derive(Args)]
+pub struct PostbackCheckArgs {
+    /// The link, with macros or with values; in quotes
+    #[arg(value_name = "URL")]
+    pub url: String,
+    #[command(flatten)]
+    pub parties: Parties,
+}
+
+#[derive(Args)]
+pub struct PostbackUrlArgs {
+    /// Where the postback goes, such as https://track.example.com/postback [default: a placeholder]
+    #[arg(long, value_name = "URL")]
+    pub at: Option<String>,
+    /// Parameter with a value of its own, such as event=first_deposit; repeatable
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    #[command(flatten)]
+    pub parties: Parties,
 }
 
 #[derive(Args)]

@@ -127,7 +127,15 @@ fn suppressions(args: &AuditArgs, project: &mut Project, rules: &RuleSet) -> Res
 
 /// The files that the run reads and that no output may replace; what patterns match is checked later.
 fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
-    let inputs = [&args.pair, &args.clicks, &args.conversions, &args.combined, &args.report, &args.costs];
+    let inputs = [
+        &args.pair,
+        &args.clicks,
+        &args.conversions,
+        &args.postbacks,
+        &args.combined,
+        &args.report,
+        &args.costs,
+    ];
     let inputs = inputs.into_iter().flatten().map(PathBuf::from);
     let others =
         [&args.rules, &args.add_rules, &args.protect, &args.suppressions, &args.rates, &args.crawlers];
@@ -203,13 +211,13 @@ fn inputs(args: &AuditArgs) -> Result<Inputs> {
     }
     refuse_stdin(&files)?;
     let has = |shape: Shape| files.contains_key(&shape);
-    let rows = has(Shape::Clicks) || has(Shape::Conversions);
+    let rows = has(Shape::Clicks) || has(Shape::Conversions) || !args.postbacks.is_empty();
     let kinds = [rows, has(Shape::Combined), has(Shape::Report)];
     match kinds.iter().filter(|k| **k).count() {
         0 => {
             Err(Error::usage("no input is named").help("name the files: clickaudit audit CLICKS CONVERSIONS"))
         }
-        1 => Ok(Inputs { files, guard: guard() }),
+        1 => Ok(Inputs { files, postbacks: args.postbacks.clone(), guard: guard() }),
         _ => Err(Error::usage("clicks and conversions, --combined and --report cannot be mixed")
             .help("audit one kind at a time")),
     }
@@ -295,6 +303,9 @@ fn plan(args: &AuditArgs, project: Project) -> Result<Plan> {
         rates: args.rates.iter().map(|path| path.display().to_string()).collect(),
         time_zones: args.time_zone.iter().map(|text| time_zone(text)).collect::<Result<_>>()?,
     });
+    if let Some(name) = &args.postback_tracker {
+        file.fired_for(name);
+    }
     Plan::new(&args.preset, file)
 }
 

@@ -7,6 +7,7 @@ mod evaluate;
 mod exit;
 mod explain;
 mod inspect;
+mod postback;
 mod privacy;
 mod project;
 mod rules;
@@ -33,6 +34,7 @@ pub fn main() -> ExitCode {
         Command::Audit(args) => audit::run(*args),
         Command::Explain(args) => explain::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Postback(args) => postback::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Signals => rules::signals(),
         Command::Blocklist(args) => blocklist::run(args.command),

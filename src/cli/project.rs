@@ -23,6 +23,8 @@ pub const NAME: &str = "clickaudit.yaml";
 pub struct Project {
     clicks: Vec<String>,
     conversions: Vec<String>,
+    postbacks: Vec<String>,
+    postback_tracker: Option<String>,
     combined: Vec<String>,
     report: Vec<String>,
     costs: Vec<String>,
@@ -126,10 +128,12 @@ impl Project {
     }
 
     fn fill(&mut self, args: &mut AuditArgs) {
-        let inputs = [&args.pair, &args.clicks, &args.conversions, &args.combined, &args.report];
+        let inputs =
+            [&args.pair, &args.clicks, &args.conversions, &args.postbacks, &args.combined, &args.report];
         if inputs.iter().all(|i| i.is_empty()) {
             args.clicks = std::mem::take(&mut self.clicks);
             args.conversions = std::mem::take(&mut self.conversions);
+            args.postbacks = std::mem::take(&mut self.postbacks);
             args.combined = std::mem::take(&mut self.combined);
             args.report = std::mem::take(&mut self.report);
         }
@@ -151,6 +155,7 @@ impl Project {
         open(&mut args.pii, &mut self.pii);
         open(&mut args.pii_key, &mut self.pii_key);
         lists(&mut args.preset, &mut self.preset.take().map(|n| n.list()).unwrap_or_default());
+        open(&mut args.postback_tracker, &mut self.postback_tracker);
         lists(&mut args.time_zone, &mut self.time_zone.take().map(|n| n.list()).unwrap_or_default());
         open(&mut args.rejects, &mut self.rejects);
         open(&mut args.fail_on, &mut self.fail_on);

@@ -5,6 +5,7 @@
 
 use super::brand;
 use super::enrich::Enrichment;
+use super::postback::{PostbackFile, Postbacks};
 use super::preset::{self, Export, GENERIC, Preset};
 use super::rates::Rates;
 use crate::base::column::{Col, Kind};
@@ -229,6 +230,7 @@ pub struct MappingFile {
     thousands: Option<String>,
     clicks: SideFile,
     conversions: SideFile,
+    postbacks: PostbackFile,
     combined: SideFile,
     report: SideFile,
     costs: SideFile,
@@ -287,6 +289,8 @@ pub struct Mapping {
     pub trusted: Vec<String>,
     /// What columns are found from where an export has none.
     pub enrichment: Arc<Enrichment>,
+    /// How logs of postbacks are read.
+    pub postbacks: Postbacks,
     sides: BTreeMap<Shape, SideMapping>,
 }
 
@@ -320,6 +324,11 @@ impl Mapping {
 }
 
 impl MappingFile {
+    /// The same for postbacks with this tracker's parameters.
+    pub fn fired_for(&mut self, tracker: &str) {
+        self.postbacks.fired_for(tracker);
+    }
+
     /// The preset that the file is laid over.
     pub fn preset(&self) -> Option<&str> {
         self.preset.as_deref()
@@ -439,6 +448,7 @@ fn strict(preset: String, layers: &[Layer]) -> Result<Mapping> {
         brand_terms: brand_terms(&user.brand_terms)?,
         trusted: trusted(&user.trusted)?,
         enrichment: Arc::clone(&user.enrichment),
+        postbacks: Postbacks::build(&user.postbacks, user.transaction_scope)?,
         sides: BTreeMap::new(),
     };
     for shape in Shape::ALL {

@@ -15,6 +15,7 @@ mod network;
 mod open;
 mod parquet;
 pub mod plan;
+pub mod postback;
 pub mod preset;
 pub mod rates;
 mod reject;
@@ -40,6 +41,7 @@ use open::Packing;
 use parquet::IntakeWriter;
 use plan::Chosen;
 use polars::prelude::DataFrame;
+use postback::LogFacts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -53,6 +55,8 @@ pub struct Inputs {
     pub files: BTreeMap<Shape, Vec<String>>,
     /// Reads Parquet in a process of its own, before this one does.
     pub guard: Guard,
+    /// Logs of postbacks, which are conversions, too.
+    pub postbacks: Vec<String>,
 }
 
 /// First and last value of each time column.
@@ -82,6 +86,8 @@ pub struct FileLedger {
     pub truncated: bool,
     /// The file has exactly as many rows as its exporter gives at most.
     pub at_export_limit: bool,
+    /// What is told of a log of postbacks; `None` for any other file.
+    pub log: Option<LogFacts>,
 }
 
 /// All rows of an audit, typed, and what became of every file.
@@ -133,7 +139,8 @@ impl Intake {
 /// # Errors
 /// A file that is missing, damaged or lacks a needed column; several currencies without rates.
 pub fn ingest(inputs: &Inputs, plan: &Plan, click_fields: &Wanted, threads: usize) -> Result<Intake> {
-    let piped = inputs.files.values().flatten().any(|path| is_stdin(Path::new(path)));
+    let piped =
+        inputs.files.values().flatten().chain(&inputs.postbacks).any(|path| is_stdin(Path::new(path)));
     let stdin = if piped { Some(Rc::new(Spool::fill()?)) } else { None };
     let mut intake = read(inputs, plan, click_fields, threads, stdin.clone())?;
     if plan.currency().is_none() {
@@ -160,8 +167,11 @@ fn read(
     stdin: Option<Rc<Spool>>,
 ) -> Result<Intake> {
     let files = readings(inputs, plan, stdin.as_deref())?;
-    let chosen: Vec<Chosen> =
-        files.iter().map(|(path, shape, reading)| Chosen { path, shape: *shape, reading }).collect();
+    let logs: Vec<(PathBuf, Reading)> =
+        expand(&inputs.postbacks)?.into_iter().map(|path| Ok((path, plan.log()?))).collect::<Result<_>>()?;
+    let exports = files.iter().map(|(path, shape, reading)| Chosen { path, shape: *shape, reading });
+    let of_logs = logs.iter().map(|(path, reading)| Chosen { path, shape: Shape::Conversions, reading });
+    let chosen: Vec<Chosen> = exports.chain(of_logs).collect();
     let mut intake = Intake {
         clicks: Table::default(),
         conversions: Table::default(),
@@ -178,6 +188,10 @@ fn read(
     };
     for (path, shape, reading) in &files {
         let added = intake.add(path, *shape, reading, click_fields, threads);
+        added.map_err(|e| stdin::speaking(intake.stdin.as_deref(), e))?;
+    }
+    for (path, reading) in &logs {
+        let added = intake.add_log(path, reading);
         added.map_err(|e| stdin::speaking(intake.stdin.as_deref(), e))?;
     }
     Ok(intake)
@@ -290,14 +304,8 @@ impl Intake {
             Packing::Parquet => self.add_parquet(FileLedger::new(path, shape, reading))?,
             packing => self.add_text(FileLedger::new(path, shape, reading), packing, wanted, threads)?,
         };
-        let same = self.files.iter().position(|f| f.shape == shape && f.digest == ledger.digest);
-        if let Some(same) = same {
-            self.files.push(self.files[same].again(path, same));
-            return Ok(());
-        }
         ledger.at_export_limit = reading.mapping.export_limits.contains(&ledger.rows);
-        self.files.push(ledger);
-        self.table(shape).parts.extend(part);
+        self.keep(ledger, part);
         self.combined |= shape == Shape::Combined;
         Ok(())
     }
@@ -348,6 +356,44 @@ impl Intake {
         Ok((ledger, any.then_some(Part { path: target, layout, direct: false, file })))
     }
 
+    /// A log of postbacks: its lines are conversions or rejects.
+    fn add_log(&mut self, path: &Path, reading: &Reading) -> Result<()> {
+        let place = stdin::place(self.stdin.as_deref(), path);
+        let packing = open::packing(place)?;
+        let file = self.files.len();
+        let target = self.folder.path().join(format!("{file:04}-postbacks.parquet"));
+        let mut writer = IntakeWriter::new(target.clone());
+        let mut ledger = FileLedger::new(path, Shape::Conversions, reading);
+        let mut seen = Spans::new();
+        let mut write = |frame: &DataFrame| {
+            see(&mut seen, frame);
+            writer.write(frame)
+        };
+        let (summary, layout) = postback::read(place, packing, &reading.mapping, &mut write)?;
+        let text = summary.text;
+        ledger.spans = seen;
+        (ledger.digest, ledger.rows, ledger.rejects) = (text.digest, text.rows, text.rejects);
+        ledger.noticed = text.noticed;
+        ledger.log = Some(summary.facts);
+        let any = writer.finish()? && ledger.rows > ledger.rejects.total();
+        let part = any.then_some(Part { path: target, layout, direct: false, file });
+        self.keep(ledger, part);
+        Ok(())
+    }
+
+    /// Takes a file that was read; one with the bytes of an earlier one counts once.
+    fn keep(&mut self, ledger: FileLedger, part: Option<Part>) {
+        let shape = ledger.shape;
+        let same = self.files.iter().position(|f| f.shape == shape && f.digest == ledger.digest);
+        match same {
+            Some(same) => self.files.push(self.files[same].again(&ledger.path, same)),
+            None => {
+                self.files.push(ledger);
+                self.table(shape).parts.extend(part);
+            }
+        }
+    }
+
     fn add_parquet(&self, mut ledger: FileLedger) -> Result<(FileLedger, Option<Part>)> {
         let path = stdin::place(self.stdin.as_deref(), &ledger.path).to_owned();
         let layout = parquet::layout(&path, ledger.shape, &ledger.reading.mapping)?;
@@ -385,6 +431,7 @@ impl FileLedger {
             spans: BTreeMap::new(),
             truncated: false,
             at_export_limit: false,
+            log: None,
         }
     }
 

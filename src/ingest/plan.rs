@@ -96,6 +96,20 @@ impl Plan {
         Plan { way: Way::Fixed(Arc::new(mapping)) }
     }
 
+    /// How a log of postbacks is read: by its tracker's parameters, with the scope of its transaction IDs.
+    ///
+    /// # Errors
+    /// A fault of the user's mapping.
+    pub fn log(&self) -> Result<Reading> {
+        let mut mapping = match &self.way {
+            Way::Fixed(mapping) => Mapping::clone(mapping),
+            Way::Chosen { user, .. } => Mapping::of(preset::named(GENERIC)?, None, user)?,
+        };
+        mapping.transaction_scope = Some(mapping.postbacks.scope());
+        let preset = mapping.name.clone();
+        Ok(Reading { mapping: Arc::new(mapping), preset, export: None, how: How::Named })
+    }
+
     /// The currency that amounts are reported in, if it was stated.
     pub fn currency(&self) -> Option<&str> {
         match &self.way {

@@ -28,12 +28,22 @@ reasons! {
     BadFlag "bad_flag" "neither yes nor no",
     CurrencyWithoutRate "currency_without_rate" "an amount in a currency that has no rate for its day",
     CurrencyConflict "currency_conflict" "an amount is marked with another currency than its row's",
+    BadLogLine "bad_log_line" "a line that does not fit the format of the log",
+    OtherRequest "other_request" "a request in a log that is no postback; it does not count towards too many rejects",
+    PostWithoutQuery "post_without_query" "a POST to the path of postbacks without a parameter in its URL: a log does not have its body",
+    RefusedPostback "refused_postback" "a postback that the server refused with 401 or 403: nobody took it for a conversion",
+    AmbiguousParameter "ambiguous_parameter" "a parameter of a postback stands there twice with different values",
 }
 
 impl Reason {
     /// The word of the reports.
     pub fn slug(self) -> &'static str {
         REASONS[self as usize].1
+    }
+
+    /// Whether the row should have been usable: a log of all requests is full of others.
+    pub fn is_fault(self) -> bool {
+        self != Reason::OtherRequest
     }
 
     /// One sentence.
@@ -79,6 +89,11 @@ impl Rejects {
         }
         let room = Self::KEPT.saturating_sub(self.kept.len());
         self.kept.extend(other.kept.into_iter().take(room));
+    }
+
+    /// Number of rejected rows that should have been usable.
+    pub fn faults(&self) -> u64 {
+        self.counts.iter().filter(|(reason, _)| reason.is_fault()).map(|(_, count)| count).sum()
     }
 
     /// Number of rejected rows.

@@ -142,6 +142,10 @@ fn first_ids(rows: &[MatchedConversion], setting: &Setting) -> Vec<(u32, usize)>
     let mut first = Vec::new();
     for i in in_time {
         let Some(id) = real(&rows[i].conversion.click_id) else { continue };
+        // What a page fires has the IDs that the page made.
+        if rows[i].conversion.postback.from_browser {
+            continue;
+        }
         let next = sources.len() as u32;
         let source = *sources.entry(setting.source(&rows[i])).or_insert(next);
         if met.insert((source, &id.text)) {
@@ -201,6 +205,7 @@ mod tests {
                 times: crate::ingest::Times::Event,
                 as_of: 0,
                 content: crate::ingest::key(text.as_bytes()),
+                postback: Default::default(),
             },
             class,
             columns: columns.clone(),

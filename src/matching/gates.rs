@@ -51,10 +51,12 @@ fn name(file: &FileLedger) -> String {
 
 /// Rejected rows refuse a run above 100 and 0.1 % both.
 fn too_many_rejects(input: &Input) -> Option<String> {
-    let rejected: u64 = input.intake.files.iter().map(|f| f.rejects.total()).sum();
+    let rejected: u64 = input.intake.files.iter().map(|f| f.rejects.faults()).sum();
     let read: u64 = input.intake.files.iter().map(|f| f.rows).sum();
     let files = input.intake.files.iter();
-    let worst = files.flat_map(|f| f.rejects.counts.iter().map(move |c| (f, c))).max_by_key(|(_, c)| *c.1)?;
+    let worst = files
+        .flat_map(|f| f.rejects.counts.iter().filter(|c| c.0.is_fault()).map(move |c| (f, c)))
+        .max_by_key(|(_, c)| *c.1)?;
     (rejected > 100 && rejected * 1_000 > read).then(|| {
         format!(
             "{rejected} of {read} rows were rejected, more than 100 and more than 0.1 %; most of them in {}: {}. \

@@ -110,9 +110,11 @@ impl Transaction {
         let claim: Claim = (click, sources.iter().map(|&i| row.columns[i]).collect());
         let time = c.time;
         let seen = self.seen.insert((claim.clone(), c.payout, c.revenue, c.status), time);
-        if seen.is_some_and(|earlier| time - earlier <= DAY) {
+        let earlier = self.last.get(&claim).copied().filter(|_| !c.postback.replayed);
+        if let Some(earlier) = earlier.filter(|_| seen.is_some_and(|seen| time - seen <= DAY)) {
             *duplicates.entry("retry").or_default() += 1;
-        } else if let Some(&earlier) = self.last.get(&claim).filter(|&&e| is_update(&rows[e], &row)) {
+            rows[earlier].conversion.postback.absorb(row.conversion.postback);
+        } else if let Some(earlier) = earlier.filter(|&e| is_update(&rows[e], &row)) {
             *duplicates.entry("status_update").or_default() += 1;
             rows[earlier].update(row);
         } else {
@@ -121,7 +123,7 @@ impl Transaction {
     }
 
     fn append(&mut self, rows: &mut Vec<MatchedConversion>, mut row: MatchedConversion, claim: Claim) {
-        row.replay = !self.last.is_empty();
+        row.replay = !self.last.is_empty() || row.conversion.postback.replayed;
         let others = self.sources.len() - usize::from(self.sources.contains(&claim.1));
         row.shared = others > 0 && row.conversion.transaction_id.is_some();
         self.sources.insert(claim.1.clone());

@@ -232,6 +232,27 @@ pub enum Filter {
     RoundCtit,
     /// More than an hour after the click.
     HourLater,
+    /// The server's answer to the postback is known; it was a failure.
+    Answered,
+    Failed,
+    /// The postback's request is known; it was delivered more than once; it is a replay.
+    HasRequest,
+    DeliveredAgain,
+    ReplayedRequest,
+    /// The sender was held against a list; he is not on it.
+    SenderKnown,
+    ForeignSender,
+    /// A token was asked for; it was missing or wrong.
+    TokenKnown,
+    TokenMissing,
+    TokenWrong,
+    /// A signature was asked for; it was missing or forged.
+    SignatureKnown,
+    Unsigned,
+    Forged,
+    /// The postback's macros were looked at; one was never replaced.
+    MacroKnown,
+    MacroLeft,
 }
 
 /// One measure.
@@ -416,6 +437,21 @@ measures! {
     Steps "steps" Conversions Count, [StepKnown Step] [ClickId] "of these, IDs that count on by 1 to 16";
     NeighboursKnown "neighbours_known" Conversions Count, [NeighbourKnown] [ClickId] "conversions whose click's visitor is known";
     Neighbours "neighbours" Conversions Count, [NeighbourKnown Neighbour] [ClickId] "of these, clicks at most 5 s after another source's click of the same visitor";
+    AnsweredPostbacks "answered_postbacks" Conversions Count, [Answered] [HttpStatus] "conversions whose postback was answered";
+    LostPostbacks "lost_postbacks" Conversions Count, [Answered Failed] [HttpStatus] "conversions whose postback failed and was never taken";
+    Requests "requests" Conversions Count, [HasRequest] [Request] "conversions whose postback's request is known";
+    RetriedRequests "retried_requests" Conversions Count, [HasRequest DeliveredAgain] [Request] "conversions whose postback was delivered more than once";
+    ReplayedRequests "replayed_requests" Conversions Count, [HasRequest ReplayedRequest] [Request] "conversions whose request had been taken long before, or from its own sender";
+    CheckedSenders "checked_senders" Conversions Count, [SenderKnown] [SenderListed] "conversions whose postback's sender was held against a list";
+    ForeignSenders "foreign_senders" Conversions Count, [SenderKnown ForeignSender] [SenderListed] "of these, senders that are not on it";
+    CheckedTokens "checked_tokens" Conversions Count, [TokenKnown] [Token] "conversions whose postback was asked for a token";
+    MissingTokens "missing_tokens" Conversions Count, [TokenKnown TokenMissing] [Token] "of these, postbacks without one";
+    WrongTokens "wrong_tokens" Conversions Count, [TokenKnown TokenWrong] [Token] "of these, postbacks with a wrong one";
+    CheckedSignatures "checked_signatures" Conversions Count, [SignatureKnown] [Signature] "conversions whose postback was asked for a signature";
+    UnsignedPostbacks "unsigned_postbacks" Conversions Count, [SignatureKnown Unsigned] [Signature] "of these, postbacks without one";
+    ForgedPostbacks "forged_postbacks" Conversions Count, [SignatureKnown Forged] [Signature] "of these, postbacks whose signature is not their sender's";
+    CheckedMacros "checked_macros" Conversions Count, [MacroKnown] [MacroLeft] "conversions whose postback's macros were looked at";
+    LeftMacros "left_macros" Conversions Count, [MacroKnown MacroLeft] [MacroLeft] "of these, postbacks with a macro that was never replaced";
     BusiestConversionAddress "busiest_conversion_address" Conversions Top(Key::Ip), [HasIp] [Ip] "conversions of the busiest address";
 }
 

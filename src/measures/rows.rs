@@ -8,7 +8,7 @@ use crate::base::column::Col;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SECOND;
 use crate::clean::vocabulary::LONG_S;
-use crate::clean::{ClickDuplicates, Status, click_content};
+use crate::clean::{ClickDuplicates, Proof, Status, click_content};
 use crate::ingest::{Batch, Field};
 use crate::matching::{Class, MatchedConversion, countries_differ};
 use hashbrown::{HashMap, HashSet};
@@ -402,6 +402,21 @@ impl ConversionSet<'_> {
             Filter::Neighbour => f.neighbour == Some(true),
             Filter::RoundCtit => m.ctit_s.is_some_and(|ctit| ctit > 0 && ctit % 60 == 0),
             Filter::HourLater => m.ctit_s.is_some_and(|ctit| ctit > 3_600),
+            Filter::Answered => c.postback.http_status.is_some(),
+            Filter::Failed => c.postback.failed(),
+            Filter::HasRequest => c.postback.request.is_some(),
+            Filter::DeliveredAgain => c.postback.again,
+            Filter::ReplayedRequest => c.postback.replayed,
+            Filter::SenderKnown => c.postback.sender_listed.is_some(),
+            Filter::ForeignSender => c.postback.sender_listed == Some(false),
+            Filter::TokenKnown => c.postback.token.is_some(),
+            Filter::TokenMissing => c.postback.token == Some(Proof::Missing),
+            Filter::TokenWrong => c.postback.token == Some(Proof::Bad),
+            Filter::SignatureKnown => c.postback.signature.is_some(),
+            Filter::Unsigned => c.postback.signature == Some(Proof::Missing),
+            Filter::Forged => c.postback.signature == Some(Proof::Bad),
+            Filter::MacroKnown => c.postback.macro_left.is_some(),
+            Filter::MacroLeft => c.postback.macro_left == Some(true),
             Filter::Mature
             | Filter::Costed
             | Filter::LanderClicked

@@ -166,7 +166,7 @@ const ACCUSING: f64 = 2.0;
 /// The weight of a family in the group's p, set before any data are seen (statistics.md, 4.7).
 fn weight(family: Family) -> f64 {
     match family {
-        Family::Ctit | Family::Duplicates | Family::Quality => ACCUSING,
+        Family::Ctit | Family::Duplicates | Family::Quality | Family::Postbacks => ACCUSING,
         Family::Volume | Family::Performance | Family::Identity | Family::Rhythm | Family::Data => 1.0,
     }
 }

@@ -13,6 +13,7 @@ mod formulas;
 mod group;
 mod identity;
 mod performance;
+mod postbacks;
 mod quality;
 mod rhythm;
 mod spread;
@@ -43,6 +44,8 @@ pub enum Family {
     Rhythm,
     Duplicates,
     Quality,
+    /// Who sent a postback.
+    Postbacks,
     Data,
 }
 
@@ -55,6 +58,7 @@ pub const FAMILIES: &[(Family, &str)] = &[
     (Family::Rhythm, "rhythm"),
     (Family::Duplicates, "duplicates"),
     (Family::Quality, "quality"),
+    (Family::Postbacks, "postbacks"),
     (Family::Data, "data"),
 ];
 
@@ -140,12 +144,13 @@ impl std::fmt::Debug for Signal {
 }
 
 static ALL: LazyLock<Vec<&'static Signal>> = LazyLock::new(|| {
-    let tables: [&'static [Signal]; 8] = [
+    let tables: [&'static [Signal]; 9] = [
         ctit::SIGNALS,
         data::SIGNALS,
         duplicates::SIGNALS,
         identity::SIGNALS,
         performance::SIGNALS,
+        postbacks::SIGNALS,
         quality::SIGNALS,
         rhythm::SIGNALS,
         volume::SIGNALS,

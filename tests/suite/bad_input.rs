@@ -4,6 +4,7 @@
 //! program must do about it. Phrases of messages stand in the tables only.
 
 mod bombs;
+mod logs;
 mod objects;
 mod parquet;
 mod tables;

@@ -17,6 +17,7 @@ mod inspect;
 mod layers;
 mod money;
 mod outlook;
+mod postbacks;
 mod presets;
 mod privacy;
 mod properties;

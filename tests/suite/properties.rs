@@ -73,6 +73,12 @@ const CONVERSION_COLUMNS: &[&str] = &[
     "source",
     "offer",
     "network",
+    "request",
+    "http_status",
+    "sender_listed",
+    "token_verdict",
+    "signature_verdict",
+    "macro_left",
 ];
 
 /// One cell as the export writes it.
@@ -133,6 +139,12 @@ fn conversion_cells(row: &ConversionRow) -> Vec<Cell> {
         text(&row.source),
         text(&row.offer),
         text(&row.network),
+        text(&row.request),
+        Cell::Money(row.http_status),
+        Cell::Flag(row.sender_listed),
+        text(&row.token),
+        text(&row.signature),
+        Cell::Flag(row.macro_left),
     ]
 }
 
@@ -342,6 +354,12 @@ impl Case {
                 clear(has, "source", &mut row.source);
                 clear(has, "offer", &mut row.offer);
                 clear(has, "network", &mut row.network);
+                clear(has, "request", &mut row.request);
+                clear(has, "http_status", &mut row.http_status);
+                clear(has, "sender_listed", &mut row.sender_listed);
+                clear(has, "token_verdict", &mut row.token);
+                clear(has, "signature_verdict", &mut row.signature);
+                clear(has, "macro_left", &mut row.macro_left);
             }
         }
     }
@@ -616,6 +634,20 @@ fn conversion_row(seed: &ConversionSeed, clicks: &[ClickRow], autumn: bool) -> C
         source: own.source,
         offer: own.offer,
         network: pick(&["n1", "n2", "n1"], network),
+        ..logged(&mut dice)
+    }
+}
+
+/// What a log would say of a conversion's postback.
+fn logged(dice: &mut Dice) -> ConversionRow {
+    ConversionRow {
+        request: dice.pick(&["r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8"]),
+        http_status: [Some(200), Some(302), Some(502), Some(0), None][dice.roll(5)].map(|s| s * 1_000_000),
+        sender_listed: [Some(true), Some(false), None][dice.roll(3)],
+        token: dice.pick(&["right", "missing", "wrong", "Right", "unheard of"]),
+        signature: dice.pick(&["valid", "missing", "forged"]),
+        macro_left: [Some(false), Some(true), None][dice.roll(3)],
+        ..ConversionRow::default()
     }
 }
 
@@ -630,6 +662,7 @@ fn without_ties(mut rows: Vec<ConversionRow>, local: Local) -> Vec<ConversionRow
             || same(&a.conversion_id, &b.conversion_id)
             || same(&a.transaction_id, &b.transaction_id)
             || same(&a.click_id, &b.click_id)
+            || same(&a.request, &b.request)
     };
     let time = |r: &ConversionRow| local.to_utc(r.time);
     let state = |r: &ConversionRow| local.to_utc(r.status_time.unwrap_or(r.time));

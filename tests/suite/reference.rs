@@ -6,6 +6,7 @@
 
 mod crowds;
 mod ids;
+mod logs;
 mod numbers;
 mod rhythm;
 mod ways;
@@ -66,6 +67,13 @@ pub struct ConversionRow {
     pub source: Text,
     pub offer: Text,
     pub network: Text,
+    pub request: Text,
+    /// In millionths, as all numbers.
+    pub http_status: Option<i64>,
+    pub sender_listed: Option<bool>,
+    pub token: Text,
+    pub signature: Text,
+    pub macro_left: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -394,6 +402,10 @@ struct Conversion {
     batched: bool,
     replay: bool,
     shared: bool,
+    /// Its postback came more than once.
+    delivered_again: bool,
+    /// Its postback had been taken before.
+    replayed: bool,
     /// Old enough that a decision is due.
     decision_due: bool,
     way: ways::Way,
@@ -439,6 +451,8 @@ fn conversion(row: &ConversionRow, facts: &Facts) -> Conversion {
         batched: false,
         replay: false,
         shared: false,
+        delivered_again: false,
+        replayed: false,
         decision_due: false,
         way: ways::Way::default(),
         named: None,
@@ -448,7 +462,7 @@ fn conversion(row: &ConversionRow, facts: &Facts) -> Conversion {
 
 /// Of the rows of one conversion ID the latest counts.
 fn latest(rows: &[ConversionRow], facts: &Facts) -> Vec<Conversion> {
-    let mut all: Vec<Conversion> = rows.iter().map(|r| conversion(r, facts)).collect();
+    let mut all = logs::deliveries(rows.iter().map(|r| conversion(r, facts)).collect());
     all.sort_by_key(|c| c.recency(facts));
     let mut kept: Vec<Conversion> = Vec::new();
     for mut c in all {
@@ -544,15 +558,13 @@ fn settle(mut all: Vec<Conversion>, facts: &Facts) -> Vec<Conversion> {
         let identical = |k: &Conversion| {
             of_click(k) && (k.status, k.row.payout, k.row.revenue) == (c.status, c.row.payout, c.row.revenue)
         };
-        let retry = met.iter().any(|k| identical(k) && c.time - k.time <= DAY);
+        let retry = !c.replayed && met.iter().any(|k| identical(k) && c.time - k.time <= DAY);
         met.push(c.clone());
-        if retry {
-            continue;
-        }
         match kept.iter().rposition(of_click) {
-            Some(at) if may_become(kept[at].status, c.status) => update(&mut kept[at], c),
+            Some(at) if retry => logs::absorb(&mut kept[at], &c),
+            Some(at) if !c.replayed && may_become(kept[at].status, c.status) => update(&mut kept[at], c),
             _ => {
-                let replay = kept.iter().any(same);
+                let replay = c.replayed || kept.iter().any(same);
                 let other = kept.iter().any(|k| same(k) && k.key != c.key);
                 let shared = other && c.row.transaction_id.is_some();
                 kept.push(Conversion { replay, shared, ..c });
@@ -566,6 +578,7 @@ fn settle(mut all: Vec<Conversion>, facts: &Facts) -> Vec<Conversion> {
 fn update(earlier: &mut Conversion, later: Conversion) {
     earlier.was_approved |= earlier.status == Status::Approved || later.was_approved;
     earlier.status = later.status;
+    logs::take(earlier, &later);
     let click_id = earlier.row.click_id.take();
     earlier.row = ConversionRow { click_id, ..later.row };
 }
@@ -827,6 +840,7 @@ impl Group<'_> {
         self.crowd_signals(&mut all);
         self.way_signals(&mut all);
         self.id_signals(&mut all);
+        self.log_signals(&mut all);
         all
     }
 

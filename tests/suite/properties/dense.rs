@@ -192,7 +192,8 @@ impl Traffic {
             source: click.source.clone(),
             offer: click.offer.clone(),
             network: click.network.clone(),
-            ..ConversionRow::default()
+            request: (dice.roll(3) > 0).then(|| format!("r{}", dice.roll(500))),
+            ..super::logged(dice)
         }
     }
 
