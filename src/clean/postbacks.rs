@@ -139,6 +139,7 @@ mod tests {
             time: hours("time").or(hours("at")).unwrap_or(0),
             click_time: None,
             status_time: None,
+            lock_time: None,
             payout: None,
             revenue: None,
             sale_amount: None,
