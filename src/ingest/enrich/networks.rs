@@ -162,9 +162,9 @@ mod tests {
     #[test]
     fn wrong_lines_are_told_with_their_numbers() {
         let fault =
-            of("192.0.2.0/24\n192.0.2.0/33\nexample.org\n0.0.0.0/0\n").expect_err("three wrong lines");
+            of("192.0.2.0/24\nexample.net/33\nexample.org\n0.0.0.0/0\n").expect_err("three wrong lines");
         for part in
-            ["line 2: `192.0.2.0/33`", "line 3: `example.org`", "line 4: `0.0.0.0/0` is every address"]
+            ["line 2: `example.net/33`", "line 3: `example.org`", "line 4: `0.0.0.0/0` is every address"]
         {
             assert!(fault.message.contains(part), "{part}: {}", fault.message);
         }
