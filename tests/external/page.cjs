@@ -60,10 +60,11 @@ function hostile() {
   });
 }
 
+// Personal values are shown as they are: a masked name could not be held against the one that went in.
 function audit(clicks, conversions, name) {
   const page = path.join(folder, `${name}.html`);
   const json = path.join(folder, `${name}.json`);
-  execFileSync(clickaudit, ['audit', clicks, conversions, '-q', '-o', `html=${page}`, '-o', `json=${json}`], { stdio: 'inherit', cwd: folder });
+  execFileSync(clickaudit, ['audit', clicks, conversions, '-q', '--pii', 'raw', '-o', `html=${page}`, '-o', `json=${json}`], { stdio: 'inherit', cwd: folder });
   return { page, report: JSON.parse(fs.readFileSync(json, 'utf8')) };
 }
 
