@@ -6,6 +6,7 @@
 
 mod brand;
 pub mod columns;
+pub mod export;
 pub mod mapping;
 mod network;
 mod open;

@@ -48,7 +48,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap_mangen", &[]),
     ("comfy_table", &["report/terminal"]),
     ("criterion", &[]),
-    ("csv", &["evaluate/read", "ingest/columns", "ingest/text", "report/csv"]),
+    ("csv", &["evaluate/read", "ingest/columns", "ingest/export", "ingest/text", "report/csv"]),
     ("flate2", &["ingest/open"]),
     ("glob", &["ingest"]),
     ("hashbrown", &["base/symbol", "clean", "matching", "measures"]),
