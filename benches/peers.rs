@@ -1,7 +1,7 @@
 //! CPU of the comparison with peers, per row and signal: `cargo bench --bench peers`.
 //!
 //! Sources of every size with 25 signals, most of them shares: sources × 25 rows are fitted, compared, combined
-//! and controlled on one thread. The bound is 10 µs per row and signal.
+//! and controlled on one thread. The bound is 10 µs per row and signal, and 1 GB for 100,000 sources.
 
 use clickaudit::base::column::Grain;
 use clickaudit::base::stats::Counted;
@@ -151,5 +151,28 @@ fn peers(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, peers);
+/// Bytes that this process has held at most, where the system tells.
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1_024)
+}
+
+/// The memory of a large run, input and result included. The bound is 1 GB.
+#[allow(clippy::print_stderr)]
+fn memory(_: &mut Criterion) {
+    let measures = measures(100_000);
+    let input = peak_bytes();
+    let signals = signals(&compared(&measures));
+    if let (Some(input), Some(all)) = (input, peak_bytes()) {
+        let mib = |bytes: u64| bytes >> 20;
+        eprintln!(
+            "100000 sources × {signals} signals: {} MiB at most, {} of them the measures",
+            mib(all),
+            mib(input)
+        );
+    }
+}
+
+criterion_group!(benches, memory, peers);
 criterion_main!(benches);

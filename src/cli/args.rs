@@ -678,10 +678,10 @@ pub struct PostbackUrlArgs {
 
 #[derive(Args)]
 pub struct SimulateArgs {
-    /// Folder to write clicks.csv, conversions.csv and planted.csv to
+    /// Folder to write clicks, conversions and planted.csv to
     pub folder: PathBuf,
     /// Make the traffic of sample-data/
-    #[arg(long, conflicts_with_all = ["clicks", "conversions", "mix"])]
+    #[arg(long, conflicts_with_all = ["clicks", "conversions", "mix", "format"])]
     pub sample: bool,
     /// Make a mix to measure detection with: the one the method was designed on, or one that assumes
     /// something else about honest traffic
@@ -711,9 +711,20 @@ pub struct SimulateArgs {
     /// Frauds to plant, separated by commas, or `all` [default: those of the reference mix]
     #[arg(long, value_delimiter = ',', value_name = "KINDS", requires = "mix")]
     pub kinds: Vec<String>,
+    /// What the exports are written as; planted.csv stays text
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ExportFormat,
     /// Write the headers and words of this preset [default: generic]
     #[arg(long, value_name = "NAME", requires = "mix")]
     pub preset: Option<String>,
+}
+
+/// What exports are written as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    #[default]
+    Csv,
+    Parquet,
 }
 
 /// Which mix.

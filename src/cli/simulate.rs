@@ -1,6 +1,6 @@
 //! `clickaudit simulate`: labelled traffic into a folder; and the reference documentation.
 
-use super::args::{MixName, ReferenceArgs, SimulateArgs};
+use super::args::{ExportFormat, MixName, ReferenceArgs, SimulateArgs};
 use super::complain;
 use super::exit::Exit;
 use crate::base::column::Col;
@@ -8,12 +8,14 @@ use crate::base::error::{Error, Result};
 use crate::base::near::nearest;
 use crate::base::time::TimeFormat;
 use crate::base::unit::Unit;
+use crate::ingest::export::{ParquetExport, Schema};
 use crate::ingest::mapping::{Mapping, Shape, SideMapping, normalise};
 use crate::simulate::mix::export::{CLICK_COLUMNS, CONVERSION_COLUMNS, Sheet, Stamp};
 use crate::simulate::mix::{Fraud, Mix, Strength, World};
 use crate::simulate::{Summary, Traffic};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// Clicks where none are asked for.
@@ -25,7 +27,7 @@ const CLICKS: u64 = 100_000;
 /// A flag says what cannot be made, or the folder cannot be written.
 pub fn run(args: SimulateArgs) -> Result<Exit> {
     let summary = match args.mix {
-        Some(name) => write_mix(&mix(name, &args)?, args.preset.as_deref(), &args.folder)?,
+        Some(name) => write_mix(&mix(name, &args)?, &args)?,
         None => write_traffic(&args)?,
     };
     complain(&format!(
@@ -41,30 +43,43 @@ fn write_traffic(args: &SimulateArgs) -> Result<Summary> {
     } else {
         Traffic::bench(args.clicks.unwrap_or(CLICKS), args.conversions, args.seed)
     };
-    let [mut clicks, mut conversions, mut planted] =
-        create_all(&args.folder, ["clicks.csv", "conversions.csv", "planted.csv"])?;
-    let written = traffic.write(&mut clicks, &mut conversions, &mut planted);
-    written.map_err(|e| Error::writing(&args.folder, e))
+    let [clicks, conversions] = Traffic::HEADERS.map(plain);
+    let mut clicks = Export::create(&args.folder, "clicks", args.format, &clicks)?;
+    let mut conversions = Export::create(&args.folder, "conversions", args.format, &conversions)?;
+    let written = traffic.write(&mut clicks, &mut conversions, &mut planted(&args.folder)?);
+    let summary = written.map_err(|e| Error::writing(&args.folder, e))?;
+    clicks.finish()?;
+    conversions.finish()?;
+    Ok(summary)
 }
 
-fn write_mix(mix: &Mix, preset: Option<&str>, folder: &Path) -> Result<Summary> {
-    let mapping = Mapping::build(preset, None)?;
-    let plain = Mapping::build(None, None)?;
-    let of = |shape: Shape| if maps(&mapping, shape) { &mapping } else { &plain };
-    let written = if is_combined(&mapping) {
+/// The sheet of a line of canonical names.
+fn plain(header: &str) -> Sheet {
+    Sheet::plain(&header.split(',').filter_map(Col::of).collect::<Vec<_>>())
+}
+
+fn write_mix(mix: &Mix, args: &SimulateArgs) -> Result<Summary> {
+    let mapping = Mapping::build(args.preset.as_deref(), None)?;
+    let bare = Mapping::build(None, None)?;
+    let of = |shape: Shape| if maps(&mapping, shape) { &mapping } else { &bare };
+    let (folder, format) = (&args.folder, args.format);
+    if is_combined(&mapping) {
         let sheet = sheet(&mapping, Shape::Combined, &combined_columns());
-        let [mut rows, mut planted] = create_all(folder, ["combined.csv", "planted.csv"])?;
-        mix.write((&sheet, &mut rows), None, &mut planted)
-    } else {
-        let (clicks, conversions) = (
-            sheet(of(Shape::Clicks), Shape::Clicks, CLICK_COLUMNS),
-            sheet(of(Shape::Conversions), Shape::Conversions, CONVERSION_COLUMNS),
-        );
-        let [mut click_file, mut conversion_file, mut planted] =
-            create_all(folder, ["clicks.csv", "conversions.csv", "planted.csv"])?;
-        mix.write((&clicks, &mut click_file), Some((&conversions, &mut conversion_file)), &mut planted)
-    };
-    written.map_err(|e| Error::writing(folder, e))
+        let mut rows = Export::create(folder, "combined", format, &sheet)?;
+        let written = mix.write((&sheet, &mut rows), None, &mut planted(folder)?);
+        let summary = written.map_err(|e| Error::writing(folder, e))?;
+        return rows.finish().map(|()| summary);
+    }
+    let clicks = sheet(of(Shape::Clicks), Shape::Clicks, CLICK_COLUMNS);
+    let conversions = sheet(of(Shape::Conversions), Shape::Conversions, CONVERSION_COLUMNS);
+    let mut click_file = Export::create(folder, "clicks", format, &clicks)?;
+    let mut conversion_file = Export::create(folder, "conversions", format, &conversions)?;
+    let pair = Some((&conversions, &mut conversion_file as &mut dyn Write));
+    let written = mix.write((&clicks, &mut click_file), pair, &mut planted(folder)?);
+    let summary = written.map_err(|e| Error::writing(folder, e))?;
+    click_file.finish()?;
+    conversion_file.finish()?;
+    Ok(summary)
 }
 
 // ---------------------------------------------------------------- what is asked for
@@ -164,13 +179,70 @@ fn words(mapping: &Mapping) -> BTreeMap<String, String> {
 
 // ---------------------------------------------------------------- files
 
-fn create_all<const N: usize>(folder: &Path, names: [&str; N]) -> Result<[File; N]> {
-    std::fs::create_dir_all(folder).map_err(|e| Error::writing(folder, e))?;
-    let files: Vec<File> = names.iter().map(|name| create(folder, name)).collect::<Result<_>>()?;
-    Ok(files.try_into().expect("one file for each name"))
+/// One export while it is written.
+enum Export {
+    Csv(File),
+    Parquet(Box<ParquetExport>),
+}
+
+impl Export {
+    fn create(folder: &Path, name: &str, format: ExportFormat, sheet: &Sheet) -> Result<Export> {
+        match format {
+            ExportFormat::Csv => create(folder, &format!("{name}.csv")).map(Export::Csv),
+            ExportFormat::Parquet => {
+                let path = folder.join(format!("{name}.parquet"));
+                create(folder, &format!("{name}.parquet"))?;
+                Ok(Export::Parquet(Box::new(ParquetExport::new(&path, schema(sheet)))))
+            }
+        }
+    }
+
+    /// Writes what is left of the file.
+    fn finish(self) -> Result<()> {
+        match self {
+            Export::Csv(_) => Ok(()),
+            Export::Parquet(export) => export.finish(),
+        }
+    }
+}
+
+impl Write for Export {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Export::Csv(file) => file.write(bytes),
+            Export::Parquet(export) => export.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Export::Csv(file) => file.flush(),
+            Export::Parquet(export) => export.flush(),
+        }
+    }
+}
+
+fn schema(sheet: &Sheet) -> Schema {
+    Schema {
+        columns: sheet.columns.clone(),
+        delimiter: sheet.delimiter,
+        decimal: sheet.decimal,
+        time: match &sheet.stamp {
+            Stamp::Iso => TimeFormat::Iso,
+            Stamp::EpochS => TimeFormat::EpochS,
+            Stamp::EpochMs => TimeFormat::EpochMs,
+            Stamp::EpochUs => TimeFormat::EpochUs,
+            Stamp::Pattern(pattern) => TimeFormat::Pattern(pattern.clone()),
+        },
+    }
+}
+
+fn planted(folder: &Path) -> Result<File> {
+    create(folder, "planted.csv")
 }
 
 fn create(folder: &Path, name: &str) -> Result<File> {
+    std::fs::create_dir_all(folder).map_err(|e| Error::writing(folder, e))?;
     let path = folder.join(name);
     File::create(&path).map_err(|e| Error::writing(&path, e))
 }

@@ -8,6 +8,7 @@ mod brand;
 pub mod columns;
 pub mod detect;
 pub mod enrich;
+pub mod export;
 pub mod guard;
 mod json;
 pub mod mapping;

@@ -127,6 +127,9 @@ impl Traffic {
         Ok(Summary { clicks, conversions, sources: sources.len() as u64, planted })
     }
 
+    /// The headers of clicks and conversions.
+    pub const HEADERS: [&str; 2] = [click::HEADER, postback::HEADER];
+
     /// The exported hours, hour numbers since 1970.
     fn hours(&self) -> std::ops::Range<i64> {
         let first = i64::from(self.start) * HOURS;

@@ -61,6 +61,29 @@ fn every_preset_reads_what_is_written_for_it() {
 }
 
 #[test]
+fn parquet_says_what_the_text_says() {
+    for what in [
+        &format!("--mix reference {SMALL}"),
+        &format!("--mix world {SMALL} --preset talkingdata"),
+        "--clicks 3000 --conversions 300",
+    ] {
+        let folder = Folder::new();
+        folder.run(&format!("simulate {what} text")).exits(0);
+        folder.run(&format!("simulate {what} --format parquet parquet")).exits(0);
+        let audit = |form: &str, ending: &str| {
+            let pair = match what.contains("talkingdata") {
+                true => format!("--preset talkingdata --combined {form}/combined.{ending}"),
+                false => format!("{form}/clicks.{ending} {form}/conversions.{ending}"),
+            };
+            folder.run(&format!("audit --no-config {pair} -o csv=-")).exits(0).text()
+        };
+        let text = audit("text", "csv");
+        assert!(text.lines().count() > 50, "{what}: {text}");
+        assert_eq!(audit("parquet", "parquet"), text, "{what}");
+    }
+}
+
+#[test]
 fn what_cannot_be_made_or_evaluated_is_said() {
     let folder = Folder::of_sample().with("labels.csv", "source,kind\nnobody,bots\n");
     folder.run("audit clicks.csv conversions.csv -q -o json=report.json").exits(0);

@@ -63,7 +63,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap_mangen", &[]),
     ("comfy_table", &["report/terminal"]),
     ("criterion", &[]),
-    ("csv", &["evaluate/read", "ingest/columns", "ingest/postback", "ingest/text", "report/csv"]),
+    (
+        "csv",
+        &["evaluate/read", "ingest/columns", "ingest/export", "ingest/postback", "ingest/text", "report/csv"],
+    ),
     ("flate2", &["ingest/open"]),
     ("glob", &["ingest"]),
     ("hashbrown", &["base/symbol", "clean", "ingest/columns", "ingest/enrich", "matching", "measures"]),
