@@ -59,8 +59,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("chrono", &["base/time"]),
     ("chrono_tz", &["base/time"]),
     ("clap", &["cli"]),
-    ("clap_complete", &[]),
-    ("clap_mangen", &[]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli/shell"]),
     ("comfy_table", &["report/terminal"]),
     ("criterion", &[]),
     (
@@ -105,6 +105,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "base/diag",
             "blocklist",
             "cli/blocklist",
+            "cli/config",
             "cli/evaluate",
             "cli/postback",
             "compare",

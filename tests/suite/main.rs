@@ -25,4 +25,5 @@ mod reference;
 mod ruling;
 mod runs;
 mod sample;
+mod setup;
 mod shapes;
