@@ -96,6 +96,13 @@ pub enum PiiMode {
     Raw,
 }
 
+/// How timings are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TimingFormat {
+    Text,
+    Json,
+}
+
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Colour {
@@ -265,6 +272,9 @@ pub struct AuditArgs {
     /// Say nothing but errors
     #[arg(short, long)]
     pub quiet: bool,
+    /// Say on stderr what each stage cost: time, rows, memory; text or json
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
+    pub timings: Option<TimingFormat>,
     /// When to colour
     #[arg(long, value_enum, default_value_t)]
     pub color: Colour,

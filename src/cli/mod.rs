@@ -14,6 +14,7 @@ mod project;
 mod rules;
 mod shell;
 mod simulate;
+mod timings;
 
 use crate::base::error::{Error, Fault};
 use crate::base::text::Text;

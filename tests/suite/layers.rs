@@ -108,6 +108,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "cli/config",
             "cli/evaluate",
             "cli/postback",
+            "cli/timings",
             "compare",
             "evaluate/read",
             "ingest/enrich/crawlers",
