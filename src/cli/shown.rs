@@ -18,13 +18,14 @@ fn shown() -> Vec<(PathBuf, String)> {
 fn commands(path: &Path, text: &str) -> Vec<String> {
     let document = path.extension().is_some_and(|e| e == "md");
     let whole = text.replace("\\\n", " ");
-    let mut inside = !document;
+    let (mut inside, mut prompted) = (!document, false);
     let mut found = Vec::new();
     for line in whole.lines() {
         if document && line.starts_with("```") {
-            inside = ["```sh", "```console"].contains(&line);
+            (inside, prompted) = (["```sh", "```console"].contains(&line), line == "```console");
         }
-        let line = line.trim_start().trim_start_matches("$ ");
+        let line = line.trim_start();
+        let Some(line) = line.strip_prefix("$ ").or_else(|| (!prompted).then_some(line)) else { continue };
         let at = ["ExecStart=/usr/local/bin/clickaudit ", "&& clickaudit ", "| clickaudit "];
         let begins = line.strip_prefix("clickaudit ");
         let rest = begins.or_else(|| at.iter().find_map(|start| Some(line.split_once(start)?.1)));
