@@ -245,6 +245,12 @@ pub struct AuditArgs {
     /// With --as-of: refuse exports whose newest row is older [default: 48h]
     #[arg(long, value_name = "TIME")]
     pub max_age: Option<String>,
+    /// Folder that nightly runs remember in; it is made if it is not there
+    #[arg(long, value_name = "FOLDER")]
+    pub store: Option<PathBuf>,
+    /// With --store: how long to wait for a run that is changing it [default: not at all]
+    #[arg(long, value_name = "TIME")]
+    pub wait: Option<String>,
     /// Project file [default: ./clickaudit.yaml, if there is one]
     #[arg(long, value_name = "FILE", env = "CLICKAUDIT_CONFIG")]
     pub config: Option<PathBuf>,

@@ -19,11 +19,13 @@ use crate::ingest::{Enrichment, Guard, Inputs, Perspective, Plan, Shape, Wanted,
 use crate::report::{self, Job, Kind, Look, Output, Report, RulesInfo, Written};
 use crate::rules::{RuleFile, RuleSet, Tuning, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
+use crate::store::Store;
 use crate::verdicts::{Brake, Protect, Suppressions, Verdict};
 use anstream::ColorChoice;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Runs the command.
 ///
@@ -44,8 +46,15 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     if !args.quiet {
         complain(&RulesInfo::of(&rules, settings.suppressions.count()).sentence());
     }
+    let _store = open_store(&args)?;
     let audited = audit(&settings, &rules)?;
     finish(&args, &audited, &outputs)
+}
+
+/// The store of the run, if it has one, locked.
+fn open_store(args: &AuditArgs) -> Result<Option<Store>> {
+    let wait = args.wait.as_deref().map(seconds).transpose()?.map_or(Duration::ZERO, Duration::from_secs_f64);
+    args.store.as_deref().map(|folder| Store::open(folder, wait)).transpose()
 }
 
 fn outputs(args: &AuditArgs) -> Result<Vec<Output>> {

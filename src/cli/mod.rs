@@ -63,6 +63,7 @@ fn failed(error: &Error) -> Exit {
         Fault::Usage => Exit::Usage,
         Fault::Input => Exit::Refused,
         Fault::Output => Exit::OutputFailed,
+        Fault::Locked => Exit::Locked,
     };
     complain(&format!("exit {}: {}", exit as u8, exit.summary()));
     exit

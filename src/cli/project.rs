@@ -75,6 +75,8 @@ pub struct Project {
     tz: Option<String>,
     as_of: Option<String>,
     max_age: Option<String>,
+    store: Option<PathBuf>,
+    wait: Option<String>,
     threads: Option<usize>,
     quiet: bool,
     /// The file itself, for faults that are found later.
@@ -178,6 +180,8 @@ impl Project {
         open(&mut args.tz, &mut self.tz);
         open(&mut args.as_of, &mut self.as_of);
         open(&mut args.max_age, &mut self.max_age);
+        open(&mut args.store, &mut self.store);
+        open(&mut args.wait, &mut self.wait);
         open(&mut args.threads, &mut self.threads);
         args.quiet |= self.quiet;
     }

@@ -120,7 +120,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sha2", &["ingest/postback/checks", "report/html"]),
     ("statrs", &["base/stats"]),
     ("strsim", &["base/near"]),
-    ("tempfile", &["blocklist/state", "ingest", "report/output"]),
+    ("tempfile", &["base/durable", "ingest", "report/output"]),
     ("terminal_size", &["cli"]),
     ("thiserror", &["base/error", "verdicts/list"]),
     ("unicode_normalization", &["inspect/ids"]),
