@@ -10,7 +10,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 /// How temporaries begin and end; only the holder of a folder's lock removes them.
 pub const PREFIX: &str = ".clickaudit-";
@@ -68,6 +68,19 @@ pub fn put(file: NamedTempFile, path: &Path) -> Result<()> {
     let place = || -> io::Result<()> {
         file.as_file().sync_all()?;
         file.persist(path).map_err(|e| e.error)?;
+        File::open(folder_of(path))?.sync_all()
+    };
+    place().map_err(|e| Error::writing(path, e))
+}
+
+/// The same for a temporary that others wrote.
+///
+/// # Errors
+/// The file cannot be flushed or renamed.
+pub fn settle(temporary: TempPath, path: &Path) -> Result<()> {
+    let place = || -> io::Result<()> {
+        File::open(&temporary)?.sync_all()?;
+        temporary.persist(path).map_err(|e| e.error)?;
         File::open(folder_of(path))?.sync_all()
     };
     place().map_err(|e| Error::writing(path, e))

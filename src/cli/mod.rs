@@ -12,6 +12,7 @@ mod privacy;
 mod project;
 mod rules;
 mod simulate;
+mod store;
 
 use crate::base::error::{Error, Fault};
 use crate::base::text::Text;
@@ -38,6 +39,7 @@ pub fn main() -> ExitCode {
         Command::Rules(args) => rules::run(args),
         Command::Signals => rules::signals(),
         Command::Blocklist(args) => blocklist::run(args.command),
+        Command::Store(args) => store::run(args.command),
         Command::Simulate(args) => simulate::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Reference(args) => simulate::reference(args),

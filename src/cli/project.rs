@@ -76,6 +76,8 @@ pub struct Project {
     as_of: Option<String>,
     max_age: Option<String>,
     store: Option<PathBuf>,
+    window: Option<String>,
+    accept: Vec<String>,
     wait: Option<String>,
     threads: Option<usize>,
     quiet: bool,
@@ -181,6 +183,8 @@ impl Project {
         open(&mut args.as_of, &mut self.as_of);
         open(&mut args.max_age, &mut self.max_age);
         open(&mut args.store, &mut self.store);
+        open(&mut args.window, &mut self.window);
+        lists(&mut args.accept, &mut self.accept);
         open(&mut args.wait, &mut self.wait);
         open(&mut args.threads, &mut self.threads);
         args.quiet |= self.quiet;

@@ -93,9 +93,11 @@ const HOMES: &[(&str, &[&str])] = &[
             "ingest/mapping",
             "ingest/postback/settings",
             "ingest/preset",
+            "ingest/shelf",
             "report/json",
             "report/output",
             "rules",
+            "store",
             "verdicts/suppress",
         ],
     ),
@@ -107,6 +109,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "cli/blocklist",
             "cli/evaluate",
             "cli/postback",
+            "cli/store",
             "compare",
             "evaluate/read",
             "ingest/enrich/crawlers",
@@ -114,6 +117,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "report/json",
             "report/output",
             "rules/format",
+            "store",
         ],
     ),
     ("serde_saphyr", &["base/yaml"]),
@@ -409,6 +413,7 @@ const ENCODERS: &[(&str, &[&str])] = &[
             "inspect",
             "matching",
             "report",
+            "store",
             "verdicts",
         ],
     ),
@@ -417,6 +422,7 @@ const ENCODERS: &[(&str, &[&str])] = &[
 
 /// Uses of the text itself where outputs are made: module, what stands there, and why that is all right.
 const UNENCODED: &[(&str, &str, &str)] = &[
+    ("base/durable", "entry.file_name()", "the name of a file in a folder"),
     ("blocklist/state", "e.file_name()", "the name of a file in a folder"),
     ("blocklist/state", "revision.json()", "the text of a revision"),
     ("blocklist/state", "self.json()", "the text of a revision"),
@@ -425,6 +431,7 @@ const UNENCODED: &[(&str, &str, &str)] = &[
     ("ingest/enrich/databases", "path.file_name()", "the name of the user's own file"),
     ("inspect/text", "path.file_name()", "the name of an input, encoded right behind"),
     ("peers/anomaly", "draws.term(", "a term of a sum, no text"),
+    ("store", "entry.file_name()", "the name of a file in a folder"),
     ("report/output", "PathBuf::from(i.path.raw())", "the path of an input, to be spared"),
 ];
 

@@ -26,3 +26,4 @@ mod ruling;
 mod runs;
 mod sample;
 mod shapes;
+mod store;

@@ -412,6 +412,7 @@ impl Case {
             target_roi: 0.0,
             pii: Default::default(),
             dossiers: false,
+            accepted: Vec::new(),
             pictures: 0,
             threads,
         }
