@@ -3,11 +3,13 @@
 use super::args::{AuditArgs, Colour, FailOn, ReadParquetArgs};
 use super::exit::Exit;
 use super::project::{self, Project};
+use super::timings::Timings;
 use super::{complain, print, print_raw, privacy};
 use crate::audit::{Audited, Settings, audit};
 use crate::base::column::Grain;
 use crate::base::diag;
 use crate::base::error::{Error, Result, read_small};
+use crate::base::meter::Meter;
 use crate::base::near::nearest;
 use crate::base::networks::Widest;
 use crate::base::time::{TimeFormat, TimeReader, Zone};
@@ -48,12 +50,17 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     if !args.quiet {
         complain(&RulesInfo::of(&rules, settings.suppressions.count()).sentence());
     }
+    let timings = args.timings.map(Timings::start);
+    settings.meter = timings.as_ref().map(Timings::meter).unwrap_or_default();
     let store = remember(&args, &mut settings)?;
     let audited = audit(&settings, &rules)?;
     if let Some(store) = &store {
         store.keep(&audited.fresh)?;
     }
-    finish(&args, &audited, &outputs)
+    let exit = finish(&args, &audited, &outputs)?;
+    settings.meter.done("outputs", audited.report.groups.len());
+    timings.iter().for_each(Timings::tell);
+    Ok(exit)
 }
 
 /// Opens the store of the run, if it has one, and lets the run see what is kept there.
@@ -225,6 +232,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         pii: privacy::pii(args.pii, args.pii_key.as_deref())?,
         pictures: 0,
         threads: threads(args.threads.unwrap_or_else(cores))?,
+        meter: Meter::default(),
     })
 }
 
@@ -466,7 +474,8 @@ fn moment(text: &str, zone: Zone) -> Result<i64> {
         return Ok(now.as_micros().try_into().unwrap_or(i64::MAX));
     }
     TimeReader { format: TimeFormat::Iso, zone }.read(text.as_bytes()).map_err(|_| {
-        Error::usage(format!("`{text}` is no time")).help("write it as 2026-03-09 or 2026-03-09T06:00, or now")
+        Error::usage(format!("`{text}` is no time"))
+            .help("write it as 2026-03-09 or 2026-03-09T06:00, or now")
     })
 }
 

@@ -1,6 +1,8 @@
 //! `clickaudit store`: looks after the folder that nightly runs remember in.
 
-use super::args::{AuditArgs, StoreCommand, StoreForgetArgs, StorePlace, StorePruneArgs, StoreStatusArgs, TableFormat};
+use super::args::{
+    AuditArgs, StoreCommand, StoreForgetArgs, StorePlace, StorePruneArgs, StoreStatusArgs, TableFormat,
+};
 use super::exit::Exit;
 use super::{audit, complain, print, project};
 use crate::base::error::{Error, Result};
@@ -33,7 +35,8 @@ fn folder(place: &StorePlace) -> Result<PathBuf> {
         AuditArgs { config: place.config.clone(), no_config: place.no_config, ..AuditArgs::default() };
     project::merge(&mut args)?;
     args.store.ok_or_else(|| {
-        Error::usage("no store is named").help("name its folder with --store, or with `store:` in clickaudit.yaml")
+        Error::usage("no store is named")
+            .help("name its folder with --store, or with `store:` in clickaudit.yaml")
     })
 }
 
@@ -79,7 +82,8 @@ fn table(status: &Status) -> String {
     }
     let index: u64 = status.sides.values().map(|side| side.index_bytes).sum();
     if let Some(span) = status.index {
-        text += &format!("{:<12} clicks from {} to {}, {}\n", "index", show(span.0), show(span.1), size(index));
+        text +=
+            &format!("{:<12} clicks from {} to {}, {}\n", "index", show(span.0), show(span.1), size(index));
     }
     text
 }

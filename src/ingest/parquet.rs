@@ -46,7 +46,9 @@ impl IntakeWriter {
             let writer = ParquetWriter::new(file).with_compression(self.compression);
             self.writer = Some(writer.batched(frame.schema()).map_err(|e| self.failed(e))?);
         }
-        let written = self.writer.as_mut().map_or(Ok(()), |w| w.write_batch(frame));
+        let mut frame = frame.clone();
+        frame.align_chunks();
+        let written = self.writer.as_mut().map_or(Ok(()), |w| w.write_batch(&frame));
         written.map_err(|e| self.failed(e))
     }
 

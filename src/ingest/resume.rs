@@ -56,13 +56,7 @@ struct Given<'n> {
 ///
 /// # Errors
 /// An export that cannot be read, rows that another mapping read, or a store that cannot be written.
-pub fn read(
-    intake: &mut Intake,
-    shelf: &Shelf,
-    plan: &Plan,
-    named: &[Named],
-    threads: usize,
-) -> Result<()> {
+pub fn read(intake: &mut Intake, shelf: &Shelf, plan: &Plan, named: &[Named], threads: usize) -> Result<()> {
     if !named.is_empty() {
         plan.settle(&named.iter().map(Named::chosen).collect::<Vec<_>>())?;
     }
@@ -284,7 +278,10 @@ fn ready(
             narrow(&mut ledger, &part.path, &rows)?;
         }
         let again = named.iter().skip(1).map(|n| Ready {
-            ledger: FileLedger { digest: ledger.digest.clone(), ..FileLedger::new(&n.path, n.shape, &n.reading) },
+            ledger: FileLedger {
+                digest: ledger.digest.clone(),
+                ..FileLedger::new(&n.path, n.shape, &n.reading)
+            },
             part: None,
             log: n.log,
         });
@@ -323,7 +320,9 @@ fn otherwise(paths: &BTreeSet<String>) -> Error {
         "the store holds rows that were read with another mapping: {}{more}",
         shown.join(", ")
     ))
-    .help("name these exports again, so that they are read anew; or use the mapping of then, or another store")
+    .help(
+        "name these exports again, so that they are read anew; or use the mapping of then, or another store",
+    )
 }
 
 /// Puts the exports into the intake in the order of one run over all of them.

@@ -262,7 +262,9 @@ impl Kept {
             return self.currency.is_none();
         };
         let exchanged = |(code, rates): (&String, &Vec<(i64, Option<i32>)>)| {
-            rates.iter().all(|(value, day)| mapping.rates.of(code, ours, *day).map(|r| r.value) == Some(*value))
+            rates
+                .iter()
+                .all(|(value, day)| mapping.rates.of(code, ours, *day).map(|r| r.value) == Some(*value))
         };
         match said {
             Some(said) => said == ours && self.rates.iter().all(exchanged),

@@ -25,5 +25,6 @@ mod reference;
 mod ruling;
 mod runs;
 mod sample;
+mod setup;
 mod shapes;
 mod store;

@@ -45,7 +45,8 @@ fn lost(new: &Kept, known: &[Kept]) -> Option<String> {
     let first = fewest.first()?;
     let near = nearest(first, new.headers.iter().map(String::as_str));
     let near: Vec<String> = near.into_iter().map(|h| Text::new(h).term(40)).collect();
-    let hint = if near.is_empty() { String::new() } else { format!(" (is it now `{}`?)", near.join("` or `")) };
+    let hint =
+        if near.is_empty() { String::new() } else { format!(" (is it now `{}`?)", near.join("` or `")) };
     Some(format!(
         "{} has no column for {}, which earlier exports of {} had{hint}; name it in the mapping, export it again, \
          or say --accept schema",
