@@ -94,7 +94,10 @@ pub fn load(
 
 /// Clicks that are older than the window, by the hash of their ID, each ID's in the order of time.
 #[derive(Default)]
-pub struct OlderClicks(HashMap<u64, Vec<(i64, Vec<Option<String>>)>>);
+pub struct OlderClicks(HashMap<u64, Vec<Known>>);
+
+/// Time of an older click, and the texts of the indexed columns.
+type Known = (i64, Vec<Option<String>>);
 
 impl OlderClicks {
     /// Reads the older clicks that the conversions name.

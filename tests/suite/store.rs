@@ -216,26 +216,20 @@ fn conversions_of_clicks_before_the_window_keep_their_source() {
     let older = class(&window, "older_click").expect("conversions of older clicks");
     assert!(older > 20, "{older}");
     assert_eq!(class(&whole, "older_click"), None);
-    assert_eq!(class(&window, "outside_span"), Some(0));
     assert!(notes(&window).contains("they keep their source and have no CTIT"), "{}", notes(&window));
-    let nameless =
-        |r: &Value| r["sources"].as_array().expect("groups").iter().any(|g| g["key"]["source"].is_null());
-    assert!(!nameless(&window));
-    let without = Folder::new()
-        .with("clicks.csv", clicks.only("click_time", |t| t >= DAYS[11]).csv())
-        .with("conversions.csv", folder_text(&folder));
-    let plain = without.report("clicks.csv conversions.csv");
-    assert!(nameless(&plain), "without an index nobody knows whose they are");
+    let recent = |table: Table, col: &str| table.only(col, |time| time >= DAYS[11]).csv();
+    let alone = Folder::new()
+        .with("clicks.csv", recent(clicks, "click_time"))
+        .with("conversions.csv", recent(bare(Table::of_sample("conversions.csv")), "conversion_time"));
+    let alone = alone.report("clicks.csv conversions.csv");
+    let outside = class(&window, "outside_span").expect("conversions of nobody's clicks");
+    assert_eq!(class(&alone, "outside_span"), Some(older + outside), "an index knows whose they are");
+    assert_eq!(class(&alone, "orphan"), class(&window, "orphan"));
     // The index outlives the rows.
     folder.run("store prune --store st --older-than 3d").exits(0).says(&["exports and the index of 0"]);
     let pruned = folder.report("--store st --window 3d");
     assert_eq!(class(&pruned, "older_click"), Some(older));
     assert_eq!(judged(pruned)["sources"], judged(window)["sources"]);
-}
-
-/// The conversions of the last three days.
-fn folder_text(_: &Folder) -> String {
-    bare(Table::of_sample("conversions.csv").only("conversion_time", |t| t >= DAYS[11])).csv()
 }
 
 #[test]
