@@ -16,6 +16,7 @@ mod shell;
 mod simulate;
 mod store;
 mod timings;
+mod verify;
 
 use crate::base::error::{Error, Fault};
 use crate::base::text::Text;
@@ -51,6 +52,7 @@ fn carry_out(command: Command, matches: &ArgMatches) -> crate::base::error::Resu
         Command::Signals => rules::signals(),
         Command::Blocklist(args) => blocklist::run(args.command),
         Command::Store(args) => store::run(args.command),
+        Command::Verify(args) => verify::run(&args),
         Command::Simulate(args) => simulate::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Init(args) => config::init(&args),
