@@ -76,7 +76,6 @@ pub fn read(intake: &mut Intake, shelf: &Shelf, plan: &Plan, named: &[Named], th
     }
     let Reader { mut read, mut fresh, .. } = reader;
     fresh.replaced = replaced(&shelf.kept, &fresh.kept);
-    fresh.kept.iter_mut().for_each(|kept| kept.read_on = newest(&shelf.kept).unwrap_or(0).div_euclid(DAY));
     let known = || shelf.kept.iter().filter(|k| !fresh.replaced.contains(&k.key));
     let all: Vec<&Kept> = known().chain(&fresh.kept).collect();
     let mut past = Past {
@@ -325,12 +324,24 @@ fn otherwise(paths: &BTreeSet<String>) -> Error {
     )
 }
 
+/// Clicks with conversions, combined exports and aggregated ones cannot be judged together.
+fn refuse_several_kinds(ready: &[Ready]) -> Result<()> {
+    let has = |shapes: &[Shape]| ready.iter().any(|r| shapes.contains(&r.ledger.shape));
+    let kinds = [has(&[Shape::Clicks, Shape::Conversions]), has(&[Shape::Combined]), has(&[Shape::Report])];
+    if kinds.iter().filter(|kind| **kind).count() < 2 {
+        return Ok(());
+    }
+    Err(Error::usage("the window holds clicks and conversions, combined or aggregated exports together")
+        .help("keep a store for each kind"))
+}
+
 /// Puts the exports into the intake in the order of one run over all of them.
 fn fill(intake: &mut Intake, plan: &Plan, mut ready: Vec<Ready>) -> Result<()> {
     if ready.is_empty() {
         return Err(Error::input("the store has no row in the window and no file is named")
             .help("name newer exports, or a longer --window"));
     }
+    refuse_several_kinds(&ready)?;
     ready.sort_by(|a, b| {
         let place = |r: &Ready| (r.log, r.ledger.shape, r.ledger.path.clone());
         (place(a), a.part.is_none()).cmp(&(place(b), b.part.is_none()))

@@ -52,8 +52,6 @@ pub struct Kept {
     /// BLAKE3 of the export's bytes, and how many there were.
     pub digest: String,
     pub bytes: u64,
-    /// Days since 1970 of the newest row that the run knew that read it.
-    pub read_on: i64,
     /// How it was read.
     way: String,
     /// The currency that amounts were exchanged to; `None` where they stand as they were.
@@ -213,7 +211,6 @@ impl Kept {
             shape: ledger.shape,
             digest: ledger.digest.clone(),
             bytes,
-            read_on: 0,
             way: named,
             currency: mapping.currency.clone(),
             preset: ledger.reading.preset.clone(),

@@ -37,7 +37,7 @@ pub const FOLDERS: &[(&str, &str)] = &[
 ];
 
 /// The file that says what counts.
-const MANIFEST: &str = "manifest.json";
+pub const MANIFEST: &str = "manifest.json";
 
 /// What is kept. A file that is not named here does not count.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

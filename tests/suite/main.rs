@@ -8,6 +8,7 @@ mod detection;
 mod documents;
 mod enrich;
 mod explain;
+mod faults;
 mod fields;
 mod fuzz;
 mod gates;

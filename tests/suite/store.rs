@@ -1,6 +1,6 @@
 //! The store of nightly runs: what it remembers, what it lets go of, and that it changes nothing about verdicts.
 
-use crate::runs::{Folder, Run, Table};
+use crate::runs::{Folder, Run, Table, pair};
 use serde_json::{Value, json};
 use std::fs;
 use std::time::Duration;
@@ -354,4 +354,22 @@ fn words_about_stores_are_checked() {
     }
     folder.run("audit --no-config --store empty").exits(3).says(&["the store holds no rows"]);
     folder.run("audit --no-config").exits(2).says(&["no input is named"]);
+}
+
+#[test]
+fn a_loss_is_cut_by_the_hour() {
+    let (mut clicks, conversions) = pair(&[]);
+    for i in 0..200 {
+        let (id, time) = (format!("x{i}"), format!("2026-03-05 {:02}:{:02}:10", 12 + i / 100, i % 60));
+        clicks.push(&[&id, &time, "burner", "campaign-0", &format!("10.9.{}.{}", i / 100, i % 100), "0.05"]);
+    }
+    let folder = Folder::new().with("clicks.csv", clicks.csv()).with("conversions.csv", conversions.csv());
+    let audit =
+        "audit clicks.csv conversions.csv --store st --max-spend-share 60% -q -o profit-list:lines=cut.txt";
+    folder.run(&format!("{audit} --as-of 2026-03-05T13:00 --maturity 3h")).exits(0);
+    assert_eq!(folder.text("cut.txt"), "", "no click of it is mature yet");
+    folder.run(&format!("{audit} --as-of 2026-03-05T18:00")).exits(0);
+    assert_eq!(folder.text("cut.txt"), "", "nor by the usual maturity of a day");
+    folder.run(&format!("{audit} --as-of 2026-03-05T18:00 --maturity 3h")).exits(0);
+    assert_eq!(folder.text("cut.txt"), "burner\n");
 }
