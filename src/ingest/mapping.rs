@@ -179,7 +179,7 @@ impl Names {
 pub struct SideFile {
     columns: BTreeMap<String, Names>,
     constants: BTreeMap<String, String>,
-    time_format: Option<String>,
+    time_format: Option<Names>,
     time_zone: Option<String>,
     zone_from: Option<ZoneFrom>,
     times: Option<Times>,
@@ -221,7 +221,7 @@ pub struct MappingFile {
     brand_terms: Vec<String>,
     trusted: Vec<String>,
     columns: BTreeMap<String, Names>,
-    time_format: Option<String>,
+    time_format: Option<Names>,
     time_zone: Option<String>,
     zone_from: Option<ZoneFrom>,
     times: Option<Times>,
@@ -604,7 +604,7 @@ fn side_mapping(shape: Shape, layers: &[Layer]) -> Result<SideMapping> {
         columns,
         constants,
         time: TimeReader {
-            format: format.as_deref().unwrap_or("iso").parse::<TimeFormat>().map_err(Error::usage)?,
+            format: format.map_or(Ok(TimeFormat::Iso), |names| time_format(&names)).map_err(Error::usage)?,
             zone: zone.as_deref().unwrap_or("UTC").parse::<Zone>().map_err(Error::usage)?,
         },
         zone_from: zone_from.unwrap_or(ZoneFrom::Format),
@@ -615,6 +615,12 @@ fn side_mapping(shape: Shape, layers: &[Layer]) -> Result<SideMapping> {
         multiline: parts.sides.iter().rev().find_map(|(side, _)| side.multiline).unwrap_or(false),
         nulls: nulls.unwrap_or_else(default_nulls),
     })
+}
+
+fn time_format(names: &Names) -> std::result::Result<TimeFormat, String> {
+    let formats = names.list().iter().map(|name| name.parse()).collect::<std::result::Result<_, String>>()?;
+    TimeFormat::any_of(formats)
+        .map_err(|why| format!("these time formats cannot hold beside each other: {why}"))
 }
 
 fn default_nulls() -> Vec<String> {

@@ -31,7 +31,8 @@ pub use guard::Guard;
 pub use mapping::{Mapping, Perspective, Shape, StatusMeans, Times, TransactionScope};
 pub use plan::{Plan, Reading};
 pub use reject::{REASONS, Reason, Reject, Rejects};
-pub use table::{Batch, Table};
+pub use stdin::{Spool, is_stdin, place, speaking};
+pub use table::{Batch, Sample, Table};
 pub use value::is_unexpanded_macro;
 
 use crate::base::column::Col;
@@ -46,7 +47,6 @@ use postback::LogFacts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use stdin::{Spool, is_stdin};
 use table::Part;
 use tempfile::TempDir;
 
@@ -58,6 +58,8 @@ pub struct Inputs {
     pub guard: Guard,
     /// Logs of postbacks, which are conversions, too.
     pub postbacks: Vec<String>,
+    /// What was piped in, where it is kept already.
+    pub stdin: Option<Rc<Spool>>,
 }
 
 /// First and last value of each time column.
@@ -78,6 +80,8 @@ pub struct FileLedger {
     /// The earlier file with the same bytes; this one's rows are all duplicates then.
     pub duplicate_of: Option<usize>,
     pub repeated_headers: u64,
+    /// Lines that hold nothing; they are no rows.
+    pub blank_lines: u64,
     pub noticed: Noticed,
     /// Of times without an offset.
     pub zone: Zone,
@@ -142,7 +146,11 @@ impl Intake {
 pub fn ingest(inputs: &Inputs, plan: &Plan, click_fields: &Wanted, threads: usize) -> Result<Intake> {
     let piped =
         inputs.files.values().flatten().chain(&inputs.postbacks).any(|path| is_stdin(Path::new(path)));
-    let stdin = if piped { Some(Rc::new(Spool::fill()?)) } else { None };
+    let stdin = match &inputs.stdin {
+        Some(kept) => Some(Rc::clone(kept)),
+        None if piped => Some(Rc::new(Spool::fill()?)),
+        None => None,
+    };
     let mut intake = read(inputs, plan, click_fields, threads, stdin.clone())?;
     if plan.currency().is_none() {
         match currency(&intake.files)? {
@@ -158,6 +166,15 @@ pub fn ingest(inputs: &Inputs, plan: &Plan, click_fields: &Wanted, threads: usiz
     }
     intake.currency = intake.currency.or(intake.mapping.currency.clone());
     Ok(intake)
+}
+
+/// Reads one file as it stands there, for who only looks at it: amounts of several currencies stay what they
+/// are, and nothing may be added up.
+///
+/// # Errors
+/// A file that is missing, damaged or lacks a needed column.
+pub fn unsettled(inputs: &Inputs, plan: &Plan, threads: usize) -> Result<Intake> {
+    read(inputs, plan, &Wanted::Everything, threads, inputs.stdin.clone())
 }
 
 fn read(
@@ -189,11 +206,11 @@ fn read(
     };
     for (path, shape, reading) in &files {
         let added = intake.add(path, *shape, reading, click_fields, threads);
-        added.map_err(|e| stdin::speaking(intake.stdin.as_deref(), e))?;
+        added.map_err(|e| speaking(intake.stdin.as_deref(), e))?;
     }
     for (path, reading) in &logs {
         let added = intake.add_log(path, reading);
-        added.map_err(|e| stdin::speaking(intake.stdin.as_deref(), e))?;
+        added.map_err(|e| speaking(intake.stdin.as_deref(), e))?;
     }
     Ok(intake)
 }
@@ -203,9 +220,9 @@ fn readings(inputs: &Inputs, plan: &Plan, stdin: Option<&Spool>) -> Result<Vec<(
     let mut files = Vec::new();
     for (&shape, patterns) in &inputs.files {
         for path in expand(patterns)? {
-            let place = stdin::place(stdin, &path);
+            let place = place(stdin, &path);
             let headers = headers(place, plan.delimiter(shape)?, &inputs.guard);
-            let headers = headers.map_err(|e| stdin::speaking(stdin, e))?;
+            let headers = headers.map_err(|e| speaking(stdin, e))?;
             let reading = plan.reading(&path, shape, &headers)?;
             files.push((path, shape, reading));
         }
@@ -221,6 +238,20 @@ pub fn headers(path: &Path, delimiter: Option<u8>, guard: &Guard) -> Result<Vec<
     match open::packing(path)? {
         Packing::Parquet => guard.try_reading(path, &[]).and_then(|()| parquet::headers(path)),
         packing => text::headers(path, packing, delimiter),
+    }
+}
+
+/// The header of a file and its first rows as they stand there; with a separator, if one is declared.
+///
+/// # Errors
+/// The file cannot be read, or has no header.
+pub fn sample(path: &Path, delimiter: Option<u8>, guard: &Guard, rows: usize) -> Result<Sample> {
+    match open::packing(path)? {
+        Packing::Parquet => {
+            let all: Vec<usize> = (0..headers(path, delimiter, guard)?.len()).collect();
+            guard.try_reading(path, &all).and_then(|()| parquet::sample(path, rows))
+        }
+        packing => text::sample(path, packing, delimiter, rows),
     }
 }
 
@@ -301,7 +332,7 @@ impl Intake {
         threads: usize,
     ) -> Result<()> {
         let wanted = if shape == Shape::Clicks { click_fields } else { &Wanted::Everything };
-        let (mut ledger, part) = match open::packing(stdin::place(self.stdin.as_deref(), path))? {
+        let (mut ledger, part) = match open::packing(place(self.stdin.as_deref(), path))? {
             Packing::Parquet => self.add_parquet(FileLedger::new(path, shape, reading))?,
             packing => self.add_text(FileLedger::new(path, shape, reading), packing, wanted, threads)?,
         };
@@ -330,7 +361,7 @@ impl Intake {
         let (file, shape) = (self.files.len(), ledger.shape);
         let target = self.folder.path().join(format!("{file:04}-{}.parquet", shape.word()));
         let mut keys = BTreeSet::new();
-        let (place, mapping) = (stdin::place(self.stdin.as_deref(), &ledger.path), &ledger.reading.mapping);
+        let (place, mapping) = (place(self.stdin.as_deref(), &ledger.path), &ledger.reading.mapping);
         let (summary, layout, seen, writer) = loop {
             let mut writer = IntakeWriter::new(target.clone());
             let mut seen = Spans::new();
@@ -353,13 +384,14 @@ impl Intake {
         ledger.noticed = summary.noticed;
         ledger.truncated = summary.truncated;
         ledger.repeated_headers = summary.repeated_headers;
+        ledger.blank_lines = summary.blank_lines;
         let any = writer.finish()? && ledger.rows > ledger.rejects.total();
         Ok((ledger, any.then_some(Part { path: target, layout, direct: false, file })))
     }
 
     /// A log of postbacks: its lines are conversions or rejects.
     fn add_log(&mut self, path: &Path, reading: &Reading) -> Result<()> {
-        let place = stdin::place(self.stdin.as_deref(), path);
+        let place = place(self.stdin.as_deref(), path);
         let packing = open::packing(place)?;
         let file = self.files.len();
         let target = self.folder.path().join(format!("{file:04}-postbacks.parquet"));
@@ -375,6 +407,7 @@ impl Intake {
         ledger.spans = seen;
         (ledger.digest, ledger.rows, ledger.rejects) = (text.digest, text.rows, text.rejects);
         ledger.noticed = text.noticed;
+        ledger.blank_lines = text.blank_lines;
         ledger.log = Some(summary.facts);
         let any = writer.finish()? && ledger.rows > ledger.rejects.total();
         let part = any.then_some(Part { path: target, layout, direct: false, file });
@@ -396,7 +429,7 @@ impl Intake {
     }
 
     fn add_parquet(&self, mut ledger: FileLedger) -> Result<(FileLedger, Option<Part>)> {
-        let path = stdin::place(self.stdin.as_deref(), &ledger.path).to_owned();
+        let path = place(self.stdin.as_deref(), &ledger.path).to_owned();
         let layout = parquet::layout(&path, ledger.shape, &ledger.reading.mapping)?;
         self.guard.try_reading(&path, &layout.places.values().copied().collect::<Vec<_>>())?;
         let (digest, summary) = std::thread::scope(|scope| {
@@ -427,6 +460,7 @@ impl FileLedger {
             rejects: Rejects::default(),
             duplicate_of: None,
             repeated_headers: 0,
+            blank_lines: 0,
             noticed: Noticed::default(),
             zone: Zone::UTC,
             spans: BTreeMap::new(),

@@ -135,6 +135,7 @@ fn format(format: &TimeFormat) -> String {
         TimeFormat::EpochMs => "milliseconds since 1970".to_owned(),
         TimeFormat::EpochUs => "microseconds since 1970".to_owned(),
         TimeFormat::Pattern(pattern) => format!("`{pattern}`"),
+        TimeFormat::AnyOf(formats) => formats.iter().map(self::format).collect::<Vec<_>>().join(", or "),
     }
 }
 
