@@ -3,11 +3,13 @@
 use super::args::{AuditArgs, Colour, FailOn, ReadParquetArgs};
 use super::exit::Exit;
 use super::project::{self, Project};
+use super::timings::Timings;
 use super::{complain, print, print_raw, privacy};
 use crate::audit::{Audited, Settings, audit};
 use crate::base::column::Grain;
 use crate::base::diag;
 use crate::base::error::{Error, Result, read_small};
+use crate::base::meter::Meter;
 use crate::base::near::nearest;
 use crate::base::networks::Widest;
 use crate::base::time::{TimeFormat, TimeReader, Zone};
@@ -22,7 +24,7 @@ use crate::signals::{FAMILIES, Family};
 use crate::verdicts::{Brake, Protect, Suppressions, Verdict};
 use anstream::ColorChoice;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Runs the command.
@@ -32,7 +34,9 @@ use std::sync::Arc;
 pub fn run(mut args: AuditArgs) -> Result<Exit> {
     let mut project = project::merge(&mut args)?;
     let outputs = outputs(&args)?;
-    report::check(&outputs, args.rejects.as_deref(), &read_files(&args))?;
+    let beside: Vec<&Path> =
+        [&args.rejects, &args.manifest].into_iter().flatten().map(PathBuf::as_path).collect();
+    report::check(&outputs, &beside, &read_files(&args))?;
     let rules = valid_rules(&args, &mut project)?;
     if !args.quiet {
         without_history(&rules).into_iter().for_each(|note| complain(&note));
@@ -44,8 +48,13 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     if !args.quiet {
         complain(&RulesInfo::of(&rules, settings.suppressions.count()).sentence());
     }
+    let timings = args.timings.map(Timings::start);
+    settings.meter = timings.as_ref().map(Timings::meter).unwrap_or_default();
     let audited = audit(&settings, &rules)?;
-    finish(&args, &audited, &outputs)
+    let exit = finish(&args, &audited, &outputs)?;
+    settings.meter.done("outputs", audited.report.groups.len());
+    timings.iter().for_each(Timings::tell);
+    Ok(exit)
 }
 
 fn outputs(args: &AuditArgs) -> Result<Vec<Output>> {
@@ -180,6 +189,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         pii: privacy::pii(args.pii, args.pii_key.as_deref())?,
         pictures: 0,
         threads: threads(args.threads.unwrap_or_else(cores))?,
+        meter: Meter::default(),
     })
 }
 
@@ -429,7 +439,8 @@ fn finish(args: &AuditArgs, audited: &Audited, outputs: &[Output]) -> Result<Exi
     };
     let mut print =
         |kind: Kind, bytes: &[u8]| if kind == Kind::Styled { print(bytes) } else { print_raw(bytes) };
-    let job = Job { outputs, rejects, look: look(args.color), print: &mut print };
+    let manifest = args.manifest.as_deref();
+    let job = Job { outputs, rejects, manifest, look: look(args.color), print: &mut print };
     let written = report::write(&audited.report, job)?;
     if !args.quiet {
         tell(args, &audited.report, &written);
