@@ -33,7 +33,7 @@ pub use plan::{Plan, Reading};
 pub use reject::{REASONS, Reason, Reject, Rejects};
 pub use stdin::{Spool, is_stdin, place, speaking};
 pub use table::{Batch, Sample, Table};
-pub use value::is_unexpanded_macro;
+pub use value::{amount, is_unexpanded_macro};
 
 use crate::base::column::Col;
 use crate::base::error::{Error, Result};

@@ -8,7 +8,7 @@ use crate::base::text::Text;
 use crate::base::time::SECOND;
 use crate::clean::Status;
 use crate::clean::vocabulary::event;
-use crate::ingest::mapping::ZoneFrom;
+use crate::ingest::mapping::{FACTS, Stating, ZoneFrom};
 use crate::ingest::plan::How;
 use crate::ingest::{Batch, Field, Mapping, Shape, StatusMeans, detect, preset};
 use crate::measures::{PEER_COLUMNS, Rows, STRATUM_COLUMNS};
@@ -250,7 +250,13 @@ fn preset_facts(opened: &Opened) -> Vec<String> {
         facts.push(format!("a file of exactly {} rows was cut off by its exporter", limits.join(" or ")));
     }
     if let Ok(preset) = preset::named(&opened.reading().preset) {
-        facts.extend(preset.ids.click.iter().map(|id| format!("click ID: {id}")));
+        facts.push(format!("click ID: {}", preset.ids.click));
+        let unknown = FACTS.iter().filter(|fact| fact.of(&preset.mapping) == Stating::Unknown);
+        let unknown: Vec<&str> = unknown.map(|fact| fact.summary).collect();
+        if !unknown.is_empty() {
+            facts
+                .push(format!("nobody told us {}: say it in a mapping file if you know", unknown.join(", ")));
+        }
         facts.extend(preset.notes.iter().cloned());
     }
     facts

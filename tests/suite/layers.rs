@@ -71,7 +71,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("glob", &["ingest"]),
     ("hashbrown", &["base/symbol", "clean", "ingest/columns", "ingest/enrich", "matching", "measures"]),
     ("hmac", &["ingest/postback/checks"]),
-    ("ipnet", &["base/networks", "ingest/enrich/networks", "ingest/postback"]),
+    ("ipnet", &["base/networks"]),
     ("maxminddb", &["ingest/enrich/databases"]),
     ("memchr", &["ingest"]),
     ("minijinja", &["report/evidence"]),
