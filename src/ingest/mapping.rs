@@ -8,6 +8,7 @@ use super::enrich::Enrichment;
 use super::postback::{PostbackFile, Postbacks};
 use super::preset::{self, Export, GENERIC, Preset};
 use super::rates::Rates;
+use super::stated::{Stated, Stating};
 use crate::base::column::{Col, Kind};
 use crate::base::error::{Error, Result, read_small};
 use crate::base::near::nearest;
@@ -173,53 +174,6 @@ impl Names {
     }
 }
 
-/// A fact of an export: what it is, or in one word that nobody knows it, that the field's usual words hold, or
-/// that any will do.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged, expecting = "expected a value, or one of the words unknown, usual and any")]
-enum Stated<T> {
-    Word(Unsaid),
-    Is(T),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Unsaid {
-    Unknown,
-    Usual,
-    Any,
-}
-
-impl<T> Stated<T> {
-    fn value(&self) -> Option<&T> {
-        match self {
-            Stated::Word(_) => None,
-            Stated::Is(value) => Some(value),
-        }
-    }
-}
-
-/// Whether a mapping states a fact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stating {
-    Silent,
-    /// It states that nobody knows.
-    Unknown,
-    Known,
-}
-
-fn stating<T>(fact: &Option<Stated<T>>) -> Stating {
-    match fact {
-        None => Stating::Silent,
-        Some(Stated::Word(Unsaid::Unknown)) => Stating::Unknown,
-        Some(_) => Stating::Known,
-    }
-}
-
-fn is_said<T>(fact: &Option<T>) -> Stating {
-    if fact.is_some() { Stating::Known } else { Stating::Silent }
-}
-
 /// A fact that every preset states, if only by the word `unknown`.
 pub struct Fact {
     /// The key of the mapping.
@@ -242,21 +196,27 @@ const fn fact(name: &'static str, summary: &'static str, stating: fn(&MappingFil
 
 /// All facts that are of a whole export; zone, format and meaning of times are of a side.
 pub const FACTS: &[Fact] = &[
-    fact("perspective", "whose money it is", |f| is_said(&f.perspective)),
+    fact("perspective", "whose money it is", |f| Stating::of_plain(&f.perspective)),
     fact("status_means", "whether the status column holds a status or the event", |f| {
-        is_said(&f.status_means)
+        Stating::of_plain(&f.status_means)
     }),
-    fact("statuses", "its words for statuses", |f| stating(&f.statuses)),
-    fact("once", "which events happen once", |f| stating(&f.once)),
-    fact("hit_type", "which clicks count", |f| stating(&f.hit_type)),
-    fact("transaction_scope", "within what a transaction ID is unique", |f| stating(&f.transaction_scope)),
+    fact("statuses", "its words for statuses", |f| Stating::of(&f.statuses)),
+    fact("once", "which events happen once", |f| Stating::of(&f.once)),
+    fact("hit_type", "which clicks count", |f| Stating::of(&f.hit_type)),
+    fact("transaction_scope", "within what a transaction ID is unique", |f| {
+        Stating::of(&f.transaction_scope)
+    }),
     fact("reuses_click_ids", "whether one click ID stands for several clicks", |f| {
-        stating(&f.reuses_click_ids)
+        Stating::of(&f.reuses_click_ids)
     }),
-    fact("drops_orphans", "whether it leaves out conversions without a click", |f| stating(&f.drops_orphans)),
-    fact("drops_duplicates", "whether it leaves out repeated conversions", |f| stating(&f.drops_duplicates)),
-    fact("bots_filtered", "whether it leaves out bots", |f| stating(&f.bots_filtered)),
-    fact("export_limits", "at how many rows an export is cut off", |f| stating(&f.export_limits)),
+    fact("drops_orphans", "whether it leaves out conversions without a click", |f| {
+        Stating::of(&f.drops_orphans)
+    }),
+    fact("drops_duplicates", "whether it leaves out repeated conversions", |f| {
+        Stating::of(&f.drops_duplicates)
+    }),
+    fact("bots_filtered", "whether it leaves out bots", |f| Stating::of(&f.bots_filtered)),
+    fact("export_limits", "at how many rows an export is cut off", |f| Stating::of(&f.export_limits)),
 ];
 
 /// How one side of an export is read, as it stands in YAML.

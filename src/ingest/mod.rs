@@ -20,6 +20,7 @@ pub mod postback;
 pub mod preset;
 pub mod rates;
 mod reject;
+pub mod stated;
 mod stdin;
 mod table;
 mod text;

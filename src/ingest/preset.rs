@@ -175,7 +175,8 @@ pub fn named(name: &str) -> Result<&'static Preset> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::mapping::{FACTS, Mapping, Stating};
+    use crate::ingest::mapping::{FACTS, Mapping};
+    use crate::ingest::stated::Stating;
 
     /// Silence would be taken for no: who does not know says so.
     #[test]

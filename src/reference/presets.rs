@@ -4,8 +4,9 @@ use super::page;
 use crate::base::column::Col;
 use crate::base::error::Result;
 use crate::base::time::TimeFormat;
-use crate::ingest::mapping::{FACTS, MappingFile, Names, SideMapping, Stating, StatusMeans, ZoneFrom};
+use crate::ingest::mapping::{FACTS, MappingFile, Names, SideMapping, StatusMeans, ZoneFrom};
 use crate::ingest::preset::{self, Export, Preset};
+use crate::ingest::stated::Stating;
 use crate::ingest::{Mapping, Shape, TransactionScope};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -316,7 +316,12 @@ fn stated_facts_have_their_effect() {
     run.says(&["clicks.csv has exactly 1260 rows, an exporter's limit"]);
     std::fs::write(folder.path("map.yaml"), "drops_orphans: perhaps").expect("a file in the folder");
     let run = folder.run("audit clicks.csv conversions.csv --map map.yaml").exits(2);
-    run.says(&["map.yaml"]);
+    run.says(&["map.yaml", "perhaps"]);
+    // Words and events that are numbers are words.
+    assert_eq!(
+        report("statuses: {1: approved}\nonce: [1, sale]")["sources"],
+        report("once: [sale]")["sources"]
+    );
 }
 
 /// The time of approval says nothing about the visitor.
