@@ -187,9 +187,15 @@ fn one_rule(out: &mut String, r: &Rule) {
 
 fn postbacks() -> String {
     let intro = "How logs of postbacks are read (`--postbacks`, `postbacks:` in a mapping) and what \
-                 `clickaudit postback` knows. Names come from the vendors' public documentation; where that is \
-                 silent, from links in use.";
+                 `clickaudit postback` knows. Not every vendor publishes its names: the macros of some come partly \
+                 from postback links that are in use, and may be out of date.";
     let mut out = page("Postbacks", intro);
+    out += "## Trackers\n\n| tracker | | its macros are | its transaction ID is unique by |\n|---|---|---|---|\n";
+    for t in TRACKERS {
+        let (scope, found) = (format!("{:?}", t.scope).to_lowercase(), t.found.word());
+        out += &format!("| `{}` | {} | {found} | {scope} |\n", t.name, t.title);
+    }
+    out.push('\n');
     out += "## Formats of logs\n\n| format | what it is |\n|---|---|\n";
     for f in LOG_FORMATS {
         out += &format!("| `{}` | {} |\n", f.name, f.summary);
@@ -240,7 +246,7 @@ fn tracker_section(tracker: &Tracker) -> String {
             n => format!("`{open}{0}1{close}` to `{open}{0}{n}{close}`", m.name),
         })
         .collect();
-    out + &format!("\nMacros: {}.\n", macros.join(", "))
+    out + &format!("\nMacros: {}. {}\n", macros.join(", "), tracker.found.sentence())
 }
 
 fn diagnostics() -> String {

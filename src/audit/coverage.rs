@@ -402,6 +402,8 @@ fn notes(facts: &Facts) -> Vec<String> {
     );
     let headers = facts.intake.files.iter().map(|f| f.repeated_headers).sum();
     note(headers, "{} lines repeat the header and are not rows");
+    let blank = facts.intake.files.iter().map(|f| f.blank_lines).sum();
+    note(blank, "{} blank lines are not rows");
     notes.extend(facts.intake.files.iter().filter_map(log_note));
     if !facts.intake.costs.is_empty() {
         let key: Vec<&str> = measures::cost_columns(facts.intake).iter().map(|c| c.name()).collect();

@@ -419,7 +419,7 @@ pub enum PageFormat {
 #[command(after_help = "Examples:\n  clickaudit inspect visits.csv\n  \
     clickaudit inspect clicks.csv conversions.csv --write-map mapping.yaml")]
 pub struct InspectArgs {
-    /// One export, or clicks and conversions
+    /// One export, or clicks and conversions; - is stdin
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// What a single file is: clicks, conversions, combined, report or costs [default: what its header tells]

@@ -264,7 +264,7 @@ fn inputs(args: &AuditArgs) -> Result<Inputs> {
     for (shape, paths) in all.into_iter().filter(|(_, paths)| !paths.is_empty()) {
         files.insert(shape, paths);
     }
-    refuse_stdin(&files)?;
+    refuse_stdin(files.values().flatten().chain(&args.postbacks).map(String::as_str))?;
     let has = |shape: Shape| files.contains_key(&shape);
     let rows = has(Shape::Clicks) || has(Shape::Conversions) || !args.postbacks.is_empty();
     let kinds = [rows, has(Shape::Combined), has(Shape::Report)];
@@ -272,7 +272,9 @@ fn inputs(args: &AuditArgs) -> Result<Inputs> {
         0 if args.store.is_none() => {
             Err(Error::usage("no input is named").help("name the files: clickaudit audit CLICKS CONVERSIONS"))
         }
-        0 | 1 => Ok(Inputs { files, postbacks: args.postbacks.clone(), guard: guard(), shelf: None }),
+        0 | 1 => {
+            Ok(Inputs { files, postbacks: args.postbacks.clone(), guard: guard(), shelf: None, stdin: None })
+        }
         _ => Err(Error::usage("clicks and conversions, --combined and --report cannot be mixed")
             .help("audit one kind at a time")),
     }
@@ -310,8 +312,8 @@ pub(super) fn read_parquet(args: &ReadParquetArgs) -> Result<Exit> {
 }
 
 /// Stdin is one file, and must be piped in.
-fn refuse_stdin(files: &BTreeMap<Shape, Vec<String>>) -> Result<()> {
-    match files.values().flatten().filter(|path| *path == "-").count() {
+pub(super) fn refuse_stdin<'p>(paths: impl Iterator<Item = &'p str>) -> Result<()> {
+    match paths.filter(|path| *path == "-").count() {
         0 => Ok(()),
         1 if std::io::IsTerminal::is_terminal(&std::io::stdin()) => {
             Err(Error::usage("`-` is stdin, and nothing is piped in")

@@ -457,11 +457,11 @@ impl<'a> RowBuilder<'a> {
         }
     }
 
-    /// Appends a record whose text is known to be UTF-8 and whose width is right.
+    /// Appends a record whose width is right.
     ///
     /// # Errors
     /// Why the row is rejected; nothing of it is kept then.
-    pub fn push(&mut self, record: &csv::ByteRecord) -> std::result::Result<(), Reason> {
+    pub fn push(&mut self, record: &csv::StringRecord) -> std::result::Result<(), Reason> {
         let clocks = self.parse(record)?;
         for cell in &mut self.cells {
             cell.append(&record[cell.at], &self.layout.side);
@@ -471,14 +471,14 @@ impl<'a> RowBuilder<'a> {
             self.noticed.see_time(clock);
         }
         for Flag { field, at, values } in &mut self.flags {
-            values.append_option(self.layout.flag(*field, at.iter().map(|&at| &record[at])));
+            values.append_option(self.layout.flag(*field, at.iter().map(|&at| record[at].as_bytes())));
         }
         if let Some((at, nets)) = &mut self.nets {
-            nets.append_option(self.layout.net(&record[*at]));
+            nets.append_option(self.layout.net(record[*at].as_bytes()));
         }
-        self.found.push(&|at| &record[at]);
+        self.found.push(&|at| record[at].as_bytes());
         if self.layout.row_key {
-            self.row_keys.push(row_key(self.layout.places.values().map(|&at| &record[at])));
+            self.row_keys.push(row_key(self.layout.places.values().map(|&at| record[at].as_bytes())));
         }
         self.rows += 1;
         Ok(())
@@ -486,11 +486,11 @@ impl<'a> RowBuilder<'a> {
 
     /// Parses every integer column and checks every key, so that a fault leaves no trace; tells times that the
     /// clock does not show once.
-    fn parse(&mut self, record: &csv::ByteRecord) -> std::result::Result<Vec<Clock>, Reason> {
+    fn parse(&mut self, record: &csv::StringRecord) -> std::result::Result<Vec<Clock>, Reason> {
         let (time_column, side) = (self.layout.time_column(), &self.layout.side);
         let (mut marks, mut clocks) = (Vec::new(), Vec::new());
         for cell in &mut self.cells {
-            let text = &record[cell.at];
+            let text = record[cell.at].as_bytes();
             match (&cell.slot, cell.col.kind()) {
                 (Slot::Integer(_), Kind::Money) => {
                     let amount = value::amount(text, side)?;
@@ -525,8 +525,8 @@ impl<'a> RowBuilder<'a> {
     }
 
     /// Finds what the amounts of the row are in.
-    fn tender(&mut self, record: &csv::ByteRecord, marks: &[Mark]) -> std::result::Result<(), Reason> {
-        let text = self.currency_at.map_or(&b""[..], |at| record[at].trim_ascii());
+    fn tender(&mut self, record: &csv::StringRecord, marks: &[Mark]) -> std::result::Result<(), Reason> {
+        let text = self.currency_at.map_or(&b""[..], |at| record[at].as_bytes().trim_ascii());
         let day = self.day_cell.and_then(|at| self.cells[at].parsed).map(|t| t.div_euclid(DAY) as i32);
         let same = marks.is_empty() && text == self.tender.text && !self.tender.marked();
         if same && (self.tender.rate.is_none() || day == self.tender.day) {
@@ -605,16 +605,17 @@ fn slot(has: &dyn Fn(Field) -> bool, col: Col, capacity: usize) -> Slot {
 }
 
 impl Cell {
-    fn append(&mut self, text: &[u8], side: &SideMapping) {
+    fn append(&mut self, text: &str, side: &SideMapping) {
+        let present = || Some(text).filter(|t| !value::is_null(t.as_bytes(), side));
         match &mut self.slot {
-            Slot::Text(Some(texts)) => texts.append_option(present(text, side)),
+            Slot::Text(Some(texts)) => texts.append_option(present()),
             Slot::Key(texts, keys) => {
-                let present = Some(text).filter(|t| !value::is_null(t, side));
+                let present = present();
                 if let Some(keys) = keys {
-                    keys.append_option(present.map(key));
+                    keys.append_option(present.map(|t| key(t.as_bytes())));
                 }
                 if let Some(texts) = texts {
-                    texts.append_option(present.and_then(|t| std::str::from_utf8(t).ok()));
+                    texts.append_option(present);
                 }
             }
             Slot::Integer(Some(values)) => values.append_option(self.parsed),
@@ -753,10 +754,4 @@ fn find<'e>(
         Source::System => text(agent.and_then(|a| a.os).map(Cow::Borrowed)),
         Source::Headless => flag(agent.map(|a| a.headless)),
     }
-}
-
-/// A text field, unless it says nothing. The whole record was checked to be UTF-8, and fields are cut at
-/// ASCII marks.
-fn present<'t>(text: &'t [u8], side: &SideMapping) -> Option<&'t str> {
-    if value::is_null(text, side) { None } else { std::str::from_utf8(text).ok() }
 }

@@ -23,6 +23,17 @@ pub enum Leaf<'t> {
     Raw(&'t [u8]),
 }
 
+impl Leaf<'_> {
+    /// The text; what is null has none.
+    pub fn text(&self) -> &[u8] {
+        match self {
+            Leaf::Null => b"",
+            Leaf::Text(text) => text,
+            Leaf::Number(raw) | Leaf::Raw(raw) => raw,
+        }
+    }
+}
+
 /// Says that a line is no JSON object.
 #[derive(Debug, PartialEq)]
 pub struct NoJson;

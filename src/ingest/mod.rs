@@ -24,6 +24,7 @@ pub mod rates;
 mod reject;
 mod resume;
 pub mod shelf;
+pub mod stated;
 mod stdin;
 mod table;
 mod text;
@@ -36,8 +37,9 @@ pub use mapping::{Mapping, Perspective, Shape, StatusMeans, Times, TransactionSc
 pub use plan::{Plan, Reading};
 pub use reject::{REASONS, Reason, Reject, Rejects};
 pub use resume::{Past, stored};
-pub use table::{Batch, Table};
-pub use value::is_unexpanded_macro;
+pub use stdin::{Spool, is_stdin, place, speaking};
+pub use table::{Batch, Sample, Table};
+pub use value::{amount, is_unexpanded_macro};
 
 use crate::base::column::Col;
 use crate::base::error::{Error, Result};
@@ -53,7 +55,6 @@ use shelf::Shelf;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use stdin::{Spool, is_stdin};
 use table::Part;
 use tempfile::TempDir;
 
@@ -67,6 +68,8 @@ pub struct Inputs {
     pub postbacks: Vec<String>,
     /// What earlier runs kept, where the run remembers.
     pub shelf: Option<Shelf>,
+    /// What was piped in, where it is kept already.
+    pub stdin: Option<Rc<Spool>>,
 }
 
 /// First and last value of each time column.
@@ -87,6 +90,8 @@ pub struct FileLedger {
     /// The earlier file with the same bytes; this one's rows are all duplicates then.
     pub duplicate_of: Option<usize>,
     pub repeated_headers: u64,
+    /// Lines that hold nothing; they are no rows.
+    pub blank_lines: u64,
     pub noticed: Noticed,
     /// Of times without an offset.
     pub zone: Zone,
@@ -165,7 +170,11 @@ impl Intake {
 pub fn ingest(inputs: &Inputs, plan: &Plan, click_fields: &Wanted, threads: usize) -> Result<Intake> {
     let piped =
         inputs.files.values().flatten().chain(&inputs.postbacks).any(|path| is_stdin(Path::new(path)));
-    let stdin = if piped { Some(Rc::new(Spool::fill()?)) } else { None };
+    let stdin = match &inputs.stdin {
+        Some(kept) => Some(Rc::clone(kept)),
+        None if piped => Some(Rc::new(Spool::fill()?)),
+        None => None,
+    };
     let before = inputs.shelf.as_ref().and_then(Shelf::currency);
     let plan = &match before.filter(|_| plan.currency().is_none()) {
         Some(code) => plan.clone().in_currency(code),
@@ -186,6 +195,15 @@ pub fn ingest(inputs: &Inputs, plan: &Plan, click_fields: &Wanted, threads: usiz
     }
     intake.currency = intake.currency.or(intake.mapping.currency.clone());
     Ok(intake)
+}
+
+/// Reads one file as it stands there, for who only looks at it: amounts of several currencies stay what they
+/// are, and nothing may be added up.
+///
+/// # Errors
+/// A file that is missing, damaged or lacks a needed column.
+pub fn unsettled(inputs: &Inputs, plan: &Plan, threads: usize) -> Result<Intake> {
+    read(inputs, plan, &Wanted::Everything, threads, inputs.stdin.clone())
 }
 
 /// An export as it was named, and how it is read.
@@ -255,9 +273,9 @@ fn named(inputs: &Inputs, plan: &Plan, stdin: Option<&Spool>) -> Result<Vec<Name
     let mut files = Vec::new();
     for (&shape, patterns) in &inputs.files {
         for path in expand(patterns)? {
-            let place = stdin::place(stdin, &path);
+            let place = place(stdin, &path);
             let headers = headers(place, plan.delimiter(shape)?, &inputs.guard);
-            let headers = headers.map_err(|e| stdin::speaking(stdin, e))?;
+            let headers = headers.map_err(|e| speaking(stdin, e))?;
             let reading = plan.reading(&path, shape, &headers)?;
             files.push(Named { path, shape, reading, headers, log: false });
         }
@@ -277,6 +295,20 @@ pub fn headers(path: &Path, delimiter: Option<u8>, guard: &Guard) -> Result<Vec<
     match open::packing(path)? {
         Packing::Parquet => guard.try_reading(path, &[]).and_then(|()| parquet::headers(path)),
         packing => text::headers(path, packing, delimiter),
+    }
+}
+
+/// The header of a file and its first rows as they stand there; with a separator, if one is declared.
+///
+/// # Errors
+/// The file cannot be read, or has no header.
+pub fn sample(path: &Path, delimiter: Option<u8>, guard: &Guard, rows: usize) -> Result<Sample> {
+    match open::packing(path)? {
+        Packing::Parquet => {
+            let all: Vec<usize> = (0..headers(path, delimiter, guard)?.len()).collect();
+            guard.try_reading(path, &all).and_then(|()| parquet::sample(path, rows))
+        }
+        packing => text::sample(path, packing, delimiter, rows),
     }
 }
 
@@ -433,6 +465,7 @@ impl Intake {
         ledger.noticed = summary.noticed;
         ledger.truncated = summary.truncated;
         ledger.repeated_headers = summary.repeated_headers;
+        ledger.blank_lines = summary.blank_lines;
         writers.finish()?;
         Ok((ledger, layout, false))
     }
@@ -456,6 +489,7 @@ impl Intake {
         ledger.spans = seen;
         (ledger.digest, ledger.rows, ledger.rejects) = (text.digest, text.rows, text.rejects);
         ledger.noticed = text.noticed;
+        ledger.blank_lines = text.blank_lines;
         ledger.log = Some(summary.facts);
         writers.finish()?;
         Ok((ledger, layout, false))
@@ -514,6 +548,7 @@ impl FileLedger {
             rejects: Rejects::default(),
             duplicate_of: None,
             repeated_headers: 0,
+            blank_lines: 0,
             noticed: Noticed::default(),
             zone: Zone::UTC,
             spans: BTreeMap::new(),

@@ -6,7 +6,7 @@
 use super::columns::{Field, FoundRows, Layout, Noticed, Wanted, constant, key, row_key};
 use super::mapping::{Mapping, Shape};
 use super::reject::{Reason, Rejects};
-use super::table::{failed, open, stream};
+use super::table::{Sample, failed, open, stream};
 use super::value;
 use crate::base::column::{COLUMNS, Col, Kind};
 use crate::base::error::{Error, Result};
@@ -111,6 +111,23 @@ pub fn headers(path: &Path) -> Result<Vec<String>> {
     Ok(schema.iter_names().map(ToString::to_string).collect())
 }
 
+/// The names and the first rows of a Parquet export; a value that has no text, such as a list, is empty.
+///
+/// # Errors
+/// It is none.
+pub fn sample(path: &Path, most: usize) -> Result<Sample> {
+    let headers = headers(path)?;
+    let frame = open(path)?.limit(most as u32).collect().map_err(|e| failed(path, e))?;
+    let texts = |column: &Column| -> Vec<String> {
+        let text = column.as_materialized_series().cast(&DataType::String);
+        let text = text.ok().and_then(|t| t.str().ok().cloned()).unwrap_or_default();
+        (0..frame.height()).map(|row| text.get(row).unwrap_or_default().to_owned()).collect()
+    };
+    let columns: Vec<Vec<String>> = frame.columns().iter().map(texts).collect();
+    let row = |at: usize| columns.iter().map(|column| column[at].clone()).collect();
+    Ok(Sample { rows: (0..frame.height()).map(row).collect(), headers })
+}
+
 /// Reads the header of a Parquet export and checks that its types can be read as declared.
 ///
 /// # Errors
@@ -129,7 +146,7 @@ pub fn layout(path: &Path, shape: Shape, mapping: &Mapping) -> Result<Layout> {
 }
 
 fn refuse_type(path: &Path, col: Col, name: &str, dtype: &DataType, layout: &Layout) -> Result<()> {
-    let epoch = layout.side.time.format.step().is_some();
+    let epoch = layout.side.time.format.counts();
     let fits = match col.kind() {
         Kind::Text | Kind::Key => dtype.is_string() || dtype.is_integer() || dtype.is_bool(),
         Kind::Time => dtype.is_temporal() || dtype.is_string() || (dtype.is_integer() && epoch),
@@ -466,13 +483,17 @@ fn of_whole(kind: Kind, value: i64) -> std::result::Result<i64, Reason> {
     if kind == Kind::Flag && !(0..=1).contains(&value) { Err(Reason::BadFlag) } else { Ok(value) }
 }
 
-fn time_of_whole(value: i64, dtype: &DataType, layout: &Layout) -> std::result::Result<(i64, Clock), Reason> {
+fn time_of_whole(
+    number: i64,
+    dtype: &DataType,
+    layout: &Layout,
+) -> std::result::Result<(i64, Clock), Reason> {
     let time = &layout.side.time;
     let (micros, clock) = match dtype {
-        DataType::Date => time.zone.to_utc(value.saturating_mul(DAY)),
-        DataType::Datetime(_, Some(_)) => (value, Clock::Plain),
-        DataType::Datetime(_, None) => time.zone.to_utc(value),
-        _ => (value.saturating_mul(time.format.step().unwrap_or(1)), Clock::Plain),
+        DataType::Date => time.zone.to_utc(number.saturating_mul(DAY)),
+        DataType::Datetime(_, Some(_)) => (number, Clock::Plain),
+        DataType::Datetime(_, None) => time.zone.to_utc(number),
+        _ => (time.format.of_number(number).map_err(value::reason_of)?, Clock::Plain),
     };
     in_range(micros).map(|micros| (micros, clock)).map_err(value::reason_of)
 }

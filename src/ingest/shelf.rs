@@ -65,6 +65,7 @@ pub struct Kept {
     /// Rows that were rejected, by reason.
     pub rejected: BTreeMap<String, u64>,
     repeated_headers: u64,
+    blank_lines: u64,
     currencies: BTreeMap<String, u64>,
     rates: BTreeMap<String, Vec<(i64, Option<i32>)>>,
     repeated_times: u64,
@@ -219,6 +220,7 @@ impl Kept {
             rows: ledger.rows,
             rejected: ledger.rejects.counts.iter().map(|(r, n)| (r.slug().to_owned(), *n)).collect(),
             repeated_headers: ledger.repeated_headers,
+            blank_lines: ledger.blank_lines,
             currencies: ledger.noticed.currencies.clone(),
             rates: ledger
                 .noticed
@@ -300,6 +302,7 @@ impl Kept {
         ledger.rows = self.rows;
         ledger.rejects = Rejects { kept: Vec::new(), counts: self.counts()? };
         ledger.repeated_headers = self.repeated_headers;
+        ledger.blank_lines = self.blank_lines;
         ledger.noticed.currencies.clone_from(&self.currencies);
         ledger.noticed.rates = self.rates();
         ledger.noticed.repeated_times = self.repeated_times;
