@@ -589,7 +589,7 @@ mod tests {
         check(1e17 / 3.0, "3.333333333e+16");
         check(1.5e-30, "1.5e-30");
         check(f64::MIN_POSITIVE, "2.225073859e-308");
-        check(f64::MAX, "1.797693135e308");
+        check(f64::MAX, "1.797693135e+308");
         check(f64::NAN, "none");
         check(f64::INFINITY, "none");
     }
