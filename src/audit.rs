@@ -195,6 +195,7 @@ fn run<'r, T>(
         dossiers,
         pictures,
         rules: tallies,
+        news: None,
     };
     settings.meter.done("report", report.groups.len());
     report.cover(&settings.pii);

@@ -70,6 +70,14 @@ pub fn files(sheet: &Sheet, listed: &[Listed], seen: &[Listed]) -> Result<Vec<Li
         let there: Vec<&str> = group.key.iter().map(|(col, _)| col.as_str()).collect();
         return Err(format!("{{{column}}} is no column of the groups; they have {}", there.join(", ")));
     }
+    let in_path = |col: &String| sheet.destination.columns().any(|c| c == col);
+    if let Some(group) = seen.iter().chain(listed).find(|l| l.key.iter().all(|(col, _)| in_path(col))) {
+        let columns: Vec<&str> = group.key.iter().map(|(col, _)| col.as_str()).collect();
+        return Err(format!(
+            "all columns of the groups ({}) stand in the path, and nothing is left to be listed",
+            columns.join(", ")
+        ));
+    }
     let mut by_path: BTreeMap<PathBuf, Vec<&Listed>> = BTreeMap::new();
     for group in seen {
         by_path.entry(sheet.destination.path(|col| group.value(col))).or_default();
@@ -162,6 +170,13 @@ mod tests {
                 .expect_err("no column")
                 .contains("they have traffic_source, campaign")
         );
+    }
+
+    #[test]
+    fn a_path_leaves_something_to_be_listed() {
+        let listed = [group("popmax", "a", "z1")];
+        let why = check("{traffic_source}/{campaign}/{source}.txt", &listed, &[]).expect_err("no ID is left");
+        assert!(why.contains("nothing is left to be listed"), "{why}");
     }
 
     #[test]

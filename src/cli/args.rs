@@ -207,6 +207,9 @@ pub struct AuditArgs {
     /// Write last, when all outputs are in place, which files belong to this run, with their digests
     #[arg(long, value_name = "PATH")]
     pub manifest: Option<PathBuf>,
+    /// An earlier run's JSON report, or its ndjson: outputs for people then say who is new, worse, better, cleared
+    #[arg(long, value_name = "REPORT")]
+    pub previous: Option<PathBuf>,
     /// Exit with 1 if there is such a verdict or a graver one
     #[arg(long, value_name = "VERDICT")]
     pub fail_on: Option<FailOn>,

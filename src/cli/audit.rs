@@ -14,6 +14,7 @@ use crate::base::near::nearest;
 use crate::base::networks::Widest;
 use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::base::unit::Unit;
+use crate::compare::{self, Side};
 use crate::ingest::enrich::{self, ListKind};
 use crate::ingest::guard::read_and_forget;
 use crate::ingest::mapping::{self, Said, seconds};
@@ -52,17 +53,30 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     if !args.quiet {
         complain(&RulesInfo::of(&rules, settings.suppressions.count()).sentence());
     }
+    let previous = args.previous.as_deref().map(previous).transpose()?;
     let timings = args.timings.map(Timings::start);
     settings.meter = timings.as_ref().map(Timings::meter).unwrap_or_default();
     let store = remember(&args, &mut settings)?;
-    let audited = audit(&settings, &rules)?;
+    let mut audited = audit(&settings, &rules)?;
     if let Some(store) = &store {
         store.keep(&audited.fresh)?;
+    }
+    if let Some(previous) = previous {
+        let changes = compare::changes(&previous, &Side::of(&audited.report)).map_err(|e| {
+            Error::usage(format!("--previous: {}", e.message)).help("name a report with the same --by")
+        })?;
+        audited.report.news = Some(changes.into());
     }
     let exit = finish(&args, &audited, &outputs)?;
     settings.meter.done("outputs", audited.report.groups.len());
     timings.iter().for_each(Timings::tell);
     Ok(exit)
+}
+
+/// The earlier run that this one is compared with: read before any work is done.
+fn previous(path: &Path) -> Result<Side> {
+    let text = std::fs::read_to_string(path).map_err(|e| Error::reading(path, e))?;
+    compare::report(&text, &path.display().to_string())
 }
 
 /// Opens the store of the run, if it has one, and lets the run see what is kept there.
@@ -194,7 +208,7 @@ fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
         [&args.rules, &args.add_rules, &args.protect, &args.suppressions, &args.rates, &args.crawlers];
     let others = others.into_iter().flatten().cloned();
     let lists = args.ip_list.iter().filter_map(|text| Some(PathBuf::from(text.split_once('=')?.1)));
-    let single = [&args.map, &args.geoip, &args.asn_db].into_iter().flatten().cloned();
+    let single = [&args.map, &args.geoip, &args.asn_db, &args.previous].into_iter().flatten().cloned();
     inputs.chain(others).chain(lists).chain(single).chain(project::place(args)).collect()
 }
 

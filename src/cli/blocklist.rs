@@ -296,7 +296,8 @@ fn kind(output: &Output) -> Kind {
 }
 
 fn listed(entry: &Entry) -> Listed {
-    let value = |col: &String| entry.key.get(col).and_then(Option::as_deref).map(Text::new);
+    let value =
+        |col: &String| entry.key.get(col).and_then(Option::as_deref).map(|id| Text::new(id).as_name());
     Listed {
         key: entry.grain.iter().map(|col| (col.clone(), value(col))).collect(),
         rule: entry.rule.clone(),

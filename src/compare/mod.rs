@@ -4,16 +4,19 @@
 //! rules fire on whom, and how much traffic and money that is. There are no labels here, so nothing is said about
 //! who is guilty: no rate of false alarms is made up.
 
+mod nights;
 mod read;
 mod text;
 
+pub use nights::{Changes, changes, changes_json, changes_text};
 pub use read::report;
 pub use text::{json, text};
 
 use crate::base::error::{Error, Result};
 use crate::base::money::Micro;
 use crate::base::text::Text;
-use crate::report::Report;
+use crate::base::time::show;
+use crate::report::{Moved as Told, News, Report};
 use crate::signals;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,11 +42,16 @@ pub struct Group {
     pub clicks: u64,
     pub spend: Option<Micro>,
     pub revenue: Option<Micro>,
+    pub at_risk: Option<Micro>,
+    /// Why it has its verdict, in a line.
+    pub why: Option<String>,
 }
 
 /// One run.
 #[derive(Clone, Debug, Default)]
 pub struct Side {
+    /// The moment or night it is of, where that is known.
+    pub when: Option<String>,
     pub grain: Vec<String>,
     pub currency: Option<Text>,
     /// The inputs by their digests, sorted.
@@ -61,6 +69,7 @@ impl Side {
         inputs.sort();
         let audited = report.groups.iter().filter(|group| group.subject.grain == run.grain);
         Side {
+            when: run.as_of.map(show),
             grain: run.grain.columns().iter().map(|c| c.name().to_owned()).collect(),
             currency: run.currency.clone(),
             inputs,
@@ -79,7 +88,7 @@ impl Side {
                     (tally.rule.id.clone(), counts)
                 })
                 .collect(),
-            groups: audited.map(|group| (group.subject.key.clone(), of_group(group))).collect(),
+            groups: by_key(audited.map(|group| (shown(&group.subject.key), of_group(group)))),
         }
     }
 }
@@ -93,6 +102,40 @@ fn of_group(group: &crate::verdicts::Judged) -> Group {
         clicks: group.subject.clicks,
         spend: group.subject.spend,
         revenue: revenue.map(|e| micro(e.value())),
+        at_risk: group.money_at_risk,
+        why: group.findings.first().map(|finding| finding.title.clone()),
+    }
+}
+
+/// Groups by their names; where masks make two names one, the graver verdict stands for both.
+fn by_key(groups: impl Iterator<Item = (Key, Group)>) -> BTreeMap<Key, Group> {
+    let mut found: BTreeMap<Key, Group> = BTreeMap::new();
+    for (key, group) in groups {
+        match found.get(&key) {
+            Some(other) if place(&other.verdict) <= place(&group.verdict) => {}
+            _ => drop(found.insert(key, group)),
+        }
+    }
+    found
+}
+
+/// A name as reports show it, so that a run and a report of it say the same.
+fn shown(key: &Key) -> Key {
+    key.iter().map(|part| part.as_ref().map(|part| Text::new(part.json()))).collect()
+}
+
+/// The changes, for the outputs of the newer run.
+impl From<Changes> for News {
+    fn from(changes: Changes) -> News {
+        let moved = changes.changed.into_iter().map(|c| Told {
+            key: c.key,
+            change: c.change,
+            from: c.from,
+            to: c.to,
+            at_risk: c.group.at_risk,
+        });
+        let gone = changes.gone.into_iter().map(|(key, group)| (key, group.verdict));
+        News { since: changes.from, moved: moved.collect(), gone: gone.collect(), notes: changes.notes }
     }
 }
 
@@ -288,6 +331,8 @@ mod tests {
             clicks,
             spend: Some(Micro(clicks as i64 * 1_000_000)),
             revenue: None,
+            at_risk: None,
+            why: None,
         }
     }
 

@@ -45,8 +45,16 @@ pub fn cover_rejects(files: &mut [FileLedger], pii: &Pii) {
     files.iter_mut().flat_map(|file| &mut file.rejects.kept).for_each(|reject| reject.found.cover(pii));
 }
 
+/// A device sends fewer clicks than this in a window, or is no device: such a name is a zone's.
+const BUSY: u64 = 50;
+
 fn cover_group(group: &mut Judged, pii: &Pii) {
-    group.subject.key.iter_mut().flatten().for_each(|part| part.cover(pii));
+    for part in group.subject.key.iter_mut().flatten() {
+        if group.subject.clicks >= BUSY {
+            *part = part.clone().as_name();
+        }
+        part.cover(pii);
+    }
     group.subject.events.iter_mut().for_each(|(event, _, _)| event.cover(pii));
 }
 

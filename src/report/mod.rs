@@ -15,6 +15,7 @@ pub mod json;
 pub mod lists;
 mod markdown;
 mod money;
+mod news;
 mod output;
 mod parquet;
 mod phrase;
@@ -30,6 +31,7 @@ mod sample;
 
 pub use covering::cover_rejects;
 pub use csv::rejects;
+pub use news::{Moved, News};
 pub use output::{Checked, FileOf, Job, Output, Target, Verified, Written};
 pub use output::{check, put_files, run_id, schema as manifest_schema, shows_conversions, verify, write};
 pub use pictures::{CTIT, Day, Pictures, RANKS, Spread};
@@ -72,6 +74,48 @@ pub struct Report<'r> {
     pub rules: Vec<RuleTally<'r>>,
     /// The pictures of the gravest groups, as many as an output shows.
     pub pictures: Gallery,
+    /// What changed since an earlier run, where one is named.
+    pub news: Option<News>,
+}
+
+/// What changed about one group since the night before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// At watch or graver, and was not.
+    New,
+    /// Graver than before.
+    Worse,
+    /// Milder than before, and not yet clear.
+    Better,
+    /// No longer at watch or graver.
+    Cleared,
+}
+
+impl Change {
+    pub const ALL: [Change; 4] = [Change::New, Change::Worse, Change::Better, Change::Cleared];
+
+    /// The word in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Change::New => "new",
+            Change::Worse => "worse",
+            Change::Better => "better",
+            Change::Cleared => "cleared",
+        }
+    }
+
+    /// From one verdict to another; `None` where nobody has to know. A group that was not there before had no
+    /// verdict.
+    pub fn between(before: Option<Verdict>, now: Verdict) -> Option<Change> {
+        let acts = |verdict: Verdict| verdict <= Verdict::Watch;
+        match before {
+            Some(before) if acts(before) && !acts(now) => Some(Change::Cleared),
+            Some(before) if acts(before) && now < before => Some(Change::Worse),
+            Some(before) if acts(before) && now > before => Some(Change::Better),
+            Some(before) if acts(before) => None,
+            _ => acts(now).then_some(Change::New),
+        }
+    }
 }
 
 /// Pictures by grain and key of the group.
@@ -88,6 +132,13 @@ impl<'r> Report<'r> {
     /// The groups in the order of every output.
     pub fn ordered(&self) -> Vec<&Judged<'r>> {
         ordered(&self.groups)
+    }
+
+    /// The groups of the audited grain, in the order of every output; rules may have asked for others.
+    pub fn audited(&self) -> Vec<&Judged<'r>> {
+        let mut audited = self.ordered();
+        audited.retain(|g| g.subject.grain == self.run.grain);
+        audited
     }
 
     /// The pictures of a group; `None` where it is not among those that have any.
@@ -410,6 +461,8 @@ impl Format {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::destination::Destination;
+    use crate::base::dialect::DIALECTS;
     use crate::base::text::HOSTILE;
 
     fn bytes(format: &Format, report: &Report) -> Vec<u8> {
@@ -463,6 +516,55 @@ mod tests {
                 );
                 let plain = ["csv", "evidence", "html", "money", "prom", "table"].contains(&format.name);
                 assert!(plain || !out.contains('<'), "{} {text:?}", format.name);
+            }
+        }
+    }
+
+    /// A text as long as no reader lets pass, in every sink: none of them fails, and what shows people a text cuts it.
+    #[test]
+    fn a_text_of_ten_megabytes_is_harmless_in_every_format() {
+        let rules = sample::rules();
+        let mut report = sample::hostile(&rules, "x");
+        let long = ["*::* \u{1b}]8;;\u{7}=1+1\n", "\u{0}\u{202e}</script>"].concat().repeat(400_000);
+        assert!(long.len() > 10 << 20);
+        report.groups[0].subject.key[1] = Some(Text::new(long));
+        report.cover(&Pii::Mask);
+        for format in FORMATS {
+            let out = bytes(format, &report);
+            let people = ["table", "html", "brief", "md", "prom"].contains(&format.name);
+            assert!(!people || out.len() < 1 << 20, "{}: {}", format.name, out.len());
+            let text = String::from_utf8_lossy(&out);
+            assert!(
+                format.kind == Kind::Binary || !text.contains(['\u{1b}', '\u{0}', '\u{202e}']),
+                "{}",
+                format.name
+            );
+        }
+    }
+
+    /// Every list in every dialect: whatever stands in the data is an entry as it is, or none.
+    #[test]
+    fn hostile_text_is_on_no_list_of_any_dialect() {
+        let rules = sample::rules();
+        let parts = ["a\nb", "*", "../../x", "\u{0}", "a,b", "34567::*"];
+        for text in HOSTILE.iter().copied().chain(parts) {
+            let report = sample::hostile(&rules, text);
+            for (format, dialect) in
+                FORMATS.iter().filter(|f| f.list).flat_map(|f| DIALECTS.iter().map(move |d| (f, d)))
+            {
+                let to = Destination::parse("lists/{traffic_source}.txt").unwrap();
+                for file in lists::files(&report, format.name, dialect, &to).unwrap() {
+                    assert_eq!(dialect.read(&file.text), [""; 0], "{} {text:?}: {}", dialect.name, file.text);
+                    let parts: Vec<_> = file.path.components().collect();
+                    assert!(
+                        file.path.starts_with("lists") && parts.len() == 2,
+                        "{text:?}: {}",
+                        file.path.display()
+                    );
+                    let refused = lists::files_of(&file).pop().map_or(Vec::new(), |f| f.bytes);
+                    let told = String::from_utf8(refused).unwrap();
+                    assert!(!told.contains(|c: char| c.is_control() && c != '\n'), "{text:?}: {told:?}");
+                }
             }
         }
     }

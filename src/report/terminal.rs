@@ -26,6 +26,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const FINDINGS_SHOWN: usize = 2;
 /// Incidents, and networks that fall behind, that are spelled out.
 const INCIDENTS_SHOWN: usize = 10;
+/// Groups that changed since the run before that are listed.
+const NEWS_SHOWN: usize = 12;
 /// Groups at watch that are listed.
 const WATCHED_SHOWN: usize = 20;
 /// Undecided groups that are named, and cells for each part of a name.
@@ -51,6 +53,7 @@ const LABEL: usize = 13;
 fn render(report: &Report, look: &Look) -> Result<Rendered> {
     let mut page = Page { look: *look, text: String::new() };
     headline(&mut page, report);
+    news(&mut page, report);
     gates(&mut page, report);
     incidents(&mut page, report);
     siblings(&mut page, report);
@@ -148,6 +151,22 @@ fn headline(page: &mut Page, report: &Report) {
             ),
         );
     }
+}
+
+/// What changed since the run that was named.
+fn news(page: &mut Page, report: &Report) {
+    let Some(news) = &report.news else { return };
+    let currency = report.run.currency.as_ref().map_or(String::new(), |c| format!(" {}", c.term(LONGEST_ID)));
+    page.line("", 0, &news.headline(&currency));
+    for moved in news.moved.iter().take(NEWS_SHOWN) {
+        let parts: Vec<String> = moved.key.iter().flatten().map(|t| t.term(NAME_CELLS)).collect();
+        let money = moved.at_risk.map_or(String::new(), |m| format!(" · {} at risk", money(Some(m))));
+        page.line(moved.change.word(), BELOW, &format!("{}: {}{money}", parts.join("/"), moved.step()));
+    }
+    if news.moved.len() > NEWS_SHOWN {
+        page.line("", BELOW, &format!("and {} more", news.moved.len() - NEWS_SHOWN));
+    }
+    news.notes.iter().for_each(|note| page.line("note", BELOW, note));
 }
 
 /// `2 block · 1 hold · 0 watch`, had the rules acted.

@@ -168,8 +168,7 @@ fn workbook(report: &Report) -> std::result::Result<Vec<u8>, rust_xlsxwriter::Xl
         .set_author(format!("clickaudit {}", report.run.version))
         .set_creation_datetime(&ExcelDateTime::from_timestamp(made)?);
     book.set_properties(&properties);
-    let groups: Vec<&Judged> =
-        report.ordered().into_iter().filter(|g| g.subject.grain == report.run.grain).collect();
+    let groups = report.audited();
     for sheet in [
         summary(report, &groups)?,
         sources(report, &groups)?,

@@ -203,6 +203,11 @@ impl Row {
         &self.readings[place(signal)]
     }
 
+    /// Every signal with what it says, in the order of [`all`].
+    pub fn each(&self) -> impl Iterator<Item = (&'static Signal, &Reading)> {
+        ALL.iter().copied().zip(&self.readings)
+    }
+
     /// A row of which only these readings are there, for the reason given.
     pub fn of(given: &[(&'static Signal, Reading)], absence: &Absence) -> Row {
         let mut readings = vec![Reading::Absent(absence.clone()); ALL.len()];

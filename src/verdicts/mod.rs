@@ -44,6 +44,10 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The gravest first.
+    pub const ALL: [Verdict; 5] =
+        [Verdict::Block, Verdict::Hold, Verdict::Watch, Verdict::Clean, Verdict::Undecided];
+
     /// The word used in reports and on the command line.
     pub fn word(self) -> &'static str {
         match self {
@@ -53,6 +57,11 @@ impl Verdict {
             Verdict::Clean => "clean",
             Verdict::Undecided => "undecided",
         }
+    }
+
+    /// The verdict of a word.
+    pub fn of(word: &str) -> Option<Verdict> {
+        Verdict::ALL.into_iter().find(|verdict| verdict.word() == word)
     }
 }
 

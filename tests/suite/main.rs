@@ -21,6 +21,7 @@ mod money;
 mod outlook;
 mod postbacks;
 mod presets;
+mod previous;
 mod privacy;
 mod properties;
 mod reference;
