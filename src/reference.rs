@@ -10,6 +10,7 @@ use crate::ingest::enrich::{DERIVED, Source};
 use crate::ingest::postback::{ENTITIES, LOG_FORMATS, NEEDS, OVERS, Says, TRACKERS, Tracker};
 use crate::matching::gates::GATES;
 use crate::measures::{MEASURES, Merge};
+use crate::reconcile;
 use crate::report::{self, FORMATS};
 use crate::rules::{self, PACKS, Pack, Rule, RuleSet, describe};
 use crate::signals;
@@ -33,6 +34,7 @@ pub fn documents() -> Vec<(&'static str, String)> {
         ("data.md", data()),
         ("presets.md", presets::presets()),
         ("report.schema.json", report::json::schema() + "\n"),
+        ("reconcile.schema.json", reconcile::schema()),
         ("rule.schema.json", format!("{:#}\n", rules::schema())),
     ]
 }

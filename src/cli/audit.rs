@@ -186,7 +186,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
 /// More threads than this are a slip of the finger.
 const MOST_THREADS: usize = 1_024;
 
-fn threads(wanted: usize) -> Result<usize> {
+pub(super) fn threads(wanted: usize) -> Result<usize> {
     if (1..=MOST_THREADS).contains(&wanted) {
         return Ok(wanted);
     }
@@ -329,7 +329,7 @@ fn ip_list(text: &str) -> Result<(ListKind, PathBuf)> {
     Ok((kind, PathBuf::from(path)))
 }
 
-fn perspective(who: &str) -> Result<Perspective> {
+pub(super) fn perspective(who: &str) -> Result<Perspective> {
     let unknown =
         || Error::usage(format!("`{who}` is no perspective")).help("use buyer, network or advertiser");
     Perspective::ALL.into_iter().find(|p| p.word() == who).ok_or_else(unknown)

@@ -1,5 +1,6 @@
 //! The command line: the only code that prints, exits, or reads the clock or the environment.
 
+mod anonymise;
 mod args;
 mod audit;
 mod blocklist;
@@ -10,6 +11,7 @@ mod inspect;
 mod postback;
 mod privacy;
 mod project;
+mod reconcile;
 mod rules;
 mod simulate;
 
@@ -35,6 +37,8 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Postback(args) => postback::run(args),
+        Command::Reconcile(args) => reconcile::run(*args),
+        Command::Anonymise(args) => anonymise::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Signals => rules::signals(),
         Command::Blocklist(args) => blocklist::run(args.command),

@@ -23,14 +23,14 @@ mod prometheus;
 mod ruling;
 mod signs;
 mod terminal;
-mod workbook;
+pub mod workbook;
 
 #[cfg(test)]
 mod sample;
 
 pub use covering::cover_rejects;
-pub use csv::rejects;
-pub use output::{FileOf, Job, Output, Target, Written, check, put_files, shows_conversions, write};
+pub use csv::{rejects, rows as csv_rows, text_cell as csv_cell};
+pub use output::{FileOf, Job, Output, Target, Written, check, put_files, put_streams, shows_conversions, write};
 pub use pictures::{CTIT, Day, Pictures, RANKS, Spread};
 pub use ruling::{RuleTally, RulesInfo, unanswered};
 
