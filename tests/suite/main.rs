@@ -27,4 +27,5 @@ mod reference;
 mod ruling;
 mod runs;
 mod sample;
+mod setup;
 mod shapes;
