@@ -102,9 +102,8 @@ impl Masker {
     /// What stands in a field afterwards.
     pub fn masked(&mut self, treatment: Treatment, text: &str, side: &SideMapping) -> String {
         let inner = text.trim();
-        let nothing = inner.is_empty()
-            || is_null(inner.as_bytes(), side)
-            || is_unexpanded_macro(inner.as_bytes());
+        let nothing =
+            inner.is_empty() || is_null(inner.as_bytes(), side) || is_unexpanded_macro(inner.as_bytes());
         match treatment {
             Treatment::Empty => String::new(),
             Treatment::Untouched => text.to_owned(),
@@ -160,7 +159,9 @@ impl Masker {
     fn amount(&self, text: &str, side: &SideMapping) -> String {
         let Some(factor) = self.factor else { return text.to_owned() };
         let is_part = |c: char| {
-            c.is_ascii_digit() || c == char::from(side.decimal) || side.thousands.is_some_and(|t| c == char::from(t))
+            c.is_ascii_digit()
+                || c == char::from(side.decimal)
+                || side.thousands.is_some_and(|t| c == char::from(t))
         };
         let digit = |c: char| c.is_ascii_digit();
         let (Some(from), Some(to)) = (text.find(is_part), text.rfind(digit)) else { return text.to_owned() };
@@ -258,7 +259,9 @@ mod tests {
             let stays = treatment(column.id) == Treatment::Keep;
             assert!(!stays || column.kind != Kind::Key || column.id == Col::Asn, "{} stays", column.name);
         }
-        for col in [Col::ClickId, Col::Source, Col::PlayerId, Col::Campaign, Col::Keyword, Col::City, Col::Coupon] {
+        for col in
+            [Col::ClickId, Col::Source, Col::PlayerId, Col::Campaign, Col::Keyword, Col::City, Col::Coupon]
+        {
             assert_eq!(treatment(col), Treatment::Id, "{col}");
         }
     }

@@ -46,7 +46,8 @@ impl Secret {
     pub fn factor(&self) -> f64 {
         let digest = self.digest(b"amount", &[]);
         let number = u64::from_le_bytes(digest[..8].try_into().expect("eight bytes"));
-        let factor = LEAST_FACTOR + (MOST_FACTOR - LEAST_FACTOR) * (number >> 11) as f64 / (1u64 << 53) as f64;
+        let factor =
+            LEAST_FACTOR + (MOST_FACTOR - LEAST_FACTOR) * (number >> 11) as f64 / (1u64 << 53) as f64;
         if digest[8] & 1 == 0 { factor } else { 1.0 / factor }
     }
 
@@ -105,7 +106,8 @@ impl Secret {
         let at = alphabet.iter().position(|a| *a == c).unwrap_or_default() as u64;
         let first = u32::from(alphabet[0]).to_le_bytes();
         let digest = self.digest(b"id", &[&[n as u8], &first, before]);
-        let number = |from: usize| u64::from_le_bytes(digest[from..from + 8].try_into().expect("eight bytes"));
+        let number =
+            |from: usize| u64::from_le_bytes(digest[from..from + 8].try_into().expect("eight bytes"));
         let units: Vec<u64> = (1..n.max(2)).filter(|a| coprime(*a, n)).collect();
         let a = units[(number(0) % units.len() as u64) as usize];
         alphabet[((a * at + number(8) % n) % n) as usize]
@@ -141,7 +143,8 @@ impl Shape {
 
     fn alphabet(self, c: char) -> Option<Alphabet> {
         let letters = if self.hex { 6 } else { 26 };
-        let from = |first: char, n: u32| (0..n).filter_map(|i| char::from_u32(u32::from(first) + i)).collect();
+        let from =
+            |first: char, n: u32| (0..n).filter_map(|i| char::from_u32(u32::from(first) + i)).collect();
         match c {
             '0'..='9' => Some(from('0', 10)),
             'a'..='z' => Some(from('a', letters)),
@@ -159,7 +162,8 @@ fn leading(digit: char) -> Option<Alphabet> {
 
 /// The characters of a script around one: of the same kind and case, and as many bytes long.
 fn neighbours(c: char) -> Alphabet {
-    let kind = |c: char| (c.is_alphabetic(), c.is_uppercase(), c.is_lowercase(), c.is_numeric(), c.len_utf8());
+    let kind =
+        |c: char| (c.is_alphabetic(), c.is_uppercase(), c.is_lowercase(), c.is_numeric(), c.len_utf8());
     let first = u32::from(c) & !63;
     (first..first + 64).filter_map(char::from_u32).filter(|other| kind(*other) == kind(c)).collect()
 }
@@ -210,9 +214,8 @@ mod tests {
         let four: BTreeSet<String> = (0..10_000).map(|n| secret(4).id(&format!("{n:04}"))).collect();
         assert_eq!(four.len(), 10_000);
         let letters = |n: u32| char::from(b'a' + n as u8);
-        let two: BTreeSet<String> = (0..676)
-            .map(|n| secret(4).id(&format!("{}{}", letters(n / 26), letters(n % 26))))
-            .collect();
+        let two: BTreeSet<String> =
+            (0..676).map(|n| secret(4).id(&format!("{}{}", letters(n / 26), letters(n % 26)))).collect();
         assert_eq!(two.len(), 676);
     }
 
@@ -240,7 +243,10 @@ mod tests {
         let name = "Иван Müller 東京";
         let other = secret(7).id(name);
         assert_eq!(other.chars().count(), name.chars().count());
-        assert!(name.chars().zip(other.chars()).filter(|(a, b)| a == b && a.is_alphabetic()).count() <= 2, "{other}");
+        assert!(
+            name.chars().zip(other.chars()).filter(|(a, b)| a == b && a.is_alphabetic()).count() <= 2,
+            "{other}"
+        );
     }
 
     #[test]

@@ -22,7 +22,9 @@ fn failed(cause: std::io::Error) -> Error {
 fn line(work: &Work, reader: &mut dyn BufRead) -> Result<String> {
     let mut bytes = Vec::new();
     let unreadable = |e| {
-        Error::input(format!("{} is damaged or cut off", work.path.display())).because(e).help("export it again")
+        Error::input(format!("{} is damaged or cut off", work.path.display()))
+            .because(e)
+            .help("export it again")
     };
     reader.read_until(b'\n', &mut bytes).map_err(unreadable)?;
     if bytes.len() > LONGEST {

@@ -101,8 +101,11 @@ fn work(options: &Options, plan: &Plan, path: &Path) -> Result<Work> {
 
 fn refuse_packed(path: &Path, packing: Packing) -> Result<()> {
     match packing {
-        Packing::Parquet => Err(Error::input(format!("{} is Parquet: it cannot be anonymised as it is", path.display()))
-            .help("export it as CSV or NDJSON first, for example with DuckDB: COPY (FROM 'FILE') TO 'FILE.csv'")),
+        Packing::Parquet => Err(Error::input(format!(
+            "{} is Parquet: it cannot be anonymised as it is",
+            path.display()
+        ))
+        .help("export it as CSV or NDJSON first, for example with DuckDB: COPY (FROM 'FILE') TO 'FILE.csv'")),
         _ => Ok(()),
     }
 }
@@ -114,7 +117,8 @@ fn shape(names: &[String]) -> Result<Shape> {
         return Ok(best.shape);
     }
     let has = |words: &[&str]| names.iter().any(|name| words.contains(&normalise(name).as_str()));
-    let converts = ["conversion_time", "conversion_id", "transaction_id", "txid", "payout", "event", "status"];
+    let converts =
+        ["conversion_time", "conversion_id", "transaction_id", "txid", "payout", "event", "status"];
     Ok(if has(&converts) { Shape::Conversions } else { Shape::Clicks })
 }
 
@@ -124,7 +128,8 @@ fn refuse_unknown(options: &Options, works: &[Work]) -> Result<()> {
     let Some(name) = unknown else { return Ok(()) };
     let near = nearest(name, all.iter().map(String::as_str));
     let mean = near.first().map_or(String::new(), |near| format!("did you mean `{near}`? "));
-    Err(Error::usage(format!("no file has a column `{name}`")).help(format!("{mean}name a header of the files")))
+    Err(Error::usage(format!("no file has a column `{name}`"))
+        .help(format!("{mean}name a header of the files")))
 }
 
 /// What replaces the values of one run.

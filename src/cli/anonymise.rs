@@ -62,7 +62,8 @@ fn refuse_overwriting(out: &Path, works: &[Work]) -> Result<()> {
     let targets = works.iter().map(|work| out.join(work.name()));
     let hit = targets.into_iter().find(|target| real(target).is_some_and(|t| originals.contains(&Some(t))));
     hit.map_or(Ok(()), |target| {
-        Err(Error::usage(format!("{} is an original", target.display())).help("name another folder with --out"))
+        Err(Error::usage(format!("{} is an original", target.display()))
+            .help("name another folder with --out"))
     })
 }
 

@@ -18,9 +18,7 @@ pub fn pii(mode: Option<PiiMode>, key: Option<&Path>) -> Result<Pii> {
     match mode.unwrap_or(PiiMode::Mask) {
         PiiMode::Mask => Ok(Pii::Mask),
         PiiMode::Raw => Ok(Pii::Raw),
-        PiiMode::Hash => {
-            HASHES.secret(key).map(Pii::Hash)
-        }
+        PiiMode::Hash => HASHES.secret(key).map(Pii::Hash),
     }
 }
 

@@ -113,7 +113,9 @@ fn micro(flag: &str, text: &str) -> Result<Micro> {
     let units = Unit::Money.parse(text).map_err(|fault| Error::usage(format!("{flag}: {fault}")))?;
     match (0.0..1e12).contains(&units) {
         true => Ok(Micro((units * SCALE as f64).round() as i64)),
-        false => Err(Error::usage(format!("{flag} `{text}` is no amount")).help("use 0 or more, such as 0.01")),
+        false => {
+            Err(Error::usage(format!("{flag} `{text}` is no amount")).help("use 0 or more, such as 0.01"))
+        }
     }
 }
 

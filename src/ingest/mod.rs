@@ -29,7 +29,9 @@ pub use columns::{Field, Noticed, Wanted, key};
 pub use enrich::Enrichment;
 pub use guard::Guard;
 pub use json::{Leaf, begins_object, leaves};
-pub use mapping::{Mapping, MappingFile, Perspective, Shape, SideMapping, StatusMeans, Times, TransactionScope};
+pub use mapping::{
+    Mapping, MappingFile, Perspective, Shape, SideMapping, StatusMeans, Times, TransactionScope,
+};
 pub use network::address;
 pub use open::{Packer, Packing, packing};
 pub use plan::{Plan, Reading};

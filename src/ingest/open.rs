@@ -144,7 +144,9 @@ impl<'w> Packer<'w> {
     /// The archive cannot be begun.
     pub fn new(packing: Packing, sink: &'w mut dyn Write) -> io::Result<Packer<'w>> {
         Ok(match packing {
-            Packing::Gzip => Packer::Gzip(flate2::write::GzEncoder::new(sink, flate2::Compression::default())),
+            Packing::Gzip => {
+                Packer::Gzip(flate2::write::GzEncoder::new(sink, flate2::Compression::default()))
+            }
             Packing::Zstd => Packer::Zstd(zstd::stream::write::Encoder::new(sink, 0)?),
             Packing::Plain | Packing::Parquet => Packer::Plain(sink),
         })

@@ -96,8 +96,9 @@ impl Said {
     pub fn parse(text: &str) -> Result<Said> {
         let (ours, theirs) = text.split_once('=').unwrap_or((text, ""));
         if ours.trim().is_empty() || theirs.trim().is_empty() {
-            return Err(Error::usage(format!("`{text}` is no join"))
-                .help("write --join OURS=THEIRS, such as --join click_id=sub3; the names are IDs or headers"));
+            return Err(Error::usage(format!("`{text}` is no join")).help(
+                "write --join OURS=THEIRS, such as --join click_id=sub3; the names are IDs or headers",
+            ));
         }
         Ok(Said { ours: ours.trim().to_owned(), theirs: theirs.trim().to_owned() })
     }
@@ -195,9 +196,10 @@ fn join(mine: &Column, other: &Column) -> Join {
 
 /// The IDs that mappings name.
 fn mapped(intake: &Intake, bits: u32) -> Result<Vec<Column>> {
-    let per_click = intake.files.iter().any(|file| {
-        file.reading.mapping.transaction_scope == Some(TransactionScope::Click)
-    });
+    let per_click = intake
+        .files
+        .iter()
+        .any(|file| file.reading.mapping.transaction_scope == Some(TransactionScope::Click));
     let there = table(intake).columns();
     let ids = IDS.into_iter().filter(|id| there.contains(id));
     let ids = ids.filter(|id| !(per_click && *id == Col::TransactionId));
@@ -291,8 +293,12 @@ mod tests {
 
     #[test]
     fn the_pair_that_matches_best_is_taken() {
-        let ours = [column("click_id", Col::ClickId, 0..100), column("transaction_id", Col::TransactionId, 500..600)];
-        let theirs = [column("transaction_id", Col::TransactionId, 900..1_000), column("sub1", Col::City, 10..60)];
+        let ours = [
+            column("click_id", Col::ClickId, 0..100),
+            column("transaction_id", Col::TransactionId, 500..600),
+        ];
+        let theirs =
+            [column("transaction_id", Col::TransactionId, 900..1_000), column("sub1", Col::City, 10..60)];
         let found = best(&ours, &theirs).expect("a pair");
         assert_eq!((found.told().as_str(), found.shares), ("click_id = sub1", [0.5, 1.0]));
         assert!(best(&ours[1..], &theirs).is_none());
@@ -300,7 +306,10 @@ mod tests {
 
     #[test]
     fn of_equal_pairs_the_narrower_id_is_taken() {
-        let both = [column("click_id", Col::ClickId, 0..100), column("transaction_id", Col::TransactionId, 500..600)];
+        let both = [
+            column("click_id", Col::ClickId, 0..100),
+            column("transaction_id", Col::TransactionId, 500..600),
+        ];
         assert_eq!(best(&both, &both).expect("a pair").told(), "transaction_id = transaction_id");
     }
 

@@ -225,12 +225,22 @@ fn of(found: &Reconciliation) -> Document {
             .iter()
             .map(|facts| {
                 let tally = found.tally(facts.class);
-                Class { class: facts.word, ours: tally.ours, theirs: tally.theirs, disagrees: facts.disagrees }
+                Class {
+                    class: facts.word,
+                    ours: tally.ours,
+                    theirs: tally.theirs,
+                    disagrees: facts.disagrees,
+                }
             })
             .collect(),
         conversions,
         disagree,
-        totals: found.ledger.all.iter().map(|(currency, account)| totals(currency.as_ref(), account)).collect(),
+        totals: found
+            .ledger
+            .all
+            .iter()
+            .map(|(currency, account)| totals(currency.as_ref(), account))
+            .collect(),
         accounts: DIMENSIONS.iter().copied().zip(found.ledger.by.iter().map(entries)).collect(),
         differences_left_out: counts - differences.len() as u64,
         differences,

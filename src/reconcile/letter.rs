@@ -48,23 +48,28 @@ const WORDS: &[(Class, [&str; 2], [&str; 2])] = &[
 fn values(found: &Reconciliation) -> Value {
     let (compared, differ) = found.disagreement();
     let (first_day, last_day) = words::days(found);
-    let accounts: Vec<Value> = found.ledger.all.iter().map(|(code, account)| {
-        let told = |sum: &Sum| told(sum, ["conversion", "conversions"]);
-        let told_ru = |sum: &Sum| told_ru(sum);
-        context! {
-            currency => code.as_ref().map_or("(currency unknown)".to_owned(), |code| code.term(8)),
-            ours => told(&account.ours).unwrap_or_else(|| "0".into()),
-            theirs => told(&account.theirs).unwrap_or_else(|| "0".into()),
-            missing => told(&account.missing), refused => told(&account.refused),
-            underpaid => told(&account.underpaid), overpaid => told(&account.overpaid),
-            waiting => told(&account.waiting), unknown => told(&account.unknown),
-            ours_ru => told_ru(&account.ours).unwrap_or_else(|| "0".into()),
-            theirs_ru => told_ru(&account.theirs).unwrap_or_else(|| "0".into()),
-            missing_ru => told_ru(&account.missing), refused_ru => told_ru(&account.refused),
-            underpaid_ru => told_ru(&account.underpaid), overpaid_ru => told_ru(&account.overpaid),
-            waiting_ru => told_ru(&account.waiting), unknown_ru => told_ru(&account.unknown),
-        }
-    }).collect();
+    let accounts: Vec<Value> = found
+        .ledger
+        .all
+        .iter()
+        .map(|(code, account)| {
+            let told = |sum: &Sum| told(sum, ["conversion", "conversions"]);
+            let told_ru = |sum: &Sum| told_ru(sum);
+            context! {
+                currency => code.as_ref().map_or("(currency unknown)".to_owned(), |code| code.term(8)),
+                ours => told(&account.ours).unwrap_or_else(|| "0".into()),
+                theirs => told(&account.theirs).unwrap_or_else(|| "0".into()),
+                missing => told(&account.missing), refused => told(&account.refused),
+                underpaid => told(&account.underpaid), overpaid => told(&account.overpaid),
+                waiting => told(&account.waiting), unknown => told(&account.unknown),
+                ours_ru => told_ru(&account.ours).unwrap_or_else(|| "0".into()),
+                theirs_ru => told_ru(&account.theirs).unwrap_or_else(|| "0".into()),
+                missing_ru => told_ru(&account.missing), refused_ru => told_ru(&account.refused),
+                underpaid_ru => told_ru(&account.underpaid), overpaid_ru => told_ru(&account.overpaid),
+                waiting_ru => told_ru(&account.waiting), unknown_ru => told_ru(&account.unknown),
+            }
+        })
+        .collect();
     context! {
         first_day, last_day,
         tz => found.zone.name(),
@@ -74,7 +79,7 @@ fn values(found: &Reconciliation) -> Value {
         conversions => words::count(compared),
         differ => words::count(differ),
         clock => (found.ahead != 0).then(|| format!("Your times are {} {} ours and were corrected", words::clock(found.ahead_s()), side_of(found))),
-        clock_ru => (found.ahead != 0).then(|| format!("Ваше время отличается от нашего на {} и приведено к нему", words::clock(found.ahead_s()))),
+        clock_ru => (found.ahead != 0).then(|| format!("Ваше время отличается от нашего на {} и приведено к нему", words::clock(found.ahead_s()).replace("min", "мин").replace(" h", " ч"))),
         fallback => (found.fallback > 0).then(|| format!("{} pairs without an ID in common were matched by offer, time, amount and country", words::count(found.fallback))),
         fallback_count => (found.fallback > 0).then(|| words::count(found.fallback)),
         classes => lines(found),
@@ -108,7 +113,8 @@ fn lines(found: &Reconciliation) -> Vec<Value> {
 /// `8 conversions, 306.00`; `None` where there is none.
 fn told(sum: &Sum, words: [&str; 2]) -> Option<String> {
     let what = if sum.count == 1 { words[0] } else { words[1] };
-    (sum.count > 0).then(|| format!("{} {what}, {}", words::count(sum.count), priced(sum, "without an amount")))
+    (sum.count > 0)
+        .then(|| format!("{} {what}, {}", words::count(sum.count), priced(sum, "without an amount")))
 }
 
 fn told_ru(sum: &Sum) -> Option<String> {

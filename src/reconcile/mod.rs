@@ -189,11 +189,14 @@ pub fn reconcile(options: &Options) -> Result<Reconciliation> {
     let has = |col: Col| [ours.has(col), theirs.has(col)];
     let mut notes = notes(&has, &mine, &other);
     notes.extend(ours.intake.notes.iter().chain(&theirs.intake.notes).cloned());
-    let event_columns = [Col::Event, Col::Status].map(|col| has(col));
+    let event_columns = [Col::Event, Col::Status].map(has);
     let files = [(ours.intake.files, true), (theirs.intake.files, false)];
-    let files = files.into_iter().flat_map(|(files, ours)| files.into_iter().map(move |ledger| FileLine { ledger, ours }));
+    let files = files
+        .into_iter()
+        .flat_map(|(files, ours)| files.into_iter().map(move |ledger| FileLine { ledger, ours }));
     let files: Vec<FileLine> = files.collect();
-    let says_events = |at: usize| event_columns[0][at] || means_event(&files, at == 0) && event_columns[1][at];
+    let says_events =
+        |at: usize| event_columns[0][at] || means_event(&files, at == 0) && event_columns[1][at];
     let events = says_events(0) && says_events(1);
     refuse_unnamed(options, events, [says_events(0), says_events(1)], &[&mine, &other], &kinds, &symbols)?;
     let asked = Asked::of(options, &mut symbols, [&mine, &other], &kinds)?;
@@ -221,7 +224,8 @@ pub fn reconcile(options: &Options) -> Result<Reconciliation> {
     let fallback = matched.pairs().count() as u64 - met;
     let ledger = money::ledger(&sides, &matched, direction, &symbols);
     if !terms.clocks {
-        notes.push("the times of the two sides are not of the same moment: hours are not compared".to_owned());
+        notes
+            .push("the times of the two sides are not of the same moment: hours are not compared".to_owned());
     }
     let ambiguous = matched.ambiguous;
     let joined = [joined(&mine, &matched.ours, &other), joined(&other, &matched.theirs, &mine)];
@@ -286,8 +290,11 @@ impl Asked {
             let all: BTreeSet<String> =
                 met.iter().filter_map(|event| symbols.text(*event)).map(|e| Text::new(e).term(40)).collect();
             let all: Vec<String> = all.into_iter().take(12).collect();
-            return Err(Error::input(format!("no row has the event `{}`", Text::of_user(word.as_str()).term(60)))
-                .help(format!("the events are {}", all.join(", "))));
+            return Err(Error::input(format!(
+                "no row has the event `{}`",
+                Text::of_user(word.as_str()).term(60)
+            ))
+            .help(format!("the events are {}", all.join(", "))));
         }
         let mut only: BTreeMap<Col, BTreeSet<Symbol>> = BTreeMap::new();
         for (col, value) in &options.only {
@@ -318,7 +325,10 @@ pub const ONLY: [Col; 5] = [Col::Network, Col::Offer, Col::TrafficSource, Col::S
 /// Whether the status column of one side names the event.
 fn means_event(files: &[FileLine], ours: bool) -> bool {
     use crate::ingest::StatusMeans;
-    files.iter().filter(|f| f.ours == ours).any(|f| f.ledger.reading.mapping.status_means == StatusMeans::Event)
+    files
+        .iter()
+        .filter(|f| f.ours == ours)
+        .any(|f| f.ledger.reading.mapping.status_means == StatusMeans::Event)
 }
 
 /// A side that does not say its events can be compared with one event of the other only.
@@ -333,7 +343,9 @@ fn refuse_unnamed(
     if both || !options.events.is_empty() {
         return Ok(());
     }
-    for ((says, statement), (word, other)) in says.iter().zip(sides).zip([("our", "theirs"), ("their", "ours")]) {
+    for ((says, statement), (word, other)) in
+        says.iter().zip(sides).zip([("our", "theirs"), ("their", "ours")])
+    {
         let numbers: BTreeSet<u32> = statement.rows.iter().map(|row| row.kind).collect();
         let events: BTreeSet<Symbol> = numbers.into_iter().map(|kind| kinds.get(kind).event).collect();
         if *says && events.len() > 1 {
@@ -369,9 +381,8 @@ fn decided(
 /// Rows outside days that were said are not asked for.
 fn leave_out(options: &Options, periods: &Periods, sides: &Sides, matched: &mut Matched) {
     let (from, to) = options.days;
-    let outside = |time: i64| {
-        from.is_some() && time < periods.window.from || to.is_some() && time >= periods.window.to
-    };
+    let outside =
+        |time: i64| from.is_some() && time < periods.window.from || to.is_some() && time >= periods.window.to;
     let beyond = |class: &Option<Class>| matches!(class, Some(Class::OutsidePeriod | Class::PartialDay));
     for (row, class) in (0..).zip(&mut matched.ours.classes) {
         if beyond(class) && outside(sides.our(row).0.time) {
@@ -391,9 +402,8 @@ fn common_days(options: &Options, sides: &Sides, matched: &Matched, delay: i64) 
     let ours = Extent::of(ours.map(|(_, row)| row.time));
     let theirs = sides.theirs.rows.iter().enumerate().filter(|(at, _)| open(&matched.theirs, *at));
     let theirs = Extent::of(theirs.map(|(_, row)| row.time - sides.ahead));
-    let none = |word: &str| {
-        Error::input(format!("no row of {word} is asked for")).help("check --event and --only")
-    };
+    let none =
+        |word: &str| Error::input(format!("no row of {word} is asked for")).help("check --event and --only");
     let (ours, theirs) = (ours.ok_or_else(|| none("ours"))?, theirs.ok_or_else(|| none("theirs"))?);
     period::periods(ours, theirs, &Days(options.zone), options.days, delay)
 }
@@ -442,7 +452,10 @@ fn notes(has: &dyn Fn(Col) -> [bool; 2], ours: &Statement, theirs: &Statement) -
     }
     for (side, statement) in [("ours", ours), ("theirs", theirs)] {
         if statement.clicks_only > 0 {
-            notes.push(format!("rows of {side} that are clicks without a conversion: {}", statement.clicks_only));
+            notes.push(format!(
+                "rows of {side} that are clicks without a conversion: {}",
+                statement.clicks_only
+            ));
         }
         let words: Vec<String> =
             statement.unknown_statuses.keys().take(5).map(|word| Text::new(word.as_str()).term(30)).collect();

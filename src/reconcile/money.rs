@@ -89,7 +89,8 @@ impl Account {
 
     /// Whether the two sides agree on all of it.
     pub fn agrees(&self) -> bool {
-        let open = [&self.missing, &self.refused, &self.waiting, &self.underpaid, &self.overpaid, &self.unknown];
+        let open =
+            [&self.missing, &self.refused, &self.waiting, &self.underpaid, &self.overpaid, &self.unknown];
         open.iter().all(|sum| sum.count == 0)
     }
 }
@@ -203,9 +204,11 @@ impl Book<'_> {
     fn ledger(self, symbols: &Symbols) -> Ledger {
         let text = |symbol: Symbol| symbols.text(symbol).map(Text::new);
         let mut ledger = Ledger { by: [const { BTreeMap::new() }; 4], all: BTreeMap::new() };
-        let of_kinds = (0..).zip(&self.of_kinds).map(|(at, account)| (place(self.sides.kinds.get(at)), account));
+        let of_kinds =
+            (0..).zip(&self.of_kinds).map(|(at, account)| (place(self.sides.kinds.get(at)), account));
         let others = self.others.iter().map(|(place, account)| (*place, account));
-        for (place, account) in of_kinds.chain(others).filter(|(_, account)| **account != Account::default()) {
+        for (place, account) in of_kinds.chain(others).filter(|(_, account)| **account != Account::default())
+        {
             let [event, network, offer, traffic_source, source, currency] = place.map(text);
             let names = [vec![event], vec![network], vec![offer], vec![traffic_source, source]];
             for (accounts, name) in ledger.by.iter_mut().zip(names) {

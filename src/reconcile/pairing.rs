@@ -358,13 +358,7 @@ enum Only {
 }
 
 /// The candidate among rows that are sorted by time.
-fn only(
-    rows: &[u32],
-    time: i64,
-    within: i64,
-    at: impl Fn(u32) -> i64,
-    fits: impl Fn(u32) -> bool,
-) -> Only {
+fn only(rows: &[u32], time: i64, within: i64, at: impl Fn(u32) -> i64, fits: impl Fn(u32) -> bool) -> Only {
     let first = rows.partition_point(|row| at(*row) < time - within);
     let near = rows[first..].iter().take_while(|row| at(**row) <= time + within);
     let mut fitting = near.copied().filter(|row| fits(*row));

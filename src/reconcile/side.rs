@@ -8,7 +8,7 @@ use crate::ingest::detect::{self, RECOGNISED};
 use crate::ingest::mapping::MappingFile;
 use crate::ingest::{Guard, Inputs, Intake, Mapping, Plan, Shape, Wanted, expand, headers, ingest};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// Where a side's rows are, and what is known of them.
 #[derive(Clone)]
@@ -135,7 +135,7 @@ fn read(
 }
 
 /// A statement has conversions in its rows, with or without their clicks.
-fn shape(files: &Files, first: &PathBuf) -> Result<Shape> {
+fn shape(files: &Files, first: &Path) -> Result<Shape> {
     let plan = Plan::new(&files.presets, files.user.clone())?;
     let headers = headers(first, plan.delimiter(Shape::Conversions)?, &files.guard)?;
     let found = detect::detect(&headers, None)?;
@@ -144,8 +144,11 @@ fn shape(files: &Files, first: &PathBuf) -> Result<Shape> {
         Some(Shape::Combined) => Ok(Shape::Combined),
         Some(shape @ (Shape::Report | Shape::Costs)) => {
             let name = Text::of_user(files.pattern.as_str()).term(200);
-            Err(Error::input(format!("{name}: this is a {} file: it has no single conversions", shape.word()))
-                .help("export the conversions one by one; sums cannot say which of them are missing"))
+            Err(Error::input(format!(
+                "{name}: this is a {} file: it has no single conversions",
+                shape.word()
+            ))
+            .help("export the conversions one by one; sums cannot say which of them are missing"))
         }
         _ => Ok(Shape::Conversions),
     }

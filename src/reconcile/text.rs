@@ -20,7 +20,8 @@ pub fn text(found: &Reconciliation, look: &Look) -> String {
     classes(found, &mut out);
     out.push('\n');
     let (first, last) = words::days(found);
-    let mut about = vec![format!("compared: {first} to {last} ({})", found.zone.name()), words::joined(found)];
+    let mut about =
+        vec![format!("compared: {first} to {last} ({})", found.zone.name()), words::joined(found)];
     about.extend(words::clocks(found));
     about.extend(words::fallback(found));
     about.extend(rejected(found));
@@ -95,7 +96,19 @@ fn table(dimension: &str, accounts: &Accounts, out: &mut String) {
         let weight = |account: &Account| (account.disputed(), account.missing.count + account.unknown.count);
         weight(b.1).cmp(&weight(a.1)).then_with(|| a.0.cmp(b.0))
     });
-    let header = [dimension, "", "ours", "theirs", "missing", "refused", "waiting", "paid less", "paid more", "owed", "unknown"];
+    let header = [
+        dimension,
+        "",
+        "ours",
+        "theirs",
+        "missing",
+        "refused",
+        "waiting",
+        "paid less",
+        "paid more",
+        "owed",
+        "unknown",
+    ];
     let mut rows: Vec<[String; 11]> = vec![header.map(str::to_owned)];
     rows.extend(open.iter().take(LINES).map(|(key, account)| row(key, account)));
     *out += &format!("\n{}", aligned(&rows));

@@ -130,7 +130,8 @@ pub fn fallback(found: &Reconciliation) -> Option<String> {
     let mut parts = Vec::new();
     if found.fallback > 0 {
         let pairs = if found.fallback == 1 { "1 pair has" } else { "pairs have" };
-        let pairs = if found.fallback == 1 { pairs.to_owned() } else { format!("{} {pairs}", count(found.fallback)) };
+        let pairs =
+            if found.fallback == 1 { pairs.to_owned() } else { format!("{} {pairs}", count(found.fallback)) };
         parts.push(format!(
             "{pairs} no ID in common: matched by offer, time (±{}), amount (±{}) and country",
             Unit::Seconds.format(tolerance.time as f64 / SECOND as f64),

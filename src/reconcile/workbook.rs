@@ -15,7 +15,12 @@ const MOST: usize = 50_000;
 /// A sheet that cannot be made.
 pub fn workbook(found: &Reconciliation) -> Result<Vec<u8>> {
     let made = found.periods.window.to.div_euclid(SECOND);
-    saved("Reconciliation", made, env!("CARGO_PKG_VERSION"), [summary(found), accounts(found), differences(found)])
+    saved(
+        "Reconciliation",
+        made,
+        env!("CARGO_PKG_VERSION"),
+        [summary(found), accounts(found), differences(found)],
+    )
 }
 
 fn summary(found: &Reconciliation) -> Page {
@@ -24,7 +29,9 @@ fn summary(found: &Reconciliation) -> Page {
     let (first, last) = words::days(found);
     sheet.line(&format!("compared: {first} to {last} ({})", found.zone.name()))?;
     sheet.line(&words::joined(found))?;
-    for line in [words::clocks(found), words::fallback(found)].into_iter().flatten().chain(found.notes.clone()) {
+    for line in
+        [words::clocks(found), words::fallback(found)].into_iter().flatten().chain(found.notes.clone())
+    {
         sheet.line(&line)?;
     }
     sheet.line("")?;
@@ -41,8 +48,11 @@ fn summary(found: &Reconciliation) -> Page {
     sheet.done()
 }
 
+/// A part of an account, by its name.
+type Part = (&'static str, fn(&Account) -> Sum);
+
 /// What is counted of an account, in the order of its columns.
-const PARTS: [(&str, fn(&Account) -> Sum); 8] = [
+const PARTS: [Part; 8] = [
     ("ours", |a| a.ours),
     ("theirs", |a| a.theirs),
     ("missing", |a| a.missing),
@@ -55,27 +65,33 @@ const PARTS: [(&str, fn(&Account) -> Sum); 8] = [
 
 fn accounts(found: &Reconciliation) -> Page {
     let mut sheet = Sheet::new("Accounts")?;
-    let mut names: Vec<String> = ["by", "name", "traffic source", "currency", "owed"].map(str::to_owned).to_vec();
+    let mut names: Vec<String> =
+        ["by", "name", "traffic source", "currency", "owed"].map(str::to_owned).to_vec();
     for (part, _) in PARTS {
         names.extend([format!("{part}: count"), format!("{part}: amount")]);
     }
     let all = DIMENSIONS.iter().zip(&found.ledger.by);
     let rows: Vec<Vec<Cell>> = all
-        .flat_map(|(by, accounts)| accounts.iter().map(move |((name, currency), account)| {
-            let traffic_source = if name.len() > 1 { name[0].as_ref() } else { None };
-            let mut row = vec![
-                Cell::word(by),
-                Cell::data(name.last().and_then(Option::as_ref)),
-                Cell::data(traffic_source),
-                Cell::data(currency.as_ref()),
-                Cell::money(Some(account.owed())),
-            ];
-            for (_, get) in PARTS {
-                let sum = get(account);
-                row.extend([Cell::count(sum.count), Cell::money((sum.count > sum.unpriced).then_some(sum.amount))]);
-            }
-            row
-        }))
+        .flat_map(|(by, accounts)| {
+            accounts.iter().map(move |((name, currency), account)| {
+                let traffic_source = if name.len() > 1 { name[0].as_ref() } else { None };
+                let mut row = vec![
+                    Cell::word(by),
+                    Cell::data(name.last().and_then(Option::as_ref)),
+                    Cell::data(traffic_source),
+                    Cell::data(currency.as_ref()),
+                    Cell::money(Some(account.owed())),
+                ];
+                for (_, get) in PARTS {
+                    let sum = get(account);
+                    row.extend([
+                        Cell::count(sum.count),
+                        Cell::money((sum.count > sum.unpriced).then_some(sum.amount)),
+                    ]);
+                }
+                row
+            })
+        })
         .collect();
     sheet.header(&names, rows.len())?;
     sheet.rows(rows.into_iter())?;
@@ -90,9 +106,29 @@ fn differences(found: &Reconciliation) -> Page {
         sheet.line(&format!("The first {shown} of {all} differences. The CSV has all."))?;
     }
     let names = [
-        "class", "side", "differs in", "matched by", "our ID", "their ID", "our time", "their time", "our event",
-        "their event", "our status", "their status", "our payout", "their payout", "our currency", "their currency",
-        "our amount", "their amount", "network", "offer", "traffic source", "source", "country",
+        "class",
+        "side",
+        "differs in",
+        "matched by",
+        "our ID",
+        "their ID",
+        "our time",
+        "their time",
+        "our event",
+        "their event",
+        "our status",
+        "their status",
+        "our payout",
+        "their payout",
+        "our currency",
+        "their currency",
+        "our amount",
+        "their amount",
+        "network",
+        "offer",
+        "traffic source",
+        "source",
+        "country",
     ];
     sheet.header(&names.map(str::to_owned), all.min(MOST))?;
     sheet.rows(found.items().take(MOST).map(|item| row(&item)))?;

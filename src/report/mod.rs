@@ -30,7 +30,9 @@ mod sample;
 
 pub use covering::cover_rejects;
 pub use csv::{rejects, rows as csv_rows, text_cell as csv_cell};
-pub use output::{FileOf, Job, Output, Target, Written, check, put_files, put_streams, shows_conversions, write};
+pub use output::{
+    FileOf, Job, Output, Target, Written, check, put_files, put_streams, shows_conversions, write,
+};
 pub use pictures::{CTIT, Day, Pictures, RANKS, Spread};
 pub use ruling::{RuleTally, RulesInfo, unanswered};
 

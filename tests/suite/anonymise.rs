@@ -40,7 +40,8 @@ fn the_audit_of_anonymous_exports_gives_the_same_verdicts() {
         let audit = |place: &str| folder.report(&format!("{place}clicks.csv {place}conversions.csv"));
         let (one, other) = (audit(""), audit("shared/"));
         let names: BTreeMap<String, String> = twins(&folder, "clicks.csv", "source").into_iter().collect();
-        let renamed = |(name, verdict): (String, String)| (names.get(&name).cloned().unwrap_or(name), verdict);
+        let renamed =
+            |(name, verdict): (String, String)| (names.get(&name).cloned().unwrap_or(name), verdict);
         let wanted: BTreeSet<(String, String)> = verdicts(&one).into_iter().map(renamed).collect();
         let found: BTreeSet<(String, String)> = verdicts(&other).into_iter().collect();
         assert_eq!(found, wanted, "{flags}");
@@ -66,7 +67,9 @@ fn no_original_id_address_or_amount_is_left() {
     let mut looked = 0;
     for file in FILES {
         let original = Table::of_sample(file);
-        for column in IDS.iter().chain(&["ip", "source"]).filter(|c| original.header.contains(&(**c).to_owned())) {
+        for column in
+            IDS.iter().chain(&["ip", "source"]).filter(|c| original.header.contains(&(**c).to_owned()))
+        {
             for (value, twin) in twins(&folder, file, column) {
                 assert!(value.is_empty() || value != twin, "{file}: {column} {value} stays");
                 if value.len() >= 7 && *column != "source" {
@@ -86,7 +89,8 @@ fn no_original_id_address_or_amount_is_left() {
         let original = Table::of_sample(file);
         for column in IDS.iter().chain(&["ip"]).filter(|c| original.header.contains(&(**c).to_owned())) {
             let at = original.at(column);
-            let left = original.rows.iter().find(|row| !row[at].is_empty() && words.contains(row[at].as_str()));
+            let left =
+                original.rows.iter().find(|row| !row[at].is_empty() && words.contains(row[at].as_str()));
             assert!(left.is_none(), "{column}: {:?}", left.map(|row| &row[at]));
         }
     }
@@ -204,13 +208,16 @@ fn gunzip(bytes: &[u8]) -> flate2::read::GzDecoder<&[u8]> {
 
 #[test]
 fn what_cannot_be_done_is_refused_by_name() {
-    let folder = Folder::of_sample().with("p.parquet", "PAR1....PAR1").with("j.json", "[{\"click_id\": 1}]\n");
+    let folder =
+        Folder::of_sample().with("p.parquet", "PAR1....PAR1").with("j.json", "[{\"click_id\": 1}]\n");
     let run = |arguments: &str| folder.run(&format!("anonymise {arguments} --key-file k"));
     run("p.parquet --out shared").exits(3).says(&["is Parquet", "CSV or NDJSON"]);
     run("j.json --out shared").exits(3).says(&["one array", "jq"]);
     run("nothing.csv --out shared").exits(3);
     run("clicks.csv --out .").exits(2).says(&["is an original", "--out"]);
-    run("clicks.csv --out shared --keep spource").exits(2).says(&["no file has a column `spource`", "source"]);
+    run("clicks.csv --out shared --keep spource")
+        .exits(2)
+        .says(&["no file has a column `spource`", "source"]);
     assert!(!folder.path("shared/clicks.csv").exists());
     assert_eq!(folder.text("clicks.csv"), fs::read_to_string(sample("clicks.csv")).expect("the sample"));
 }

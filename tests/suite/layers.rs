@@ -400,7 +400,10 @@ const ENCODERS: &[(&str, &[&str])] = &[
     ("csv", &["report/csv", "report/lists"]),
     ("file_name", &["base/destination", "report"]),
     ("html", &["report/html"]),
-    ("json", &["audit/coverage", "cli/blocklist", "cli/postback", "compare/text", "reconcile/json", "report/json"]),
+    (
+        "json",
+        &["audit/coverage", "cli/blocklist", "cli/postback", "compare/text", "reconcile/json", "report/json"],
+    ),
     ("list_id", &["base/dialect", "verdicts/list"]),
     ("md", &["report/markdown"]),
     ("parquet", &["report/parquet"]),

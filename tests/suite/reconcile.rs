@@ -53,7 +53,7 @@ fn planted() -> Planted {
 }
 
 fn conversion(n: usize, second: usize) -> Told {
-    let deposit = n % 3 == 0;
+    let deposit = n.is_multiple_of(3);
     Told {
         id: format!("c{:06x}{n:03}", (n * 7_919 + 104_729) % 0xff_ffff),
         transaction: format!("T{:05}", 10_000 + n * 17),
@@ -77,7 +77,8 @@ impl Planted {
     /// The places on our side of conversions of the compared days, with this event, not used yet.
     fn pick(&self, event: &str, from_day: usize, count: usize) -> Vec<String> {
         let used: Vec<&String> = self.what.values().flatten().collect();
-        let fits = |t: &&Told| t.event == event && t.second >= from_day * DAY && !used.contains(&&t.transaction);
+        let fits =
+            |t: &&Told| t.event == event && t.second >= from_day * DAY && !used.contains(&&t.transaction);
         self.ours.iter().filter(fits).take(count).map(|t| t.transaction.clone()).collect()
     }
 
@@ -124,8 +125,7 @@ impl Planted {
 
     /// Our tracker's export: an earlier state of two conversions is in it, too.
     fn tracker(&self) -> String {
-        let header =
-            "conversion_id,transaction_id,click_id,event,conversion_time,status,status_time,payout,currency,\
+        let header = "conversion_id,transaction_id,click_id,event,conversion_time,status,status_time,payout,currency,\
              sale_amount,network,offer,traffic_source,source,country\n";
         let mut text = header.to_owned();
         for (at, t) in self.ours.iter().enumerate() {
@@ -292,10 +292,11 @@ fn differences_fail_the_run_where_they_are_asked_to() {
 #[test]
 fn the_wrong_columns_end_the_run_and_the_better_pair_is_named() {
     let folder = example();
-    folder
-        .run(&format!("{RUN} --join conversion_id=transaction_id"))
-        .exits(3)
-        .says(&["these are the wrong columns", "click_id = sub3", "--join 'click_id=sub3'"]);
+    folder.run(&format!("{RUN} --join conversion_id=transaction_id")).exits(3).says(&[
+        "these are the wrong columns",
+        "click_id = sub3",
+        "--join 'click_id=sub3'",
+    ]);
     folder.run(&format!("{RUN} --join click_id=sub3")).exits(0);
     folder.run(&format!("{RUN} --join click_id=sub9")).exits(3).says(&["sub9"]);
     let other = planted().network().replace(";c0", ";x9").replace(";c1", ";x8");
@@ -313,7 +314,8 @@ fn bad_statements_are_refused_with_what_to_do() {
     folder.run(&format!("{RUN} -o jsn=x")).exits(2).says(&["did you mean `json`"]);
     folder.run(&format!("{RUN} -o csv=tracker.csv")).exits(2).says(&["read by this run"]);
     let silent = planted().network().replace("goal", "what");
-    let folder = example().with("silent.csv", silent).with("silent.yaml", MAPPING.replace("  event: goal\n", ""));
+    let folder =
+        example().with("silent.csv", silent).with("silent.yaml", MAPPING.replace("  event: goal\n", ""));
     let run = "reconcile tracker.csv silent.csv --theirs-map silent.yaml";
     folder.run(run).exits(3).says(&["several events", "--event"]);
     let apart = planted().network().replace("2026-03", "2026-05");
@@ -328,7 +330,11 @@ fn rejected_rows_are_told_and_written() {
     let folder = example().with("network.csv", broken);
     let run = folder.run(&format!("{RUN} --rejects rejects.csv -o table=-")).exits(0);
     assert!(run.text().contains("network.csv: rows rejected: 1 a time that does not fit"), "{}", run.text());
-    assert!(folder.text("rejects.csv").contains("bad_time,A1;c1;registration;yesterday"), "{}", folder.text("rejects.csv"));
+    assert!(
+        folder.text("rejects.csv").contains("bad_time,A1;c1;registration;yesterday"),
+        "{}",
+        folder.text("rejects.csv")
+    );
 }
 
 #[test]
@@ -338,7 +344,9 @@ fn a_statement_of_one_network_is_held_against_its_own_rows_only() {
     let more: String = others
         .lines()
         .skip(1)
-        .map(|line| line.replace(",adnet,", ",othernet,").replace(",c", ",d").replace('v', "w").replace(",T", ",U"))
+        .map(|line| {
+            line.replace(",adnet,", ",othernet,").replace(",c", ",d").replace('v', "w").replace(",T", ",U")
+        })
         .map(|line| line + "\n")
         .collect();
     let folder = example().with("tracker.csv", others + &more);
@@ -358,8 +366,14 @@ fn money_of_two_currencies_is_never_added_up() {
     assert_eq!(totals[0]["ours"]["count"], 0);
     assert_eq!(totals[0]["theirs"]["amount"], "100.00");
     let usd = &totals[1];
-    assert_eq!((usd["missing"]["count"].as_u64(), usd["missing"]["amount"].as_str()), (Some(8), Some("306.00")));
-    assert_eq!((usd["refused"]["count"].as_u64(), usd["refused"]["amount"].as_str()), (Some(4), Some("200.00")));
+    assert_eq!(
+        (usd["missing"]["count"].as_u64(), usd["missing"]["amount"].as_str()),
+        (Some(8), Some("306.00"))
+    );
+    assert_eq!(
+        (usd["refused"]["count"].as_u64(), usd["refused"]["amount"].as_str()),
+        (Some(4), Some("200.00"))
+    );
     assert_eq!(usd["underpaid"]["amount"], "15.00");
     assert_eq!(usd["waiting"]["count"], 2);
     assert_eq!(usd["unknown"]["amount"], "150.00");
@@ -384,7 +398,11 @@ fn hostile_ids_reach_no_output_as_they_are() {
 #[test]
 fn the_committed_statements_are_the_planted_ones() {
     let planted = planted().with_every_difference();
-    let files = [("tracker.csv", planted.tracker()), ("network.csv", planted.network()), ("network.yaml", MAPPING.to_owned())];
+    let files = [
+        ("tracker.csv", planted.tracker()),
+        ("network.csv", planted.network()),
+        ("network.yaml", MAPPING.to_owned()),
+    ];
     for (name, text) in files {
         let path = project("sample-data/reconcile").join(name);
         if std::env::var_os("BLESS").is_some() {
