@@ -30,8 +30,9 @@ mod sample;
 
 pub use covering::cover_rejects;
 pub use csv::{rejects, rows as csv_rows, text_cell as csv_cell};
+pub use output::{Checked, FileOf, Job, Output, Target, Verified, Written};
 pub use output::{
-    FileOf, Job, Output, Target, Written, check, put_files, put_streams, shows_conversions, write,
+    check, put_files, put_streams, run_id, schema as manifest_schema, shows_conversions, verify, write,
 };
 pub use pictures::{CTIT, Day, Pictures, RANKS, Spread};
 pub use ruling::{RuleTally, RulesInfo, unanswered};

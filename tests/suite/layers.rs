@@ -82,7 +82,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("proptest", &[]),
     ("regex", &["ingest/enrich/crawlers"]),
     ("rust_xlsxwriter", &["report/workbook"]),
-    ("schemars", &["reconcile/json", "report/json", "rules"]),
+    ("schemars", &["reconcile/json", "report/json", "report/output", "rules"]),
     (
         "serde",
         &[
@@ -113,6 +113,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "cli/evaluate",
             "cli/postback",
             "cli/timings",
+            "cli/verify",
             "compare",
             "evaluate/read",
             "ingest/enrich/crawlers",
@@ -402,7 +403,16 @@ const ENCODERS: &[(&str, &[&str])] = &[
     ("html", &["report/html"]),
     (
         "json",
-        &["audit/coverage", "cli/blocklist", "cli/postback", "compare/text", "reconcile/json", "report/json"],
+        &[
+            "audit/coverage",
+            "cli/blocklist",
+            "cli/postback",
+            "cli/verify",
+            "compare/text",
+            "reconcile/json",
+            "report/json",
+            "report/output",
+        ],
     ),
     ("list_id", &["base/dialect", "verdicts/list"]),
     ("md", &["report/markdown"]),
