@@ -146,6 +146,8 @@ pub struct AuditArgs {
     /// Costs by day and campaign or zone; they replace the clicks' own
     #[arg(long, value_name = "FILE")]
     pub costs: Vec<String>,
+    #[command(flatten)]
+    pub outbound: OutboundArgs,
     /// Database in MaxMind's format that gives addresses their country, where the export has none
     #[arg(long, value_name = "MMDB")]
     pub geoip: Option<PathBuf>,
@@ -298,6 +300,20 @@ pub struct VerifyRunArgs {
     /// How the result is printed
     #[arg(long, value_enum, default_value_t)]
     pub format: PageFormat,
+}
+
+/// Postbacks that were forwarded to the traffic source.
+#[derive(Args, Clone, Default)]
+pub struct OutboundArgs {
+    /// Postbacks forwarded to the traffic source, held against the conversions; a file or a pattern, repeatable
+    #[arg(long, value_name = "FILE")]
+    pub sent: Vec<String>,
+    /// What the columns of --sent are called; its conversion_time is when a postback was sent
+    #[arg(long, value_name = "FILE")]
+    pub sent_map: Option<PathBuf>,
+    /// A postback that is sent later after its conversion is late [default: 1h]
+    #[arg(long, value_name = "TIME")]
+    pub sent_late: Option<String>,
 }
 
 #[derive(Args)]
@@ -512,6 +528,8 @@ pub struct ReconcileArgs {
     /// By how much equal amounts may differ
     #[arg(long, value_name = "AMOUNT", default_value = "0.01")]
     pub amount_tolerance: String,
+    #[command(flatten)]
+    pub outbound: OutboundArgs,
     /// Exit with 1 if so much money is in dispute in any currency, or such a share of the conversions differs
     #[arg(long, value_name = "AMOUNT|SHARE")]
     pub fail_on_difference: Option<String>,

@@ -18,6 +18,7 @@ use crate::ingest::enrich::{self, ListKind};
 use crate::ingest::guard::read_and_forget;
 use crate::ingest::mapping::{self, Said, seconds};
 use crate::ingest::{Enrichment, Guard, Inputs, Perspective, Plan, Shape, Wanted, ingest};
+use crate::reconcile::{Files, Sent};
 use crate::report::{self, Job, Kind, Look, Output, Report, RulesInfo, Written};
 use crate::rules::{RuleFile, RuleSet, Tuning, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
@@ -144,13 +145,15 @@ fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
         &args.combined,
         &args.report,
         &args.costs,
+        &args.outbound.sent,
     ];
     let inputs = inputs.into_iter().flatten().map(PathBuf::from);
     let others =
         [&args.rules, &args.add_rules, &args.protect, &args.suppressions, &args.rates, &args.crawlers];
     let others = others.into_iter().flatten().cloned();
     let lists = args.ip_list.iter().filter_map(|text| Some(PathBuf::from(text.split_once('=')?.1)));
-    let single = [&args.map, &args.geoip, &args.asn_db].into_iter().flatten().cloned();
+    let single =
+        [&args.map, &args.geoip, &args.asn_db, &args.outbound.sent_map].into_iter().flatten().cloned();
     inputs.chain(others).chain(lists).chain(single).chain(project::place(args)).collect()
 }
 
@@ -186,11 +189,34 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         without: args.without.iter().map(family).collect::<Result<_>>()?,
         target_roi: target_roi(args)?,
         dossiers: false,
+        sent: sent(args)?,
         pii: privacy::pii(args.pii, args.pii_key.as_deref())?,
         pictures: 0,
         threads: threads(args.threads.unwrap_or_else(cores))?,
         meter: Meter::default(),
     })
+}
+
+/// The forwarded postbacks, and the conversions that they tell of.
+fn sent(args: &AuditArgs) -> Result<Option<Sent>> {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads(args.threads.unwrap_or_else(cores))?;
+    let Some((postbacks, limits)) = super::reconcile::sent(&args.outbound, threads)? else { return Ok(None) };
+    let files = inputs(args)?.files;
+    let of = |shape: Shape| files.get(&shape).cloned();
+    let Some(patterns) = of(Shape::Conversions).or_else(|| of(Shape::Combined)) else {
+        return Err(Error::usage("--sent is held against conversions, and there are none")
+            .help("name them with --conversions or --combined"));
+    };
+    let conversions = Files {
+        word: "conversions",
+        patterns,
+        presets: args.preset.clone(),
+        user: args.map.as_deref().map(mapping::load).transpose()?.unwrap_or_default(),
+        guard: guard(),
+        threads,
+    };
+    Ok(Some(Sent { conversions, postbacks, limits }))
 }
 
 /// More threads than this are a slip of the finger.

@@ -1,6 +1,6 @@
 //! `clickaudit reconcile`: two statements of the same conversions, held against each other.
 
-use super::args::ReconcileArgs;
+use super::args::{OutboundArgs, ReconcileArgs};
 use super::exit::Exit;
 use super::{audit, complain, print, print_raw};
 use crate::base::column::Col;
@@ -11,6 +11,7 @@ use crate::base::time::{SECOND, Zone, parse_day};
 use crate::base::unit::Unit;
 use crate::ingest::mapping::{self, Said, seconds};
 use crate::ingest::{FileLedger, MappingFile};
+use crate::matching::forwarded::Limits;
 use crate::reconcile::{self, Files, ONLY, Options, Output, Reconciliation, Tolerance};
 use crate::report::{FileOf, put_files, rejects};
 use std::path::PathBuf;
@@ -49,8 +50,9 @@ fn outputs(args: &ReconcileArgs) -> Result<Vec<Output>> {
 }
 
 fn read_files(args: &ReconcileArgs) -> Vec<PathBuf> {
-    let maps = [&args.ours_map, &args.theirs_map].into_iter().flatten().cloned();
-    [&args.ours, &args.theirs].into_iter().map(PathBuf::from).chain(maps).collect()
+    let maps = [&args.ours_map, &args.theirs_map, &args.outbound.sent_map].into_iter().flatten().cloned();
+    let files = [&args.ours, &args.theirs].into_iter().chain(&args.outbound.sent);
+    files.map(PathBuf::from).chain(maps).collect()
 }
 
 fn options(args: &ReconcileArgs) -> Result<Options> {
@@ -58,7 +60,7 @@ fn options(args: &ReconcileArgs) -> Result<Options> {
     let threads = audit::threads(args.threads.unwrap_or_else(cores))?;
     let side = |word, pattern: &String, preset: &Option<String>, user| Files {
         word,
-        pattern: pattern.clone(),
+        patterns: vec![pattern.clone()],
         presets: preset.iter().cloned().collect(),
         user,
         guard: audit::guard(),
@@ -79,9 +81,30 @@ fn options(args: &ReconcileArgs) -> Result<Options> {
         },
         zone: args.tz.parse::<Zone>().map_err(Error::usage)?,
         days: (day("--from", &args.from)?, day("--to", &args.to)?),
+        sent: sent(&args.outbound, threads)?,
         perspectives: [who(&args.ours_perspective)?, who(&args.theirs_perspective)?],
     })
 }
+
+/// The forwarded postbacks, and what is allowed of them.
+pub(super) fn sent(args: &OutboundArgs, threads: usize) -> Result<Option<(Files, Limits)>> {
+    if args.sent.is_empty() {
+        return Ok(None);
+    }
+    let files = Files {
+        word: "sent",
+        patterns: args.sent.clone(),
+        presets: Vec::new(),
+        user: args.sent_map.as_deref().map(mapping::load).transpose()?.unwrap_or_default(),
+        guard: audit::guard(),
+        threads,
+    };
+    let late = seconds(args.sent_late.as_deref().unwrap_or("1h"))?;
+    Ok(Some((files, Limits { late: (late * SECOND as f64) as i64, amount: CENT })))
+}
+
+/// Amounts that differ by a cent are the same.
+const CENT: i64 = SCALE / 100;
 
 /// What the user says of one side's columns, clock and currency.
 fn mapping(map: &Option<PathBuf>, zone: &Option<String>, currency: &Option<String>) -> Result<MappingFile> {

@@ -9,6 +9,7 @@ use crate::base::error::{Error, Result};
 use crate::base::money::Micro;
 use crate::base::text::{Text, json_document};
 use crate::base::time::{SECOND, show};
+use crate::report::json::{Outbound, outbound};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -40,6 +41,8 @@ struct Document {
     totals: Vec<Totals>,
     /// By event, network, offer and source (its traffic source before it).
     accounts: BTreeMap<&'static str, Vec<Entry>>,
+    /// Postbacks that were forwarded to the traffic source; null where none are given.
+    forwarded: Option<Outbound>,
     differences: Vec<Found>,
     /// Differences that the document leaves out; the CSV has them.
     differences_left_out: u64,
@@ -242,6 +245,7 @@ fn of(found: &Reconciliation) -> Document {
             .map(|(currency, account)| totals(currency.as_ref(), account))
             .collect(),
         accounts: DIMENSIONS.iter().copied().zip(found.ledger.by.iter().map(entries)).collect(),
+        forwarded: found.forwarded.as_ref().map(outbound),
         differences_left_out: counts - differences.len() as u64,
         differences,
         notes: found.notes.clone(),

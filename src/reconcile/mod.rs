@@ -7,6 +7,7 @@
 //! columns that hardly match end the run.
 
 mod class;
+mod forward;
 
 mod join;
 mod json;
@@ -25,6 +26,7 @@ mod workbook;
 mod tests;
 
 pub use class::{CLASSES, Class, ClassFacts, Difference, Differences};
+pub use forward::{Sent, forward};
 pub use join::Said;
 pub use json::schema;
 pub use money::{Account, Accounts, DIMENSIONS, Direction, Name, Sum};
@@ -42,6 +44,7 @@ use crate::clean::Status;
 use crate::clean::statement::{self, Kind, Kinds, Money, Row, Statement};
 use crate::clean::vocabulary::event as canonical;
 use crate::ingest::{FileLedger, Perspective};
+use crate::matching::forwarded::{Forwarded, Limits};
 use join::Join;
 use money::Ledger;
 use pairing::{Matched, NONE, Placed, Sides, Terms};
@@ -63,6 +66,8 @@ pub struct Options {
     pub zone: Zone,
     /// First and last day, where they are said.
     pub days: (Option<i32>, Option<i32>),
+    /// Postbacks that were forwarded to the traffic source: their files, and what is allowed of them.
+    pub sent: Option<(Files, Limits)>,
     /// Whose statements they are, where the presets do not tell.
     pub perspectives: [Option<Perspective>; 2],
 }
@@ -98,6 +103,8 @@ pub struct Reconciliation {
     /// Rows without an ID that more than one row of the other side would fit.
     pub ambiguous: [u64; 2],
     pub ledger: Ledger,
+    /// What the traffic sources were told, where that was given.
+    pub forwarded: Option<Forwarded>,
     /// What the reader must know.
     pub notes: Vec<String>,
     ours: Statement,
@@ -227,6 +234,12 @@ pub fn reconcile(options: &Options) -> Result<Reconciliation> {
         notes
             .push("the times of the two sides are not of the same moment: hours are not compared".to_owned());
     }
+    let sent = |(postbacks, limits): &(Files, Limits)| Sent {
+        conversions: options.ours.clone(),
+        postbacks: postbacks.clone(),
+        limits: *limits,
+    };
+    let forwarded = options.sent.as_ref().map(|given| forward(&sent(given))).transpose()?;
     let ambiguous = matched.ambiguous;
     let joined = [joined(&mine, &matched.ours, &other), joined(&other, &matched.theirs, &mine)];
     Ok(Reconciliation {
@@ -242,6 +255,7 @@ pub fn reconcile(options: &Options) -> Result<Reconciliation> {
         fallback,
         ambiguous,
         ledger,
+        forwarded,
         notes,
         ours: mine,
         theirs: other,

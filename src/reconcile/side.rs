@@ -15,8 +15,8 @@ use std::path::Path;
 pub struct Files {
     /// Whose it is, for messages: `ours` or `theirs`.
     pub word: &'static str,
-    /// A path or a pattern.
-    pub pattern: String,
+    /// Paths and patterns.
+    pub patterns: Vec<String>,
     pub presets: Vec<String>,
     pub user: MappingFile,
     pub guard: Guard,
@@ -36,7 +36,7 @@ impl Side {
     /// # Errors
     /// A file that cannot be read, or is no statement of conversions; no usable row.
     pub fn read(files: Files) -> Result<Side> {
-        let paths = expand(std::slice::from_ref(&files.pattern))?;
+        let paths = expand(&files.patterns)?;
         let shape = match paths.first() {
             Some(first) => shape(&files, first)?,
             None => Shape::Conversions,
@@ -44,7 +44,7 @@ impl Side {
         let mut user = files.user.clone();
         user.keep_currencies();
         let files = Files { user, ..files };
-        let intake = read(&files, shape, vec![files.pattern.clone()], files.user.clone(), &files.presets)?;
+        let intake = read(&files, shape, files.patterns.clone(), files.user.clone(), &files.presets)?;
         let side = Side { files, shape, intake };
         side.refuse_nothing()?;
         Ok(side)
@@ -60,7 +60,7 @@ impl Side {
             return Ok(());
         }
         let read: u64 = self.intake.files.iter().map(|f| f.rows).sum();
-        let name = Text::of_user(self.files.pattern.as_str()).term(200);
+        let name = Text::of_user(self.files.patterns.join(", ")).term(200);
         let message = match read {
             0 => format!("{name}: there are no rows, only a header"),
             n => format!("{name}: there is no usable row, all {n} were rejected"),
@@ -100,7 +100,7 @@ impl Side {
     /// # Errors
     /// The header is not there.
     pub fn by(self, header: &str) -> Result<Side> {
-        let intake = self.lent(vec![self.files.pattern.clone()], &[(header.to_owned(), Col::ClickId)])?;
+        let intake = self.lent(self.files.patterns.clone(), &[(header.to_owned(), Col::ClickId)])?;
         Ok(Side { intake, ..self })
     }
 
@@ -143,7 +143,7 @@ fn shape(files: &Files, first: &Path) -> Result<Shape> {
     match best {
         Some(Shape::Combined) => Ok(Shape::Combined),
         Some(shape @ (Shape::Report | Shape::Costs)) => {
-            let name = Text::of_user(files.pattern.as_str()).term(200);
+            let name = Text::of_user(files.patterns.join(", ")).term(200);
             Err(Error::input(format!(
                 "{name}: this is a {} file: it has no single conversions",
                 shape.word()

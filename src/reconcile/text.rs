@@ -5,7 +5,7 @@ use super::{Account, Accounts, Class, DIMENSIONS, Item, Name, Reconciliation, Vi
 use crate::base::money::Micro;
 use crate::base::text::Text;
 use crate::base::time::show;
-use crate::report::Look;
+use crate::report::{Look, forwarded_lines};
 
 /// Lines of one part of the accounts, and differences of one class; JSON and CSV have all.
 const LINES: usize = 10;
@@ -29,6 +29,9 @@ pub fn text(found: &Reconciliation, look: &Look) -> String {
     about.iter().for_each(|line| out += &format!("{line}\n"));
     for (name, accounts) in DIMENSIONS.iter().zip(&found.ledger.by) {
         table(name, accounts, &mut out);
+    }
+    if let Some(forwarded) = &found.forwarded {
+        out += &format!("\n{}\n", forwarded_lines(forwarded).join("\n"));
     }
     differences(found, &mut out);
     out

@@ -374,7 +374,7 @@ pub fn put_streams(files: Vec<Stream>) -> Result<()> {
         regular(&path)?;
         staged.push(Staged::file(&path, Access::All, write)?);
     }
-    stage::commit(staged).map(drop)
+    stage::commit(staged, None).map(drop)
 }
 
 fn place_of(target: &Target) -> &Path {

@@ -418,3 +418,72 @@ fn the_page_shows_what_the_program_says() {
     let ran = follow_page("docs/reconcile.md");
     assert!(ran >= 3, "{ran} commands");
 }
+
+// ---------------------------------------------------------------- the outbound leg
+
+/// What the traffic source was told of the first 40 first deposits, with every fault planted once or more; its own
+/// IDs of postbacks, and our click ID in `ext`.
+fn sent(planted: &Planted) -> String {
+    let mut text = "postback_id,ext,event,sent_at,payout,currency\n".to_owned();
+    let deposits: Vec<&Told> = planted.ours.iter().filter(|t| t.event == "first_deposit").take(40).collect();
+    for (at, t) in deposits.iter().enumerate() {
+        let mut row = |event: &str, second: usize, payout: &str| {
+            text += &format!("P{:05},{},{event},{},{payout},USD\n", 70_000 + text.len(), t.id, time(second));
+        };
+        match at {
+            5 | 9 => {}
+            11 => row(t.event, t.second + 3 * HOUR, t.payout),
+            14 => {
+                row(t.event, t.second + 5, t.payout);
+                row(t.event, t.second + 9, t.payout);
+            }
+            17 => row("install", t.second + 5, t.payout),
+            20 | 21 => row(t.event, t.second + 5, "5.00"),
+            _ => row(t.event, t.second + 5, t.payout),
+        }
+    }
+    text + &format!("P99999,c-of-nobody,first_deposit,{},50.00,USD\n", time(4 * DAY))
+}
+
+#[test]
+fn what_the_traffic_source_was_told_is_held_against_the_conversions() {
+    let planted = planted();
+    let deposits: Vec<&Told> = planted.ours.iter().filter(|t| t.event == "first_deposit").collect();
+    let rejected = deposits[25].id.clone();
+    let tracker: String = planted
+        .tracker()
+        .lines()
+        .map(|line| if line.contains(&rejected) { line.replace("approved", "rejected") } else { line.to_owned() } + "\n")
+        .collect();
+    let folder = example().with("tracker.csv", tracker).with("sent.csv", sent(&planted));
+    let reports = [
+        folder.run(&format!("{RUN} --sent sent.csv -o json=-")).exits(0).json(),
+        folder.run("audit --conversions tracker.csv --sent sent.csv -o json=-").json(),
+    ];
+    for report in &reports {
+        let found = &report["forwarded"];
+        assert_eq!(found["join"], serde_json::json!(["click_id", "ext"]));
+        let told = &found["traffic_sources"][0];
+        let count = |name: &str| told[name].as_u64().expect("a count");
+        let names = ["not_sent", "late", "doubled", "wrong_event", "wrong_value", "rejected"];
+        assert_eq!(names.map(count), [2, 1, 1, 1, 2, 1], "{told}");
+        assert_eq!(found["never_sent"], serde_json::json!(["registration"]));
+        let unknown: u64 = found["traffic_sources"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|t| t["unknown"].as_u64())
+            .sum();
+        assert_eq!(unknown, 1);
+    }
+    let text = folder.run(&format!("{RUN} --sent sent.csv")).exits(0).text();
+    assert!(text.contains("popmax: 39 postbacks for "), "{text}");
+    assert!(
+        text.contains("2 not sent, 1 late, 1 doubled, 1 wrong event, 2 wrong value, 1 rejected but sent"),
+        "{text}"
+    );
+    let text = folder.run("audit --conversions tracker.csv --sent sent.csv").text();
+    assert!(text.contains("2 not sent, 1 late"), "{text}");
+    folder.run(&format!("{RUN} --sent nothing.csv")).exits(3).says(&["nothing.csv"]);
+    folder.run("audit --clicks tracker.csv --sent sent.csv").exits(2).says(&["--conversions"]);
+}

@@ -56,7 +56,10 @@ fn incidents(view: &View) -> Option<Part> {
 }
 
 fn siblings(view: &View) -> Option<Part> {
-    let behind = view.report.siblings.iter().filter(|s| s.behind).map(terminal::comparison);
+    let behind = view.report.siblings.iter().flat_map(|s| {
+        let comparison = s.behind.then(|| terminal::comparison(s));
+        comparison.into_iter().chain(terminal::turn(s))
+    });
     part(
         "Networks that fall behind",
         "The same offer on the same zones; this accuses no source.",
