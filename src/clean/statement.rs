@@ -116,6 +116,10 @@ impl Statement {
     pub fn push(&mut self, id: &str, key: u64, time: i64, amounts: [Option<i64>; 2], kind: u32) {
         let [paid, sale] = amounts.map(|amount| amount.unwrap_or(NO_AMOUNT));
         self.rows.push(Row { key, time, paid, sale, kind, text_at: self.texts.len() as u32 });
+        if self.texts.capacity() - self.texts.len() < id.len() {
+            // Twice the room, as usual, would be hundreds of megabytes of nothing.
+            self.texts.reserve_exact((self.texts.len() / GROWTH).max(id.len()).max(LEAST_ROOM));
+        }
         self.texts.push_str(id);
     }
 }
@@ -163,6 +167,10 @@ const USED: [Col; 15] = [
     Col::ReceivedTime,
 ];
 
+/// The text grows by a part of this size, and at least by so many bytes.
+const GROWTH: usize = 8;
+const LEAST_ROOM: usize = 1 << 12;
+
 /// The most bytes that all joining IDs of a side may have.
 const MOST_TEXT: usize = u32::MAX as usize;
 
@@ -179,6 +187,13 @@ pub fn read(
 ) -> Result<Statement> {
     let table = table(intake);
     let mut statement = Statement { columns: table.columns(), ..Statement::default() };
+    let rows = |file: &crate::ingest::FileLedger| match file.duplicate_of {
+        None => (file.rows - file.rejects.total()) as usize,
+        Some(_) => 0,
+    };
+    if !intake.combined {
+        statement.rows.reserve_exact(intake.files.iter().map(rows).sum());
+    }
     let wanted: BTreeSet<Field> = USED.iter().chain([&join]).map(|col| Field::Value(*col)).collect();
     let wanted: Vec<Field> = wanted.into_iter().collect();
     let has_versions = statement.columns.contains(&Col::ConversionId) && join != Col::ConversionId;
@@ -248,26 +263,22 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Adds one row; `None` where it is no conversion, or has no ID of its own.
     fn row(&mut self, columns: &Columns, row: usize, statement: &mut Statement) -> Option<Version> {
-        let Some(time) = columns.integer(Col::ConversionTime, row) else {
+        let Some(time) = integer(&columns.time, row) else {
             statement.clicks_only += 1;
             return None;
         };
         let kind = self.kind(columns, row);
         let number = self.kinds.of(kind);
-        let id = columns.text(columns.join, row).map(str::trim);
+        let id = text(columns.id, row).map(str::trim);
         let usable = id.filter(|id| !id.is_empty() && !is_unexpanded_macro(id.as_bytes()));
         let key = usable.map_or(0, |id| key(id.as_bytes()).max(1));
-        let paid = columns.paid.iter().find_map(|col| columns.integer(*col, row));
-        let amounts = [paid, columns.integer(Col::SaleAmount, row)];
+        let amounts = [first(&columns.paid, row), integer(&columns.sale, row)];
         statement.push(id.unwrap_or_default(), key, time, amounts, number);
-        let conversion = columns.text(Col::ConversionId, row)?;
+        let conversion = text(columns.conversion_id, row)?;
         Some(Version {
             conversion: crate::ingest::key(conversion.as_bytes()),
             key,
-            since: [Col::StatusTime, Col::ReceivedTime]
-                .into_iter()
-                .find_map(|col| columns.integer(col, row))
-                .unwrap_or(time),
+            since: first(&columns.since, row).unwrap_or(time),
             status: kind.status,
             amounts: (amounts[0].unwrap_or(NO_AMOUNT), amounts[1].unwrap_or(NO_AMOUNT)),
             row: statement.rows.len() as u32 - 1,
@@ -275,7 +286,7 @@ impl Reader<'_> {
     }
 
     fn kind(&mut self, columns: &Columns, row: usize) -> Kind {
-        let [event_word, status_word] = [Col::Event, Col::Status].map(|col| columns.text(col, row));
+        let (event_word, status_word) = (text(columns.event, row), text(columns.status, row));
         let symbols = &mut *self.words.symbols;
         let words = (symbols.of_option(event_word), symbols.of_option(status_word));
         let (event, once, status) = match self.meanings.get(&words) {
@@ -289,42 +300,60 @@ impl Reader<'_> {
             }
         };
         let symbols = &mut *self.words.symbols;
-        let mut name = |col: Col| symbols.of_option(columns.text(col, row));
-        Kind {
-            event,
-            once,
-            status: (status_word.is_some() || status != Status::Approved).then_some(status),
-            currency: name(Col::Currency),
-            network: name(Col::Network),
-            offer: name(Col::Offer),
-            traffic_source: name(Col::TrafficSource),
-            source: name(Col::Source),
-            country: name(Col::Country),
+        let [currency, network, offer, traffic_source, source, country] =
+            columns.names.map(|column| symbols.of_option(text(column, row)));
+        let status = (status_word.is_some() || status != Status::Approved).then_some(status);
+        Kind { event, once, status, currency, network, offer, traffic_source, source, country }
+    }
+}
+
+/// A column of texts of a batch, if it has it.
+type Texts<'a> = Option<&'a StringChunked>;
+
+/// The columns of a batch, each by its name: a row looks at most of them.
+struct Columns<'a> {
+    time: Option<Int64Chunked>,
+    id: Texts<'a>,
+    conversion_id: Texts<'a>,
+    event: Texts<'a>,
+    status: Texts<'a>,
+    /// Currency, network, offer, traffic source, source, country.
+    names: [Texts<'a>; 6],
+    /// Those of which the first that says something is the money.
+    paid: Vec<Int64Chunked>,
+    sale: Option<Int64Chunked>,
+    /// Those of which the first that says something is the time of a state.
+    since: Vec<Int64Chunked>,
+}
+
+/// The columns of [`Columns::names`].
+const NAMES: [Col; 6] =
+    [Col::Currency, Col::Network, Col::Offer, Col::TrafficSource, Col::Source, Col::Country];
+
+impl<'a> Columns<'a> {
+    fn of(batch: &'a Batch, join: Col, paid: &'static [Col]) -> Columns<'a> {
+        Columns {
+            time: batch.integers(Col::ConversionTime),
+            id: batch.texts(join),
+            conversion_id: batch.texts(Col::ConversionId),
+            event: batch.texts(Col::Event),
+            status: batch.texts(Col::Status),
+            names: NAMES.map(|col| batch.texts(col)),
+            paid: paid.iter().filter_map(|col| batch.integers(*col)).collect(),
+            sale: batch.integers(Col::SaleAmount),
+            since: [Col::StatusTime, Col::ReceivedTime].iter().filter_map(|c| batch.integers(*c)).collect(),
         }
     }
 }
 
-/// The columns of a batch.
-struct Columns<'a> {
-    join: Col,
-    paid: &'static [Col],
-    texts: Vec<(Col, &'a StringChunked)>,
-    integers: Vec<(Col, Int64Chunked)>,
+fn text<'a>(column: Texts<'a>, row: usize) -> Option<&'a str> {
+    column.and_then(|column| column.get(row))
 }
 
-impl<'a> Columns<'a> {
-    fn of(batch: &'a Batch, join: Col, paid: &'static [Col]) -> Columns<'a> {
-        let used = || USED.into_iter().chain([join].into_iter().filter(|col| !USED.contains(col)));
-        let texts = used().filter_map(|col| Some((col, batch.texts(col)?))).collect();
-        let integers = used().filter_map(|col| Some((col, batch.integers(col)?))).collect();
-        Columns { join, paid, texts, integers }
-    }
+fn integer(column: &Option<Int64Chunked>, row: usize) -> Option<i64> {
+    column.as_ref().and_then(|column| column.get(row))
+}
 
-    fn text(&self, col: Col, row: usize) -> Option<&'a str> {
-        self.texts.iter().find(|(c, _)| *c == col).and_then(|(_, column)| column.get(row))
-    }
-
-    fn integer(&self, col: Col, row: usize) -> Option<i64> {
-        self.integers.iter().find(|(c, _)| *c == col).and_then(|(_, column)| column.get(row))
-    }
+fn first(columns: &[Int64Chunked], row: usize) -> Option<i64> {
+    columns.iter().find_map(|column| column.get(row))
 }

@@ -24,6 +24,9 @@ const SAME_MOMENT: i64 = 60 * SECOND;
 /// Beyond so many possible pairs of one ID and event rows are paired in the order of time.
 const MOST_PAIRS: usize = 4_096;
 
+/// So many distances say what the clocks are like; they come in the order of keys, which is none.
+const MOST_DISTANCES: usize = 1_000_000;
+
 /// Whole hours are told of a pair up to this distance from them.
 const HOUR_SLACK: i64 = 60 * SECOND;
 const HOUR: i64 = 3_600 * SECOND;
@@ -148,9 +151,9 @@ pub type Keyed = (u64, u32);
 
 /// The rows with a usable ID that are open, in the order of their keys.
 pub fn keyed(statement: &Statement, placed: &Placed) -> Vec<Keyed> {
-    let rows = (0..).zip(&statement.rows);
-    let usable = rows.filter(|(at, row)| row.key != 0 && placed.is_open(*at));
-    let mut keyed: Vec<Keyed> = usable.map(|(at, row)| (row.key, at)).collect();
+    let rows = || (0..).zip(&statement.rows).filter(|(at, row)| row.key != 0 && placed.is_open(*at));
+    let mut keyed: Vec<Keyed> = Vec::with_capacity(rows().count());
+    keyed.extend(rows().map(|(at, row)| (row.key, at)));
     keyed.sort_unstable();
     keyed
 }
@@ -170,7 +173,8 @@ pub fn groups(ours: &[Keyed], theirs: &[Keyed], mut each: impl FnMut(&[Keyed], &
 pub fn distances(sides: &Sides, ours: &[Keyed], theirs: &[Keyed]) -> Vec<i64> {
     let mut found = Vec::new();
     groups(ours, theirs, |mine, other| {
-        if let ([(_, mine)], [(_, other)]) = (mine, other)
+        if found.len() < MOST_DISTANCES
+            && let ([(_, mine)], [(_, other)]) = (mine, other)
             && sides.ours.id(*mine) == sides.theirs.id(*other)
         {
             found.push(sides.apart(*mine, *other));
@@ -182,6 +186,11 @@ pub fn distances(sides: &Sides, ours: &[Keyed], theirs: &[Keyed]) -> Vec<i64> {
 /// Lets rows meet by their ID and event.
 pub fn by_id(sides: &Sides, terms: &Terms, ours: &[Keyed], theirs: &[Keyed], matched: &mut Matched) {
     groups(ours, theirs, |mine, other| {
+        if let ([(_, mine)], [(_, other)]) = (mine, other)
+            && sides.ours.id(*mine) == sides.theirs.id(*other)
+        {
+            return one_id(sides, terms, &[*mine], &[*other], matched);
+        }
         let mine: Vec<u32> = mine.iter().map(|k| k.1).collect();
         let other: Vec<u32> = other.iter().map(|k| k.1).collect();
         for (mine, other) in by_text(sides, mine, other) {
