@@ -172,6 +172,7 @@ pub(super) fn limit_threads(threads: Option<usize>) {
 pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) -> Result<Settings> {
     let zone: Zone = args.tz.as_deref().unwrap_or("UTC").parse().map_err(Error::usage)?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let sent = sent(args, &project)?;
     Ok(Settings {
         inputs: inputs(args)?,
         grain: grain(args.by.as_deref().unwrap_or("source"))?,
@@ -189,7 +190,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         without: args.without.iter().map(family).collect::<Result<_>>()?,
         target_roi: target_roi(args)?,
         dossiers: false,
-        sent: sent(args)?,
+        sent,
         pii: privacy::pii(args.pii, args.pii_key.as_deref())?,
         pictures: 0,
         threads: threads(args.threads.unwrap_or_else(cores))?,
@@ -198,7 +199,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
 }
 
 /// The forwarded postbacks, and the conversions that they tell of.
-fn sent(args: &AuditArgs) -> Result<Option<Sent>> {
+fn sent(args: &AuditArgs, project: &Project) -> Result<Option<Sent>> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = threads(args.threads.unwrap_or_else(cores))?;
     let Some((postbacks, limits)) = super::reconcile::sent(&args.outbound, threads)? else { return Ok(None) };
@@ -212,7 +213,13 @@ fn sent(args: &AuditArgs) -> Result<Option<Sent>> {
         word: "conversions",
         patterns,
         presets: args.preset.clone(),
-        user: args.map.as_deref().map(mapping::load).transpose()?.unwrap_or_default(),
+        user: args
+            .map
+            .as_deref()
+            .map(mapping::load)
+            .transpose()?
+            .or(project.mapping.clone())
+            .unwrap_or_default(),
         guard: guard(),
         threads,
     };

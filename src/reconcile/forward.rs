@@ -2,6 +2,7 @@
 
 use super::join;
 use super::side::{Files, Side};
+use crate::base::column::Col;
 use crate::base::error::Result;
 use crate::base::symbol::Symbols;
 use crate::clean::statement::{self, Kinds, Money};
@@ -26,11 +27,11 @@ pub fn forward(sent: &Sent) -> Result<Forwarded> {
     let mut columns = join.columns;
     if let Some(header) = &join.headers[0] {
         conversions = conversions.by(header)?;
-        columns[0] = crate::base::column::Col::ClickId;
+        columns[0] = Col::ClickId;
     }
     if let Some(header) = &join.headers[1] {
         postbacks = postbacks.by(header)?;
-        columns[1] = crate::base::column::Col::ClickId;
+        columns[1] = Col::ClickId;
     }
     let (mut symbols, mut kinds) = (Symbols::default(), Kinds::default());
     let money = Money::Payout;

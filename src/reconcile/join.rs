@@ -150,8 +150,10 @@ fn wrong(said: &Join, better: &Join) -> Error {
     .help(format!("write --join '{}', or leave --join out", better.told().replace(" = ", "=")))
 }
 
+const NO_ID: &str = "no pair of columns joins the statements: there is no ID that both have";
+
 fn nothing(best: Option<&Join>) -> Error {
-    let told = best.map_or("there is no pair of ID columns with a text in common".to_owned(), |best| {
+    let told = best.map_or(NO_ID.to_owned(), |best| {
         let [ours, theirs] = best.shares.map(percent);
         format!(
             "no pair of columns joins the statements: the best is {} with {ours} of our rows and {theirs} of theirs",

@@ -43,7 +43,7 @@ use crate::base::time::{SECOND, Zone};
 use crate::clean::Status;
 use crate::clean::statement::{self, Kind, Kinds, Money, Row, Statement};
 use crate::clean::vocabulary::event as canonical;
-use crate::ingest::{FileLedger, Perspective};
+use crate::ingest::{FileLedger, Perspective, StatusMeans};
 use crate::matching::forwarded::{Forwarded, Limits};
 use join::Join;
 use money::Ledger;
@@ -176,76 +176,28 @@ impl View<'_> {
 /// # Errors
 /// A statement that cannot be read, columns that do not match, no day in common, an event that nobody has.
 pub fn reconcile(options: &Options) -> Result<Reconciliation> {
-    let mut ours = Side::read(options.ours.clone())?;
-    let mut theirs = Side::read(options.theirs.clone())?;
-    let join = join::choose(&ours, &theirs, options.join.as_ref())?;
-    let mut columns = join.columns;
-    if let Some(header) = &join.headers[0] {
-        ours = ours.by(header)?;
-        columns[0] = Col::ClickId;
-    }
-    if let Some(header) = &join.headers[1] {
-        theirs = theirs.by(header)?;
-        columns[1] = Col::ClickId;
-    }
-    let views = perspectives(options, &ours, &theirs);
-    let (direction, money) = between(views);
-    let (mut symbols, mut kinds) = (Symbols::default(), Kinds::default());
-    let mine = statement::read(&ours.intake, columns[0], money[0], &mut symbols, &mut kinds)?;
-    let other = statement::read(&theirs.intake, columns[1], money[1], &mut symbols, &mut kinds)?;
-    let has = |col: Col| [ours.has(col), theirs.has(col)];
-    let mut notes = notes(&has, &mine, &other);
-    notes.extend(ours.intake.notes.iter().chain(&theirs.intake.notes).cloned());
-    let event_columns = [Col::Event, Col::Status].map(has);
-    let files = [(ours.intake.files, true), (theirs.intake.files, false)];
-    let files = files
-        .into_iter()
-        .flat_map(|(files, ours)| files.into_iter().map(move |ledger| FileLine { ledger, ours }));
-    let files: Vec<FileLine> = files.collect();
-    let says_events =
-        |at: usize| event_columns[0][at] || means_event(&files, at == 0) && event_columns[1][at];
-    let events = says_events(0) && says_events(1);
-    refuse_unnamed(options, events, [says_events(0), says_events(1)], &[&mine, &other], &kinds, &symbols)?;
+    let (ours, theirs, join) = joined_sides(options)?;
+    let Both { ours: mine, theirs: other, kinds, mut symbols, direction, says_events, files, mut notes } =
+        Both::read(options, ours, theirs, &join)?;
     let asked = Asked::of(options, &mut symbols, [&mine, &other], &kinds)?;
-    let placed = |statement: &Statement, ours: bool| {
-        let says = says_events(usize::from(!ours));
-        Placed::new(decided(statement, &kinds, &asked, ours, says))
+    let open =
+        |statement, ours: bool| decided(statement, &kinds, &asked, ours, says_events[usize::from(!ours)]);
+    let terms = Terms {
+        events: says_events == [true, true],
+        unique: join.is_unique(),
+        clocks: true,
+        tolerance: options.tolerance,
     };
-    let mut matched = Matched::new(placed(&mine, true), placed(&other, false));
-    let mut terms = Terms { events, unique: join.is_unique(), clocks: true, tolerance: options.tolerance };
-    let mut sides = Sides { ours: &mine, theirs: &other, kinds: &kinds, ahead: 0 };
-    let keyed = [pairing::keyed(&mine, &matched.ours), pairing::keyed(&other, &matched.theirs)];
-    let distances = pairing::distances(&sides, &keyed[0], &keyed[1]);
-    sides.ahead = period::ahead(&distances);
-    let ahead = sides.ahead;
-    terms.clocks = period::agree(&distances, ahead);
-    let delay = period::delay(&distances, ahead);
-    drop(distances);
-    let periods = common_days(options, &sides, &matched, delay)?;
-    pairing::by_id(&sides, &terms, &keyed[0], &keyed[1], &mut matched);
-    drop(keyed);
-    let met = matched.pairs().count() as u64;
-    pairing::by_circumstance(&sides, &terms, &periods, &mut matched);
-    pairing::classify(&sides, &terms, &periods, &mut matched);
-    leave_out(options, &periods, &sides, &mut matched);
-    let fallback = matched.pairs().count() as u64 - met;
+    let sides = Sides { ours: &mine, theirs: &other, kinds: &kinds, ahead: 0 };
+    let met = meet(options, sides, terms, [open(&mine, true), open(&other, false)])?;
+    let Met { matched, ahead, periods, fallback, clocks } = met;
+    let sides = Sides { ahead, ..sides };
     let ledger = money::ledger(&sides, &matched, direction, &symbols);
-    if !terms.clocks {
-        notes
-            .push("the times of the two sides are not of the same moment: hours are not compared".to_owned());
-    }
-    let sent = |(postbacks, limits): &(Files, Limits)| Sent {
-        conversions: options.ours.clone(),
-        postbacks: postbacks.clone(),
-        limits: *limits,
-    };
-    let forwarded = options.sent.as_ref().map(|given| forward(&sent(given))).transpose()?;
-    let ambiguous = matched.ambiguous;
-    let joined = [joined(&mine, &matched.ours, &other), joined(&other, &matched.theirs, &mine)];
+    notes.extend((!clocks).then(|| OTHER_MOMENTS.to_owned()));
     Ok(Reconciliation {
         files,
         join,
-        joined,
+        joined: [joined(&mine, &matched.ours, &other), joined(&other, &matched.theirs, &mine)],
         direction,
         periods,
         zone: options.zone,
@@ -253,9 +205,9 @@ pub fn reconcile(options: &Options) -> Result<Reconciliation> {
         ahead,
         tallies: tallies(&matched),
         fallback,
-        ambiguous,
+        ambiguous: matched.ambiguous,
         ledger,
-        forwarded,
+        forwarded: told(options)?,
         notes,
         ours: mine,
         theirs: other,
@@ -263,6 +215,100 @@ pub fn reconcile(options: &Options) -> Result<Reconciliation> {
         symbols,
         matched,
     })
+}
+
+const OTHER_MOMENTS: &str = "the times of the two sides are not of the same moment: hours are not compared";
+
+/// Both sides, read by the columns that join them.
+fn joined_sides(options: &Options) -> Result<(Side, Side, Join)> {
+    let (ours, theirs) = (Side::read(options.ours.clone())?, Side::read(options.theirs.clone())?);
+    let mut join = join::choose(&ours, &theirs, options.join.as_ref())?;
+    let [our_header, their_header] = join.headers.clone();
+    let mut by = |side: Side, at: usize, header: Option<String>| match header {
+        Some(header) => {
+            join.columns[at] = Col::ClickId;
+            side.by(&header)
+        }
+        None => Ok(side),
+    };
+    let (ours, theirs) = (by(ours, 0, our_header)?, by(theirs, 1, their_header)?);
+    Ok((ours, theirs, join))
+}
+
+/// What the traffic sources were told, where that is given.
+fn told(options: &Options) -> Result<Option<Forwarded>> {
+    let sent = |(postbacks, limits): &(Files, Limits)| Sent {
+        conversions: options.ours.clone(),
+        postbacks: postbacks.clone(),
+        limits: *limits,
+    };
+    options.sent.as_ref().map(|given| forward(&sent(given))).transpose()
+}
+
+/// Both statements in memory, and what is known of them.
+struct Both {
+    ours: Statement,
+    theirs: Statement,
+    kinds: Kinds,
+    symbols: Symbols,
+    direction: Direction,
+    /// Whether either side says what event a row is.
+    says_events: [bool; 2],
+    files: Vec<FileLine>,
+    notes: Vec<String>,
+}
+
+impl Both {
+    fn read(options: &Options, ours: Side, theirs: Side, join: &Join) -> Result<Both> {
+        let (direction, money) = between(perspectives(options, &ours, &theirs));
+        let (mut symbols, mut kinds) = (Symbols::default(), Kinds::default());
+        let mine = statement::read(&ours.intake, join.columns[0], money[0], &mut symbols, &mut kinds)?;
+        let other = statement::read(&theirs.intake, join.columns[1], money[1], &mut symbols, &mut kinds)?;
+        let mut notes = notes(&|col| [ours.has(col), theirs.has(col)], &mine, &other);
+        notes.extend(ours.intake.notes.iter().chain(&theirs.intake.notes).cloned());
+        let says_events = [&ours, &theirs].map(says_events);
+        let lines = |side: Side, ours: bool| {
+            side.intake.files.into_iter().map(move |ledger| FileLine { ledger, ours })
+        };
+        let files = lines(ours, true).chain(lines(theirs, false)).collect();
+        refuse_unnamed(options, says_events, &[&mine, &other], &kinds, &symbols)?;
+        Ok(Both { ours: mine, theirs: other, kinds, symbols, direction, says_events, files, notes })
+    }
+}
+
+/// What pairing came to.
+struct Met {
+    matched: Matched,
+    ahead: i64,
+    periods: Periods,
+    /// Pairs that no ID ties.
+    fallback: u64,
+    /// The times of both sides are of the same moment.
+    clocks: bool,
+}
+
+/// Lets the rows meet: by their IDs, then by their circumstances; corrects their clock before that.
+fn meet(
+    options: &Options,
+    mut sides: Sides,
+    mut terms: Terms,
+    [ours, theirs]: [Vec<Option<Class>>; 2],
+) -> Result<Met> {
+    let mut matched = Matched::new(Placed::new(ours), Placed::new(theirs));
+    let keyed = [pairing::keyed(sides.ours, &matched.ours), pairing::keyed(sides.theirs, &matched.theirs)];
+    let distances = pairing::distances(&sides, &keyed[0], &keyed[1]);
+    sides.ahead = period::ahead(&distances);
+    terms.clocks = period::agree(&distances, sides.ahead);
+    let periods = common_days(options, &sides, &matched, period::delay(&distances, sides.ahead))?;
+    drop(distances);
+    pairing::by_id(&sides, &terms, &keyed[0], &keyed[1], &mut matched);
+    drop(keyed);
+    let met = matched.pairs().count() as u64;
+    pairing::by_circumstance(&sides, &terms, &periods, &mut matched);
+    pairing::classify(&sides, &terms, &periods, &mut matched);
+    leave_out(options, &periods, &sides, &mut matched);
+    let fallback = matched.pairs().count() as u64 - met;
+    Ok(Met { ahead: sides.ahead, clocks: terms.clocks, matched, periods, fallback })
 }
 
 // ---------------------------------------------------------------- whose money
@@ -336,25 +382,22 @@ impl Asked {
 /// The columns of `--only`.
 pub const ONLY: [Col; 5] = [Col::Network, Col::Offer, Col::TrafficSource, Col::Source, Col::Country];
 
-/// Whether the status column of one side names the event.
-fn means_event(files: &[FileLine], ours: bool) -> bool {
-    use crate::ingest::StatusMeans;
-    files
-        .iter()
-        .filter(|f| f.ours == ours)
-        .any(|f| f.ledger.reading.mapping.status_means == StatusMeans::Event)
+/// Whether a side says what event a row is: in a column of its own, or in that of the status.
+fn says_events(side: &Side) -> bool {
+    let mut mappings = side.intake.files.iter().map(|file| &file.reading.mapping);
+    side.has(Col::Event)
+        || side.has(Col::Status) && mappings.any(|mapping| mapping.status_means == StatusMeans::Event)
 }
 
 /// A side that does not say its events can be compared with one event of the other only.
 fn refuse_unnamed(
     options: &Options,
-    both: bool,
     says: [bool; 2],
     sides: &[&Statement; 2],
     kinds: &Kinds,
     symbols: &Symbols,
 ) -> Result<()> {
-    if both || !options.events.is_empty() {
+    if says == [true, true] || !options.events.is_empty() {
         return Ok(());
     }
     for ((says, statement), (word, other)) in

@@ -9,9 +9,20 @@ use std::io::{Read, Write};
 const FILES: [&str; 2] = ["clicks.csv", "conversions.csv"];
 const IDS: [&str; 3] = ["click_id", "conversion_id", "transaction_id"];
 
+/// The folder with a key in it that is always the same, so that every run of the tests is.
+fn with_key(folder: Folder) -> Folder {
+    let folder = folder.with("k", (0..32u8).collect::<Vec<u8>>());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(folder.path("k"), fs::Permissions::from_mode(0o600)).expect("a mode");
+    }
+    folder
+}
+
 /// The sample, and its anonymous twin in the folder `shared`.
 fn shared(flags: &str) -> Folder {
-    let folder = Folder::of_sample();
+    let folder = with_key(Folder::of_sample());
     folder.run(&format!("anonymise clicks.csv conversions.csv --out shared --key-file k {flags}")).exits(0);
     folder
 }
@@ -39,7 +50,8 @@ fn the_audit_of_anonymous_exports_gives_the_same_verdicts() {
         let folder = shared(flags);
         let audit = |place: &str| folder.report(&format!("{place}clicks.csv {place}conversions.csv"));
         let (one, other) = (audit(""), audit("shared/"));
-        let names: BTreeMap<String, String> = twins(&folder, "clicks.csv", "source").into_iter().collect();
+        let pairs = FILES.iter().flat_map(|file| twins(&folder, file, "source"));
+        let names: BTreeMap<String, String> = pairs.collect();
         let renamed =
             |(name, verdict): (String, String)| (names.get(&name).cloned().unwrap_or(name), verdict);
         let wanted: BTreeSet<(String, String)> = verdicts(&one).into_iter().map(renamed).collect();
@@ -155,7 +167,7 @@ fn every_format_of_text_keeps_its_own() {
     let csv = "\u{feff}sep=;\r\n\r\nclick_id;click_time;source;note;ip;cost\r\n\
                \"c;1\"\"x\";2026-03-02 10:00:00;77;\"called anna@example.com\";192.0.2.7;0,10\r\n\
                {clickid};2026-03-02 10:00:01;;+49 170 123;::1;\r\n";
-    let folder = Folder::new().with("a.csv", csv);
+    let folder = with_key(Folder::new().with("a.csv", csv));
     folder.run("anonymise a.csv --out shared --key-file k --drop cost --keep source").exits(0);
     let twin = folder.text("shared/a.csv");
     let lines: Vec<&str> = twin.split("\r\n").collect();
@@ -177,6 +189,7 @@ fn objects_and_archives_are_rewritten_like_tables() {
         .with("a.ndjson", ndjson)
         .with("b.csv.gz", packed)
         .with("map.yaml", "clicks: {columns: {ip: geo.ip}}\n");
+    let folder = with_key(folder);
     folder.run("anonymise a.ndjson --out shared --key-file k --map map.yaml").exits(0);
     folder.run("anonymise b.csv.gz --out shared --key-file k").exits(0);
     let text = folder.text("shared/a.ndjson");
@@ -225,7 +238,7 @@ fn what_cannot_be_done_is_refused_by_name() {
 #[test]
 fn a_broken_line_leaks_nothing() {
     let text = "click_id,click_time,source,country\nc-1,2026-03-02 10:00:00,77\nDE,\"c-secret-9,192.0.2.7\n";
-    let folder = Folder::new().with("a.csv", text);
+    let folder = with_key(Folder::new().with("a.csv", text));
     folder.run("anonymise a.csv --out shared --key-file k").exits(0).says(&["2 of them broken"]);
     let twin = folder.text("shared/a.csv");
     assert!(!twin.contains("secret") && !twin.contains("192.0.2.7") && !twin.contains("c-1,"), "{twin}");

@@ -448,6 +448,7 @@ const UNENCODED: &[(&str, &str, &str)] = &[
     ("ingest/enrich", "path.file_name()", "the name of the user's own file"),
     ("ingest/enrich/databases", "path.file_name()", "the name of the user's own file"),
     ("inspect/text", "path.file_name()", "the name of an input, encoded right behind"),
+    ("reconcile/letter", "path.file_name()", "the name of an input, encoded right behind"),
     ("peers/anomaly", "draws.term(", "a term of a sum, no text"),
     ("report/output", "PathBuf::from(i.path.raw())", "the path of an input, to be spared"),
 ];
