@@ -2,8 +2,8 @@
 //!
 //! Addresses go through the construction of Crypto-PAn (Xu, Fan, Ammar and Moon 2002) with HMAC-SHA-256 in place of
 //! AES: every bit is turned or not by the bits before it, so that networks stay networks. IDs go through the same
-//! idea by characters: each is replaced by one of its own kind, by what stands before it, so that lengths, marks,
-//! alphabets and common beginnings survive, and no two IDs become one. Like Crypto-PAn it is as good as its secret, and
+//! idea by characters, the later ones in blocks: each is replaced by one of its own kind, by what stands before it, so
+//! that lengths, marks, alphabets and common beginnings survive, and no two IDs become one. Like Crypto-PAn it is as good as its secret, and
 //! who knows the original of a value knows more of those that begin alike: it is pseudonymisation.
 
 use crate::base::text::is_placeholder;
@@ -62,15 +62,21 @@ impl Secret {
         }
     }
 
-    /// The first `count` bits, each turned or not by those before it.
+    /// The first `count` bits, a multiple of eight, each turned or not by those before it: one digest has a bit for
+    /// every beginning of a byte.
     fn turned(&self, what: &[u8], bits: u128, count: u32) -> u128 {
-        let mut turned = bits;
-        for at in 0..count {
-            let before = if at == 0 { 0 } else { bits >> (128 - at) << (128 - at) };
-            let digest = self.digest(what, &[&at.to_be_bytes(), &before.to_be_bytes()]);
-            turned ^= u128::from(digest[0] & 1) << (127 - at);
+        let (bytes, mut turned) = (bits.to_be_bytes(), [0; 16]);
+        for at in 0..count as usize / 8 {
+            let digest = self.digest(what, &[&[at as u8], &bytes[..at]]);
+            let mut node = 1usize;
+            for bit in (0..8).rev() {
+                let flip = digest[node / 8] >> (node % 8) & 1;
+                let original = bytes[at] >> bit & 1;
+                turned[at] |= (original ^ flip) << bit;
+                node = node << 1 | usize::from(original);
+            }
         }
-        turned
+        u128::from_be_bytes(turned)
     }
 
     /// Another ID of the same shape. Words that stand for no ID stay.
@@ -90,28 +96,40 @@ impl Secret {
     fn step(&self, text: &str, shape: Shape) -> String {
         let kept = text.len() - if shape.counts { KEPT_DIGITS } else { 0 };
         let mut out = String::with_capacity(text.len());
-        for (at, c) in text.char_indices() {
+        let (mut digest, mut begun, mut until) = ([0; 32], 0, 0);
+        for (place, (at, c)) in text.char_indices().enumerate() {
+            if place == until {
+                (begun, until) = (place, place + block(place));
+                digest = self.digest(b"id", &[text[..at].as_bytes()]);
+            }
             let alphabet = if at == 0 && c.is_ascii_digit() { leading(c) } else { shape.alphabet(c) };
             match alphabet.filter(|_| at < kept) {
                 None => out.push(c),
-                Some(alphabet) => out.push(self.moved(c, &alphabet, &text.as_bytes()[..at])),
+                Some(alphabet) => out.push(moved(c, &alphabet, &digest[4 * (place - begun)..][..4])),
             }
         }
         out
     }
+}
 
-    /// A permutation of the alphabet, chosen by what stands before: `a·x + b` with `a` coprime to its length.
-    fn moved(&self, c: char, alphabet: &[char], before: &[u8]) -> char {
-        let n = alphabet.len() as u64;
-        let at = alphabet.iter().position(|a| *a == c).unwrap_or_default() as u64;
-        let first = u32::from(alphabet[0]).to_le_bytes();
-        let digest = self.digest(b"id", &[&[n as u8], &first, before]);
-        let number =
-            |from: usize| u64::from_le_bytes(digest[from..from + 8].try_into().expect("eight bytes"));
-        let units: Vec<u64> = (1..n.max(2)).filter(|a| coprime(*a, n)).collect();
-        let a = units[(number(0) % units.len() as u64) as usize];
-        alphabet[((a * at + number(8) % n) % n) as usize]
+/// Characters that are replaced by one digest of what stands before them: one at a time where IDs are short.
+fn block(place: usize) -> usize {
+    match place {
+        0 | 1 => 1,
+        2 | 3 => 2,
+        4..8 => 4,
+        _ => 8,
     }
+}
+
+/// A permutation of the alphabet by four bytes: `a·x + b` with `a` coprime to its length.
+fn moved(c: char, alphabet: &[char], bytes: &[u8]) -> char {
+    let n = alphabet.len() as u64;
+    let at = alphabet.iter().position(|a| *a == c).unwrap_or_default() as u64;
+    let number = |from: usize| u64::from(u16::from_le_bytes([bytes[from], bytes[from + 1]]));
+    let units: Vec<u64> = (1..n.max(2)).filter(|a| coprime(*a, n)).collect();
+    let a = units[(number(0) % units.len() as u64) as usize];
+    alphabet[((a * at + number(2) % n) % n) as usize]
 }
 
 fn coprime(a: u64, b: u64) -> bool {

@@ -483,6 +483,7 @@ pub const JSON: &str = r#"{
       "without history a verdict rests on this one run"
     ]
   },
+  "forwarded": null,
   "incidents": [],
   "lists": {
     "block": {
@@ -578,7 +579,6 @@ pub const JSON: &str = r#"{
   },
   "schema_version": 1,
   "siblings": [],
-  "forwarded": null,
   "sources": [
     {
       "checks_not_possible": 2,

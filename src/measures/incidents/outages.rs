@@ -105,16 +105,17 @@ struct Gap {
 }
 
 impl Gap {
-    /// The part of an hour that lies in it.
-    fn part(&self, hour: i32) -> f64 {
+    /// Whether an hour lies in it from beginning to end. Others say nothing: what comes once a day comes at the
+    /// beginning of its hour.
+    fn holds(&self, hour: i32) -> bool {
         let begin = i64::from(hour) * HOUR;
-        let inside = self.to.min(begin + HOUR) - self.from.max(begin);
-        inside.max(0) as f64 / HOUR as f64
+        self.from <= begin && begin + HOUR <= self.to
     }
 
-    /// Whether an hour touches it.
+    /// Whether any of an hour lies in it.
     fn touches(&self, hour: i32) -> bool {
-        self.part(hour) > 0.0
+        let begin = i64::from(hour) * HOUR;
+        self.from < begin + HOUR && begin < self.to
     }
 }
 
@@ -170,9 +171,9 @@ impl<'a> Line<'a> {
         let mut by_source: BTreeMap<u32, f64> = BTreeMap::new();
         let first = self.flows.partition_point(|flow| flow.hour < hour_of(gap.from));
         let flows = self.flows[first..].iter().take_while(|flow| i64::from(flow.hour) * HOUR < gap.to);
-        for flow in flows {
+        for flow in flows.filter(|flow| gap.holds(flow.hour)) {
             let rate = usual.rates.get(&flow.source).copied().unwrap_or(0.0);
-            let worth = f64::from(flow.clicks) * rate * usual.course[of_day(flow.hour)] * gap.part(flow.hour);
+            let worth = f64::from(flow.clicks) * rate * usual.course[of_day(flow.hour)];
             *by_source.entry(flow.source).or_default() += worth;
         }
         by_source
@@ -207,9 +208,7 @@ impl<'a> Line<'a> {
     /// Whether the hours of the day of a gap bring conversions on other days.
     fn is_usually_loud(&self, gap: &Gap) -> bool {
         let hours: Vec<bool> = (0..HOURS)
-            .map(|at| {
-                (hour_of(gap.from)..=hour_of(gap.to)).any(|hour| gap.touches(hour) && of_day(hour) == at)
-            })
+            .map(|at| (hour_of(gap.from)..=hour_of(gap.to)).any(|hour| gap.holds(hour) && of_day(hour) == at))
             .collect();
         let elsewhere = self.seen.iter().map(|seen| hour_of(seen.time));
         let same = elsewhere.filter(|hour| !gap.touches(*hour) && hours[of_day(*hour)]);
