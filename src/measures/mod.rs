@@ -34,7 +34,7 @@ use grain::GrainPass;
 use hashbrown::HashSet;
 use incidents::{Cell, Flows, Table};
 use rows::{ClickFilter, ClickRows, Places};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
@@ -112,6 +112,8 @@ pub struct Measures {
     pub unallocated_cost: Option<i64>,
     /// First and last click day.
     pub days: Option<(i32, i32)>,
+    /// Clicks that count, by day.
+    pub clicks_by_day: BTreeMap<i32, u64>,
     /// Days of an offer, a network or the whole input on which nothing that waits for a conversion is counted.
     pub incidents: Vec<Incident>,
     /// The sources of every offer and network, sorted, where the first grain holds both: without incidents.
@@ -157,6 +159,7 @@ pub fn measure(
         other_hits: pass.other_hits,
         unallocated_cost,
         days: pass.days,
+        clicks_by_day: std::mem::take(&mut pass.by_day),
         grains: pass.finish(symbols),
     })
 }
@@ -171,6 +174,7 @@ struct Pass<'a> {
     counted: u64,
     other_hits: u64,
     days: Option<(i32, i32)>,
+    by_day: BTreeMap<i32, u64>,
     /// Clicks by the hour.
     flows: Flows,
 }
@@ -199,6 +203,7 @@ impl<'a> Pass<'a> {
             counted: 0,
             other_hits: 0,
             days: None,
+            by_day: BTreeMap::new(),
             flows,
         }
     }
@@ -262,6 +267,9 @@ impl<'a> Pass<'a> {
     fn widen(&mut self, days: &[i32]) {
         let (Some(&low), Some(&high)) = (days.iter().min(), days.iter().max()) else { return };
         self.days = Some(self.days.map_or((low, high), |(a, b)| (a.min(low), b.max(high))));
+        for run in days.chunk_by(|a, b| a == b) {
+            *self.by_day.entry(run[0]).or_default() += run.len() as u64;
+        }
     }
 
     /// Conversions stand on their click's day; without a known click on their own.

@@ -129,8 +129,12 @@ fn read(
     presets: &[String],
 ) -> Result<Intake> {
     let plan = Plan::new(presets, user)?;
-    let inputs =
-        Inputs { files: BTreeMap::from([(shape, paths)]), guard: files.guard.clone(), postbacks: Vec::new() };
+    let inputs = Inputs {
+        files: BTreeMap::from([(shape, paths)]),
+        guard: files.guard.clone(),
+        postbacks: Vec::new(),
+        shelf: None,
+    };
     ingest(&inputs, &plan, &Wanted::Everything, files.threads)
 }
 

@@ -299,7 +299,9 @@ fn the_wrong_columns_end_the_run_and_the_better_pair_is_named() {
     ]);
     folder.run(&format!("{RUN} --join click_id=sub3")).exits(0);
     folder.run(&format!("{RUN} --join click_id=sub9")).exits(3).says(&["sub9"]);
-    let other = planted().network().replace(";c0", ";x9").replace(";c1", ";x8");
+    let other = ["0", "1", "2", "3"]
+        .iter()
+        .fold(planted().network(), |text, digit| text.replace(&format!(";c{digit}"), &format!(";x{digit}")));
     let folder = example().with("network.csv", other);
     folder.run(RUN).exits(3).says(&["no pair of columns joins the statements", "inspect"]);
 }
