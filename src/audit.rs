@@ -16,12 +16,14 @@ use crate::matching::gates::{self, Gate};
 use crate::matching::{self, Matched};
 use crate::measures::{self, Clock, Measures, PEER_COLUMNS, STRATUM_COLUMNS};
 use crate::peers::{self, Compared};
+use crate::reconcile::{self, Sent};
 use crate::report::{Report, cover_rejects};
 use crate::rules::RuleSet;
 use crate::signals::{Context, Family};
 use crate::verdicts::{Brake, Judged, LONGEST, Protect, Suppressions};
 use std::collections::BTreeSet;
 
+mod beside;
 mod cases;
 mod clusters;
 mod context;
@@ -62,6 +64,8 @@ pub struct Settings {
     pub without: Vec<Family>,
     /// The ROI above which a clean source may be scaled.
     pub target_roi: f64,
+    /// Postbacks that were forwarded to the traffic source.
+    pub sent: Option<Sent>,
     /// What outputs show of personal values.
     pub pii: Pii,
     /// Keep the conversions of flagged groups, for outputs that show them.
@@ -176,12 +180,15 @@ fn run<'r, T>(
     };
     let main_event = symbols.text(main_event).unwrap_or("none").to_owned();
     let run = coverage::run(&facts, settings, rules, clock, main_event);
-    let siblings = peers::siblings(&measures.branches, settings.fdr);
+    let mut siblings = peers::siblings(&measures.branches, settings.fdr);
+    let outcomes = beside::outcomes(&matched, &columns, &symbols, clock.zone);
+    peers::shaving::turns(&mut siblings, &measures.branches, &outcomes);
     let coverage = coverage::coverage(&facts, &groups, &siblings, settings, clock.as_of);
     let peers = compared.into_iter().next().map(|c| c.summary).unwrap_or_default();
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
     let lists = judging::lists(&groups, settings, &gates, &totals, rules.observe);
     let incidents = measures.incidents;
+    let forwarded = settings.sent.as_ref().map(reconcile::forward).transpose()?;
     let mut report = Report {
         run,
         coverage,
@@ -189,6 +196,7 @@ fn run<'r, T>(
         peers,
         incidents,
         siblings,
+        forwarded,
         groups,
         clusters,
         lists,

@@ -2,6 +2,7 @@
 //!
 //! The stages, in the order the data takes; each imports only what stands above it.
 
+pub mod anonymise;
 pub mod audit;
 pub mod base;
 pub mod blocklist;
@@ -14,6 +15,7 @@ pub mod inspect;
 pub mod matching;
 pub mod measures;
 pub mod peers;
+pub mod reconcile;
 pub mod reference;
 pub mod report;
 pub mod rules;

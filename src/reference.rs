@@ -10,6 +10,7 @@ use crate::ingest::enrich::{DERIVED, Source};
 use crate::ingest::postback::{ENTITIES, LOG_FORMATS, NEEDS, OVERS, Says, TRACKERS, Tracker};
 use crate::matching::gates::GATES;
 use crate::measures::{MEASURES, Merge};
+use crate::reconcile;
 use crate::report::{self, FORMATS};
 use crate::rules::{self, PACKS, Pack, Rule, RuleSet, describe};
 use crate::signals;
@@ -36,6 +37,7 @@ pub fn documents() -> Vec<(&'static str, String)> {
         ("presets.md", presets::presets()),
         ("manifest.schema.json", report::manifest_schema() + "\n"),
         ("report.schema.json", report::json::schema() + "\n"),
+        ("reconcile.schema.json", reconcile::schema()),
         ("rule.schema.json", format!("{:#}\n", rules::schema())),
     ]
 }

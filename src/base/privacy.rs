@@ -45,6 +45,11 @@ impl Key {
     pub fn new(bytes: [u8; Key::LENGTH]) -> Key {
         Key(bytes)
     }
+
+    /// The bytes, for another use of the same kind.
+    pub fn bytes(&self) -> &[u8; Key::LENGTH] {
+        &self.0
+    }
 }
 
 impl std::fmt::Debug for Key {

@@ -357,8 +357,8 @@ fn is_list_id(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
 }
 
-/// A null word, or only zeros (`0`, the zeroed advertising ID).
-fn is_placeholder(text: &str) -> bool {
+/// Whether a text stands for no ID: a null word, or only zeros (`0`, the zeroed advertising ID).
+pub fn is_placeholder(text: &str) -> bool {
     let zeros = text.bytes().all(|b| b"0._-".contains(&b));
     zeros || PLACEHOLDERS.contains(&text.to_ascii_lowercase().as_str())
 }

@@ -208,15 +208,20 @@ impl<'a> Columns<'a> {
 }
 
 /// Turns an export's words into the field's.
-struct Words<'a> {
-    mapping: &'a Mapping,
-    times: Times,
-    symbols: &'a mut Symbols,
-    unknown: &'a mut BTreeMap<String, u64>,
+pub(super) struct Words<'a> {
+    pub mapping: &'a Mapping,
+    pub times: Times,
+    pub symbols: &'a mut Symbols,
+    pub unknown: &'a mut BTreeMap<String, u64>,
 }
 
 impl Words<'_> {
-    fn read(&mut self, event_word: Option<&str>, status_word: Option<&str>) -> (String, EventFacts, Status) {
+    /// Event and status of a row, by what its status column means.
+    pub fn read(
+        &mut self,
+        event_word: Option<&str>,
+        status_word: Option<&str>,
+    ) -> (String, EventFacts, Status) {
         match self.mapping.status_means {
             StatusMeans::Status => {
                 let (name, facts) = self.event(event_word.unwrap_or("conversion"));
@@ -246,7 +251,8 @@ impl Words<'_> {
         status
     }
 
-    fn once(&self, name: &str, facts: &EventFacts) -> bool {
+    /// Whether a player can do it once only.
+    pub fn once(&self, name: &str, facts: &EventFacts) -> bool {
         self.mapping.once.as_ref().map_or(facts.once, |once| once.contains(name))
     }
 }

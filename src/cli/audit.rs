@@ -21,6 +21,7 @@ use crate::ingest::mapping::{self, Said, seconds};
 use crate::ingest::shelf::Wish;
 use crate::ingest::{Enrichment, Guard, Inputs, Perspective, Plan, Shape, Wanted, ingest};
 use crate::matching::gates;
+use crate::reconcile::{Files, Sent};
 use crate::report::{self, Job, Kind, Look, Output, Report, RulesInfo, Written};
 use crate::rules::{RuleFile, RuleSet, Tuning, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
@@ -202,13 +203,15 @@ fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
         &args.combined,
         &args.report,
         &args.costs,
+        &args.outbound.sent,
     ];
     let inputs = inputs.into_iter().flatten().map(PathBuf::from);
     let others =
         [&args.rules, &args.add_rules, &args.protect, &args.suppressions, &args.rates, &args.crawlers];
     let others = others.into_iter().flatten().cloned();
     let lists = args.ip_list.iter().filter_map(|text| Some(PathBuf::from(text.split_once('=')?.1)));
-    let single = [&args.map, &args.geoip, &args.asn_db, &args.previous].into_iter().flatten().cloned();
+    let single = [&args.map, &args.geoip, &args.asn_db, &args.previous, &args.outbound.sent_map];
+    let single = single.into_iter().flatten().cloned();
     inputs.chain(others).chain(lists).chain(single).chain(project::place(args)).collect()
 }
 
@@ -227,6 +230,7 @@ pub(super) fn limit_threads(threads: Option<usize>) {
 pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) -> Result<Settings> {
     let zone: Zone = args.tz.as_deref().unwrap_or("UTC").parse().map_err(Error::usage)?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let sent = sent(args, &project)?;
     Ok(Settings {
         inputs: inputs(args)?,
         grain: grain(args.by.as_deref().unwrap_or("source"))?,
@@ -245,6 +249,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         without: args.without.iter().map(family).collect::<Result<_>>()?,
         target_roi: target_roi(args)?,
         dossiers: false,
+        sent,
         pii: privacy::pii(args.pii, args.pii_key.as_deref())?,
         pictures: 0,
         threads: threads(args.threads.unwrap_or_else(cores))?,
@@ -252,10 +257,38 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
     })
 }
 
+/// The forwarded postbacks, and the conversions that they tell of.
+fn sent(args: &AuditArgs, project: &Project) -> Result<Option<Sent>> {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads(args.threads.unwrap_or_else(cores))?;
+    let Some((postbacks, limits)) = super::reconcile::sent(&args.outbound, threads)? else { return Ok(None) };
+    let files = inputs(args)?.files;
+    let of = |shape: Shape| files.get(&shape).cloned();
+    let Some(patterns) = of(Shape::Conversions).or_else(|| of(Shape::Combined)) else {
+        return Err(Error::usage("--sent is held against conversions, and there are none")
+            .help("name them with --conversions or --combined"));
+    };
+    let conversions = Files {
+        word: "conversions",
+        patterns,
+        presets: args.preset.clone(),
+        user: args
+            .map
+            .as_deref()
+            .map(mapping::load)
+            .transpose()?
+            .or(project.mapping.clone())
+            .unwrap_or_default(),
+        guard: guard(),
+        threads,
+    };
+    Ok(Some(Sent { conversions, postbacks, limits }))
+}
+
 /// More threads than this are a slip of the finger.
 const MOST_THREADS: usize = 1_024;
 
-fn threads(wanted: usize) -> Result<usize> {
+pub(super) fn threads(wanted: usize) -> Result<usize> {
     if (1..=MOST_THREADS).contains(&wanted) {
         return Ok(wanted);
     }
@@ -400,7 +433,7 @@ fn ip_list(text: &str) -> Result<(ListKind, PathBuf)> {
     Ok((kind, PathBuf::from(path)))
 }
 
-fn perspective(who: &str) -> Result<Perspective> {
+pub(super) fn perspective(who: &str) -> Result<Perspective> {
     let unknown =
         || Error::usage(format!("`{who}` is no perspective")).help("use buyer, network or advertiser");
     Perspective::ALL.into_iter().find(|p| p.word() == who).ok_or_else(unknown)

@@ -1,5 +1,6 @@
 //! The command line: the only code that prints, exits, or reads the clock or the environment.
 
+mod anonymise;
 mod args;
 mod audit;
 mod blocklist;
@@ -11,6 +12,7 @@ mod inspect;
 mod postback;
 mod privacy;
 mod project;
+mod reconcile;
 mod rules;
 mod shell;
 #[cfg(test)]
@@ -50,6 +52,8 @@ fn carry_out(command: Command, matches: &ArgMatches) -> crate::base::error::Resu
         Command::Explain(args) => explain::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Postback(args) => postback::run(args),
+        Command::Reconcile(args) => reconcile::run(*args),
+        Command::Anonymise(args) => anonymise::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Signals => rules::signals(),
         Command::Blocklist(args) => blocklist::run(args.command),

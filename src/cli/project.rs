@@ -29,6 +29,9 @@ pub struct Project {
     combined: Vec<String>,
     report: Vec<String>,
     costs: Vec<String>,
+    sent: Vec<String>,
+    sent_map: Option<PathBuf>,
+    sent_late: Option<String>,
     geoip: Option<PathBuf>,
     asn_db: Option<PathBuf>,
     ip_list: Vec<String>,
@@ -162,6 +165,9 @@ impl Project {
             args.report = std::mem::take(&mut self.report);
         }
         lists(&mut args.costs, &mut self.costs);
+        lists(&mut args.outbound.sent, &mut self.sent);
+        open(&mut args.outbound.sent_map, &mut self.sent_map);
+        open(&mut args.outbound.sent_late, &mut self.sent_late);
         open(&mut args.geoip, &mut self.geoip);
         open(&mut args.asn_db, &mut self.asn_db);
         lists(&mut args.ip_list, &mut self.ip_list);

@@ -103,6 +103,8 @@ pub struct Layout {
     pub derived: Vec<&'static Derived>,
     pub enrichment: Arc<Enrichment>,
     pub currency: Option<String>,
+    /// Amounts stay in the currency of their row, which is a column of its own.
+    pub keeps_currencies: bool,
     pub rates: Arc<Rates>,
     /// Parts of a micro-unit that costs of clicks are kept in; 1 for other amounts and other shapes.
     pub cost_parts: i64,
@@ -158,6 +160,7 @@ impl Layout {
             places,
             constants,
             currency: mapping.currency.clone(),
+            keeps_currencies: mapping.keeps_currencies,
             rates: mapping.rates.clone(),
             brands: Brands::new(&mapping.brand_terms),
             row_key,
@@ -189,7 +192,7 @@ impl Layout {
         let of_clicks = matches!(self.shape, Shape::Clicks | Shape::Combined);
         let placed = |col: &Col| self.places.contains_key(col);
         let exists = match field {
-            Field::Value(Col::Currency) => false,
+            Field::Value(Col::Currency) => self.keeps_currencies,
             Field::Value(col) => placed(&col) || self.constants.contains_key(&col) || self.derives(col),
             Field::Key(col) => col.kind() == Kind::Key && (placed(&col) || self.derives(col)),
             Field::Net(col) => col == Col::Ip && placed(&col),
@@ -243,7 +246,7 @@ impl Layout {
     /// A currency other than ours that has no rate.
     pub fn rate(&self, currency: &str, day: Option<i32>) -> std::result::Result<Option<Rate>, Reason> {
         match &self.currency {
-            Some(ours) if ours != currency => {
+            Some(ours) if ours != currency && !self.keeps_currencies => {
                 self.rates.of(currency, ours, day).map(Some).ok_or(Reason::CurrencyWithoutRate)
             }
             _ => Ok(None),
@@ -389,6 +392,8 @@ pub struct RowBuilder<'a> {
     nets: Option<(usize, Keys)>,
     row_keys: Vec<u64>,
     found: FoundRows<'a>,
+    /// The currency of every row, where rows keep their own.
+    currencies: Option<StringChunkedBuilder>,
     noticed: Noticed,
     /// Which of the cells holds the day that rates are of.
     day_cell: Option<usize>,
@@ -451,6 +456,7 @@ impl<'a> RowBuilder<'a> {
             nets: layout.places.get(&Col::Ip).and_then(nets),
             row_keys: Vec::new(),
             found: FoundRows::new(layout, capacity, &|_| true),
+            currencies: layout.has(Field::Value(Col::Currency)).then(|| currencies(capacity)),
             noticed: Noticed::default(),
             tender: Tender::ours(layout),
             rows: 0,
@@ -467,6 +473,9 @@ impl<'a> RowBuilder<'a> {
             cell.append(&record[cell.at], &self.layout.side);
         }
         self.tender.rows += 1;
+        if let Some(currencies) = &mut self.currencies {
+            currencies.append_option(self.tender.code.as_deref().or(self.layout.currency.as_deref()));
+        }
         for clock in clocks {
             self.noticed.see_time(clock);
         }
@@ -569,6 +578,7 @@ impl<'a> RowBuilder<'a> {
         columns.extend(self.flags.into_iter().map(|f| f.values.finish().into_column()));
         columns.extend(self.nets.map(|(_, nets)| nets.finish().into_column()));
         columns.extend(self.found.finish());
+        columns.extend(self.currencies.map(|c| c.finish().into_column()));
         if self.layout.row_key {
             columns.push(Series::new(Field::Row.name(), self.row_keys).into());
         }
@@ -584,6 +594,11 @@ pub fn row_key<'t>(texts: impl Iterator<Item = &'t [u8]>) -> u64 {
         hash.update(&[0]);
     }
     hash.digest()
+}
+
+/// The column of currencies, in the making.
+pub fn currencies(capacity: usize) -> StringChunkedBuilder {
+    StringChunkedBuilder::new(Field::Value(Col::Currency).name(), capacity)
 }
 
 /// A column with one text in every row.

@@ -283,6 +283,9 @@ pub struct MappingFile {
     /// Not of the file: what else the run was given.
     #[serde(skip)]
     enrichment: Arc<Enrichment>,
+    /// Not of the file: every row keeps its own currency.
+    #[serde(skip)]
+    keeps_currencies: bool,
 }
 
 /// The canonical statuses, as [`crate::ingest`]'s right neighbour knows them; a test compares the two.
@@ -311,6 +314,8 @@ pub struct Mapping {
     pub name: String,
     pub perspective: Option<Perspective>,
     pub currency: Option<String>,
+    /// Amounts stay in the currency of their row, which is kept beside them.
+    pub keeps_currencies: bool,
     pub rates: Arc<Rates>,
     pub status_means: StatusMeans,
     /// The export's own status words, lower case, by canonical name.
@@ -390,6 +395,16 @@ impl MappingFile {
     /// The same for postbacks with this tracker's parameters.
     pub fn fired_for(&mut self, tracker: &str) {
         self.postbacks.fired_for(tracker);
+    }
+
+    /// Whether amounts stay in the currency of their row.
+    pub fn keeps_currencies(&self) -> bool {
+        self.keeps_currencies
+    }
+
+    /// The same with amounts that stay in the currency of their row.
+    pub fn keep_currencies(&mut self) {
+        self.keeps_currencies = true;
     }
 
     /// The preset that the file is laid over.
@@ -499,6 +514,7 @@ fn strict(preset: String, layers: &[Layer]) -> Result<Mapping> {
         name: user.name.clone().unwrap_or(preset),
         perspective: last(layers, |f| &f.perspective),
         currency: last(layers, |f| &f.currency).map(|code| code.to_uppercase()),
+        keeps_currencies: user.keeps_currencies,
         rates: Arc::new(rates(user)?),
         status_means: last(layers, |f| &f.status_means).unwrap_or(StatusMeans::Status),
         statuses: statuses(words(|f| f.statuses.as_ref()?.value()))?,

@@ -33,26 +33,31 @@ mod value;
 pub use columns::{Field, Noticed, Wanted, key};
 pub use enrich::Enrichment;
 pub use guard::Guard;
-pub use mapping::{Mapping, Perspective, Shape, StatusMeans, Times, TransactionScope};
+pub use json::{Leaf, begins_object, leaves};
+pub use mapping::{
+    Mapping, MappingFile, Perspective, Shape, SideMapping, StatusMeans, Times, TransactionScope,
+};
+pub use network::address;
+pub use open::{Packer, Packing, packing};
 pub use plan::{Plan, Reading};
 pub use reject::{REASONS, Reason, Reject, Rejects};
 pub use resume::{Past, stored};
 pub use stdin::{Spool, is_stdin, place, speaking};
 pub use table::{Batch, Sample, Table};
-pub use value::{amount, is_unexpanded_macro};
+pub use value::{amount, is_null, is_unexpanded_macro};
 
 use crate::base::column::Col;
 use crate::base::error::{Error, Result};
 use crate::base::money::cost_parts;
 use crate::base::time::{DAY, SECOND, Zone};
 use columns::Layout;
-use open::Packing;
 use plan::Chosen;
 use polars::prelude::DataFrame;
 use postback::LogFacts;
 use resume::Writers;
 use shelf::Shelf;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use table::Part;
@@ -181,7 +186,7 @@ pub fn ingest(inputs: &Inputs, plan: &Plan, click_fields: &Wanted, threads: usiz
         None => plan.clone(),
     };
     let mut intake = read(inputs, plan, click_fields, threads, stdin.clone())?;
-    if plan.currency().is_none() {
+    if plan.currency().is_none() && !plan.keeps_currencies() {
         match currency(&intake.files)? {
             Currency::Agreed(None) => {}
             Currency::Agreed(Some(code)) if cost_parts(Some(&code)) == cost_parts(None) => {
@@ -312,6 +317,22 @@ pub fn sample(path: &Path, delimiter: Option<u8>, guard: &Guard, rows: usize) ->
     }
 }
 
+/// The unpacked bytes of a text export.
+///
+/// # Errors
+/// It cannot be opened.
+pub fn unpacked(path: &Path, packing: Packing) -> Result<Box<dyn Read + Send>> {
+    open::text(path, packing, &open::Digest::default())
+}
+
+/// The separator of a text export, `None` where its lines are JSON objects, and the names of its fields.
+///
+/// # Errors
+/// It cannot be read, or has no header.
+pub fn layout_of(path: &Path, packing: Packing, declared: Option<u8>) -> Result<(Option<u8>, Vec<String>)> {
+    text::layout_of(path, packing, declared)
+}
+
 /// A folder of this run's own that nobody else can read.
 fn folder() -> Result<TempDir> {
     let mut builder = tempfile::Builder::new();
@@ -327,7 +348,10 @@ fn folder() -> Result<TempDir> {
 }
 
 /// The files that paths and patterns name, sorted, each once.
-fn expand(patterns: &[String]) -> Result<BTreeSet<PathBuf>> {
+///
+/// # Errors
+/// A pattern that is none, or that no file fits.
+pub fn expand(patterns: &[String]) -> Result<BTreeSet<PathBuf>> {
     let mut paths = BTreeSet::new();
     for pattern in patterns {
         let literal = Path::new(pattern);

@@ -3,7 +3,7 @@
 //! A Parquet export's rows are judged by the same rules as text: what does not fit the declared type is a
 //! reject with its row number, never a silent null.
 
-use super::columns::{Field, FoundRows, Layout, Noticed, Wanted, constant, key, row_key};
+use super::columns::{Field, FoundRows, Layout, Noticed, Wanted, constant, currencies, key, row_key};
 use super::mapping::{Mapping, Shape};
 use super::reject::{Reason, Rejects};
 use super::table::{Sample, failed, open, stream};
@@ -285,11 +285,16 @@ pub fn canonical(raw: &DataFrame, layout: &Layout, fields: &[Field]) -> Result<C
         }
     }
     let days = typed.iter().find(|(col, _)| Some(*col) == layout.rate_column()).map(|(_, v)| v.clone());
-    typed.extend(exchanged(raw, layout, money, days.as_deref(), &mut found));
+    let asked = fields.contains(&Field::Value(Col::Currency)) && layout.has(Field::Value(Col::Currency));
+    let mut currencies = asked.then(|| currencies(raw.height()));
+    typed.extend(exchanged(raw, layout, money, days.as_deref(), &mut found, currencies.as_mut()));
     let Found { mut faults, noticed } = found;
     faults.sort_by_key(|f| f.0);
     faults.dedup_by_key(|f| f.0);
-    let frame = assemble(raw, layout, fields, typed)?;
+    let mut frame = assemble(raw, layout, fields, typed)?;
+    if let Some(currencies) = currencies {
+        frame.with_column(currencies.finish().into_column()).map_err(internal)?;
+    }
     let frame = if faults.is_empty() { frame } else { without(&frame, &faults)? };
     Ok(Canonical { frame, faults, noticed })
 }
@@ -334,6 +339,7 @@ fn exchanged(
     money: Vec<(Col, Amounts)>,
     days: Option<&[Option<i64>]>,
     found: &mut Found,
+    mut codes: Option<&mut StringChunkedBuilder>,
 ) -> Vec<(Col, Vec<Option<i64>>)> {
     let currencies = text_of(raw, layout, Col::Currency);
     let mut kept: Vec<(Col, Vec<Option<i64>>)> =
@@ -345,9 +351,15 @@ fn exchanged(
         let marks: Vec<Mark> =
             money.iter().filter_map(|(_, a)| a.marks.get(row).copied().flatten()).collect();
         let day = days.and_then(|d| d[row]).map(|t| t.div_euclid(DAY) as i32);
-        let tender =
-            if plain { Ok((None, ours)) } else { tender(layout, said, &marks, day, &mut found.noticed) };
-        let amounts = tender.and_then(|(rate, cap)| {
+        let tender = match plain {
+            true => Ok((None, None, ours)),
+            false => tender(layout, said, &marks, day, &mut found.noticed),
+        };
+        if let Some(codes) = &mut codes {
+            let code = tender.as_ref().ok().and_then(|(code, ..)| code.as_deref());
+            codes.append_option(code.or(layout.currency.as_deref()));
+        }
+        let amounts = tender.and_then(|(_, rate, cap)| {
             let keep =
                 |(col, a): &(Col, Amounts)| a.nano[row].map(|n| layout.kept(*col, n, cap, rate)).transpose();
             money.iter().map(keep).collect::<std::result::Result<Vec<_>, Reason>>()
@@ -360,23 +372,23 @@ fn exchanged(
     kept
 }
 
-/// The rate and the cap of a row's amounts.
+/// The currency, the rate and the cap of a row's amounts.
 fn tender(
     layout: &Layout,
     said: &str,
     marks: &[Mark],
     day: Option<i32>,
     noticed: &mut Noticed,
-) -> std::result::Result<(Option<super::rates::Rate>, i128), Reason> {
+) -> std::result::Result<(Option<String>, Option<super::rates::Rate>, i128), Reason> {
     let code = layout.row_currency(said.as_bytes(), marks)?;
-    let Some(code) = code else { return Ok((None, row_cap(layout.currency.as_deref()))) };
+    let Some(code) = code else { return Ok((None, None, row_cap(layout.currency.as_deref()))) };
     let rate = layout.rate(&code, day)?;
     if let Some(rate) = rate {
         noticed.see_rate(&code, rate);
     }
     let cap = row_cap(Some(&code));
-    noticed.see_currency(code, 1);
-    Ok((rate, cap))
+    noticed.see_currency(code.clone(), 1);
+    Ok((Some(code), rate, cap))
 }
 
 /// One column of amounts; rows that do not fit are added to the faults.

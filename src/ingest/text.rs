@@ -91,6 +91,18 @@ pub fn headers(path: &Path, packing: Packing, delimiter: Option<u8>) -> Result<V
     Ok(Source::open(path, packing, HEADER)?.header(delimiter, &BTreeSet::new())?.names)
 }
 
+/// The separator, `None` for JSON, and the names of the fields, the keys of every object among them.
+///
+/// # Errors
+/// An unreadable file, or none that has a header.
+pub fn layout_of(path: &Path, packing: Packing, declared: Option<u8>) -> Result<(Option<u8>, Vec<String>)> {
+    let header = Source::open(path, packing, HEADER)?.header(declared, &BTreeSet::new())?;
+    match header.form {
+        Form::Delimited(delimiter) => Ok((Some(delimiter), header.names)),
+        Form::Json => Ok((None, every_key(path, packing)?.names)),
+    }
+}
+
 fn read_source(
     source: &mut Source,
     shape: Shape,

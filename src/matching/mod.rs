@@ -5,6 +5,7 @@
 
 mod clicks;
 mod facts;
+pub mod forwarded;
 pub mod gates;
 mod transactions;
 

@@ -32,7 +32,7 @@ use crate::matching::{Class, Matched, MatchedConversion};
 use accumulate::Placement;
 use grain::GrainPass;
 use hashbrown::HashSet;
-use incidents::{Cell, Table};
+use incidents::{Cell, Flows, Table};
 use rows::{ClickFilter, ClickRows, Places};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -129,6 +129,8 @@ pub struct Branch {
     pub source: Vec<Option<String>>,
     pub clicks: u64,
     pub converted: u64,
+    /// The same by day, sorted.
+    pub days: Vec<(i32, u64, u64)>,
 }
 
 /// Computes every measure for every grain.
@@ -148,7 +150,7 @@ pub fn measure(
     pass.conversions(matched);
     pass.report(intake, symbols)?;
     let unallocated_cost = pass.costs(intake, symbols)?;
-    let (incidents, branches) = pass.incidents(symbols);
+    let (incidents, branches) = pass.incidents(matched, symbols);
     Ok(Measures {
         incidents,
         branches,
@@ -173,6 +175,8 @@ struct Pass<'a> {
     other_hits: u64,
     days: Option<(i32, i32)>,
     by_day: BTreeMap<i32, u64>,
+    /// Clicks by the hour.
+    flows: Flows,
 }
 
 impl<'a> Pass<'a> {
@@ -188,6 +192,8 @@ impl<'a> Pass<'a> {
         if !grains.iter().any(GrainPass::has_sources) {
             grains.push(GrainPass::of_mature(of(Grain::source().columns()), &places, &available));
         }
+        let flows =
+            Flows::new([Col::Network, Col::TrafficSource, Col::Source].map(|col| place(options, col)));
         Pass {
             grains,
             options,
@@ -198,6 +204,7 @@ impl<'a> Pass<'a> {
             other_hits: 0,
             days: None,
             by_day: BTreeMap::new(),
+            flows,
         }
     }
 
@@ -239,6 +246,9 @@ impl<'a> Pass<'a> {
                 let times = counted.integers(Col::ClickTime).unwrap_or_default();
                 let days: Vec<i32> = times.iter().map(|t| self.day(t.unwrap_or_default())).collect();
                 self.widen(&days);
+                if !converted.is_empty() {
+                    self.flows.add(&columns, times.iter());
+                }
                 let sent = send.send((counted, columns, days));
                 sent.map_err(|_| Error::input("internal: the adding thread stopped"))
             });
@@ -294,12 +304,18 @@ impl<'a> Pass<'a> {
 
     /// Finds the incidents and takes what waits for a conversion out of their days, in every grain; the sources
     /// by offer and network of what is left.
-    fn incidents(&mut self, symbols: &Symbols) -> (Vec<Incident>, Vec<Branch>) {
+    fn incidents(&mut self, matched: &Matched, symbols: &Symbols) -> (Vec<Incident>, Vec<Branch>) {
         if ![M::MatureClicks, M::ConvertedClicks].iter().all(|m| self.available.contains(m)) {
             return Default::default();
         }
         let sources = self.grains.iter().position(GrainPass::has_sources).expect("one grain is of sources");
-        let incidents = incidents::find(&Table::of(&self.grains[sources], symbols).cells);
+        let mut incidents = incidents::find(&Table::of(&self.grains[sources], symbols).cells);
+        let flows = std::mem::replace(&mut self.flows, Flows::new([0; 3]));
+        let outages = flows.outages(matched, self.options.clock.zone, symbols);
+        let days = incidents.len();
+        let apart = |outage: &Incident| !incidents[..days].iter().any(|incident| incident.contains(outage));
+        let outages: Vec<Incident> = outages.into_iter().filter(apart).collect();
+        incidents.extend(outages);
         if !incidents.is_empty() {
             self.grains.iter_mut().for_each(|grain| incidents::forget(grain, &incidents, symbols));
         }
@@ -330,6 +346,7 @@ fn branches(table: &Table) -> Vec<Branch> {
             source: source.iter().map(|text| text.map(str::to_owned)).collect(),
             clicks: cells.iter().map(|cell| cell.clicks).sum(),
             converted: cells.iter().map(|cell| cell.converted).sum(),
+            days: cells.iter().map(|cell| (cell.day, cell.clicks, cell.converted)).collect(),
         });
     }
     branches

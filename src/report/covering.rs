@@ -22,6 +22,9 @@ impl Report<'_> {
             let names = [&mut sibling.offer, &mut sibling.network, &mut sibling.against];
             names.into_iter().for_each(|name| name.cover(pii));
         }
+        for told in self.forwarded.iter_mut().flat_map(|forwarded| &mut forwarded.told) {
+            told.traffic_source.iter_mut().for_each(|name| name.cover(pii));
+        }
         self.groups.iter_mut().for_each(|group| cover_group(group, pii));
         let cases = self.dossiers.iter_mut().flat_map(|dossier| &mut dossier.cases);
         cases.for_each(|case| cover_sample(&mut case.sample, pii));

@@ -73,7 +73,7 @@ fn table<W: Write>(out: W) -> ::csv::Writer<W> {
 }
 
 /// A cell of text from data.
-pub(super) fn text_cell(text: &Text) -> String {
+pub fn text_cell(text: &Text) -> String {
     text.csv()
 }
 
@@ -81,7 +81,7 @@ pub(super) fn text_cell(text: &Text) -> String {
 ///
 /// # Errors
 /// None that a buffer in memory can have.
-pub(super) fn rows<R: AsRef<[String]>>(header: &[&str], rows: impl Iterator<Item = R>) -> Result<Vec<u8>> {
+pub fn rows<R: AsRef<[String]>>(header: &[&str], rows: impl Iterator<Item = R>) -> Result<Vec<u8>> {
     let mut writer = table(Vec::new());
     writer.write_record(header).map_err(failed)?;
     for row in rows {
@@ -94,8 +94,9 @@ pub(super) fn rows<R: AsRef<[String]>>(header: &[&str], rows: impl Iterator<Item
 ///
 /// # Errors
 /// None that a buffer in memory can have.
-pub fn rejects(files: &[FileLedger]) -> Result<Vec<u8>> {
-    let of_file = |file: &FileLedger| {
+pub fn rejects<F: std::borrow::Borrow<FileLedger>>(files: &[F]) -> Result<Vec<u8>> {
+    let of_file = |file: &F| {
+        let file: &FileLedger = file.borrow();
         let path = Text::new(file.path.display().to_string()).csv();
         let row = |reject: &Reject| {
             [path.clone(), reject.line.to_string(), reject.reason.slug().to_owned(), reject.found.csv()]

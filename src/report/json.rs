@@ -25,7 +25,9 @@ use crate::base::money::Micro;
 use crate::base::privacy::Pii;
 use crate::base::text::{JsonWriter, Text};
 use crate::base::time;
+use crate::matching::forwarded::{Forwarded, Told};
 use crate::measures;
+use crate::peers::shaving;
 use crate::peers::{self, Summary};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -51,6 +53,9 @@ struct Document<'r> {
     incidents: Vec<Incident>,
     /// Networks of one offer, compared on the zones they share; only where offers and networks are audited.
     siblings: Vec<Sibling>,
+    /// Postbacks that were forwarded to the traffic source, held against the conversions; absent where none are given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forwarded: Option<Outbound>,
     lists: Lists,
     /// Sources that send the same visitors under several names.
     clusters: Vec<outlook::Cluster>,
@@ -203,6 +208,9 @@ struct Incident {
     /// Both included.
     first_day: String,
     last_day: String,
+    /// An outage: the last conversion before it and the first one behind it, in UTC; null where whole days fell.
+    from: Option<String>,
+    to: Option<String>,
     /// Converted clicks that the sources would have brought, and the limits that hold in 95 of 100 cases.
     expected: Option<Number>,
     low: Option<Number>,
@@ -213,6 +221,58 @@ struct Incident {
     sources_fell: usize,
     /// The chance of so few conversions.
     p: Option<Number>,
+}
+
+/// Postbacks that were forwarded to the traffic source.
+#[derive(Serialize, JsonSchema)]
+pub struct Outbound {
+    /// The columns that tie a conversion to its postback.
+    join: Option<[String; 2]>,
+    traffic_sources: Vec<ToldSource>,
+    /// Events of conversions that are never sent, and so not missed.
+    never_sent: Vec<String>,
+}
+
+/// What one traffic source was told.
+#[derive(Serialize, JsonSchema)]
+struct ToldSource {
+    traffic_source: Option<String>,
+    /// Conversions of events that are sent, and postbacks.
+    conversions: u64,
+    postbacks: u64,
+    /// In time, once, with the right event and value.
+    right: u64,
+    not_sent: u64,
+    late: u64,
+    doubled: u64,
+    wrong_event: u64,
+    wrong_value: u64,
+    /// Sent though the conversion is rejected.
+    rejected: u64,
+    /// Of no known conversion.
+    unknown: u64,
+}
+
+/// What was forwarded, as JSON.
+pub fn outbound(found: &Forwarded) -> Outbound {
+    let told = |told: &Told| ToldSource {
+        traffic_source: told.traffic_source.as_ref().map(Text::json),
+        conversions: told.conversions,
+        postbacks: told.postbacks,
+        right: told.right,
+        not_sent: told.not_sent,
+        late: told.late,
+        doubled: told.doubled,
+        wrong_event: told.wrong_event,
+        wrong_value: told.wrong_value,
+        rejected: told.rejected,
+        unknown: told.unknown,
+    };
+    Outbound {
+        join: found.join.as_ref().map(|(ours, theirs)| [ours.json(), theirs.json()]),
+        traffic_sources: found.told.iter().map(told).collect(),
+        never_sent: found.never_sent.iter().map(Text::json).collect(),
+    }
 }
 
 /// One network of an offer beside another: evidence about the network, never about a source.
@@ -232,6 +292,35 @@ struct Sibling {
     q: Option<Number>,
     /// Significant, and a fifth or more behind: shaving, or a worse landing page.
     behind: bool,
+    /// The day on which the network fell, and what else changed then; null where no day stands out.
+    turn: Option<Turn>,
+}
+
+/// A day on which the ratio of two networks fell: evidence about a network, never about a source.
+#[derive(Serialize, JsonSchema)]
+struct Turn {
+    /// The first day behind the change.
+    day: String,
+    ratio_before: Option<Number>,
+    ratio_after: Option<Number>,
+    /// The test's value; by chance above 12.16 in one comparison of a hundred.
+    statistic: Option<Number>,
+    network: [Mix; 2],
+    against: [Mix; 2],
+    /// The network's other offers.
+    other_offers: [Mix; 2],
+}
+
+/// The conversions before a turn, or from it on.
+#[derive(Serialize, JsonSchema)]
+struct Mix {
+    clicks: u64,
+    converted: u64,
+    delays: u64,
+    median_delay_s: Option<i64>,
+    approved: u64,
+    pending: u64,
+    rejected: u64,
 }
 
 /// What this run allows to be put on lists.
@@ -343,6 +432,7 @@ fn document<'r>(report: &'r Report<'r>) -> Document<'r> {
         peers: peers(&report.peers),
         incidents: report.incidents.iter().map(incident).collect(),
         siblings: report.siblings.iter().map(sibling).collect(),
+        forwarded: report.forwarded.as_ref().map(outbound),
         lists: lists(&report.lists, &report.run.pii),
         clusters: outlook::clusters(report),
         odd: outlook::odd(report),
@@ -446,6 +536,8 @@ fn incident(incident: &measures::Incident) -> Incident {
         name: incident.unit.as_ref().map(|(_, name)| name.json()),
         first_day: time::show_day(incident.first_day),
         last_day: time::show_day(incident.last_day),
+        from: incident.hours.map(|(from, _)| time::show(from)),
+        to: incident.hours.map(|(_, to)| time::show(to)),
         expected: number(incident.expected),
         low: number(incident.low),
         high: number(incident.high),
@@ -468,6 +560,29 @@ fn sibling(sibling: &peers::Sibling) -> Sibling {
         p: probability(sibling.ln_p),
         q: number(sibling.q),
         behind: sibling.behind,
+        turn: sibling.turn.as_ref().map(turn),
+    }
+}
+
+fn turn(turn: &shaving::Turn) -> Turn {
+    let mix = |mix: &shaving::Mix| Mix {
+        clicks: mix.clicks,
+        converted: mix.converted,
+        delays: mix.delays,
+        median_delay_s: mix.delay_s,
+        approved: mix.approved,
+        pending: mix.pending,
+        rejected: mix.rejected,
+    };
+    let halves = |halves: &shaving::Halves| [mix(&halves.before), mix(&halves.after)];
+    Turn {
+        day: time::show_day(turn.day),
+        ratio_before: number(turn.ratio.0),
+        ratio_after: number(turn.ratio.1),
+        statistic: number(turn.statistic),
+        network: halves(&turn.network),
+        against: halves(&turn.against),
+        other_offers: halves(&turn.other_offers),
     }
 }
 

@@ -10,6 +10,7 @@ mod covering;
 mod csv;
 pub mod evidence;
 pub mod explain;
+mod forwarded;
 mod html;
 pub mod json;
 pub mod lists;
@@ -24,16 +25,19 @@ mod prometheus;
 mod ruling;
 mod signs;
 mod terminal;
-mod workbook;
+pub mod workbook;
 
 #[cfg(test)]
 mod sample;
 
 pub use covering::cover_rejects;
-pub use csv::rejects;
+pub use csv::{rejects, rows as csv_rows, text_cell as csv_cell};
+pub use forwarded::{FAULTS, lines as forwarded_lines};
 pub use news::{Moved, News};
 pub use output::{Checked, FileOf, Job, Output, Target, Verified, Written};
-pub use output::{check, put_files, run_id, schema as manifest_schema, shows_conversions, verify, write};
+pub use output::{
+    check, put_files, put_streams, run_id, schema as manifest_schema, shows_conversions, verify, write,
+};
 pub use pictures::{CTIT, Day, Pictures, RANKS, Spread};
 pub use ruling::{RuleTally, RulesInfo, unanswered};
 
@@ -43,6 +47,7 @@ use crate::base::money::Micro;
 use crate::base::networks::{Network, Widest};
 use crate::base::privacy::Pii;
 use crate::base::text::Text;
+use crate::matching::forwarded::Forwarded;
 use crate::measures::Incident;
 use crate::peers::anomaly::Odd;
 use crate::peers::{Sibling, Summary};
@@ -63,6 +68,8 @@ pub struct Report<'r> {
     pub incidents: Vec<Incident>,
     /// Networks of one offer beside each other, where offers and networks are audited.
     pub siblings: Vec<Sibling>,
+    /// What the traffic sources were told of conversions, where that was given.
+    pub forwarded: Option<Forwarded>,
     /// The judged groups, in any order; renderers go through [`Report::ordered`].
     pub groups: Vec<Judged<'r>>,
     /// Sources that send the same visitors; groups say which cluster they are in.

@@ -360,6 +360,23 @@ pub fn put_files(files: &[FileOf]) -> Result<()> {
     stage::commit(staged, None).map(drop)
 }
 
+/// A file in the making: where it goes, and what writes it.
+pub type Stream<'a> = (PathBuf, Box<dyn FnOnce(&mut dyn Write) -> Result<()> + 'a>);
+
+/// Puts files into place that are written piece by piece, all of them or none.
+///
+/// # Errors
+/// One of them cannot be written, or what writes it fails.
+pub fn put_streams(files: Vec<Stream>) -> Result<()> {
+    let mut staged = Vec::new();
+    for (path, write) in files {
+        fs::create_dir_all(folder(&path)).map_err(|e| Error::writing(&path, e))?;
+        regular(&path)?;
+        staged.push(Staged::file(&path, Access::All, write)?);
+    }
+    stage::commit(staged, None).map(drop)
+}
+
 fn place_of(target: &Target) -> &Path {
     target.path().expect("stdout was dealt with")
 }

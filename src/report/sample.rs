@@ -116,6 +116,7 @@ pub fn empty() -> Report<'static> {
         peers: crate::peers::Summary::default(),
         incidents: vec![],
         siblings: vec![],
+        forwarded: None,
         run: RunInfo {
             version: "0.1.0",
             inputs: vec![],
@@ -209,6 +210,7 @@ pub fn incident() -> Incident {
         unit: Some((Col::Offer, Text::new("offer-7"))),
         first_day: 20_517,
         last_day: 20_518,
+        hours: None,
         expected: 61.4,
         low: 38.2,
         high: 98.7,
@@ -232,6 +234,7 @@ pub fn sibling() -> Sibling {
         ln_p: -14.0,
         q: 1e-6,
         behind: true,
+        turn: None,
     }
 }
 

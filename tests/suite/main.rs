@@ -1,5 +1,6 @@
 //! The one integration-test binary: what no unit test can see.
 
+mod anonymise;
 mod bad_input;
 mod bad_rules;
 mod blocklist;
@@ -24,6 +25,7 @@ mod presets;
 mod previous;
 mod privacy;
 mod properties;
+mod reconcile;
 mod reference;
 mod ruling;
 mod runs;

@@ -390,6 +390,7 @@ impl Case {
     fn settings(&self, files: Files, threads: usize) -> Settings {
         let zone = if self.facts.hours_in == Local::Berlin { "Europe/Berlin" } else { "UTC" };
         Settings {
+            sent: None,
             inputs: Inputs { files: files.into_patterns(), ..Inputs::default() },
             plan: Plan::fixed(self.mapping()),
             grain: Grain::source(),

@@ -2,7 +2,7 @@
 //! then one line a group. Each line says what it is; its fields are those of the JSON report.
 
 use super::{Coverage, Incident, Peers, Run, SCHEMA_VERSION, Sibling, Sources, Totals};
-use super::{coverage, harmless, incident, peers, run, sibling, totals};
+use super::{coverage, harmless, incident, outbound, peers, run, sibling, totals};
 use crate::base::error::Result;
 use crate::report::output::failed;
 use crate::report::{Format, Kind, Look, Rendered, Report};
@@ -45,6 +45,8 @@ fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
     incidents.into_iter().try_for_each(|i| line(out, "incident", i))?;
     let siblings: Vec<Sibling> = report.siblings.iter().map(sibling).collect();
     siblings.into_iter().try_for_each(|s| line(out, "sibling", s))?;
+    let forwarded = report.forwarded.as_ref().map(outbound);
+    forwarded.into_iter().try_for_each(|f| line(out, "forwarded", f))?;
     Sources(report).each().try_for_each(|source| line(out, "source", source))?;
     out.flush().map_err(failed)
 }
