@@ -195,8 +195,8 @@ impl Waiting {
     /// Puts the files into place; those without a row vanish.
     fn settle(self, any: bool) -> Result<(Option<Stored>, Option<Stored>)> {
         let put = |(temporary, path): (TempPath, PathBuf)| {
-            let empty = std::fs::metadata(&temporary).map_or(true, |m| m.len() == 0);
-            if !any || empty {
+            let filled = std::fs::metadata(&temporary).is_ok_and(|m| m.len() > 0);
+            if !any || !filled {
                 return Ok(None);
             }
             durable::settle(temporary, &path)?;
