@@ -34,7 +34,8 @@ struct Gathered(Arc<Mutex<BufWriter<File>>>);
 
 impl Gathered {
     fn with<T>(&self, act: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>) -> io::Result<T> {
-        act(&mut *self.0.lock().map_err(|_| io::Error::other("the writer panicked"))?)
+        let mut file = self.0.lock().map_err(|_| io::Error::other("the writer panicked"))?;
+        act(&mut file)
     }
 }
 

@@ -15,16 +15,19 @@ use clickaudit::base::networks::Widest;
 use clickaudit::base::text::Text;
 use clickaudit::base::yaml;
 use clickaudit::ingest::mapping::MappingFile;
+use clickaudit::ingest::shelf::Wish;
 use clickaudit::ingest::{self, Inputs, Mapping, Plan, Shape, TransactionScope};
 use clickaudit::report::{Format, Look};
 use clickaudit::rules::{Pack, RuleSet};
 use clickaudit::signals;
+use clickaudit::store::Store;
 use clickaudit::verdicts::{Brake, Protect, Verdict};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngSeed, TestCaseResult, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
 
 // ---------------------------------------------------------------- columns and files
@@ -1171,6 +1174,43 @@ proptest! {
             prop_assert_eq!(two.duplicate.values().sum::<u64>() - one.duplicate.values().sum::<u64>(), one.read);
         }
     }
+}
+
+proptest! {
+    #![proptest_config(cases(12))]
+
+    /// Nights with a store come to what one audit of all rows says: what was read on one night, as text or as Parquet,
+    /// and what is new on the next are judged together.
+    #[test]
+    fn nights_with_a_store_are_one_audit(case in any_case(), turn in 1..50usize) {
+        let (folder, rules) = (folder(), rules());
+        // Gates that look at nights withhold lists, and only these.
+        let judged = |audited: &Audited| Told { list: None, ..told(audited) };
+        let straight = judged(&run(&case.settings(case.files(folder.path()), 1), &rules));
+        let all = split(&case, turn, folder.path());
+        let first = Files(all.0.iter().map(|(side, paths)| (*side, vec![paths[0].clone()])).collect());
+        let store = folder.path().join("store");
+        night(&case, first, &store, &rules);
+        let second = night(&case, all, &store, &rules).map(|audited| judged(&audited));
+        prop_assert_eq!(second.as_ref(), Some(&straight), "two nights");
+        let packed = packed(&case, folder.path(), turn);
+        let store = folder.path().join("packed");
+        for named in [packed.clone(), packed] {
+            let told = night(&case, named, &store, &rules).map(|audited| judged(&audited));
+            prop_assert_eq!(told.as_ref(), Some(&straight), "Parquet");
+        }
+    }
+}
+
+/// A night of a store; `None` where the rows of its exports alone cannot be judged.
+fn night<'r>(case: &Case, files: Files, store: &Path, rules: &'r RuleSet) -> Option<Audited<'r>> {
+    let store = Store::open(store, Duration::ZERO).expect("a store");
+    let mut settings = case.settings(files, 2);
+    let wish = Wish { days: 3_660, zone: settings.zone, as_of: None };
+    settings.inputs.shelf = Some(store.shelf(wish).expect("a manifest"));
+    let audited = audit(&settings, rules).ok()?;
+    store.keep(&audited.fresh).expect("the store can be written");
+    Some(audited)
 }
 
 /// The same rows in another order.
