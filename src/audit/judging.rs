@@ -1,16 +1,19 @@
 //! From measures to judged groups, and from these to totals and lists.
 
 use super::Settings;
-use crate::base::column::{Col, Grain};
+use crate::base::column::Grain;
 use crate::base::money::{Micro, SCALE};
 use crate::base::text::Text;
 use crate::matching::{Matched, gates::Gate};
 use crate::measures::{self, M, Measures};
 use crate::peers::{Compared, Profile};
 use crate::report::{List, Lists, RuleTally, Totals};
-use crate::rules::{Outcome, Rule, RuleSet, Truth, View, evaluate};
+use crate::rules::{Outcome, Rule, RuleSet, View, evaluate};
 use crate::signals::{self, Context, Row};
-use crate::verdicts::{self, Braked, Judged, ListKind, Listing, Subject, Suppressions, Whole};
+use crate::verdicts::{
+    self, Answers, Braked, Judged, ListKind, Listing, SharedReasons, Subject, Suppressions, Whole,
+};
+use std::sync::Arc;
 
 /// What rules are asked about.
 pub struct Asked<'a> {
@@ -31,23 +34,53 @@ pub fn judged<'r>(
     let mut tallies: Vec<RuleTally> = rules.rules.iter().map(RuleTally::new).collect();
     for (of_grain, compared) in asked.measures.grains.iter().zip(asked.compared) {
         let audited = of_grain.grain == settings.grain;
-        let runs = |rule: &&Rule| match &rule.by {
-            Some(grain) => *grain == of_grain.grain,
-            None => audited,
-        };
-        let places: Vec<usize> = (0..rules.rules.len()).filter(|at| runs(&&rules.rules[*at])).collect();
-        let rules: Vec<&'r Rule> = places.iter().map(|at| &rules.rules[*at]).collect();
+        let mut asking = Asking::of(rules, &of_grain.grain, audited);
         for (group, profile) in of_grain.groups.iter().zip(&compared.profiles) {
-            let mut subject = subject(&of_grain.grain, group, profile, asked.context, &rules);
+            let mut subject = subject(&of_grain.grain, group, profile, asked.context, asking.rules.clone());
+            asking.ask(&mut subject, &mut tallies);
             suppress(&mut subject, &settings.suppressions, as_of);
-            count(&subject, &places, &mut tallies);
-            let fired = subject.outcomes.iter().any(|o| matches!(o.truth, Truth::Fires));
-            if audited || fired {
+            asking.count_suppressed(&subject, &mut tallies);
+            if audited || subject.answers.fired().next().is_some() {
                 groups.push(verdicts::judge(subject, &settings.protect));
             }
         }
     }
     (groups, tallies)
+}
+
+/// The rules that run on one grain.
+struct Asking<'r> {
+    rules: Arc<[&'r Rule]>,
+    /// Where they stand in the set.
+    places: Vec<usize>,
+    reasons: SharedReasons,
+}
+
+impl<'r> Asking<'r> {
+    fn of(set: &'r RuleSet, grain: &Grain, audited: bool) -> Asking<'r> {
+        let runs = |rule: &Rule| rule.by.as_ref().map_or(audited, |by| by == grain);
+        let places: Vec<usize> = (0..set.rules.len()).filter(|at| runs(&set.rules[*at])).collect();
+        let rules: Arc<[&Rule]> = places.iter().map(|at| &set.rules[*at]).collect();
+        Asking { reasons: SharedReasons::of(rules.len()), rules, places }
+    }
+
+    /// Asks every rule about a group and counts the answers.
+    fn ask(&mut self, subject: &mut Subject<'r>, tallies: &mut [RuleTally]) {
+        let texts = subject.texts();
+        let view = View::new(&subject.row, &texts, &subject.profile);
+        for (at, (rule, place)) in self.rules.iter().zip(&self.places).enumerate() {
+            let outcome = self.reasons.with(at, evaluate(rule, &view));
+            tallies[*place].add(&outcome.truth);
+            subject.answers.take(at, outcome);
+        }
+    }
+
+    fn count_suppressed(&self, subject: &Subject, tallies: &mut [RuleTally]) {
+        for (rule, _) in &subject.suppressed {
+            let at = self.rules.iter().position(|asked| asked.id == rule.id);
+            at.into_iter().for_each(|at| tallies[self.places[at]].suppressed += 1);
+        }
+    }
 }
 
 /// Finds what is suppressed about a group.
@@ -57,30 +90,19 @@ fn suppress(subject: &mut Subject, suppressions: &Suppressions, as_of: i64) {
     }
     let found =
         |outcome: &Outcome<'_>| suppressions.find(&outcome.rule.id, &subject.grain, &subject.key, as_of);
-    let fired = subject.outcomes.iter().filter(|outcome| outcome.truth == Truth::Fires);
+    let fired = subject.answers.fired();
     subject.suppressed = fired.filter_map(|outcome| Some((outcome.rule, found(outcome)?))).collect();
 }
 
-/// Counts the answers about one group; `places` are those of its rules among the tallies.
-fn count(subject: &Subject, places: &[usize], tallies: &mut [RuleTally]) {
-    for (outcome, at) in subject.outcomes.iter().zip(places) {
-        let suppressed = subject.suppressed.iter().any(|(rule, _)| rule.id == outcome.rule.id);
-        tallies[*at].add(&outcome.truth, suppressed);
-    }
-}
-
+/// A group before any rule is asked.
 fn subject<'r>(
     grain: &Grain,
     group: &measures::Group,
     profile: &Profile,
     context: &Context,
-    rules: &[&'r Rule],
+    rules: Arc<[&'r Rule]>,
 ) -> Subject<'r> {
     let row = Row::compute(&signals::Group { totals: &group.totals, context });
-    let texts: Vec<(Col, Option<String>)> =
-        grain.columns().iter().copied().zip(group.key.iter().cloned()).collect();
-    let view = View::new(&row, &texts, profile);
-    let outcomes: Vec<Outcome<'r>> = rules.iter().map(|rule| evaluate(rule, &view)).collect();
     let sum = |parts: &[M]| {
         let known: Vec<i64> = parts.iter().filter_map(|m| group.totals.get(*m)).collect();
         (!known.is_empty()).then(|| Micro::total(&known))
@@ -91,7 +113,7 @@ fn subject<'r>(
     Subject {
         grain: grain.clone(),
         key: group.key.iter().map(|text| text.as_deref().map(Text::new)).collect(),
-        outcomes,
+        answers: Answers::of(rules),
         events: group.totals.events.iter().map(|(e, s, n)| (Text::new(e.as_str()), *s, *n)).collect(),
         clicks: group.totals.get(M::Clicks).unwrap_or(0).max(0) as u64,
         spend: money(&row, "cost"),

@@ -40,8 +40,8 @@ codes! {
         "Overrides change the action of a rule, switch it off, let it observe, or set one of its parameters. A rule that is made to block needs what every blocking rule needs: `status: stable`, a minimum sample, and tests on both sides.";
     BAD_SUPPRESSION "C003" "bad-suppression" "a suppression that nobody could answer for"
         "A suppression names one rule, one group or a pattern of groups, the reason, who decided, and the day it ends: at most 180 days ahead, or `permanent: true` in place of the day. It is for findings that somebody has looked at; whole partners belong on the protect list.";
-    FAILED_TEST "R001" "failed-test" "an inline test of a rule fails"
-        "The rule's own example was evaluated exactly as in an audit and the answer was another one than the example expects. Mend the condition or the example; the message says what each test of the condition answered.";
+    FAILED_TEST "R001" "failed-test" "a test of a rule fails"
+        "The rule's own example was evaluated exactly as in an audit and the answer was another one than the example expects. Mend the condition or the example; the message says what each test of the condition answered. Of a folder with exports the audit found something else than its `expected.yml` says: `-` is what was expected, `+` what was found.";
     BAD_ID "R002" "bad-id" "a rule's id is not well formed"
         "An id has 3 to 64 small letters, digits and single hyphens and starts with a letter, such as `conversions-too-fast`. It names the pattern that was seen, never the cure.";
     ID_NOT_FILE_NAME "R003" "id-not-file-name" "a rule's id is not its file's name"

@@ -6,6 +6,7 @@ mod blocklist;
 mod evaluate;
 mod exit;
 mod explain;
+mod folder_tests;
 mod inspect;
 mod postback;
 mod privacy;

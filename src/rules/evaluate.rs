@@ -69,7 +69,7 @@ fn answer(node: &Node, view: &View) -> Answer {
         }
         Look::Unknown => {
             lacks(node, view, &mut reasons);
-            Truth::Unknown(reasons)
+            Truth::Unknown(reasons.into())
         }
     };
     Answer { truth, evidence }
@@ -480,7 +480,7 @@ mod tests {
         assert_eq!(asked(&[(Col::Source, None)]), 'S');
         assert_eq!(asked(&[(Col::Campaign, Some("pub2".to_owned()))]), 'U');
         let Truth::Unknown(why) = beside_nobody(&node, &[], &nothing).truth else { panic!("not unknown") };
-        assert_eq!(why, [Why::Column(Col::Source)]);
+        assert_eq!(*why, [Why::Column(Col::Source)]);
     }
 
     #[test]
@@ -614,7 +614,7 @@ mod tests {
             Node::Pattern { pattern: Pattern::Replay, p: None },
             Node::Risk { above: 60.0, few: Few::Unknown },
         ] {
-            assert_eq!(asked(&condition, &nobody).truth, Truth::Unknown(vec![Why::Uncompared]));
+            assert_eq!(asked(&condition, &nobody).truth, Truth::Unknown([Why::Uncompared].into()));
         }
         assert_eq!(asked(&Node::Risk { above: 60.0, few: Few::Silent }, &nobody).truth, Truth::Silent);
     }

@@ -25,7 +25,7 @@ mod tuning;
 pub use check::check;
 pub use evaluate::{View, evaluate};
 pub use format::schema;
-pub use load::{Refusal, builtin_files, read};
+pub use load::{EXPECTED, EXPORTS, Refusal, builtin_files, read, read_with_tests};
 pub use message::Message;
 pub use model::{
     Action, Bar, Changed, Class, ColumnTest, Evidence, Example, Expect, Few, LeftOut, Limit, Node, Outcome,

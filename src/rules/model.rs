@@ -421,8 +421,8 @@ pub struct Example {
 pub enum Truth {
     Fires,
     Silent,
-    /// Cannot be told, with every reason that stood in the way.
-    Unknown(Vec<Why>),
+    /// Cannot be told, with every reason that stood in the way; groups that lack the same share them.
+    Unknown(Arc<[Why]>),
 }
 
 impl Truth {

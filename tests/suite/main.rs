@@ -9,6 +9,7 @@ mod documents;
 mod enrich;
 mod explain;
 mod fields;
+mod folder_tests;
 mod fuzz;
 mod gates;
 mod hostile_rules;

@@ -10,7 +10,7 @@ use crate::peers::Profile;
 use crate::report::explain::{Change, Move, Outlook};
 use crate::rules::{Action, Evidence, Limit, Node, Outcome, Rule, Test, Truth, View, evaluate};
 use crate::signals::{self, Estimate, Interval, Link, Reading, Row, Signal, Suspicious};
-use crate::verdicts::{Judged, Protect, Subject, Verdict, judge};
+use crate::verdicts::{Answers, Judged, Protect, Subject, Verdict, judge};
 
 /// Rules near to firing that are told.
 const NEAREST: usize = 3;
@@ -46,15 +46,16 @@ fn carried<'r>(group: &Judged<'r>) -> Outlook<'r> {
 fn nearest<'r>(group: &Judged<'r>) -> Outlook<'r> {
     let subject = &group.subject;
     let key = subject.texts();
+    let accusing = subject.answers.asked.iter().filter(|rule| rule.action != Action::Note);
     let silent =
-        subject.outcomes.iter().filter(|o| o.truth == Truth::Silent && o.rule.action != Action::Note);
-    let way = |outcome: &Outcome<'r>| {
-        let fires = |row: &Row| ask(outcome.rule, row, &key, &subject.profile).truth == Truth::Fires;
-        let tests = outcome.rule.when.tests();
+        accusing.filter(|rule| ask(rule, &subject.row, &key, &subject.profile).truth == Truth::Silent);
+    let way = |rule: &&'r Rule| {
+        let fires = |row: &Row| ask(rule, row, &key, &subject.profile).truth == Truth::Fires;
+        let tests = rule.when.tests();
         let moves =
             tests.iter().filter(|t| accuses(t.signal)).filter_map(|test| step(test, &subject.row, &fires));
         let best = moves.min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
-        Some((distance(&best), outcome.rule, best))
+        Some((distance(&best), *rule, best))
     };
     let mut found: Vec<(f64, &'r Rule, Move)> = silent.filter_map(way).collect();
     found.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.id.cmp(&b.1.id)));
@@ -133,8 +134,10 @@ fn moved_row(row: &Row, moves: &[Move]) -> Row {
 /// The group as it would be, with the answers of its rules.
 fn moved<'r>(subject: &Subject<'r>, moves: &[Move]) -> Subject<'r> {
     let (row, key) = (moved_row(&subject.row, moves), subject.texts());
-    let outcomes = subject.outcomes.iter().map(|o| ask(o.rule, &row, &key, &subject.profile)).collect();
-    Subject { row, outcomes, ..subject.clone() }
+    let mut answers = Answers::of(subject.answers.asked.clone());
+    let asked = subject.answers.asked.iter().map(|rule| ask(rule, &row, &key, &subject.profile));
+    asked.enumerate().for_each(|(at, outcome)| answers.take(at, outcome));
+    Subject { row, answers, ..subject.clone() }
 }
 
 fn judged(subject: Subject) -> Verdict {
@@ -143,14 +146,7 @@ fn judged(subject: Subject) -> Verdict {
 
 /// The verdict if these rules were silent.
 fn silenced(subject: &Subject, rules: &[&Rule]) -> Verdict {
-    let answer = |outcome: &Outcome| rules.iter().any(|r| r.id == outcome.rule.id);
-    let mut subject = subject.clone();
-    for outcome in subject.outcomes.iter_mut() {
-        if answer(outcome) {
-            *outcome = Outcome::silent(outcome.rule);
-        }
-    }
-    judged(subject)
+    judged(Subject { answers: subject.answers.clone().without(rules), ..subject.clone() })
 }
 
 /// The least move of a test's signal that makes `holds` true, in either direction.
