@@ -163,6 +163,7 @@ impl<'r> RuleTally<'r> {
             Why::Absent { absence: Absence::Columns(columns), .. } => {
                 columns.iter().map(|c| c.name()).collect()
             }
+            Why::Untold(columns) => columns.iter().map(|c| c.name()).collect(),
             _ => Vec::new(),
         })
     }
@@ -201,6 +202,8 @@ fn cause(why: &Why) -> Cause {
         Why::Peers { .. } | Why::Uncompared => Cause::Peers,
         Why::NoHistory { .. } => Cause::History,
         Why::Column(_) => Cause::Groups,
+        Why::Untold(_) => Cause::Columns,
+        Why::TooYoung(_) => Cause::Samples,
         Why::Absent { .. } => Cause::Other,
     }
 }

@@ -270,6 +270,7 @@ fn groups(rules: &[Rule]) -> Vec<Judged<'_>> {
         limit: Limit::Above(0.3),
         confidence: 0.95,
         versus: None,
+        cut: None,
     };
     let replays = Evidence {
         signal: signals::find("replayed_count").unwrap(),
@@ -277,6 +278,7 @@ fn groups(rules: &[Rule]) -> Vec<Judged<'_>> {
         limit: Limit::Above(2.0),
         confidence: 0.95,
         versus: None,
+        cut: None,
     };
     let fast = |x, n, money: Option<i64>| Finding {
         evidence: vec![short(x, n)],
@@ -332,6 +334,7 @@ fn finding(rule: &Rule) -> Finding<'_> {
         limit: Limit::Above(0.2),
         confidence: 0.95,
         versus: None,
+        cut: None,
     };
     Finding {
         rule,

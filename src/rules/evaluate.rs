@@ -45,10 +45,13 @@ impl<'v> View<'v> {
 
 /// Asks a rule about a group.
 pub fn evaluate<'a>(rule: &'a Rule, view: &View) -> Outcome<'a> {
-    let Answer { truth, evidence } = answer(&rule.when, view);
+    let Answer { truth, mut evidence } = answer(&rule.when, view);
+    if rule.cut.is_some() {
+        evidence.iter_mut().for_each(|piece| piece.cut.clone_from(&rule.cut));
+    }
     let told = rule.message.as_ref().filter(|_| truth == Truth::Fires);
     let message = told.map(|message| message.text(|signal| view.row.reading(signal)));
-    Outcome { rule, truth, evidence, message }
+    Outcome { rule, truth, evidence, message, part: None }
 }
 
 /// A truth with the tests that held; there are none unless it fires.
@@ -304,7 +307,7 @@ fn lack(node: &Node, view: &View) -> Why {
 
 fn evidence(test: &Test, estimate: Estimate, versus: Option<Versus>) -> Evidence {
     let &Test { signal, limit, confidence, .. } = test;
-    Evidence { signal, estimate, limit, confidence, versus }
+    Evidence { signal, estimate, limit, confidence, versus, cut: None }
 }
 
 /// The signals that make the whole group abnormal, the least likely first.

@@ -203,6 +203,8 @@ pub(super) fn digest<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> String {
             update(&set.value);
         }
         rule.when.columns().into_iter().flat_map(|c| c.texts.iter()).for_each(|text| update(text));
+        let only = rule.cut.iter().flat_map(|cut| cut.only.values());
+        only.flatten().for_each(|text| update(text));
     }
     hasher.finalize().to_hex()[..16].to_owned()
 }

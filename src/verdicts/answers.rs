@@ -49,6 +49,18 @@ impl<'r> Answers<'r> {
         unknown
     }
 
+    /// The answers if the rules that ask about all rows of the group said this; those of the others stay.
+    pub fn again(&self, ask: impl Fn(&'r Rule) -> Outcome<'r>) -> Answers<'r> {
+        let mut answers = Answers::of(Arc::clone(&self.asked));
+        let of_cuts = self.told.iter().filter(|outcome| outcome.rule.cut.is_some());
+        answers.told = of_cuts.cloned().collect();
+        let is_of_cut = |at: &&u32| self.asked[**at as usize].cut.is_some();
+        answers.not_possible = self.not_possible.iter().filter(is_of_cut).copied().collect();
+        let others = self.asked.iter().enumerate().filter(|(_, rule)| rule.cut.is_none());
+        others.for_each(|(at, rule)| answers.take(at, ask(rule)));
+        answers
+    }
+
     /// How many rules that do not decide were unknown.
     pub fn not_possible(&self) -> usize {
         self.not_possible.len()
@@ -84,7 +96,7 @@ pub struct Shared {
 impl Shared {
     /// For so many rules.
     pub fn of(rules: usize) -> Shared {
-        Shared { last: vec![Arc::new([]); rules] }
+        Shared { last: (0..rules).map(|_| Arc::from([])).collect() }
     }
 
     /// The same answer of the rule at this place, with the reasons of the group before if they are the same.

@@ -123,7 +123,7 @@ fn finding<'r>(case: &Case<'_, 'r>, subject: &Subject<'r>) -> Finding<'r> {
     let reduction = REDUCTIONS.iter().filter(weaker).find(|r| (r.applies)(case));
     Finding {
         rule,
-        title: case.outcome.title().to_owned(),
+        title: case.outcome.title(),
         action: reduction.map_or(rule.action, |r| r.at_most),
         reduced: reduction.map(|r| r.reason),
         evidence: case.outcome.evidence.clone(),
@@ -138,7 +138,8 @@ fn is_stable(rule: &Rule) -> bool {
 /// Whether the rule fired because of an allocated cost, also where it fired because something about the
 /// cost did not hold, which leaves no evidence.
 fn allocated(outcome: &Outcome, subject: &Subject) -> bool {
-    let in_row = |t: &Test| subject.row.reading(t.signal).estimate().is_some_and(|e| e.allocated);
+    let row = outcome.part.as_ref().map_or(&subject.row, |part| &part.row);
+    let in_row = |t: &Test| row.reading(t.signal).estimate().is_some_and(|e| e.allocated);
     outcome.evidence.iter().any(|e| e.estimate.allocated)
         || denied(&outcome.rule.when).into_iter().any(in_row)
 }

@@ -56,6 +56,7 @@ fn evidence(signal: &'static Signal, allocated: bool) -> Evidence {
         limit: Limit::Above(0.1),
         confidence: 0.95,
         versus: None,
+        cut: None,
     }
 }
 

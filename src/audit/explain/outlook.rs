@@ -10,7 +10,7 @@ use crate::peers::Profile;
 use crate::report::explain::{Change, Move, Outlook};
 use crate::rules::{Action, Evidence, Limit, Node, Outcome, Rule, Test, Truth, View, evaluate};
 use crate::signals::{self, Estimate, Interval, Link, Reading, Row, Signal, Suspicious};
-use crate::verdicts::{Answers, Judged, Protect, Subject, Verdict, judge};
+use crate::verdicts::{Judged, Protect, Subject, Verdict, judge};
 
 /// Rules near to firing that are told.
 const NEAREST: usize = 3;
@@ -35,6 +35,7 @@ fn carried<'r>(group: &Judged<'r>) -> Outlook<'r> {
     let change = |(rule, way): (&'r Rule, Way)| {
         let verdict = match way.first() {
             [] => silenced(subject, &[rule]),
+            _ if rule.cut.is_some() => silenced(subject, &[rule]),
             moves => judged(moved(subject, moves)),
         };
         Change { rule, moves: way.moves, together: way.together, verdict }
@@ -46,7 +47,9 @@ fn carried<'r>(group: &Judged<'r>) -> Outlook<'r> {
 fn nearest<'r>(group: &Judged<'r>) -> Outlook<'r> {
     let subject = &group.subject;
     let key = subject.texts();
-    let accusing = subject.answers.asked.iter().filter(|rule| rule.action != Action::Note);
+    // What a rule sees of a cut is only kept where it fires.
+    let whole = subject.answers.asked.iter().filter(|rule| rule.cut.is_none());
+    let accusing = whole.filter(|rule| rule.action != Action::Note);
     let silent =
         accusing.filter(|rule| ask(rule, &subject.row, &key, &subject.profile).truth == Truth::Silent);
     let way = |rule: &&'r Rule| {
@@ -84,18 +87,20 @@ impl Way {
 /// The least moves that make a rule silent: of one signal, or else of all that it rests on.
 fn silencing(rule: &Rule, evidence: &[Evidence], subject: &Subject) -> Way {
     let key = subject.texts();
+    let part = subject.answers.fired().find(|outcome| outcome.rule.id == rule.id);
+    let seen = part.and_then(|outcome| outcome.part.as_ref()).map_or(&subject.row, |part| &part.row);
     let silent = |row: &Row| ask(rule, row, &key, &subject.profile).truth == Truth::Silent;
     let tests = telling(evidence);
-    let alone: Vec<Move> = tests.iter().filter_map(|test| step(test, &subject.row, &silent)).collect();
+    let alone: Vec<Move> = tests.iter().filter_map(|test| step(test, seen, &silent)).collect();
     if !alone.is_empty() {
         return Way { moves: alone, together: false };
     }
     let each = |test: &Test| {
         let only = Rule { when: Node::Test(test.clone()), ..rule.clone() };
-        step(test, &subject.row, &|row| ask(&only, row, &key, &subject.profile).truth == Truth::Silent)
+        step(test, seen, &|row| ask(&only, row, &key, &subject.profile).truth == Truth::Silent)
     };
     let moves: Vec<Move> = tests.iter().filter_map(each).collect();
-    let enough = silent(&moved_row(&subject.row, &moves));
+    let enough = silent(&moved_row(seen, &moves));
     Way { moves: if enough { moves } else { Vec::new() }, together: true }
 }
 
@@ -134,9 +139,7 @@ fn moved_row(row: &Row, moves: &[Move]) -> Row {
 /// The group as it would be, with the answers of its rules.
 fn moved<'r>(subject: &Subject<'r>, moves: &[Move]) -> Subject<'r> {
     let (row, key) = (moved_row(&subject.row, moves), subject.texts());
-    let mut answers = Answers::of(subject.answers.asked.clone());
-    let asked = subject.answers.asked.iter().map(|rule| ask(rule, &row, &key, &subject.profile));
-    asked.enumerate().for_each(|(at, outcome)| answers.take(at, outcome));
+    let answers = subject.answers.again(|rule| ask(rule, &row, &key, &subject.profile));
     Subject { row, answers, ..subject.clone() }
 }
 
