@@ -36,6 +36,8 @@ fn a_rule_that_nobody_asks_is_a_fault() {
     let text = "as_of: 2026-03-09\ngroups:\n  - key: {source: a}\n    fires: [conversions-to-fast]\n";
     let expected = Expected::read(&RuleFile::new("expected.yml", text)).expect("a good file");
     let faults = expected.check(&RuleSet::builtin().expect("good rules")).expect_err("no such rule");
-    assert!(faults[0].help.as_deref().is_some_and(|help| help.starts_with("did you mean `conversions-too-fast`")));
+    assert!(
+        faults[0].help.as_deref().is_some_and(|help| help.starts_with("did you mean `conversions-too-fast`"))
+    );
     assert_eq!(faults[0].position(), Some((3, 5)));
 }

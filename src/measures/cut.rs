@@ -54,7 +54,9 @@ impl fmt::Display for Cut {
         if !self.events.is_empty() {
             parts.push(format!("event {} only", listed(self.events.iter())));
         }
-        parts.extend(self.only.iter().map(|(column, texts)| format!("{column} {} only", listed(texts.iter()))));
+        parts.extend(
+            self.only.iter().map(|(column, texts)| format!("{column} {} only", listed(texts.iter()))),
+        );
         f.write_str(&parts.join(", "))
     }
 }
@@ -147,14 +149,25 @@ enum Place {
 impl CutPass {
     /// A cut under the run's clock; `columns` are the options'. Rates are on the run's main event if it is one of
     /// the cut's, otherwise on the first that the rule names.
-    pub fn new(cut: &Cut, clock: Clock, main_event: Symbol, columns: &[Col], symbols: &mut Symbols) -> CutPass {
+    pub fn new(
+        cut: &Cut,
+        clock: Clock,
+        main_event: Symbol,
+        columns: &[Col],
+        symbols: &mut Symbols,
+    ) -> CutPass {
         let events: Vec<Symbol> = cut.events.iter().map(|event| symbols.of(event)).collect();
-        let place = |col: &Col| columns.iter().position(|c| c == col).expect("rows are placed by this column");
+        let place =
+            |col: &Col| columns.iter().position(|c| c == col).expect("rows are placed by this column");
         let mut texts = |texts: &BTreeSet<String>| texts.iter().map(|text| symbols.of(text)).collect();
         let before = |s: i64| clock.as_of.saturating_sub(s.saturating_mul(SECOND));
         CutPass {
             clock: Clock { maturity: cut.mature_s.map_or(clock.maturity, |s| s * SECOND), ..clock },
-            main_event: events.first().copied().filter(|_| !events.contains(&main_event)).unwrap_or(main_event),
+            main_event: events
+                .first()
+                .copied()
+                .filter(|_| !events.contains(&main_event))
+                .unwrap_or(main_event),
             from: cut.window_s.map_or(i64::MIN, before),
             until: cut.mature_s.map_or(i64::MAX, before),
             only: cut.only.iter().map(|(col, list)| (place(col), texts(list))).collect(),
@@ -180,14 +193,17 @@ impl CutPass {
             Some(time) if time >= self.from => Place::In,
             _ => Place::Out,
         };
-        let place = |(row, time): (usize, &Option<i64>)| if passes(row) { in_time(*time) } else { Place::Out };
+        let place =
+            |(row, time): (usize, &Option<i64>)| if passes(row) { in_time(*time) } else { Place::Out };
         times.iter().enumerate().map(place).collect()
     }
 
     /// Remembers the groups of rows that are only too young.
     fn note_young(&mut self, columns: &[Vec<Symbol>], places: &[Place]) {
         for grain in &mut self.grains {
-            for row in places.iter().enumerate().filter(|(_, place)| **place == Place::TooYoung).map(|(row, _)| row) {
+            for row in
+                places.iter().enumerate().filter(|(_, place)| **place == Place::TooYoung).map(|(row, _)| row)
+            {
                 let key: Vec<Symbol> = grain.pass.places.iter().map(|at| columns[*at][row]).collect();
                 if !grain.young.contains(&key) {
                     grain.young.insert(key);
@@ -271,7 +287,8 @@ impl CutPass {
         let mature: Vec<bool> =
             times.iter().map(|time| time.is_none_or(|t| t + DAY <= self.clock.mature_until())).collect();
         // The end of a day decides whether it is too young, its beginning whether it is too old.
-        let ends = |time: &Option<i64>| if self.cut.mature_s.is_some() { time.map(|t| t + DAY) } else { *time };
+        let ends =
+            |time: &Option<i64>| if self.cut.mature_s.is_some() { time.map(|t| t + DAY) } else { *time };
         let too_old: Vec<bool> = times.iter().map(|time| time.is_some_and(|t| t < self.from)).collect();
         let ends: Vec<Option<i64>> = times.iter().map(ends).collect();
         let (mask, columns, days) = self.taken(columns, &ends, days, |row| !too_old[row]);
@@ -323,7 +340,10 @@ mod tests {
         of_offer.only.insert(Col::Country, ["AT", "CH", "DE", "NL", "SE"].map(str::to_owned).into());
         let told = of_offer.to_string();
         assert!(told.starts_with("in the last 7d, event deposit only, "), "{told}");
-        assert!(told.contains("offer a or b only") && told.contains("country AT, CH, DE or 2 more only"), "{told}");
+        assert!(
+            told.contains("offer a or b only") && told.contains("country AT, CH, DE or 2 more only"),
+            "{told}"
+        );
         assert_eq!(cut(None, Some(3 * 86_400)).to_string(), "clicks older than 3d only");
     }
 

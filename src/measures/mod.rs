@@ -157,17 +157,7 @@ pub fn measure(
     let (available, clicks, other_hits, days) =
         (pass.available.clone(), pass.counted, pass.other_hits, pass.days);
     let (grains, cuts) = pass.finish(&mapped(intake), symbols);
-    Ok(Measures {
-        grains,
-        cuts,
-        available,
-        clicks,
-        other_hits,
-        unallocated_cost,
-        days,
-        incidents,
-        branches,
-    })
+    Ok(Measures { grains, cuts, available, clicks, other_hits, unallocated_cost, days, incidents, branches })
 }
 
 struct Pass<'a> {
@@ -228,7 +218,8 @@ impl<'a> Pass<'a> {
         let mut rows = ClickRows::new(duplicates, &whole, self.options.clock, &available);
         let (mut grains, mut cuts) = (std::mem::take(&mut self.grains), std::mem::take(&mut self.cuts));
         let of_cuts: Vec<HashSet<u64>> = cuts.iter().map(|cut| converted(matched, cut.main_event)).collect();
-        let of_cut = |(cut, converted): (&CutPass, _)| ClickRows::new(duplicates, converted, cut.clock, &available);
+        let of_cut =
+            |(cut, converted): (&CutPass, _)| ClickRows::new(duplicates, converted, cut.clock, &available);
         let mut rows_of_cuts: Vec<ClickRows> = cuts.iter().zip(&of_cuts).map(of_cut).collect();
         let (send, batches) = sync_channel::<(Batch, Vec<Vec<Symbol>>, Vec<i32>)>(1);
         let places = self.places.clone();
@@ -331,7 +322,9 @@ impl<'a> Pass<'a> {
         };
         let mut cuts: Vec<CutMeasures> = self.cuts.into_iter().flat_map(of_cut).collect();
         let asked = self.options.cuts;
-        cuts.sort_by_key(|found| asked.iter().position(|(grain, cut)| (found.grain, &found.cut) == (*grain, cut)));
+        cuts.sort_by_key(|found| {
+            asked.iter().position(|(grain, cut)| (found.grain, &found.cut) == (*grain, cut))
+        });
         (grains, cuts)
     }
 }

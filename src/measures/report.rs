@@ -63,8 +63,9 @@ impl Pass<'_> {
         }
         let times: Vec<Option<i64>> = (0..batch.len()).map(time).collect();
         for cut in &mut self.cuts {
-            let sides =
-                |mature: &[bool]| [Rows::Clicks, Rows::Conversions].map(|side| contributions(batch, side, mature));
+            let sides = |mature: &[bool]| {
+                [Rows::Clicks, Rows::Conversions].map(|side| contributions(batch, side, mature))
+            };
             cut.report(&columns, &times, &days, &self.places, sides);
         }
     }

@@ -64,7 +64,8 @@ impl RuleSet {
     /// The cuts that rules ask for, each once, with the place of its grain; the audited one is the first.
     pub fn cuts(&self, grains: &[Grain]) -> Vec<(usize, Cut)> {
         let place = |by: &Grain| grains.iter().position(|grain| grain == by);
-        let cut = |rule: &Rule| Some((rule.by.as_ref().map_or(Some(0), place)?, (**rule.cut.as_ref()?).clone()));
+        let cut =
+            |rule: &Rule| Some((rule.by.as_ref().map_or(Some(0), place)?, (**rule.cut.as_ref()?).clone()));
         self.rules.iter().filter_map(cut).collect::<BTreeSet<_>>().into_iter().collect()
     }
 

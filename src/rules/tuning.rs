@@ -198,9 +198,9 @@ fn refuse_many_cuts(rules: &[Rule]) -> Result<(), Vec<Diag>> {
         return Ok(());
     }
     let ids = |rules: &[&Rule]| rules.iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>().join(", ");
-    let shared: Vec<String> =
-        cuts.iter().map(|((_, cut), rules)| format!("{cut}: {}", ids(rules))).collect();
-    let message = format!("the rules limit their rows in {} ways, at most {MOST_CUTS} are measured", cuts.len());
+    let shared: Vec<String> = cuts.iter().map(|((_, cut), rules)| format!("{cut}: {}", ids(rules))).collect();
+    let message =
+        format!("the rules limit their rows in {} ways, at most {MOST_CUTS} are measured", cuts.len());
     let first = cuts.values().next().map_or("", |rules| rules[0].file.name.as_str());
     let help = format!("rules with the same limits share one; {}", shared.join("; "));
     Err(vec![Diag::new(&diag::TOO_MANY_CUTS, first, message).help(help)])
@@ -394,7 +394,10 @@ mod tests {
     #[test]
     fn rules_with_the_same_row_limits_share_a_cut() {
         let limited = |days: i64| Cut { window_s: Some(days * 86_400), ..Cut::default() };
-        let rule = |n: i64, days: i64| Rule { cut: Some(limited(days).into()), ..Rule::sample(&format!("rule-{n}")) };
+        let rule = |n: i64, days: i64| Rule {
+            cut: Some(limited(days).into()),
+            ..Rule::sample(&format!("rule-{n}"))
+        };
         let shared: Vec<Rule> = (0..20).map(|n| rule(n, n % 8 + 1)).collect();
         let tuned = set(shared).tuned(&Tuning::default()).expect("eight cuts");
         assert_eq!(tuned.cuts(&[Grain::source()]).len(), 8);

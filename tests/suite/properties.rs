@@ -1018,7 +1018,10 @@ fn agrees_in_cuts(case: &Case) -> TestCaseResult {
             };
             for (name, found) in signals {
                 let expected = expected[name];
-                prop_assert!(same(*found, expected), "{limits}: {key:?} {name}: {found:?} is not {expected:?}");
+                prop_assert!(
+                    same(*found, expected),
+                    "{limits}: {key:?} {name}: {found:?} is not {expected:?}"
+                );
             }
         }
         let told = |v: &BTreeMap<&str, Option<Value>>| {

@@ -51,9 +51,7 @@ fn a_good_rule_has_its_defaults() {
 #[test]
 fn a_family_follows_from_the_first_signal_that_can_accuse() {
     let both = |more: &str| {
-        format!(
-            "all:\n    - test: {{signal: conversion_count, above: 5, min_sample: 1}}\n    - {TEST}{more}"
-        )
+        format!("all:\n    - test: {{signal: conversion_count, above: 5, min_sample: 1}}\n    - {TEST}{more}")
     };
     assert_eq!(rule(TEST, &both("")).family, Family::Ctit);
     assert_eq!(rule(TEST, &both("\nfamily: volume")).family, Family::Volume);
@@ -344,9 +342,13 @@ fn row_limits_are_checked() {
     check("where: {offer: {list: ours}}\nlists: {ours: [a]}", &[]);
     check("window: $days\nparams: {days: 7d}", &[]);
     check("window: $days\nparams: {days: 7}", &["wrong-unit"]);
-    let cut = rule("class: fraud", &also("window: 7d\nevents: [Dep, sale, deposit]\nwhere: {country: DE}")).cut;
+    let cut =
+        rule("class: fraud", &also("window: 7d\nevents: [Dep, sale, deposit]\nwhere: {country: DE}")).cut;
     let cut = cut.expect("row limits");
-    assert_eq!((cut.window_s, cut.events.clone()), (Some(604_800), vec!["deposit".to_owned(), "sale".to_owned()]));
+    assert_eq!(
+        (cut.window_s, cut.events.clone()),
+        (Some(604_800), vec!["deposit".to_owned(), "sale".to_owned()])
+    );
     assert!(cut.only[&Col::Country].contains("DE"));
 }
 
