@@ -26,4 +26,5 @@ mod reference;
 mod ruling;
 mod runs;
 mod sample;
+mod setup;
 mod shapes;
