@@ -11,7 +11,6 @@ use super::{Clock, M, Totals};
 use crate::base::column::Col;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{DAY, SECOND};
-use crate::base::unit::Unit;
 use crate::clean::vocabulary;
 use crate::ingest::Batch;
 use crate::matching::MatchedConversion;
@@ -47,10 +46,9 @@ impl Cut {
 /// `in the last 7d, event deposit only, offer a or b only`.
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = |s: i64| Unit::Seconds.format(s as f64);
         let mut parts = Vec::new();
-        parts.extend(self.window_s.map(|s| format!("in the last {}", time(s))));
-        parts.extend(self.mature_s.map(|s| format!("clicks older than {} only", time(s))));
+        parts.extend(self.window_s.map(|s| format!("in the last {}", span(s))));
+        parts.extend(self.mature_s.map(|s| format!("clicks older than {} only", span(s))));
         if !self.events.is_empty() {
             parts.push(format!("event {} only", listed(self.events.iter())));
         }
@@ -59,6 +57,13 @@ impl fmt::Display for Cut {
         );
         f.write_str(&parts.join(", "))
     }
+}
+
+/// `7d`, `36h`, `90s`: the largest unit in which it is a whole number.
+fn span(s: i64) -> String {
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m")];
+    let (size, unit) = units.into_iter().find(|(size, _)| s % size == 0).unwrap_or((1, "s"));
+    format!("{}{unit}", s / size)
 }
 
 /// `a, b or c`, `a, b, c or 5 more`.

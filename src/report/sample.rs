@@ -665,6 +665,7 @@ pub const JSON: &str = r#"{
               "low": 0.5580028481,
               "n": 240,
               "op": "above",
+              "rows": null,
               "signal": "ctit_short_share",
               "value": 0.6208333333
             }
@@ -688,6 +689,7 @@ pub const JSON: &str = r#"{
               "low": 12,
               "n": 240,
               "op": "above",
+              "rows": null,
               "signal": "replayed_count",
               "value": 12
             }
@@ -711,6 +713,7 @@ pub const JSON: &str = r#"{
               "low": 0.2737110204,
               "n": 2401,
               "op": "above",
+              "rows": null,
               "signal": "top_ip_share",
               "value": 0.2915451895
             }

@@ -147,10 +147,7 @@ impl Checker<'_> {
     /// An amount in this unit, written out or as the `$name` of a parameter.
     pub(super) fn amount(&mut self, unit: Unit, text: &str, span: &Range<usize>) -> Option<f64> {
         let name = text.trim().strip_prefix('$');
-        let value = match name {
-            Some(name) => self.param(name, span)?,
-            None => text.to_owned(),
-        };
+        let value = self.value(text, span)?;
         unit.parse(&value)
             .map_err(|fault| {
                 let message = name.map_or(String::new(), |name| format!("of `${name}`: ")) + &fault.message;
@@ -158,6 +155,14 @@ impl Checker<'_> {
                 self.fault_help(&diag::WRONG_UNIT, span, message, help);
             })
             .ok()
+    }
+
+    /// A text as it is, or the value of the parameter that it names.
+    pub(super) fn value(&mut self, text: &str, span: &Range<usize>) -> Option<String> {
+        match text.trim().strip_prefix('$') {
+            Some(name) => self.param(name, span),
+            None => Some(text.to_owned()),
+        }
     }
 
     /// The value of a parameter.

@@ -4,6 +4,7 @@ mod bad_input;
 mod bad_rules;
 mod blocklist;
 mod command;
+mod cuts;
 mod detection;
 mod documents;
 mod enrich;
