@@ -17,6 +17,7 @@ mod hostile_rules;
 mod incidents;
 mod inspect;
 mod layers;
+mod manifest;
 mod money;
 mod outlook;
 mod postbacks;
