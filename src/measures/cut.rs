@@ -48,7 +48,7 @@ impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
         parts.extend(self.window_s.map(|s| format!("in the last {}", span(s))));
-        parts.extend(self.mature_s.map(|s| format!("clicks older than {} only", span(s))));
+        parts.extend(self.mature_s.map(|s| format!("at least {} old", span(s))));
         if !self.events.is_empty() {
             parts.push(format!("event {} only", listed(self.events.iter())));
         }
@@ -349,7 +349,7 @@ mod tests {
             told.contains("offer a or b only") && told.contains("country AT, CH, DE or 2 more only"),
             "{told}"
         );
-        assert_eq!(cut(None, Some(3 * 86_400)).to_string(), "clicks older than 3d only");
+        assert_eq!(cut(None, Some(3 * 86_400)).to_string(), "at least 3d old");
     }
 
     #[test]

@@ -147,7 +147,7 @@ impl Checker<'_> {
     /// An amount in this unit, written out or as the `$name` of a parameter.
     pub(super) fn amount(&mut self, unit: Unit, text: &str, span: &Range<usize>) -> Option<f64> {
         let name = text.trim().strip_prefix('$');
-        let value = self.value(text, span)?;
+        let value = self.resolved(text, span)?;
         unit.parse(&value)
             .map_err(|fault| {
                 let message = name.map_or(String::new(), |name| format!("of `${name}`: ")) + &fault.message;
@@ -158,7 +158,7 @@ impl Checker<'_> {
     }
 
     /// A text as it is, or the value of the parameter that it names.
-    pub(super) fn value(&mut self, text: &str, span: &Range<usize>) -> Option<String> {
+    pub(super) fn resolved(&mut self, text: &str, span: &Range<usize>) -> Option<String> {
         match text.trim().strip_prefix('$') {
             Some(name) => self.param(name, span),
             None => Some(text.to_owned()),

@@ -17,7 +17,7 @@ pub struct Line {
 /// The condition of a rule, a line for each part.
 pub fn condition(rule: &Rule) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
-    lines.extend(rule.cut.iter().map(|cut| Line { depth: 0, text: format!("of the rows {cut}:") }));
+    lines.extend(rule.cut.iter().map(|cut| Line { depth: 0, text: format!("among rows {cut}:") }));
     add(&rule.when, lines.len(), "", &mut lines);
     lines
 }

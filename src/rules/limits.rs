@@ -41,7 +41,7 @@ pub(super) fn cut(checker: &mut Checker, raw: &RawRule) -> Option<Cut> {
 }
 
 fn time(checker: &mut Checker, key: &str, text: &Spanned<String>) -> Option<i64> {
-    let value = checker.value(text, &text.span)?;
+    let value = checker.resolved(text, &text.span)?;
     if value.trim().parse::<f64>().is_ok() {
         let help = format!("did you mean {0}d? write {0}s for seconds", value.trim());
         checker.fault_help(&diag::WRONG_UNIT, &text.span, format!("`{value}` has no unit"), Some(help));

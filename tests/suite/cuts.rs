@@ -121,7 +121,7 @@ fn every_output_says_which_rows_were_meant() {
     let page = folder.run(&format!("explain source bad {AUDIT} {END}")).exits(0);
     assert!(page.text().contains("in the last 2d"), "{}", page.text());
     let page = folder.run("explain rule of-window --add-rules rules").exits(0);
-    assert!(page.text().contains("of the rows in the last 2d:"), "{}", page.text());
+    assert!(page.text().contains("among rows in the last 2d:"), "{}", page.text());
 }
 
 #[test]
