@@ -125,5 +125,5 @@ fn rules_beside_a_folder_are_those_that_are_tested() {
 fn the_shipped_folders_pass() {
     let folder = Folder::new();
     let cases = project("rules/cases").display().to_string();
-    folder.run(&format!("rules test {cases}")).exits(0).says(&["folder test passed"]);
+    folder.run(&format!("rules test {cases}")).exits(0).says(&["folder tests passed"]);
 }
