@@ -37,7 +37,7 @@ use grain::GrainPass;
 use hashbrown::HashSet;
 use incidents::{Cell, Table};
 use rows::{ClickFilter, ClickRows, Places};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
@@ -119,6 +119,8 @@ pub struct Measures {
     pub unallocated_cost: Option<i64>,
     /// First and last click day.
     pub days: Option<(i32, i32)>,
+    /// Clicks that count, by day.
+    pub clicks_by_day: BTreeMap<i32, u64>,
     /// Days of an offer, a network or the whole input on which nothing that waits for a conversion is counted.
     pub incidents: Vec<Incident>,
     /// The sources of every offer and network, sorted, where the first grain holds both: without incidents.
@@ -154,10 +156,22 @@ pub fn measure(
     pass.report(intake, symbols)?;
     let unallocated_cost = pass.costs(intake, symbols)?;
     let (incidents, branches) = pass.incidents(symbols);
+    let by_day = std::mem::take(&mut pass.by_day);
     let (available, clicks, other_hits, days) =
         (pass.available.clone(), pass.counted, pass.other_hits, pass.days);
     let (grains, cuts) = pass.finish(&mapped(intake), symbols);
-    Ok(Measures { grains, cuts, available, clicks, other_hits, unallocated_cost, days, incidents, branches })
+    Ok(Measures {
+        grains,
+        cuts,
+        available,
+        clicks,
+        other_hits,
+        unallocated_cost,
+        days,
+        clicks_by_day: by_day,
+        incidents,
+        branches,
+    })
 }
 
 struct Pass<'a> {
@@ -171,6 +185,7 @@ struct Pass<'a> {
     counted: u64,
     other_hits: u64,
     days: Option<(i32, i32)>,
+    by_day: BTreeMap<i32, u64>,
 }
 
 impl<'a> Pass<'a> {
@@ -194,7 +209,18 @@ impl<'a> Pass<'a> {
             });
             cuts[at].grains.push(CutGrain::new(*grain, new(&options.grains[*grain])));
         }
-        Pass { grains, cuts, options, peer_columns, places, available, counted: 0, other_hits: 0, days: None }
+        Pass {
+            grains,
+            cuts,
+            options,
+            peer_columns,
+            places,
+            available,
+            counted: 0,
+            other_hits: 0,
+            days: None,
+            by_day: BTreeMap::new(),
+        }
     }
 
     /// The accumulators of all grains and of all cuts.
@@ -258,6 +284,9 @@ impl<'a> Pass<'a> {
     fn widen(&mut self, days: &[i32]) {
         let (Some(&low), Some(&high)) = (days.iter().min(), days.iter().max()) else { return };
         self.days = Some(self.days.map_or((low, high), |(a, b)| (a.min(low), b.max(high))));
+        for run in days.chunk_by(|a, b| a == b) {
+            *self.by_day.entry(run[0]).or_default() += run.len() as u64;
+        }
     }
 
     /// Conversions stand on their click's day; without a known click on their own.
