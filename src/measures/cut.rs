@@ -209,10 +209,7 @@ impl CutPass {
             for row in
                 places.iter().enumerate().filter(|(_, place)| **place == Place::TooYoung).map(|(row, _)| row)
             {
-                let key: Vec<Symbol> = grain.pass.places.iter().map(|at| columns[*at][row]).collect();
-                if !grain.young.contains(&key) {
-                    grain.young.insert(key);
-                }
+                grain.young.insert(grain.pass.places.iter().map(|at| columns[*at][row]).collect());
             }
         }
     }

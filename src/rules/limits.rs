@@ -30,12 +30,12 @@ pub(super) fn cut(checker: &mut Checker, raw: &RawRule) -> Option<Cut> {
         events: events(checker, raw),
         only: only(checker, raw),
     };
-    if let (Some(window), Some(mature), Some(at)) = (cut.window_s, cut.mature_s, &raw.window) {
-        if window <= mature {
-            let message = "no click is both young enough for `window` and old enough for `mature`";
-            let help = "let `window` be longer than `mature`, or leave one of them out".to_owned();
-            checker.fault_help(&diag::EMPTY_WINDOW, &at.span, message, Some(help));
-        }
+    if let (Some(window), Some(mature), Some(at)) = (cut.window_s, cut.mature_s, &raw.window)
+        && window <= mature
+    {
+        let message = "no click is both young enough for `window` and old enough for `mature`";
+        let help = "let `window` be longer than `mature`, or leave one of them out".to_owned();
+        checker.fault_help(&diag::EMPTY_WINDOW, &at.span, message, Some(help));
     }
     (cut != Cut::default()).then_some(cut)
 }

@@ -1014,10 +1014,9 @@ fn agrees_in_cuts(case: &Case) -> TestCaseResult {
         let actual = readings_of_cut(&audited, &format!("cut-{at}"));
         let expected = reference::audit_cut(&case.clicks, &case.conversions, &case.facts, &cut());
         for (key, signals) in &actual {
-            let Some(expected) = expected.signals.get(key) else {
-                prop_assert!(false, "{limits}: {key:?} has no rows");
-                continue;
-            };
+            let expected = expected.signals.get(key);
+            prop_assert!(expected.is_some(), "{limits}: {key:?} has no rows");
+            let expected = expected.expect("there are rows");
             for (name, found) in signals {
                 let expected = expected[name];
                 prop_assert!(
