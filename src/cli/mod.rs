@@ -14,6 +14,8 @@ mod privacy;
 mod project;
 mod rules;
 mod shell;
+#[cfg(test)]
+mod shown;
 mod simulate;
 mod store;
 mod timings;
