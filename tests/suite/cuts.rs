@@ -150,7 +150,7 @@ fn costs_of_a_file_are_dealt_to_all_clicks() {
     let of_window: f64 = names.iter().filter_map(|name| value(&report, name, "of-window")).sum();
     assert!((of_window - 2.0 * 3.0 * 7.77).abs() < 1e-4, "{of_window}");
     // Half of a day's clicks carry half of its cost.
-    let bad = count(&clicks, "bad", "click_time", |t| t >= "2026-03-04 12:00:00" && t < "2026-03-05");
+    let bad = count(&clicks, "bad", "click_time", |t| ("2026-03-04 12:00:00".."2026-03-05").contains(&t));
     let of_day = count(&clicks, "bad", "click_time", |t| ("2026-03-04".."2026-03-05").contains(&t));
     let expected = 7.77 + 7.77 * bad / of_day;
     let found = value(&report, "bad", "of-day").expect("a cost");
