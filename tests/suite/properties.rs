@@ -941,8 +941,11 @@ fn agrees(case: &Case) -> TestCaseResult {
     balanced(&audited)
 }
 
+/// Row limits as a rule has them, and as the reference does.
+type Limited = (&'static str, fn() -> Cut);
+
 /// Row limits of the kinds that rules have, from the case's own offers and events.
-const CUTS: [(&str, fn() -> Cut); 4] = [
+const CUTS: [Limited; 4] = [
     ("window: 5d", || Cut { window: Some(5 * DAY), ..Cut::default() }),
     ("mature: 3d", || Cut { mature: Some(3 * DAY), ..Cut::default() }),
     ("where: {offer: [o1, o2], event: [deposit, registration]}", || Cut {
@@ -960,7 +963,7 @@ const CUTS: [(&str, fn() -> Cut); 4] = [
 
 /// Rules that fire wherever there are rows, one for each of these row limits.
 fn rules_of_cuts() -> RuleSet {
-    let rule = |(at, (limits, _)): (usize, &(&str, fn() -> Cut))| {
+    let rule = |(at, (limits, _)): (usize, &Limited)| {
         let present = |signal: &str| format!("{{test: {{signal: {signal}, present: true}}}}");
         let text = format!(
             "id: cut-{at}\ntitle: T\nstatus: experimental\nclass: data\naction: note\nwhy: W\n{limits}\n\
