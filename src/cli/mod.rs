@@ -8,6 +8,7 @@ mod config;
 mod evaluate;
 mod exit;
 mod explain;
+mod folder_tests;
 mod inspect;
 mod postback;
 mod privacy;

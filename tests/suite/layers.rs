@@ -31,6 +31,7 @@ const ORDER: &[&str] = &[
     "blocklist",
     "compare",
     "anonymise",
+    "expected",
     "reference",
     "cli",
 ];
@@ -91,6 +92,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "blocklist",
             "cli",
             "evaluate",
+            "expected",
             "ingest/enrich/crawlers",
             "ingest/mapping",
             "ingest/postback/settings",
@@ -120,6 +122,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "cli/verify",
             "compare",
             "evaluate/read",
+            "expected/write",
             "ingest/enrich/crawlers",
             "inspect/json",
             "reconcile/json",

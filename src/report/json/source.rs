@@ -206,6 +206,9 @@ struct Test {
     limit_high: Option<Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
     confidence: Option<Number>,
+    /// The rows of the group that it is about, in words; absent where it is about all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<String>,
 }
 
 /// A deciding rule that could not be decided.
@@ -238,6 +241,10 @@ enum Reason {
     Column {
         column: &'static str,
         absent: String,
+    },
+    /// None of the rows that the rule asks about can be judged.
+    Rows {
+        rows: String,
     },
 }
 
@@ -387,6 +394,7 @@ fn test(evidence: &Evidence) -> Test {
         limit: limits.next().flatten(),
         limit_high: limits.next().flatten(),
         confidence: number(evidence.confidence),
+        rows: evidence.cut.as_ref().map(ToString::to_string),
     }
 }
 
@@ -406,6 +414,7 @@ fn undecided(rule: &str, why: &[Why]) -> Undecided {
             column: column.name(),
             absent: "the groups are not made of this column".to_owned(),
         },
+        Why::TooYoung(_) | Why::Untold(_) => Reason::Rows { rows: why.to_string() },
     };
     Undecided { rule: rule.to_owned(), reasons: why.iter().map(reason).collect() }
 }
