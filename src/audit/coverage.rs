@@ -359,6 +359,51 @@ fn log_note(file: &FileLedger) -> Option<String> {
     Some(note)
 }
 
+/// What of the cost files fits no click, and which clicks have no complete costs.
+fn cost_gaps(facts: &Facts) -> Vec<String> {
+    let Some(gaps) = &facts.measures.cost_gaps else { return Vec::new() };
+    let mut notes = Vec::new();
+    if gaps.unallocated != 0 {
+        let left = crate::base::money::Micro(gaps.unallocated);
+        notes.push(format!("{left} of the cost file lies on days or keys without clicks and is in no group"));
+    }
+    if gaps.unseen_clicks > 0 {
+        notes.push(format!(
+            "{} bought clicks are of keys that no click ever came of: they are in no group's click loss",
+            gaps.unseen_clicks
+        ));
+    }
+    let (mut unknown, mut told) = (0, 0);
+    for uncosted in &gaps.uncosted {
+        let of = uncosted
+            .traffic_source
+            .as_deref()
+            .map_or(String::new(), |name| format!(" of {}", Text::new(name).term(60)));
+        match uncosted.days.filter(|(first, last)| first <= last) {
+            Some((first, last)) if told < GAPS_TOLD => {
+                told += 1;
+                notes.push(format!(
+                    "the costs{of} are complete from {} to {}: {} clicks on other days are left out of ROI and profit",
+                    show_day(first),
+                    show_day(last),
+                    uncosted.clicks
+                ));
+            }
+            Some(_) => {}
+            None => unknown += uncosted.clicks,
+        }
+    }
+    if unknown > 0 {
+        notes.push(format!(
+            "{unknown} clicks are of traffic sources for which the cost file is complete on no day: they have no ROI and no profit"
+        ));
+    }
+    notes
+}
+
+/// Traffic sources whose gaps are told one by one.
+const GAPS_TOLD: usize = 10;
+
 fn notes(facts: &Facts) -> Vec<String> {
     let mut notes = facts.intake.notes.clone();
     notes.extend(facts.seen.missing_events.iter().cloned());
@@ -382,10 +427,7 @@ fn notes(facts: &Facts) -> Vec<String> {
             key.join(", ")
         ));
     }
-    if let Some(left) = facts.measures.unallocated_cost.filter(|c| *c != 0) {
-        let left = crate::base::money::Micro(left);
-        notes.push(format!("{left} of the cost file lies on days or keys without clicks and is in no group"));
-    }
+    notes.extend(cost_gaps(facts));
     notes.extend(found(facts.intake));
     for (word, count) in facts.seen.unknown_statuses.iter().take(10) {
         let word = Text::new(word.as_str()).term(40);

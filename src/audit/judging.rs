@@ -93,6 +93,7 @@ fn subject<'r>(
         key: group.key.iter().map(|text| text.as_deref().map(Text::new)).collect(),
         outcomes,
         events: group.totals.events.iter().map(|(e, s, n)| (Text::new(e.as_str()), *s, *n)).collect(),
+        fraud_reasons: words(&group.totals.fraud_reasons),
         clicks: group.totals.get(M::Clicks).unwrap_or(0).max(0) as u64,
         spend: money(&row, "cost"),
         revenue: money(&row, "revenue"),
@@ -101,6 +102,15 @@ fn subject<'r>(
         row,
         profile: profile.clone(),
     }
+}
+
+/// So many words of a group are told, the commonest: the text is an export's, and there may be any number.
+const WORDS_TOLD: usize = 20;
+
+fn words(counted: &[(String, u64)]) -> Vec<(Text, u64)> {
+    let mut commonest: Vec<&(String, u64)> = counted.iter().collect();
+    commonest.sort_by_key(|(word, n)| (std::cmp::Reverse(*n), word.as_str()));
+    commonest.into_iter().take(WORDS_TOLD).map(|(word, n)| (Text::new(word.as_str()), *n)).collect()
 }
 
 /// A money signal of a group in micro-units.

@@ -1,7 +1,7 @@
 //! Conversion rows as values, and the latest row of each conversion ID.
 
 use super::postbacks::{Postback, Proof};
-use super::vocabulary::{EventFacts, OTHER_EVENT, Status, event};
+use super::vocabulary::{EventFacts, OTHER_EVENT, Status, event, flags};
 use crate::base::column::{COLUMNS, Col, Kind};
 use crate::base::error::Result;
 use crate::base::symbol::{Symbol, Symbols};
@@ -44,6 +44,8 @@ pub struct Conversion {
     pub revenue: Option<i64>,
     /// What the customer paid or deposited.
     pub sale_amount: Option<i64>,
+    /// Why an anti-fraud service blocked or flagged it, in its words.
+    pub fraud_reason: Symbol,
     /// The advertiser's ID of the customer.
     pub player_id: Option<Id>,
     pub ip: Option<u64>,
@@ -153,6 +155,7 @@ impl<'a> Columns<'a> {
             payout: self.integer(Col::Payout, row),
             revenue: self.integer(Col::Revenue, row),
             sale_amount: self.integer(Col::SaleAmount, row),
+            fraud_reason: words.fraud_reason(self.text(Col::FraudReason, row)),
             player_id: id(Col::PlayerId),
             ip: self.ips.and_then(|k| k.get(row)),
             carried: self
@@ -244,6 +247,12 @@ impl Words<'_> {
             *self.unknown.entry(word.to_owned()).or_default() += 1;
         }
         status
+    }
+
+    /// A service that found nothing says so in some word.
+    fn fraud_reason(&mut self, word: Option<&str>) -> Symbol {
+        let reason = word.map(str::trim).filter(|word| flags(word));
+        self.symbols.of_option(reason)
     }
 
     fn once(&self, name: &str, facts: &EventFacts) -> bool {

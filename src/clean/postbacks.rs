@@ -143,6 +143,7 @@ mod tests {
             payout: None,
             revenue: None,
             sale_amount: None,
+            fraud_reason: Symbol::NONE,
             player_id: None,
             ip: None,
             carried: Vec::new(),

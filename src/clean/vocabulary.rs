@@ -83,6 +83,30 @@ impl Status {
     }
 }
 
+/// Words by which an anti-fraud service says that it found nothing.
+pub const NOT_FLAGGED: &[&str] = &[
+    "",
+    "-",
+    "0",
+    "clean",
+    "false",
+    "n/a",
+    "na",
+    "nil",
+    "no",
+    "none",
+    "not fraud",
+    "not_fraud",
+    "null",
+    "ok",
+    "passed",
+];
+
+/// Whether a service's word is a reason to take a conversion for fraud.
+pub fn flags(word: &str) -> bool {
+    !NOT_FLAGGED.contains(&word.trim().to_lowercase().as_str())
+}
+
 /// What is known of an event by its name.
 #[derive(Clone, Copy, Debug)]
 pub struct EventFacts {
@@ -151,6 +175,15 @@ mod tests {
     fn mappings_know_the_same_statuses() {
         let words: Vec<&str> = STATUSES.iter().map(|(_, name, _)| *name).collect();
         assert_eq!(words, crate::ingest::mapping::STATUS_WORDS);
+    }
+
+    #[test]
+    fn a_service_that_found_nothing_flags_nothing() {
+        for word in ["None", " 0 ", "not fraud", "OK"] {
+            assert!(!flags(word), "{word}");
+        }
+        assert!(flags("ctit_anomalies") && flags("bots"));
+        assert!(NOT_FLAGGED.is_sorted());
     }
 
     #[test]

@@ -197,6 +197,7 @@ mod tests {
                 payout: None,
                 revenue: None,
                 sale_amount: word("a").map(|w| (w.parse::<f64>().expect("units") * 1e6).round() as i64),
+                fraud_reason: Symbol::NONE,
                 player_id: id("p"),
                 ip: None,
                 carried,

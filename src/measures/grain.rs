@@ -112,6 +112,7 @@ impl Whole {
         for ((stratum, m), list) in in_order(side.values()) {
             match m {
                 M::Events => parts[stratum as usize].events = events(&list, symbols),
+                M::FraudReasons => parts[stratum as usize].fraud_reasons = words(&list, symbols),
                 _ => parts[stratum as usize].set_values(m, list),
             }
         }
@@ -231,6 +232,16 @@ fn mostly(weights: &BTreeMap<Option<String>, i64>) -> Option<String> {
 /// Histograms in the order of stratum and measure.
 fn in_order(values: HashMap<(u32, M), Box<Counted>>) -> BTreeMap<(u32, M), Box<Counted>> {
     values.into_iter().collect()
+}
+
+/// Symbols as texts.
+fn words(counted: &Counted, symbols: &Symbols) -> Vec<(String, u64)> {
+    let text = |&(symbol, count): &(i64, u64)| {
+        (symbols.text(Symbol(symbol as u32)).unwrap_or_default().to_owned(), count)
+    };
+    let mut words: Vec<(String, u64)> = counted.iter().map(text).collect();
+    words.sort();
+    words
 }
 
 /// Packed events and statuses as texts.

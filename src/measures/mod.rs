@@ -14,7 +14,7 @@ mod report;
 mod rows;
 mod totals;
 
-pub use costs::key_columns as cost_columns;
+pub use costs::{CostDays, CostGaps, CostTable, Uncosted, key_columns as cost_columns};
 pub use declared::{Crowd, Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rhythm, Rows};
 pub use hits::{Facts, Hit, Identity};
 pub use incidents::Incident;
@@ -108,8 +108,8 @@ pub struct Measures {
     /// Clicks that count, and clicks of another hit type.
     pub clicks: u64,
     pub other_hits: u64,
-    /// Cost of the cost file that no click could carry, in micro-units.
-    pub unallocated_cost: Option<i64>,
+    /// What the cost files do not fit; `None` where there are none.
+    pub cost_gaps: Option<CostGaps>,
     /// First and last click day.
     pub days: Option<(i32, i32)>,
     /// Days of an offer, a network or the whole input on which nothing that waits for a conversion is counted.
@@ -143,9 +143,10 @@ pub fn measure(
     let mut pass = Pass::new(intake, options);
     pass.clicks(intake, duplicates, &converted(matched, options.main_event), symbols)?;
     pass.round_costs(intake.cost_parts());
-    pass.conversions(matched);
+    let table = pass.cost_table(intake, symbols)?;
+    pass.conversions(matched, table.as_ref().map(|table| &table.days));
     pass.report(intake, symbols)?;
-    let unallocated_cost = pass.costs(intake, symbols)?;
+    let cost_gaps = table.map(|table| pass.costs(intake, &table, symbols));
     let (incidents, branches) = pass.incidents(symbols);
     Ok(Measures {
         incidents,
@@ -153,7 +154,7 @@ pub fn measure(
         available: pass.available.clone(),
         clicks: pass.counted,
         other_hits: pass.other_hits,
-        unallocated_cost,
+        cost_gaps,
         days: pass.days,
         grains: pass.finish(symbols),
     })
@@ -255,10 +256,11 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn conversions(&mut self, matched: &Matched) {
+    fn conversions(&mut self, matched: &Matched, cost_days: Option<&CostDays>) {
         let rows = &matched.conversions;
         let (clock, main_event) = (self.options.clock, self.options.main_event);
-        let contributions = ConversionSet { rows, clock, main_event }.contributions(&self.available);
+        let contributions =
+            ConversionSet { rows, clock, main_event, cost_days }.contributions(&self.available);
         let columns: Vec<Vec<Symbol>> =
             (0..self.options.columns.len()).map(|i| rows.iter().map(|m| m.columns[i]).collect()).collect();
         let days: Vec<i32> =
@@ -358,8 +360,11 @@ fn available(intake: &Intake) -> BTreeSet<M> {
         found.remove(&M::CrowdSizes);
     }
     found.extend(report::given(&intake.report.columns()));
-    if !intake.costs.is_empty() {
-        found.extend(costs::GIVEN);
+    if intake.costs.is_empty() {
+        found.retain(|m| !costs::only_of_costs(m.decl()));
+    } else {
+        found.retain(|m| m.decl().rows == Rows::Conversions || !costs::only_of_costs(m.decl()));
+        found.extend(costs::given(intake));
     }
     if intake.mapping.brand_terms.is_empty() {
         found.retain(|m| !m.decl().filters.contains(&Filter::Brand));

@@ -1,6 +1,7 @@
 //! What the declared filters, numbers and keys mean on rows of either side.
 
 use super::accumulate::{Contributions, Placement};
+use super::costs::CostDays;
 use super::declared::{Filter, Kind, M, MEASURES, Number, Rows, pack};
 use super::hits::Hit;
 use super::{Clock, Key};
@@ -264,6 +265,8 @@ impl RowSet for ClickSet<'_, '_> {
         match filter {
             Filter::Mature => self.times.iter().map(|t| t.is_some_and(|t| t <= mature_until)).collect(),
             Filter::Costed => self.present(Col::Cost),
+            // Both are the cost files' to say; see `costs`.
+            Filter::CostKnown | Filter::Bought => vec![false; self.len()],
             Filter::LanderClicked => self.present(Col::LanderClickTime),
             Filter::ReusedId => {
                 let reused = &self.rows.duplicates.reused;
@@ -325,6 +328,8 @@ pub struct ConversionSet<'a> {
     pub rows: &'a [MatchedConversion],
     pub clock: Clock,
     pub main_event: Symbol,
+    /// The days whose costs are complete; `None` where no cost file is.
+    pub cost_days: Option<&'a CostDays>,
 }
 
 impl ConversionSet<'_> {
@@ -361,6 +366,8 @@ impl ConversionSet<'_> {
             Filter::EverApproved => {
                 matches!(c.status, Status::Approved | Status::Refund | Status::Chargeback)
             }
+            Filter::Flagged => c.fraud_reason != Symbol::NONE,
+            Filter::CostKnown => self.cost_days.is_none_or(|days| days.cover(m, self.clock)),
             Filter::MainEvent => c.event == self.main_event,
             Filter::FirstOfEvent => m.first_of_event,
             Filter::OnceOnly => c.once,
@@ -418,6 +425,7 @@ impl ConversionSet<'_> {
             Filter::MacroKnown => c.postback.macro_left.is_some(),
             Filter::MacroLeft => c.postback.macro_left == Some(true),
             Filter::Mature
+            | Filter::Bought
             | Filter::Costed
             | Filter::LanderClicked
             | Filter::ReusedId
@@ -464,6 +472,7 @@ impl RowSet for ConversionSet<'_> {
             match number {
                 Number::Ctit => m.ctit_s,
                 Number::EventAndStatus => Some(pack(c.event, c.status)),
+                Number::FraudReason => Some(i64::from(c.fraud_reason.0)),
                 Number::PayoutConfirmed => confirmed(m, c.payout),
                 Number::RevenueConfirmed => confirmed(m, c.revenue),
                 Number::PayoutPending => pending(c.status, c.payout),

@@ -307,6 +307,9 @@ struct Source {
     currency: Option<String>,
     /// Conversions by event and status.
     events: BTreeMap<String, BTreeMap<&'static str, u64>>,
+    /// Conversions by the word of the anti-fraud service that blocked or flagged them, the commonest 20.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    fraud_reasons: BTreeMap<String, u64>,
     /// Every signal by name; in the unit of its declaration (a share is a number from 0 to 1).
     signals: BTreeMap<&'static str, Signal>,
     /// What fired: with effect, strongest first; then what only observes; then what is suppressed.
@@ -644,6 +647,7 @@ fn source(group: &Judged, columns: &[&'static str], currency: Option<&str>) -> S
         money_at_risk: amount(group.money_at_risk),
         currency: currency.map(str::to_owned),
         events: events(group),
+        fraud_reasons: group.subject.fraud_reasons.iter().map(|(word, n)| (word.json(), *n)).collect(),
         signals: signals::all().iter().map(|s| (s.name, signal(group, s))).collect(),
         findings: findings(group),
         undecided_because: group.unknown.iter().map(|(rule, why)| undecided(&rule.id, why)).collect(),

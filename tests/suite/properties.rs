@@ -67,6 +67,7 @@ const CONVERSION_COLUMNS: &[&str] = &[
     "revenue",
     "sale_amount",
     "player_id",
+    "fraud_reason",
     "country",
     "ip",
     "traffic_source",
@@ -133,6 +134,7 @@ fn conversion_cells(row: &ConversionRow) -> Vec<Cell> {
         Cell::Money(row.revenue),
         Cell::Money(row.sale_amount),
         text(&row.player_id),
+        text(&row.fraud_reason),
         text(&row.country),
         text(&row.ip),
         text(&row.traffic_source),
@@ -348,6 +350,7 @@ impl Case {
                 clear(has, "revenue", &mut row.revenue);
                 clear(has, "sale_amount", &mut row.sale_amount);
                 clear(has, "player_id", &mut row.player_id);
+                clear(has, "fraud_reason", &mut row.fraud_reason);
                 clear(has, "country", &mut row.country);
                 clear(has, "ip", &mut row.ip);
                 clear(has, "traffic_source", &mut row.traffic_source);
@@ -628,6 +631,7 @@ fn conversion_row(seed: &ConversionSeed, clicks: &[ClickRow], autumn: bool) -> C
         revenue: [None, None, Some(80_000_000), Some(1), Some(0), Some(-3)][*revenue],
         sale_amount: SALE_AMOUNTS[dice.roll(SALE_AMOUNTS.len())],
         player_id: dice.pick(&["p1", "p2", "p3", "{player}"]),
+        fraud_reason: dice.pick(&["bots", "ctit_anomalies", "None", "0"]),
         country: own.country,
         ip: own.ip,
         traffic_source: own.traffic_source,

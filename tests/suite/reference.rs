@@ -61,6 +61,7 @@ pub struct ConversionRow {
     pub revenue: Option<i64>,
     pub sale_amount: Option<i64>,
     pub player_id: Text,
+    pub fraud_reason: Text,
     pub country: Text,
     pub ip: Text,
     pub traffic_source: Text,
@@ -194,6 +195,11 @@ fn status(word: &Text) -> Status {
         "test" => Status::Void,
         _ => Status::Unknown,
     }
+}
+
+/// How an anti-fraud service says that it found nothing.
+fn found_nothing(reason: &str) -> bool {
+    ["none", "0", "ok"].contains(&reason.trim().to_lowercase().as_str())
 }
 
 fn may_become(from: Status, to: Status) -> bool {
@@ -877,6 +883,8 @@ impl Group<'_> {
         let addresses = count_of(self.clicks.iter().filter_map(|c| c.row.ip.clone()));
         let addressed = addresses.iter().sum();
         all.insert("click_count", given(&[], exact(n as f64, n)));
+        // The pair has no cost file.
+        all.insert("click_loss_share", None);
         all.insert("mature_click_count", given(&[], exact(self.mature() as f64, self.mature())));
         all.insert("lander_click_share", part(&["lander_click_time"], |c| c.row.lander_time.is_some()));
         let delays = self.clicks.iter().filter_map(delay).collect();
@@ -905,6 +913,11 @@ impl Group<'_> {
         let due = |s: &[Status]| self.conversions_where(|c| c.has(s) && self.audit.due(c));
         let approval = share(due(&[Approved]), due(&[Approved, Rejected]));
         all.insert("approval_share", given(&["status"], approval));
+        let flagged = |c: &Conversion| c.row.fraud_reason.as_ref().is_some_and(|r| !found_nothing(r));
+        all.insert(
+            "fraud_flagged_share",
+            given(&["fraud_reason"], share(self.conversions_where(flagged), n)),
+        );
         let taken_back = share(number(&[Refund, Chargeback]), number(&[Approved, Refund, Chargeback]));
         all.insert("chargeback_share", given(&["status"], taken_back));
         let class = |of: &[Class]| self.conversions_where(|c| of.contains(&c.class));
