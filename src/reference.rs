@@ -15,6 +15,7 @@ use crate::rules::{self, PACKS, Pack, Rule, RuleSet, describe};
 use crate::signals;
 
 mod presets;
+mod terms;
 
 /// Parts of the README that are generated: the name in its marks, and the text.
 pub fn parts() -> Vec<(&'static str, String)> {
@@ -32,6 +33,8 @@ pub fn documents() -> Vec<(&'static str, String)> {
         ("diagnostics.md", diagnostics()),
         ("data.md", data()),
         ("presets.md", presets::presets()),
+        ("offers.md", terms::offers()),
+        ("sources.md", terms::sources().unwrap_or_else(|e| format!("{e:#}"))),
         ("report.schema.json", report::json::schema() + "\n"),
         ("rule.schema.json", format!("{:#}\n", rules::schema())),
     ]

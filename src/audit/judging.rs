@@ -4,6 +4,8 @@ use super::Settings;
 use crate::base::column::{Col, Grain};
 use crate::base::money::{Micro, SCALE};
 use crate::base::text::Text;
+use crate::ingest::Sources;
+use crate::ingest::offers::REJECT_CLASSES;
 use crate::matching::{Matched, gates::Gate};
 use crate::measures::{self, M, Measures};
 use crate::peers::{Compared, Profile};
@@ -11,6 +13,7 @@ use crate::report::{List, Lists, RuleTally, Totals};
 use crate::rules::{Outcome, Rule, RuleSet, Truth, View, evaluate};
 use crate::signals::{self, Context, Row};
 use crate::verdicts::{self, Braked, Judged, ListKind, Listing, Subject, Suppressions, Whole};
+use std::sync::Arc;
 
 /// What rules are asked about.
 pub struct Asked<'a> {
@@ -93,6 +96,7 @@ fn subject<'r>(
         key: group.key.iter().map(|text| text.as_deref().map(Text::new)).collect(),
         outcomes,
         events: group.totals.events.iter().map(|(e, s, n)| (Text::new(e.as_str()), *s, *n)).collect(),
+        reject_classes: reject_classes(&group.totals),
         fraud_reasons: words(&group.totals.fraud_reasons),
         clicks: group.totals.get(M::Clicks).unwrap_or(0).max(0) as u64,
         spend: money(&row, "cost"),
@@ -102,6 +106,15 @@ fn subject<'r>(
         row,
         profile: profile.clone(),
     }
+}
+
+/// Rejected conversions by the class of their reason, in the order of the classes.
+fn reject_classes(totals: &measures::Totals) -> Vec<(&'static str, u64)> {
+    let class = |(at, n): &(i64, u64)| {
+        let known = usize::try_from(*at).ok().and_then(|at| REJECT_CLASSES.get(at));
+        known.map(|class| (class.1, *n))
+    };
+    totals.values(M::RejectClasses).iter().filter_map(class).collect()
 }
 
 /// So many words of a group are told, the commonest: the text is an export's, and there may be any number.
@@ -154,6 +167,7 @@ pub fn lists(
     settings: &Settings,
     gates: &[Gate],
     totals: &Totals,
+    sources: &Arc<Sources>,
     observe: bool,
 ) -> Lists {
     let list_for = settings.list_for.as_deref();
@@ -181,5 +195,6 @@ pub fn lists(
         scale: unless_gated(&|| verdicts::growth(groups, &settings.grain, list_for)),
         protected: settings.protect.networks(),
         widest: settings.widest,
+        sources: Arc::clone(sources),
     }
 }

@@ -40,6 +40,10 @@ codes! {
         "Overrides change the action of a rule, switch it off, let it observe, or set one of its parameters. A rule that is made to block needs what every blocking rule needs: `status: stable`, a minimum sample, and tests on both sides.";
     BAD_SUPPRESSION "C003" "bad-suppression" "a suppression that nobody could answer for"
         "A suppression names one rule, one group or a pattern of groups, the reason, who decided, and the day it ends: at most 180 days ahead, or `permanent: true` in place of the day. It is for findings that somebody has looked at; whole partners belong on the protect list.";
+    BAD_OFFER "C004" "bad-offer" "a cell or a row of an offers file that cannot be read"
+        "An offers file is a table with a header line; every row says what holds for one offer from a day on. A row that is half read would judge partners by other terms than were agreed, so the whole file is refused. docs/offers.md says what each column holds.";
+    BAD_TRAFFIC_SOURCE "C005" "bad-traffic-source" "a traffic source in a sources file that cannot be read"
+        "A sources file says for each traffic source which variable of the tracker carries its zone, and how its costs and lists are. A wrong zone would block the wrong publisher, so the whole file is refused. docs/sources.md says what each key holds, and which starters there are.";
     FAILED_TEST "R001" "failed-test" "an inline test of a rule fails"
         "The rule's own example was evaluated exactly as in an audit and the answer was another one than the example expects. Mend the condition or the example; the message says what each test of the condition answered.";
     BAD_ID "R002" "bad-id" "a rule's id is not well formed"

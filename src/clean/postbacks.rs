@@ -144,6 +144,7 @@ mod tests {
             revenue: None,
             sale_amount: None,
             fraud_reason: Symbol::NONE,
+            reject_class: None,
             player_id: None,
             ip: None,
             carried: Vec::new(),

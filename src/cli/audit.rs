@@ -15,7 +15,7 @@ use crate::base::unit::Unit;
 use crate::ingest::enrich::{self, ListKind};
 use crate::ingest::guard::read_and_forget;
 use crate::ingest::mapping::{self, Said, seconds};
-use crate::ingest::{Enrichment, Guard, Inputs, Perspective, Plan, Shape, Wanted, ingest};
+use crate::ingest::{Enrichment, Guard, Inputs, Offers, Perspective, Plan, Shape, Sources, Wanted, ingest};
 use crate::report::{self, Job, Kind, Look, Output, Report, RulesInfo, Written};
 use crate::rules::{RuleFile, RuleSet, Tuning, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
@@ -141,8 +141,9 @@ fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
         [&args.rules, &args.add_rules, &args.protect, &args.suppressions, &args.rates, &args.crawlers];
     let others = others.into_iter().flatten().cloned();
     let lists = args.ip_list.iter().filter_map(|text| Some(PathBuf::from(text.split_once('=')?.1)));
-    let single = [&args.map, &args.geoip, &args.asn_db].into_iter().flatten().cloned();
-    inputs.chain(others).chain(lists).chain(single).chain(project::place(args)).collect()
+    let single = [&args.map, &args.geoip, &args.asn_db, &args.offers].into_iter().flatten().cloned();
+    let sources = args.sources.iter().map(PathBuf::from);
+    inputs.chain(others).chain(lists).chain(single).chain(sources).chain(project::place(args)).collect()
 }
 
 /// The engine reads its number of threads from the environment, once.
@@ -300,6 +301,8 @@ fn plan(args: &AuditArgs, project: Project) -> Result<Plan> {
         main_event: args.main_event.clone(),
         trusted: args.trusted.clone(),
         enrichment: Some(Arc::new(Enrichment::load(&enrichment(args)?)?)),
+        offers: args.offers.as_deref().map(|path| Offers::load(path).map(Arc::new)).transpose()?,
+        sources: Some(Arc::new(Sources::load(&args.sources)?)),
         rates: args.rates.iter().map(|path| path.display().to_string()).collect(),
         time_zones: args.time_zone.iter().map(|text| time_zone(text)).collect::<Result<_>>()?,
     });

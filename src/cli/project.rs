@@ -28,6 +28,8 @@ pub struct Project {
     combined: Vec<String>,
     report: Vec<String>,
     costs: Vec<String>,
+    offers: Option<PathBuf>,
+    sources: Option<Names>,
     geoip: Option<PathBuf>,
     asn_db: Option<PathBuf>,
     ip_list: Vec<String>,
@@ -138,6 +140,8 @@ impl Project {
             args.report = std::mem::take(&mut self.report);
         }
         lists(&mut args.costs, &mut self.costs);
+        open(&mut args.offers, &mut self.offers);
+        lists(&mut args.sources, &mut self.sources.take().map(|n| n.list()).unwrap_or_default());
         open(&mut args.geoip, &mut self.geoip);
         open(&mut args.asn_db, &mut self.asn_db);
         lists(&mut args.ip_list, &mut self.ip_list);

@@ -118,7 +118,8 @@ fn read_source(
         }
         places => (header, places?),
     };
-    let layout = Layout::new(shape, mapping, places, header.names.len(), wanted);
+    let layout = Layout::new(shape, mapping, places, header.names.len(), wanted)
+        .laid_over(&header.names, &mapping.sources);
     let asked = asked_keys(side);
     let parser = Parser { layout: &layout, header: &header, keys: header.index(), asked };
     let multiline = layout.multiline && header.form != Form::Json;

@@ -10,7 +10,9 @@ use super::{Clock, Filter, M, Measure, Pass, STRATUM_COLUMNS, place};
 use crate::base::column::{Col, Kind, Side};
 use crate::base::error::Result;
 use crate::base::symbol::{Symbol, Symbols};
-use crate::ingest::{Field, Intake};
+use crate::base::time::Zone;
+use crate::ingest::sources::Seller;
+use crate::ingest::{Field, Intake, Sources};
 use crate::matching::MatchedConversion;
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
@@ -106,6 +108,12 @@ pub struct CostGaps {
     pub uncosted: Vec<Uncosted>,
 }
 
+/// The last day that is over at a moment.
+fn day_over(zone: Zone, as_of: i64) -> i32 {
+    let (day, hour) = zone.day_and_hour(as_of);
+    if hour >= LAST_HOUR { day } else { day - 1 }
+}
+
 /// An hour before its end a day is as good as over: who exports every night does so at midnight.
 const LAST_HOUR: u8 = 23;
 
@@ -121,11 +129,17 @@ impl Pass<'_> {
         let key = key_columns(intake);
         let bills = self.read_bills(intake, &key)?;
         let clock = self.options.clock;
-        let (as_of, hour) = clock.zone.day_and_hour(clock.as_of);
-        let over = if hour >= LAST_HOUR { as_of } else { as_of - 1 };
+        let over = day_over(clock.zone, clock.as_of);
         let first = intake.span(Col::ClickTime).map_or((0, 0), |span| clock.zone.day_and_hour(span.0));
         let begun = if first.1 == 0 { first.0 } else { first.0 + 1 };
-        let days = self.cost_days(&key, &bills, over, symbols);
+        let sellers = &intake.mapping.sources;
+        let days = self.cost_days(&key, &bills, over, sellers, symbols);
+        let named = key.iter().position(|c| *c == Col::TrafficSource);
+        let mut bills = bills;
+        bills.iter_mut().for_each(|((texts, _), bill)| {
+            let seller = named.and_then(|at| sellers.of(texts[at].as_deref()?));
+            bill.clicks = bill.clicks.filter(|_| seller.is_none_or(Seller::sells_clicks));
+        });
         Ok(Some(CostTable { key, bills, days, whole: (begun, over) }))
     }
 
@@ -134,6 +148,7 @@ impl Pass<'_> {
         key: &[Col],
         bills: &BTreeMap<At, Bill>,
         over: i32,
+        sellers: &Sources,
         symbols: &mut Symbols,
     ) -> CostDays {
         let named = key.iter().position(|c| *c == Col::TrafficSource);
@@ -143,7 +158,11 @@ impl Pass<'_> {
             let span = spans.entry(who).or_insert((*day, *day));
             *span = (span.0.min(*day), span.1.max(*day));
         }
-        spans.values_mut().for_each(|span| span.1 = span.1.min(over));
+        for (who, span) in &mut spans {
+            // A traffic source's day is over when it is over on its own clock.
+            let own = symbols.text(*who).and_then(|name| sellers.of(name)?.zone);
+            span.1 = span.1.min(own.map_or(over, |zone| day_over(zone, self.options.clock.as_of)));
+        }
         CostDays { at: named.map(|_| place(self.options, Col::TrafficSource)), spans }
     }
 

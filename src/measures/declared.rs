@@ -98,6 +98,11 @@ pub enum Number {
     EventAndStatus,
     /// The word of an anti-fraud service, as a symbol.
     FraudReason,
+    /// The class of a reject, as a number.
+    RejectClass,
+    /// What a conversion pays, and what was agreed; micro-units.
+    RatedPayout,
+    AgreedPayout,
     /// Payout that counts as earned: approved; taken back without having been counted before = negative.
     PayoutConfirmed,
     /// Payout of pending conversions.
@@ -165,6 +170,17 @@ pub enum Filter {
     EverApproved,
     /// An anti-fraud service blocked or flagged it.
     Flagged,
+    /// Rejected for what says nothing of the source: a cap, a country, a known customer, missing documents.
+    Excused,
+    /// Not rejected, or rejected for what counts against the source.
+    Blamed,
+    /// Beyond the cap of its offer.
+    OverCap,
+    /// Its offer says which countries it takes; this is none of them.
+    CountryAgreed,
+    CountryDisallowed,
+    /// Worth money, with a payout of its own and one that was agreed.
+    Rated,
     /// The click lies on a day whose costs are complete.
     CostKnown,
     /// The traffic source says how many clicks it sold: only cost files do.
@@ -394,10 +410,18 @@ measures! {
     TakenBack "taken_back" Conversions Count, [TakenBack] [Status] "conversions refunded or charged back";
     UnknownStatus "unknown_status" Conversions Count, [UnknownStatus] [Status] "conversions in a status no vocabulary knows";
     DueApproved "due_approved" Conversions Count, [DecisionDue Approved] [Status] "approved conversions old enough to be decided";
-    DueRejected "due_rejected" Conversions Count, [DecisionDue Rejected] [Status] "rejected conversions old enough to be decided";
-    DueDecided "due_decided" Conversions Count, [DecisionDue Decided] [Status] "approved or rejected conversions old enough to be decided";
+    DueRejected "due_rejected" Conversions Count, [DecisionDue Rejected Blamed] [Status] "conversions old enough to be decided, rejected for what counts against the source";
+    DueDecided "due_decided" Conversions Count, [DecisionDue Decided Blamed] [Status] "approved, or rejected for what counts against the source, and old enough to be decided";
     Flagged "flagged" Conversions Count, [Flagged] [FraudReason] "conversions that an anti-fraud service blocked or flagged";
     FraudReasons "fraud_reasons" Conversions Values(Number::FraudReason), [Flagged] [FraudReason] "these by the service's word";
+    Excused "excused" Conversions Count, [Rejected Excused] [Status] "rejected conversions whose reason says nothing of the source: a cap, a country, a known customer, missing documents";
+    RejectClasses "reject_classes" Conversions Values(Number::RejectClass), [Rejected] [RejectReason] "rejected conversions by the class of their reason";
+    OverCap "over_cap" Conversions Count, [OverCap] [] "conversions beyond the cap of their offer";
+    CountriesAgreed "countries_agreed" Conversions Count, [CountryAgreed] [] "conversions whose country is known and whose offer says which it takes";
+    CountriesDisallowed "countries_disallowed" Conversions Count, [CountryAgreed CountryDisallowed] [] "of these, conversions from other countries";
+    Rated "rated" Conversions Count, [Rated] [Payout] "conversions worth money whose payout was agreed";
+    RatedPayout "rated_payout" Conversions Sum(Number::RatedPayout), [Rated] [Payout] "what these pay";
+    AgreedPayout "agreed_payout" Conversions Sum(Number::AgreedPayout), [Rated] [Payout] "what was agreed for them";
     EverApproved "ever_approved" Conversions Count, [EverApproved] [Status] "conversions that are approved, or were before they were taken back";
     Priced "priced" Conversions Count, [Priced] [] "conversions that carry an amount";
     PayoutConfirmed "payout_confirmed" Conversions Sum(Number::PayoutConfirmed), [] [Payout] "payout of approved conversions, less what was taken back";

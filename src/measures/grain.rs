@@ -53,9 +53,9 @@ impl GrainPass {
         }
     }
 
-    /// Accumulators of sources where nobody asked for them: of mature clicks and their conversions only.
+    /// Accumulators of sources where nobody asked for them: of clicks, mature ones and their conversions only.
     pub fn of_mature(places: Vec<usize>, others: &Places, available: &BTreeSet<M>) -> GrainPass {
-        let wanted = BTreeSet::from([M::MatureClicks, M::ConvertedClicks]);
+        let wanted = BTreeSet::from([M::Clicks, M::MatureClicks, M::ConvertedClicks]);
         let sums = &wanted.intersection(available).copied().collect();
         let widths = Widths { group: places.len(), stratum: others.stratum.len(), peer: others.peer.len() };
         GrainPass {
@@ -134,6 +134,8 @@ impl Whole {
         if let Some(cost) = totals.get(M::MatureCost).filter(|cost| *cost != 0) {
             totals.mature_cost_of.insert(key.1[OFFER].clone(), cost);
         }
+        let rows = [M::Clicks, M::Conversions].into_iter().find_map(|m| totals.get(m).filter(|n| *n > 0));
+        rows.into_iter().for_each(|n| drop(totals.rows_of.insert(key.1[OFFER].clone(), n)));
         if let Some(earning) = totals.get(M::EarningConversions).filter(|n| *n != 0) {
             totals.earning_of.insert(key.1[OFFER].clone(), earning);
         }

@@ -18,7 +18,7 @@ pub use costs::{CostDays, CostGaps, CostTable, Uncosted, key_columns as cost_col
 pub use declared::{Crowd, Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rhythm, Rows};
 pub use hits::{Facts, Hit, Identity};
 pub use incidents::Incident;
-pub use rows::ConversionSet;
+pub use rows::{ConversionSet, excused as is_excused};
 pub use totals::Totals;
 
 use crate::base::column::{Col, Grain};
@@ -34,7 +34,7 @@ use grain::GrainPass;
 use hashbrown::HashSet;
 use incidents::{Cell, Table};
 use rows::{ClickFilter, ClickRows, Places};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
@@ -112,6 +112,8 @@ pub struct Measures {
     pub cost_gaps: Option<CostGaps>,
     /// First and last click day.
     pub days: Option<(i32, i32)>,
+    /// Clicks by traffic source, sorted.
+    pub traffic_sources: Vec<(Option<String>, u64)>,
     /// Days of an offer, a network or the whole input on which nothing that waits for a conversion is counted.
     pub incidents: Vec<Incident>,
     /// The sources of every offer and network, sorted, where the first grain holds both: without incidents.
@@ -147,10 +149,12 @@ pub fn measure(
     pass.conversions(matched, table.as_ref().map(|table| &table.days));
     pass.report(intake, symbols)?;
     let cost_gaps = table.map(|table| pass.costs(intake, &table, symbols));
+    let traffic_sources = pass.traffic_sources(symbols);
     let (incidents, branches) = pass.incidents(symbols);
     Ok(Measures {
         incidents,
         branches,
+        traffic_sources,
         available: pass.available.clone(),
         clicks: pass.counted,
         other_hits: pass.other_hits,
@@ -295,6 +299,20 @@ impl<'a> Pass<'a> {
         (incidents, branches)
     }
 
+    /// Clicks by traffic source, of the grain that has sources.
+    fn traffic_sources(&self, symbols: &Symbols) -> Vec<(Option<String>, u64)> {
+        let Some(grain) = self.grains.iter().find(|grain| grain.has_sources()) else { return Vec::new() };
+        let at = grain.grain.columns().iter().position(|c| *c == Col::TrafficSource).unwrap_or(0);
+        let of_stratum = |s: u32| symbols.text(grain.clicks.stratum_key(s).0[at]).map(str::to_owned);
+        let names: Vec<Option<String>> = (0..grain.clicks.stratum_count() as u32).map(of_stratum).collect();
+        let mut clicks: BTreeMap<Option<String>, u64> = BTreeMap::new();
+        for cell in 0..grain.clicks.cell_count() {
+            let name = &names[grain.clicks.cell(cell).stratum as usize];
+            *clicks.entry(name.clone()).or_default() += grain.clicks.sum(cell, M::Clicks).max(0) as u64;
+        }
+        clicks.into_iter().collect()
+    }
+
     fn finish(self, symbols: &Symbols) -> Vec<GrainMeasures> {
         let available: Arc<[bool]> = MEASURES.iter().map(|m| self.available.contains(&m.id)).collect();
         let (zone, threads) = (self.options.clock.zone, self.options.threads);
@@ -339,6 +357,7 @@ fn available(intake: &Intake) -> BTreeSet<M> {
     if intake.mapping.status_means == StatusMeans::Event && conversions.contains(&Col::Status) {
         conversions.insert(Col::Event);
     }
+    conversions.extend(intake.mapping.offers.fills());
     let possible = |m: &&Measure| {
         let (given, columns) = match m.rows {
             Rows::Clicks => (!intake.clicks.is_empty(), &clicks),
@@ -360,6 +379,10 @@ fn available(intake: &Intake) -> BTreeSet<M> {
         found.remove(&M::CrowdSizes);
     }
     found.extend(report::given(&intake.report.columns()));
+    if intake.mapping.offers.is_empty() {
+        let agreed = |f: &Filter| matches!(f, Filter::OverCap | Filter::CountryAgreed | Filter::Rated);
+        found.retain(|m| !m.decl().filters.iter().any(agreed));
+    }
     if intake.costs.is_empty() {
         found.retain(|m| !costs::only_of_costs(m.decl()));
     } else {

@@ -366,6 +366,14 @@ impl ConversionSet<'_> {
             Filter::EverApproved => {
                 matches!(c.status, Status::Approved | Status::Refund | Status::Chargeback)
             }
+            Filter::Excused => excused(m),
+            Filter::Blamed => !excused(m),
+            Filter::OverCap => m.agreed.over_cap,
+            Filter::CountryAgreed => m.agreed.allowed_country.is_some(),
+            Filter::CountryDisallowed => m.agreed.allowed_country == Some(false),
+            Filter::Rated => {
+                self.passes_row(Filter::Earning, m) && c.payout.is_some() && m.agreed.contract.is_some_and(|a| a > 0)
+            }
             Filter::Flagged => c.fraud_reason != Symbol::NONE,
             Filter::CostKnown => self.cost_days.is_none_or(|days| days.cover(m, self.clock)),
             Filter::MainEvent => c.event == self.main_event,
@@ -472,6 +480,9 @@ impl RowSet for ConversionSet<'_> {
             match number {
                 Number::Ctit => m.ctit_s,
                 Number::EventAndStatus => Some(pack(c.event, c.status)),
+                Number::RejectClass => c.reject_class.map(|class| class as i64),
+                Number::RatedPayout => c.payout,
+                Number::AgreedPayout => m.agreed.contract,
                 Number::FraudReason => Some(i64::from(c.fraud_reason.0)),
                 Number::PayoutConfirmed => confirmed(m, c.payout),
                 Number::RevenueConfirmed => confirmed(m, c.revenue),
@@ -501,6 +512,13 @@ impl RowSet for ConversionSet<'_> {
         let _ = key;
         self.rows.iter().map(|m| m.conversion.ip).collect()
     }
+}
+
+/// Whether a reject says nothing of the source: its reason is of such a class, or it has none that is known and lies
+/// beyond the cap of its offer.
+pub fn excused(m: &MatchedConversion) -> bool {
+    let class = m.conversion.reject_class;
+    m.conversion.status == Status::Rejected && class.map_or(m.agreed.over_cap, |class| !class.counts())
 }
 
 /// What a conversion adds to confirmed money. Taken back after it had been approved in the same report it

@@ -20,6 +20,8 @@ pub struct Totals {
     pub events: Vec<(String, &'static str, u64)>,
     /// Conversions by the word of an anti-fraud service, sorted.
     pub fraud_reasons: Vec<(String, u64)>,
+    /// Clicks, or conversions where there are no clicks, by offer.
+    pub rows_of: BTreeMap<Option<String>, i64>,
     /// Cost of mature clicks by offer, in micro-units.
     pub mature_cost_of: BTreeMap<Option<String>, i64>,
     /// Conversions worth money, of mature clicks in time, by offer.
@@ -38,6 +40,7 @@ impl Totals {
             facts: Arc::default(),
             events: Vec::new(),
             fraud_reasons: Vec::new(),
+            rows_of: BTreeMap::new(),
             mature_cost_of: BTreeMap::new(),
             earning_of: BTreeMap::new(),
             cost_allocated,
@@ -145,6 +148,9 @@ impl Totals {
         }
         self.events = merged_events(&self.events, &other.events);
         self.fraud_reasons = merged_words(&self.fraud_reasons, &other.fraud_reasons);
+        for (offer, rows) in &other.rows_of {
+            *self.rows_of.entry(offer.clone()).or_default() += rows;
+        }
         for (offer, cost) in &other.mature_cost_of {
             *self.mature_cost_of.entry(offer.clone()).or_default() += cost;
         }

@@ -310,6 +310,9 @@ struct Source {
     /// Conversions by the word of the anti-fraud service that blocked or flagged them, the commonest 20.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     fraud_reasons: BTreeMap<String, u64>,
+    /// Rejected conversions whose reason is known, by its class: quality and fraud count against the source.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    reject_classes: BTreeMap<&'static str, u64>,
     /// Every signal by name; in the unit of its declaration (a share is a number from 0 to 1).
     signals: BTreeMap<&'static str, Signal>,
     /// What fired: with effect, strongest first; then what only observes; then what is suppressed.
@@ -647,6 +650,7 @@ fn source(group: &Judged, columns: &[&'static str], currency: Option<&str>) -> S
         money_at_risk: amount(group.money_at_risk),
         currency: currency.map(str::to_owned),
         events: events(group),
+        reject_classes: group.subject.reject_classes.iter().copied().collect(),
         fraud_reasons: group.subject.fraud_reasons.iter().map(|(word, n)| (word.json(), *n)).collect(),
         signals: signals::all().iter().map(|s| (s.name, signal(group, s))).collect(),
         findings: findings(group),

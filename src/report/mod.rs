@@ -40,6 +40,7 @@ use crate::base::money::Micro;
 use crate::base::networks::{Network, Widest};
 use crate::base::privacy::Pii;
 use crate::base::text::Text;
+use crate::ingest::Sources;
 use crate::measures::Incident;
 use crate::peers::anomaly::Odd;
 use crate::peers::{Sibling, Summary};
@@ -48,6 +49,7 @@ use evidence::Dossier;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::Arc;
 
 /// Everything that one audit has to say.
 pub struct Report<'r> {
@@ -273,6 +275,8 @@ pub struct Lists {
     pub protected: Vec<Network>,
     /// The widest network that a list may hold.
     pub widest: Widest,
+    /// Whose lists have which dialect.
+    pub sources: Arc<Sources>,
 }
 
 /// One list, or why there is none.

@@ -27,7 +27,7 @@ pub use evaluate::{View, evaluate};
 pub use format::schema;
 pub use load::{Refusal, builtin_files, read};
 pub use message::Message;
-pub use model::{
+pub use model::{Allowance, 
     Action, Bar, Changed, Class, ColumnTest, Evidence, Example, Expect, Few, LeftOut, Limit, Node, Outcome,
     Pack, Param, PastLimit, PeerLimit, Rule, RuleFile, RuleSet, Runs, STDIN, Status, Test, Truth, Why,
 };

@@ -57,6 +57,9 @@ fn shares_divide_their_measures() {
         ("registration_deposit_share", M::DepositingRegistrations, M::DueRegistrations),
         ("second_deposit_share", M::RepeatedDeposits, M::DueDeposits),
         ("fraud_flagged_share", M::Flagged, M::Conversions),
+        ("excused_reject_share", M::Excused, M::Rejected),
+        ("over_cap_share", M::OverCap, M::Conversions),
+        ("disallowed_country_share", M::CountriesDisallowed, M::CountriesAgreed),
         ("d7_depositor_share", M::DepositedD7, M::CohortD7),
         ("d30_depositor_share", M::DepositedD30, M::CohortD30),
         ("min_deposit_share", M::AmountsAtFloor, M::Amounts),
@@ -114,6 +117,23 @@ fn money_is_judged_on_complete_days() {
     close(of("cpa", &both), 5.0, "with one");
     close(of("cost", &both), 30.0, "with one");
     close(of("revenue", &both), 90.0, "with one");
+}
+
+#[test]
+fn terms_are_told_by_offer() {
+    let offer = |name: &str| Some(name.to_owned());
+    let allow = |incentive| crate::signals::Allowed { incentive, brand: None };
+    let context = Context {
+        allowed: [(offer("a"), allow(Some(true))), (offer("b"), allow(Some(false))), (offer("c"), allow(None))].into(),
+        ..Context::default()
+    };
+    let mut totals = counts(&[(M::RatedPayout, 90_000_000), (M::AgreedPayout, 60_000_000), (M::Rated, 3)]);
+    totals.rows_of = [(offer("a"), 30), (offer("b"), 10), (offer("c"), 100)].into();
+    let read = |name: &str| (find(name).expect(name).formula)(&Group { totals: &totals, context: &context });
+    close(read("incentive_allowed_share").expect("said").value(), 0.75, "incentive");
+    close(read("payout_in_rates").expect("agreed").value(), 1.5, "rates");
+    assert!(matches!(read("brand_allowed_share"), Err(Absence::Nothing(_))));
+    check_absent("brand_allowed_share", &totals, "no offers file says what was agreed");
 }
 
 #[test]

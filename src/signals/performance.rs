@@ -1,6 +1,6 @@
 //! What the traffic cost and earned.
 
-use super::{Absence, Against, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
+use super::{Absence, Against, Allowed, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
 use crate::base::money::SCALE;
 use crate::base::stats;
 use crate::base::unit::Unit;
@@ -216,6 +216,54 @@ pub const SIGNALS: &[Signal] = &[
         innocent: &[],
         measures: &[M::MaturePayout, M::MatureRevenue, M::EarningConversions],
         formula: earning,
+    },
+    Signal {
+        name: "payout_in_rates",
+        unit: Unit::Ratio,
+        family: Family::Performance,
+        side: Side::Conversion,
+        suspicious: Suspicious::Neither,
+        kind: IntervalKind::Exact,
+        against: Against::Nothing,
+        min_sample: 0,
+        sample: "conversions worth money whose payout was agreed",
+        range: (f64::MIN, f64::MAX),
+        summary: "what conversions pay in units of what the offers file says they should: above 1 a private rate, below 1 less than agreed",
+        innocent: &[],
+        measures: &[M::RatedPayout, M::AgreedPayout, M::Rated],
+        formula: payout_in_rates,
+    },
+    Signal {
+        name: "incentive_allowed_share",
+        unit: Unit::Share,
+        family: Family::Performance,
+        side: Side::Click,
+        suspicious: Suspicious::Neither,
+        kind: IntervalKind::Exact,
+        against: Against::Nothing,
+        min_sample: 0,
+        sample: "clicks and conversions of offers that say it",
+        range: (0.0, 1.0),
+        summary: "clicks and conversions for offers that allow rewarded traffic, by the offers file",
+        innocent: &[],
+        measures: &[M::Clicks, M::Conversions],
+        formula: |g| g.allowed(|allowed| allowed.incentive),
+    },
+    Signal {
+        name: "brand_allowed_share",
+        unit: Unit::Share,
+        family: Family::Performance,
+        side: Side::Click,
+        suspicious: Suspicious::Neither,
+        kind: IntervalKind::Exact,
+        against: Against::Nothing,
+        min_sample: 0,
+        sample: "clicks and conversions of offers that say it",
+        range: (0.0, 1.0),
+        summary: "clicks and conversions for offers that allow bidding on the advertiser's name, by the offers file",
+        innocent: &[],
+        measures: &[M::Clicks, M::Conversions],
+        formula: |g| g.allowed(|allowed| allowed.brand),
     },
     Signal {
         name: "brand_click_share",
@@ -454,3 +502,38 @@ fn earning(group: &Group) -> Result<Estimate, Absence> {
     let (a, b) = (value / factor, value * factor);
     Ok(Estimate::limits(value, a.min(b), a.max(b), n))
 }
+
+fn payout_in_rates(group: &Group) -> Result<Estimate, Absence> {
+    group.agreed(M::Rated)?;
+    let (paid, agreed) = (group.get(M::RatedPayout)?, group.get(M::AgreedPayout)?);
+    if agreed <= 0 {
+        return Err(Absence::Nothing("conversions worth money whose payout was agreed"));
+    }
+    Ok(Estimate::exact(paid as f64 / agreed as f64, group.count(M::Rated)?))
+}
+
+impl Group<'_> {
+    /// The share of rows whose offer allows something, of those whose offer says so or not.
+    fn allowed(&self, asked: fn(&Allowed) -> Option<bool>) -> Result<Estimate, Absence> {
+        if self.context.allowed.is_empty() {
+            return Err(NO_OFFERS);
+        }
+        let said = |(offer, n): (&Option<String>, &i64)| {
+            self.context.allowed.get(offer).and_then(asked).map(|yes| (yes, (*n).max(0) as u64))
+        };
+        let said: Vec<(bool, u64)> = self.totals.rows_of.iter().filter_map(said).collect();
+        let all: u64 = said.iter().map(|(_, n)| n).sum();
+        let allowed: u64 = said.iter().filter(|(yes, _)| *yes).map(|(_, n)| n).sum();
+        if all == 0 {
+            return Err(Absence::Nothing("rows of offers that say whether it is allowed"));
+        }
+        Ok(Estimate::exact(allowed as f64 / all as f64, all))
+    }
+
+    /// A measure that only an offers file gives.
+    pub(super) fn agreed(&self, measure: M) -> Result<i64, Absence> {
+        self.totals.get(measure).ok_or(NO_OFFERS)
+    }
+}
+
+const NO_OFFERS: Absence = Absence::Fact("no offers file says what was agreed");

@@ -271,7 +271,7 @@ fn money_is_not_judged_past_the_last_complete_cost_day() {
     let (roi, full) = (value(&cut, "honest-1", "roi"), value(&whole, "honest-1", "roi"));
     assert!((roi - full).abs() < 0.35 * full.abs(), "{roi}, and {full} on all days");
     let told = notes(&cut);
-    assert!(told.contains("the costs are complete from 2026-03-01 to 2026-03-03: 300 clicks on other days are left out of ROI and profit"), "{told}");
+    assert!(told.contains("the costs are complete from 2026-03-01 to 2026-03-03: 540 clicks on other days are left out of ROI and profit"), "{told}");
     assert!(!notes(&whole).contains("left out of ROI"), "{}", notes(&whole));
 }
 
@@ -311,7 +311,7 @@ fn what_a_service_flagged_is_a_signal_with_its_reasons() {
     let (clicks, mut conversions) = pair(&["bad"]);
     let of = conversions.at("click_id");
     conversions.header.push("fraud_reason".to_owned());
-    let bad = |id: &str| id.starts_with("bad");
+    let bad = |id: &str| id.starts_with("b0c");
     let mut n = 0;
     for row in &mut conversions.rows {
         let word = match bad(&row[of]) {
@@ -340,7 +340,7 @@ fn what_a_service_flagged_is_a_signal_with_its_reasons() {
     let page = String::from_utf8_lossy(&page).into_owned();
     assert!(page.contains("Flagged by an anti-fraud service: bots ("), "{page}");
     let without = plain();
-    assert_eq!(absent(&without, "bad", "fraud_flagged_share"), "no mapping names fraud_reason");
+    assert_eq!(absent(&without, "bad", "fraud_flagged_share"), "no column is mapped to fraud_reason");
 }
 
 // ---------------------------------------------------------------- files

@@ -405,6 +405,14 @@ pub const REASONS: &[Reason] = &[
         russian: "Конверсию заблокировал или пометил сам трекер, сервис аналитики или антифрод-сервис.",
     },
     Reason {
+        code: "country_not_allowed",
+        signals: &["disallowed_country_share"],
+        value: Value::Country,
+        spreads: false,
+        english: "The conversion comes from a country that the offer does not take.",
+        russian: "Конверсия из страны, которую оффер не принимает.",
+    },
+    Reason {
         code: "clicks_lost",
         signals: &["click_loss_share"],
         value: Value::Nothing,
