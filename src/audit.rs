@@ -2,6 +2,7 @@
 
 use crate::base::column::{Col, Grain};
 use crate::base::error::{Error, Result};
+use crate::base::meter::Meter;
 use crate::base::networks::Widest;
 use crate::base::privacy::Pii;
 use crate::base::symbol::{Symbol, Symbols};
@@ -65,6 +66,8 @@ pub struct Settings {
     /// How many groups at watch or graver are pictured, the gravest first; 0 unless an output shows them.
     pub pictures: usize,
     pub threads: usize,
+    /// Takes note of what each stage cost.
+    pub meter: Meter,
 }
 
 /// What an audit came to.
@@ -104,11 +107,14 @@ fn run<'r, T>(
     let wanted = wanted(settings, &grains);
     let intake = ingest::ingest(&settings.inputs, &settings.plan, &wanted, settings.threads)?;
     refuse_nothing(&intake)?;
+    let rows = intake.files.iter().map(|file| file.rows as usize).sum();
+    settings.meter.done("ingest", rows);
     let columns = columns(&intake, &grains)?;
     let fields = click_fields(&columns);
     let mut symbols = Symbols::default();
 
     let cleaned = clean::clean(&intake, &columns, &fields, &mut symbols)?;
+    settings.meter.done("clean", rows);
     let main_event = main_event(&intake, &cleaned, &mut symbols);
     let (clicks, seen) = (cleaned.clicks.clone(), coverage::Seen::of(&cleaned, &intake.mapping, &symbols));
     let clock = clock(settings, &intake);
@@ -117,6 +123,8 @@ fn run<'r, T>(
         matching::Options { columns: &columns, span: intake.span(Col::ClickTime), as_of: clock.as_of };
     let matched = matching::matching(&intake, cleaned, &options, &mut symbols)?;
     let gates = gates::gates(&gate_input(settings, &intake, &matched));
+
+    settings.meter.done("matching", matched.conversions.len());
 
     let options = measures::Options {
         grains: &grains,
@@ -127,10 +135,13 @@ fn run<'r, T>(
         threads: settings.threads,
     };
     let measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
+    settings.meter.done("measures", rows);
     let context = context::of(&intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock);
     let compared = compared(&measures, &context, &intake.mapping, settings);
+    settings.meter.done("peers", compared.iter().map(|c| c.profiles.len()).sum());
     let asked = judging::Asked { measures: &measures, compared: &compared, context: &context };
     let (mut groups, tallies) = judging::judged(&asked, rules, settings, clock.as_of);
+    settings.meter.done("rules", groups.len());
     let clusters = outlook::attach(&mut groups, &measures, &context, settings.target_roi, settings.threads);
     cases::claw_back(&mut groups, &matched, &columns, &symbols, &settings.grain);
     let workings = Workings {
@@ -176,6 +187,7 @@ fn run<'r, T>(
         pictures,
         rules: tallies,
     };
+    settings.meter.done("report", report.groups.len());
     report.cover(&settings.pii);
     let mut files = intake.files;
     cover_rejects(&mut files, &settings.pii);

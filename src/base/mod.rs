@@ -9,6 +9,7 @@ pub mod dialect;
 pub mod draws;
 pub mod error;
 pub mod lists;
+pub mod meter;
 pub mod money;
 pub mod near;
 pub mod networks;

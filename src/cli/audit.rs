@@ -3,11 +3,13 @@
 use super::args::{AuditArgs, Colour, FailOn, ReadParquetArgs};
 use super::exit::Exit;
 use super::project::{self, Project};
+use super::timings::Timings;
 use super::{complain, print, print_raw, privacy};
 use crate::audit::{Audited, Settings, audit};
 use crate::base::column::Grain;
 use crate::base::diag;
 use crate::base::error::{Error, Result, read_small};
+use crate::base::meter::Meter;
 use crate::base::near::nearest;
 use crate::base::networks::Widest;
 use crate::base::time::{TimeFormat, TimeReader, Zone};
@@ -44,8 +46,13 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     if !args.quiet {
         complain(&RulesInfo::of(&rules, settings.suppressions.count()).sentence());
     }
+    let timings = args.timings.map(Timings::start);
+    settings.meter = timings.as_ref().map(Timings::meter).unwrap_or_default();
     let audited = audit(&settings, &rules)?;
-    finish(&args, &audited, &outputs)
+    let exit = finish(&args, &audited, &outputs)?;
+    settings.meter.done("outputs", audited.report.groups.len());
+    timings.iter().for_each(Timings::tell);
+    Ok(exit)
 }
 
 fn outputs(args: &AuditArgs) -> Result<Vec<Output>> {
@@ -181,6 +188,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         pii: privacy::pii(args.pii, args.pii_key.as_deref())?,
         pictures: 0,
         threads: threads(args.threads.unwrap_or_else(cores))?,
+        meter: Meter::default(),
     })
 }
 
