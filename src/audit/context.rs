@@ -119,8 +119,9 @@ fn usual_approval(conversions: &[MatchedConversion], clock: Clock) -> Option<f64
         m.facts.decision_due && m.click_time.unwrap_or(m.conversion.time) <= clock.mature_until()
     };
     let blamed = |m: &&MatchedConversion| !crate::measures::is_excused(m);
-    let count =
-        |status| conversions.iter().filter(due).filter(blamed).filter(|m| m.conversion.status == status).count();
+    let count = |status| {
+        conversions.iter().filter(due).filter(blamed).filter(|m| m.conversion.status == status).count()
+    };
     let (approved, rejected) = (count(Status::Approved), count(Status::Rejected));
     (approved + rejected > 0).then(|| approved as f64 / (approved + rejected) as f64)
 }

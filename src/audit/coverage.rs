@@ -85,6 +85,9 @@ pub fn run(facts: &Facts, settings: &Settings, rules: &RuleSet, clock: Clock, ma
         ("pii", settings.pii.word().to_owned()),
         ("target_roi", format!("{}", settings.target_roi)),
     ]);
+    parameters.extend(mapping.offers.file.as_ref().map(|file| ("offers", Text::new(file.as_str()).json())));
+    let sources = mapping.sources.told.join(", ");
+    parameters.extend((!sources.is_empty()).then(|| ("sources", Text::new(sources).json())));
     parameters.extend(losses::parameters());
     parameters.extend(
         mapping.enrichment.told().iter().map(|(what, file)| (*what, Text::new(file.as_str()).json())),
@@ -365,26 +368,53 @@ fn sellers(facts: &Facts) -> Vec<String> {
     if sources.is_empty() {
         return Vec::new();
     }
-    let there: BTreeSet<&str> =
-        facts.measures.traffic_sources.iter().filter_map(|(name, _)| sources.of(name.as_deref()?)).map(|s| s.name.as_str()).collect();
+    let there: BTreeSet<&str> = facts
+        .measures
+        .traffic_sources
+        .iter()
+        .filter_map(|(name, _)| sources.of(name.as_deref()?))
+        .map(|s| s.name.as_str())
+        .collect();
     let tables = [("clicks", &facts.intake.clicks), ("conversions", &facts.intake.conversions)];
-    let overlays = tables.iter().flat_map(|(side, t)| t.parts.iter().filter_map(move |p| Some((*side, p.layout.overlay.as_ref()?))));
+    let overlays = tables
+        .iter()
+        .flat_map(|(side, t)| t.parts.iter().filter_map(move |p| Some((*side, p.layout.overlay.as_ref()?))));
     let mut told: BTreeSet<String> = BTreeSet::new();
     for (side, overlay) in overlays {
         let shown = |text: &str| Text::new(text).term(60);
-        for (seller, what, header) in overlay.found.iter().filter(|(seller, ..)| there.contains(seller.as_str())) {
-            told.insert(format!("of {side} from {}, the {what} is read from `{}`", shown(seller), shown(header)));
+        for (seller, what, header) in
+            overlay.found.iter().filter(|(seller, ..)| there.contains(seller.as_str()))
+        {
+            told.insert(format!(
+                "of {side} from {}, the {what} is read from `{}`",
+                shown(seller),
+                shown(header)
+            ));
         }
-        for (seller, what, token) in overlay.missing.iter().filter(|(s, ..)| side == "clicks" && there.contains(s.as_str())) {
-            told.insert(format!("the clicks have no column for the {what} of {} ({}): it is not known", shown(seller), shown(token)));
+        for (seller, what, token) in
+            overlay.missing.iter().filter(|(s, ..)| side == "clicks" && there.contains(s.as_str()))
+        {
+            told.insert(format!(
+                "the clicks have no column for the {what} of {} ({}): it is not known",
+                shown(seller),
+                shown(token)
+            ));
         }
     }
     let mut notes: Vec<String> = told.into_iter().take(SELLERS_TOLD).collect();
-    let unknown: Vec<&(Option<String>, u64)> =
-        facts.measures.traffic_sources.iter().filter(|(name, _)| name.as_deref().is_none_or(|n| sources.of(n).is_none())).collect();
+    let unknown: Vec<&(Option<String>, u64)> = facts
+        .measures
+        .traffic_sources
+        .iter()
+        .filter(|(name, _)| name.as_deref().is_none_or(|n| sources.of(n).is_none()))
+        .collect();
     let clicks: u64 = unknown.iter().map(|(_, n)| n).sum();
     if clicks > 0 {
-        let names: Vec<String> = unknown.iter().take(5).map(|(name, _)| name.as_deref().map_or("(none)".to_owned(), |n| Text::new(n).term(40))).collect();
+        let names: Vec<String> = unknown
+            .iter()
+            .take(5)
+            .map(|(name, _)| name.as_deref().map_or("(none)".to_owned(), |n| Text::new(n).term(40)))
+            .collect();
         notes.push(format!(
             "{clicks} clicks are of traffic sources that the sources file does not name ({}{}): they are read as the preset says",
             names.join(", "),
@@ -402,17 +432,42 @@ fn terms(facts: &Facts) -> Vec<String> {
     let offers = &facts.intake.mapping.offers;
     let Some(file) = &offers.file else { return Vec::new() };
     let told = facts.matched.terms;
-    let mut notes = vec![format!("{} has the terms of {} offers", Text::new(file.as_str()).term(120), offers.count())];
+    let mut notes =
+        vec![format!("{} has the terms of {} offers", Text::new(file.as_str()).term(120), offers.count())];
     let mut note = |count: u64, sentence: String| {
         if count > 0 {
             notes.push(sentence);
         }
     };
     let sum = crate::base::money::Micro(told.filled_sum);
-    note(told.filled, format!("{} conversions carry no payout of their own: what was agreed stands for it ({sum} in all)", told.filled));
-    note(told.unqualified, format!("{} first deposits are below the minimum of their offer and do not qualify", told.unqualified));
-    note(told.over_cap, format!("{} conversions lie beyond the cap of their offer: being rejected says nothing against their source", told.over_cap));
-    note(told.without, format!("{} conversions are of offers, or of days, for which the offers file has no terms", told.without));
+    note(
+        told.filled,
+        format!(
+            "{} conversions carry no payout of their own: what was agreed stands for it ({sum} in all)",
+            told.filled
+        ),
+    );
+    note(
+        told.unqualified,
+        format!(
+            "{} first deposits are below the minimum of their offer and do not qualify",
+            told.unqualified
+        ),
+    );
+    note(
+        told.over_cap,
+        format!(
+            "{} conversions lie beyond the cap of their offer: being rejected says nothing against their source",
+            told.over_cap
+        ),
+    );
+    note(
+        told.without,
+        format!(
+            "{} conversions are of offers, or of days, for which the offers file has no terms",
+            told.without
+        ),
+    );
     notes
 }
 

@@ -142,7 +142,8 @@ mod tests {
     fn check(path: &str, listed: &[Listed], seen: &[Listed]) -> Result<Vec<(String, String)>, String> {
         let destination = Destination::parse(path).expect(path);
         let dialect = Dialect::find("lines").expect("a dialect");
-        let sheet = Sheet { dialect, own: None, destination: &destination, protected: &[], widest: Widest::CUSTOMER };
+        let sheet =
+            Sheet { dialect, own: None, destination: &destination, protected: &[], widest: Widest::CUSTOMER };
         let files = files(&sheet, listed, seen)?;
         Ok(files.into_iter().map(|f| (f.path.display().to_string(), f.text)).collect())
     }

@@ -161,9 +161,10 @@ impl<'a> Columns<'a> {
             payout: self.integer(Col::Payout, row),
             revenue: self.integer(Col::Revenue, row),
             sale_amount: self.integer(Col::SaleAmount, row),
-            reject_class: self.text(Col::RejectReason, row).filter(|_| status == Status::Rejected).and_then(|why| {
-                terms.map_or_else(|| RejectClass::of(why), |terms| terms.class(why))
-            }),
+            reject_class: self
+                .text(Col::RejectReason, row)
+                .filter(|_| status == Status::Rejected)
+                .and_then(|why| terms.map_or_else(|| RejectClass::of(why), |terms| terms.class(why))),
             fraud_reason: words.fraud_reason(self.text(Col::FraudReason, row)),
             player_id: id(Col::PlayerId),
             ip: self.ips.and_then(|k| k.get(row)),

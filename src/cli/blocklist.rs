@@ -219,8 +219,11 @@ fn list_outputs(lists: &ListOutputs) -> Result<Vec<Output>> {
         return Err(Error::usage(format!("`{}` is no list", other.name())).help("write blocklist:lines=PATH"));
     }
     if let Some(own) = outputs.iter().find(|o| o.own) {
-        return Err(Error::usage(format!("`{}` is for audits: a state knows no traffic sources' dialects", own.name()))
-            .help("name the dialect, such as blocklist:comma"));
+        return Err(Error::usage(format!(
+            "`{}` is for audits: a state knows no traffic sources' dialects",
+            own.name()
+        ))
+        .help("name the dialect, such as blocklist:comma"));
     }
     report::check(&outputs, None, &[])?;
     Ok(outputs)
@@ -363,14 +366,13 @@ fn expected(state: &Path, output: &Output, only: &[String]) -> Result<Vec<String
     // Columns that are filtered on stand for the file that is verified.
     let columns: String = wanted.iter().map(|(col, _)| format!("{{{col}}}")).collect();
     let destination = Destination::parse(&format!("list{columns}")).map_err(Error::usage)?;
-    let sheet =
-        Sheet {
-            dialect,
-            own: None,
-            destination: &destination,
-            protected: &[],
-            widest: Widest { v4: 8, v6: 12 },
-        };
+    let sheet = Sheet {
+        dialect,
+        own: None,
+        destination: &destination,
+        protected: &[],
+        widest: Widest { v4: 8, v6: 12 },
+    };
     let files = lists::files(&sheet, &listed, &[])
         .map_err(|why| Error::input(why).help("say which file it is with --only traffic_source=NAME"))?;
     Ok(files.iter().flat_map(|file| dialect.read(&file.text)).collect())

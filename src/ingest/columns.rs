@@ -203,7 +203,11 @@ impl Layout {
 
     /// The canonical columns that rows of this file have.
     pub fn columns(&self) -> BTreeSet<Col> {
-        let derived = self.derived.iter().map(|d| d.col).chain(self.overlay.iter().flat_map(|o| o.columns.iter().map(|c| c.0)));
+        let derived = self
+            .derived
+            .iter()
+            .map(|d| d.col)
+            .chain(self.overlay.iter().flat_map(|o| o.columns.iter().map(|c| c.0)));
         let derived = derived.chain(self.terms.iter().map(|_| Col::Model));
         self.places.keys().chain(self.constants.keys()).copied().chain(derived).collect()
     }
@@ -225,7 +229,8 @@ impl Layout {
         let exists = match field {
             Field::Value(Col::Currency) => false,
             Field::Value(col) => {
-                let found = self.derives(col) || self.overlays(col) || (col == Col::Model && self.terms.is_some());
+                let found =
+                    self.derives(col) || self.overlays(col) || (col == Col::Model && self.terms.is_some());
                 placed(&col) || self.constants.contains_key(&col) || found
             }
             Field::Key(col) => col.kind() == Kind::Key && (placed(&col) || self.derives(col)),
@@ -396,7 +401,11 @@ fn derived(
 }
 
 /// The offers' terms, if they say models and the file does not.
-fn terms(mapping: &Mapping, places: &BTreeMap<Col, usize>, constants: &BTreeMap<Col, String>) -> Option<Arc<Offers>> {
+fn terms(
+    mapping: &Mapping,
+    places: &BTreeMap<Col, usize>,
+    constants: &BTreeMap<Col, String>,
+) -> Option<Arc<Offers>> {
     let has = |col: Col| places.contains_key(&col) || constants.contains_key(&col);
     let asked = mapping.offers.have_models() && places.contains_key(&Col::Offer) && !has(Col::Model);
     asked.then(|| Arc::clone(&mapping.offers))
@@ -590,7 +599,8 @@ impl<'a> RowBuilder<'a> {
 
     /// Finds what the amounts of the row are in.
     fn tender(&mut self, record: &csv::ByteRecord, marks: &[Mark]) -> std::result::Result<(), Reason> {
-        let by_seller = || self.seller_at.and_then(|at| self.layout.currency_of(&record[at])).map(str::as_bytes);
+        let by_seller =
+            || self.seller_at.and_then(|at| self.layout.currency_of(&record[at])).map(str::as_bytes);
         let text = self.currency_at.map(|at| record[at].trim_ascii()).or_else(by_seller).unwrap_or_default();
         let day = self.day_cell.and_then(|at| self.cells[at].parsed).map(|t| t.div_euclid(DAY) as i32);
         let same = marks.is_empty() && text == self.tender.text && !self.tender.marked();
@@ -813,7 +823,9 @@ impl<'a> FoundRows<'a> {
         for (cell, from) in &mut self.cells {
             let found = match from {
                 From::Visitor(source) => find(enrichment, *source, visitor, agent),
-                From::Seller => Found { text: seller_text(layout, cell.col, text).map(Cow::Borrowed), flag: None },
+                From::Seller => {
+                    Found { text: seller_text(layout, cell.col, text).map(Cow::Borrowed), flag: None }
+                }
                 From::Terms => Found { text: model().map(Cow::Borrowed), flag: None },
             };
             cell.append_found(&found);

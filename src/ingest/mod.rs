@@ -30,11 +30,11 @@ mod value;
 pub use columns::{Field, Noticed, Wanted, key};
 pub use enrich::Enrichment;
 pub use guard::Guard;
-pub use offers::Offers;
-pub use sources::Sources;
 pub use mapping::{Mapping, Perspective, Shape, StatusMeans, Times, TransactionScope};
+pub use offers::Offers;
 pub use plan::{Plan, Reading};
 pub use reject::{REASONS, Reason, Reject, Rejects};
+pub use sources::Sources;
 pub use table::{Batch, Table};
 pub use value::is_unexpanded_macro;
 

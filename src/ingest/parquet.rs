@@ -160,7 +160,8 @@ pub fn needed(plan: &mut LazyFrame, layout: &Layout, fields: &[Field]) -> Result
             || fields.iter().any(|f| f.origin().contains(col) && layout.has(*f))
             || layout.derived.iter().any(|d| d.source.origin() == *col && is_asked(d.col, fields))
     };
-    let found = |c: Col| (layout.overlays(c) || (c == Col::Model && layout.terms.is_some())) && is_asked(c, fields);
+    let found =
+        |c: Col| (layout.overlays(c) || (c == Col::Model && layout.terms.is_some())) && is_asked(c, fields);
     let flagged = fields.iter().any(|f| f.is_flag());
     let origins = if flagged || crate::base::column::COLUMNS.iter().any(|c| found(c.id)) {
         layout.origins()
@@ -263,7 +264,9 @@ fn exchanged(
     let mut kept: Vec<(Col, Vec<Option<i64>>)> =
         money.iter().map(|(col, _)| (*col, vec![None; raw.height()])).collect();
     let ours = row_cap(layout.currency.as_deref());
-    let plain = currencies.is_none() && sellers.is_none() && money.iter().all(|(_, amounts)| amounts.marks.is_empty());
+    let plain = currencies.is_none()
+        && sellers.is_none()
+        && money.iter().all(|(_, amounts)| amounts.marks.is_empty());
     for row in 0..raw.height() {
         let seller = || sellers.as_ref().and_then(|s| layout.currency_of(s.get(row)?.as_bytes()));
         let said = currencies.as_ref().and_then(|c| c.get(row)).or_else(seller).unwrap_or_default();
@@ -530,7 +533,9 @@ fn flags(raw: &DataFrame, layout: &Layout, field: Field) -> Column {
     let others = layout.overlay.as_ref().map(|_| Texts::of(raw, layout));
     let flag = |row: usize| {
         let text = |(col, own): &(Col, StringChunked)| match &others {
-            Some(others) if layout.overlays(*col) => layout.text_of(*col, usize::MAX, &|at| others.get(at, row)).to_vec(),
+            Some(others) if layout.overlays(*col) => {
+                layout.text_of(*col, usize::MAX, &|at| others.get(at, row)).to_vec()
+            }
             _ => own.get(row).unwrap_or_default().as_bytes().to_vec(),
         };
         let said: Vec<Vec<u8>> = texts.iter().map(text).collect();

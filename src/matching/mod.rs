@@ -17,9 +17,9 @@ use crate::clean::{Cleaned, Conversion};
 use crate::ingest::{Intake, Shape, Times, is_unexpanded_macro};
 use clicks::{Click, Clicks, Visitor};
 pub use facts::{Facts, character_place, countries_differ};
-pub use terms::{Agreed, Told as TermsTold};
 use std::collections::{BTreeMap, BTreeSet};
 use terms::Book;
+pub use terms::{Agreed, Told as TermsTold};
 
 /// Where a conversion's click was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,7 +136,8 @@ pub fn matching(
         Clicks::default()
     };
     let sources = source_columns(options.columns);
-    let book = Book::new(&intake.mapping.offers, intake.currency.as_deref(), &intake.mapping.rates, options.columns);
+    let book =
+        Book::new(&intake.mapping.offers, intake.currency.as_deref(), &intake.mapping.rates, options.columns);
     let windows = windows(&cleaned.conversions, &book, window(intake), symbols);
     let finder = Finder {
         by_id,
@@ -163,7 +164,16 @@ pub fn matching(
     }
     let replays = matched.iter().filter(|m| m.replay).count() as u64;
     let terms = TermsTold { unqualified, ..told };
-    Ok(Matched { conversions: matched, classes, duplicates, replays, batched, source_conflicts, forms_known, terms })
+    Ok(Matched {
+        conversions: matched,
+        classes,
+        duplicates,
+        replays,
+        batched,
+        source_conflicts,
+        forms_known,
+        terms,
+    })
 }
 
 /// The attribution window in microseconds.
@@ -173,7 +183,9 @@ fn window(intake: &Intake) -> i64 {
 
 /// The attribution window of each conversion: its offer's, or the run's.
 fn windows(conversions: &[Conversion], book: &Book, window: i64, symbols: &Symbols) -> Vec<i64> {
-    let of = |c: &Conversion| book.of(&c.carried, c.time, symbols).and_then(|terms| terms.window).unwrap_or(window);
+    let of = |c: &Conversion| {
+        book.of(&c.carried, c.time, symbols).and_then(|terms| terms.window).unwrap_or(window)
+    };
     conversions.iter().map(of).collect()
 }
 

@@ -169,5 +169,7 @@ impl Counts {
 /// Whether a country is written as a code, as terms write it.
 fn is_code(country: &str) -> bool {
     let code = country.trim();
-    code.len() == 2 && code.bytes().all(|b| b.is_ascii_alphabetic()) && !matches!(code.to_ascii_lowercase().as_str(), "xx" | "zz" | "eu" | "ap")
+    code.len() == 2
+        && code.bytes().all(|b| b.is_ascii_alphabetic())
+        && !matches!(code.to_ascii_lowercase().as_str(), "xx" | "zz" | "eu" | "ap")
 }

@@ -135,7 +135,7 @@ impl Whole {
             totals.mature_cost_of.insert(key.1[OFFER].clone(), cost);
         }
         let rows = [M::Clicks, M::Conversions].into_iter().find_map(|m| totals.get(m).filter(|n| *n > 0));
-        rows.into_iter().for_each(|n| drop(totals.rows_of.insert(key.1[OFFER].clone(), n)));
+        totals.rows_of.extend(rows.map(|n| (key.1[OFFER].clone(), n)));
         if let Some(earning) = totals.get(M::EarningConversions).filter(|n| *n != 0) {
             totals.earning_of.insert(key.1[OFFER].clone(), earning);
         }

@@ -372,7 +372,9 @@ impl ConversionSet<'_> {
             Filter::CountryAgreed => m.agreed.allowed_country.is_some(),
             Filter::CountryDisallowed => m.agreed.allowed_country == Some(false),
             Filter::Rated => {
-                self.passes_row(Filter::Earning, m) && c.payout.is_some() && m.agreed.contract.is_some_and(|a| a > 0)
+                self.passes_row(Filter::Earning, m)
+                    && c.payout.is_some()
+                    && m.agreed.contract.is_some_and(|a| a > 0)
             }
             Filter::Flagged => c.fraud_reason != Symbol::NONE,
             Filter::CostKnown => self.cost_days.is_none_or(|days| days.cover(m, self.clock)),

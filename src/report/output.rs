@@ -124,8 +124,10 @@ fn no_dialect(format: &str, dialect: &str) -> Error {
     let help = near.first().map_or(String::new(), |near| format!("did you mean `{format}:{near}`? "));
     let what =
         if dialect.is_empty() { "has no dialect".to_owned() } else { format!("has no dialect `{dialect}`") };
-    Error::usage(format!("the list `{format}` {what}"))
-        .help(format!("{help}write `{format}:DIALECT`; the dialects are {}, and {OWN}: that of each traffic source", all.join(", ")))
+    Error::usage(format!("the list `{format}` {what}")).help(format!(
+        "{help}write `{format}:DIALECT`; the dialects are {}, and {OWN}: that of each traffic source",
+        all.join(", ")
+    ))
 }
 
 /// Whether an output shows single conversions, which an audit otherwise does not keep.
@@ -245,7 +247,8 @@ pub fn write(report: &Report, job: Job) -> Result<Written> {
     let access = if matches!(report.run.pii, Pii::Raw) { Access::Owner } else { Access::All };
     for output in job.outputs {
         if let Some(dialect) = output.dialect {
-            match lists::files(report, output.format.name, dialect, output.own, &output.target.destination()) {
+            match lists::files(report, output.format.name, dialect, output.own, &output.target.destination())
+            {
                 Err(why) => written.withheld.push((output.name(), why)),
                 Ok(files) => stdout = list(report, output, files, &mut staged, &mut written)?.or(stdout),
             }

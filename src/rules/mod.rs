@@ -27,9 +27,10 @@ pub use evaluate::{View, evaluate};
 pub use format::schema;
 pub use load::{Refusal, builtin_files, read};
 pub use message::Message;
-pub use model::{Allowance, 
-    Action, Bar, Changed, Class, ColumnTest, Evidence, Example, Expect, Few, LeftOut, Limit, Node, Outcome,
-    Pack, Param, PastLimit, PeerLimit, Rule, RuleFile, RuleSet, Runs, STDIN, Status, Test, Truth, Why,
+pub use model::{
+    Action, Allowance, Bar, Changed, Class, ColumnTest, Evidence, Example, Expect, Few, LeftOut, Limit, Node,
+    Outcome, Pack, Param, PastLimit, PeerLimit, Rule, RuleFile, RuleSet, Runs, STDIN, Status, Test, Truth,
+    Why,
 };
 pub use mutants::survivors;
 pub use packs::{PACKS, PackInfo};

@@ -124,7 +124,12 @@ fn terms_are_told_by_offer() {
     let offer = |name: &str| Some(name.to_owned());
     let allow = |incentive| crate::signals::Allowed { incentive, brand: None };
     let context = Context {
-        allowed: [(offer("a"), allow(Some(true))), (offer("b"), allow(Some(false))), (offer("c"), allow(None))].into(),
+        allowed: [
+            (offer("a"), allow(Some(true))),
+            (offer("b"), allow(Some(false))),
+            (offer("c"), allow(None)),
+        ]
+        .into(),
         ..Context::default()
     };
     let mut totals = counts(&[(M::RatedPayout, 90_000_000), (M::AgreedPayout, 60_000_000), (M::Rated, 3)]);

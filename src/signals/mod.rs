@@ -244,7 +244,9 @@ mod tests {
                 Unit::Count => &["_count"],
                 Unit::Share => &["_share", "_p"],
                 Unit::Seconds => &["_s"],
-                Unit::Ratio => &["_in_payouts", "_in_rates", "_cv", "_hhi", "_norm", "_bits", "_log_sd", "_per_ip"],
+                Unit::Ratio => {
+                    &["_in_payouts", "_in_rates", "_cv", "_hhi", "_norm", "_bits", "_log_sd", "_per_ip"]
+                }
                 Unit::Money => &["_per_registration"],
             };
             assert!(suffix.iter().any(|s| signal.name.ends_with(s)), "{}", signal.name);

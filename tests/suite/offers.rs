@@ -2,6 +2,7 @@
 
 use crate::runs::{Folder, Run, Table, absent, pair, source, value, verdicts};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 const PAIR: &str = "clicks.csv conversions.csv";
 
@@ -17,8 +18,13 @@ struct Case {
 fn case(header: &'static str, rows: &'static str) -> Case {
     let (clicks, conversions) = pair(&["bad"]);
     let of = |table: Table| table.column("offer", |_| "casino".to_owned());
-    let country = |i: usize| if i.is_multiple_of(2) { "DE" } else { "AT" }.to_owned();
+    let country = |i: usize| country(i).to_owned();
     Case { clicks: of(clicks).column("country", country), conversions, header, rows }
+}
+
+/// The country of a click by its place: every source has both.
+fn country(i: usize) -> &'static str {
+    if (i / 40).is_multiple_of(2) { "DE" } else { "AT" }
 }
 
 impl Case {
@@ -81,6 +87,9 @@ fn a_model_makes_strata_of_its_own() {
     for model in ["CPA", "CPL"] {
         assert!(found.contains(&("honest-1".into(), model.into())), "{found:?}");
     }
+    crate::shapes::write_parquet(&terms.clicks, &folder.path("clicks.parquet"));
+    let parquet = folder.report("clicks.parquet conversions.csv --no-config --offers offers.csv --by source,model");
+    assert_eq!(parquet["sources"], report["sources"]);
     let by_model = format!("{PAIR} --no-config --by source,model");
     folder.run(&format!("audit {by_model}")).exits(3).says(&["no input has a column for model"]);
     // An export's own model wins.
@@ -97,26 +106,33 @@ fn payouts_stand_in_where_the_export_has_none() {
             .change(|table| table.without("payout"))
             .reports("--currency USD");
     let priced = value(&with, "honest-1", "revenue");
-    assert!(priced > 0.0 && notes(&with).contains("160 conversions carry no payout of their own"), "{priced}");
+    assert!(
+        priced > 0.0 && notes(&with).contains("160 conversions carry no payout of their own"),
+        "{priced}"
+    );
     assert!(!absent(&without, "honest-1", "revenue").is_empty());
-    // Countries alternate by click: every payout is one of the three, and only five are the lower one of Austria.
-    let all: f64 = verdicts(&with).iter().map(|(name, _)| value(&with, name, "revenue")).sum();
-    let [mut german, mut austrian] = [0.0, 0.0];
-    let countries: std::collections::BTreeMap<String, bool> = {
-        let (clicks, _) = pair(&["bad"]);
-        let id = clicks.at("click_id");
-        clicks.rows.iter().enumerate().map(|(i, row)| (row[id].clone(), i.is_multiple_of(2))).collect()
+    // Germany pays 80, Austria 20 and from the sixth conversion of the month on 25.
+    let (clicks, conversions) = pair(&["bad"]);
+    let (id, of, at) = (clicks.at("click_id"), conversions.at("click_id"), conversions.at("conversion_time"));
+    let countries: BTreeMap<&String, &str> = clicks.rows.iter().enumerate().map(|(i, row)| (&row[id], country(i))).collect();
+    let mut in_time: Vec<&Vec<String>> = conversions.rows.iter().collect();
+    in_time.sort_by_key(|row| &row[at]);
+    let pays = |(before, row): (usize, &&Vec<String>)| match countries[&row[of]] {
+        "DE" => 80.0,
+        _ if before < 5 => 20.0,
+        _ => 25.0,
     };
-    let (_, conversions) = pair(&["bad"]);
-    let id = conversions.at("click_id");
-    conversions.rows.iter().for_each(|row| *if countries[&row[id]] { &mut german } else { &mut austrian } += 1.0);
-    close(all, german * 80.0 + 5.0 * 20.0 + (austrian - 5.0) * 25.0);
+    let expected: f64 = in_time.iter().enumerate().map(pays).sum();
+    close(verdicts(&with).iter().map(|(name, _)| value(&with, name, "revenue")).sum(), expected);
 }
 
 #[test]
 fn pays_says_which_events_count() {
     let [with, _] = case("offer,payout,pays", "casino,3,first_deposit").reports("");
-    assert_eq!(absent(&with, "honest-1", "payout_in_rates"), "the group has no conversions worth money whose payout was agreed");
+    assert_eq!(
+        absent(&with, "honest-1", "payout_in_rates"),
+        "the group has no conversions worth money whose payout was agreed"
+    );
     let [with, _] = case("offer,payout,pays", "casino,3,lead").reports("");
     close(value(&with, "honest-1", "payout_in_rates"), 0.5);
 }
@@ -125,7 +141,8 @@ fn pays_says_which_events_count() {
 fn a_currency_is_exchanged() {
     let terms = case("offer,payout,pays,currency", "casino,3,lead,EUR");
     let folder = terms.folder().with("rates.csv", "date,currency,rate\n2026-02-28,EUR,2\n");
-    let report = folder.report(&format!("{PAIR} --no-config --offers offers.csv --currency USD --rates rates.csv"));
+    let report =
+        folder.report(&format!("{PAIR} --no-config --offers offers.csv --currency USD --rates rates.csv"));
     close(value(&report, "honest-1", "payout_in_rates"), 0.25);
 }
 
@@ -172,7 +189,7 @@ fn capped(table: Table, n: usize) -> Table {
     let mut table = table;
     let mut order: Vec<usize> = (0..table.rows.len()).collect();
     order.sort_by_key(|&i| table.rows[i][at].clone());
-    let mut met: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+    let mut met: BTreeMap<String, usize> = BTreeMap::new();
     for i in order {
         let day = table.rows[i][at][..10].to_owned();
         let before = met.entry(day).or_default();
@@ -195,7 +212,8 @@ fn rejects_beyond_the_cap_say_nothing_of_the_source() {
     assert!(notes(&with).contains("conversions lie beyond the cap of their offer"), "{}", notes(&with));
     assert_eq!(absent(&without, "honest-1", "over_cap_share"), NO_FILE);
     // In another zone other conversions are the first of the day, and some rejects stay unexplained.
-    let [zoned, _] = case("offer,cap,pays,cap_zone", "casino,20/day,lead,Asia/Tokyo").change(over).reports("");
+    let [zoned, _] =
+        case("offer,cap,pays,cap_zone", "casino,20/day,lead,Asia/Tokyo").change(over).reports("");
     assert!(value(&zoned, "honest-1", "excused_reject_share") < 1.0);
 }
 
@@ -214,19 +232,16 @@ fn conversions_in_their_hold_are_not_yet_decided() {
 
 #[test]
 fn an_orphan_is_one_within_the_attribution_window() {
+    // Every fourth conversion names a click that nobody has.
     let lost = |table: Table| {
-        let table = table.without("click_time").map("click_id", |id| format!("lost-{id}"));
-        table.column("offer", |_| "casino".to_owned())
+        let mut table = table.without("click_time").column("offer", |_| "casino".to_owned());
+        let at = table.at("click_id");
+        table.rows.iter_mut().step_by(4).for_each(|row| row[at] = format!("lost-{}", row[at]));
+        table
     };
-    let half = |table: Table| {
-        let mut lost = lost(table);
-        let at = lost.at("click_id");
-        lost.rows.iter_mut().step_by(2).for_each(|row| row[at] = row[at].replace("lost-", ""));
-        lost
-    };
-    let [with, without] = case("offer,attribution_window", "casino,1h").change(half).reports("");
+    let [with, without] = case("offer,attribution_window", "casino,1h").change(lost).reports("");
     // The clicks reach back five days and not thirty: without the terms nothing can be told.
-    assert!(with["coverage"]["conversion_classes"]["orphan"].as_u64() > Some(50));
+    assert!(with["coverage"]["conversion_classes"]["orphan"].as_u64() > Some(30));
     assert_eq!(without["coverage"]["conversion_classes"]["orphan"], 0);
 }
 
@@ -260,11 +275,15 @@ tests:
 #[test]
 fn what_the_offer_allows_is_only_noted() {
     for column in ["incentive", "brand"] {
-        for (word, expected) in [("yes", ("note", "allowed by the offer".into())), ("no", ("hold", Value::Null))] {
+        for (word, expected) in
+            [("yes", ("note", "allowed by the offer".into())), ("no", ("hold", Value::Null))]
+        {
             let header: &'static str = if column == "brand" { "offer,brand" } else { "offer,incentive" };
             let rows: &'static str = if word == "yes" { "casino,yes" } else { "casino,no" };
-            let folder = case(header, rows).folder().with("rates-are-high.yml", RULE.replace("ALLOWANCE", column));
-            let report = folder.report(&format!("{PAIR} --no-config --offers offers.csv --add-rules rates-are-high.yml"));
+            let folder =
+                case(header, rows).folder().with("rates-are-high.yml", RULE.replace("ALLOWANCE", column));
+            let report = folder
+                .report(&format!("{PAIR} --no-config --offers offers.csv --add-rules rates-are-high.yml"));
             let (action, reduced) = fired(&report, "honest-1", "rates-are-high").expect("it fires");
             assert_eq!((action.as_str(), reduced), expected, "{column} {word}");
             let name = format!("{column}_allowed_share");
@@ -277,18 +296,27 @@ fn what_the_offer_allows_is_only_noted() {
 fn only_quality_and_fraud_rejects_count_against_a_source() {
     let rejected = |table: Table| {
         let reason = |i: usize| ["limit_hit", "dup_acc", "bots", "who knows"][i % 4].to_owned();
-        table.map("status", |_| "rejected".to_owned()).column("reject_reason", reason).column("offer", |_| "casino".to_owned())
+        table
+            .map("status", |_| "rejected".to_owned())
+            .column("reject_reason", reason)
+            .column("offer", |_| "casino".to_owned())
     };
     let terms = case("offer,rejects", "casino,limit_hit=cap dup_acc=existing_customer").change(rejected);
     let [with, without] = terms.reports("");
     let classes = &source(&with, "honest-1")["reject_classes"];
-    let all = |report: &Value| source(report, "honest-1")["signals"]["approval_share"]["n"].as_u64().expect("decisions");
-    assert!(classes["cap"].as_u64() > Some(5) && classes["existing_customer"].as_u64() > Some(5), "{classes}");
+    let all = |report: &Value| {
+        source(report, "honest-1")["signals"]["approval_share"]["n"].as_u64().expect("decisions")
+    };
+    assert!(
+        classes["cap"].as_u64() > Some(5) && classes["existing_customer"].as_u64() > Some(5),
+        "{classes}"
+    );
     assert!(classes["fraud"].as_u64() > Some(5) && classes["quality"] == Value::Null, "{classes}");
     assert!(all(&with) < all(&without) * 6 / 10, "{} of {}", all(&with), all(&without));
     // Usual words are known without a file.
     assert!(source(&without, "honest-1")["reject_classes"]["fraud"].as_u64() > Some(5));
-    let page = terms.folder().run(&format!("explain source honest-1 {PAIR} --no-config --offers offers.csv")).text();
+    let page =
+        terms.folder().run(&format!("explain source honest-1 {PAIR} --no-config --offers offers.csv")).text();
     assert!(page.contains("only quality and fraud count against it"), "{page}");
 }
 
@@ -304,8 +332,17 @@ fn every_fault_of_an_offers_file_is_told_before_anything_is_read() {
     ]);
     let folder = folder.with("offers.csv", "offer,model,cap\ncasino,CPX,ten\n");
     let two = folder.run(&format!("audit {PAIR} --offers offers.csv")).exits(2);
-    two.says(&["model: `CPX` is no model", "offers.csv:2:8", "cap: `ten` is no cap", "offers.csv:2:12", "2 faults in 1 file"]);
-    folder.run(&format!("audit {PAIR} --offers missing.csv")).exits(2).says(&["cannot read the offers file missing.csv"]);
+    two.says(&[
+        "model: `CPX` is no model",
+        "offers.csv:2:8",
+        "cap: `ten` is no cap",
+        "offers.csv:2:12",
+        "2 faults in 1 file",
+    ]);
+    folder
+        .run(&format!("audit {PAIR} --offers missing.csv"))
+        .exits(2)
+        .says(&["cannot read the offers file missing.csv"]);
     // An input is never overwritten, nor is this one.
     folder.run(&format!("audit {PAIR} --offers offers.csv -o json=offers.csv")).exits(2);
 }

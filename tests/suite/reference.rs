@@ -791,8 +791,9 @@ impl Audit<'_> {
     }
 
     fn learn_approval(&mut self) {
-        let count =
-            |s: Status| self.conversions.iter().filter(|c| self.due(c) && c.status == s && !excused(c)).count() as f64;
+        let count = |s: Status| {
+            self.conversions.iter().filter(|c| self.due(c) && c.status == s && !excused(c)).count() as f64
+        };
         let (yes, no) = (count(Status::Approved), count(Status::Rejected));
         self.usual_approval = (yes + no > 0.0).then(|| yes / (yes + no));
     }
@@ -902,7 +903,7 @@ impl Group<'_> {
         let addresses = count_of(self.clicks.iter().filter_map(|c| c.row.ip.clone()));
         let addressed = addresses.iter().sum();
         all.insert("click_count", given(&[], exact(n as f64, n)));
-        OF_OTHER_FILES.into_iter().for_each(|name| drop(all.insert(name, None)));
+        all.extend(OF_OTHER_FILES.map(|name| (name, None)));
         all.insert("mature_click_count", given(&[], exact(self.mature() as f64, self.mature())));
         all.insert("lander_click_share", part(&["lander_click_time"], |c| c.row.lander_time.is_some()));
         let delays = self.clicks.iter().filter_map(delay).collect();

@@ -1,6 +1,8 @@
 //! The columns of an offers file, declared: what each holds, what it does, how it is read.
 
-use super::{Cap, MODELS, Pay, PayLine, PERIODS, Period, REJECT_CLASSES, RejectClass, Terms, country_code, folded};
+use super::{
+    Cap, MODELS, PERIODS, Pay, PayLine, Period, REJECT_CLASSES, RejectClass, Terms, country_code, folded,
+};
 use crate::base::diag::did_you_mean;
 use crate::base::money::SCALE;
 use crate::base::time::{DAY, Zone, parse_day};
@@ -168,7 +170,8 @@ pub const COLUMNS: &[Column] = &[
         example: "Europe/Berlin",
         effect: "cuts the days, weeks and months of `cap`, and the months of `payout`",
         read: |terms, text| {
-            terms.zone = Some(text.parse::<Zone>().map_err(|why| wrong_because(&why, "write it as Europe/Berlin"))?);
+            terms.zone =
+                Some(text.parse::<Zone>().map_err(|why| wrong_because(&why, "write it as Europe/Berlin"))?);
             Ok(())
         },
     },
@@ -283,7 +286,11 @@ fn pair(entry: &str) -> Result<(&str, &str), Wrong> {
 
 fn code(country: &str) -> Result<String, Wrong> {
     let fits = country.len() == 2 && country.bytes().all(|b| b.is_ascii_alphabetic());
-    if fits { Ok(country_code(country)) } else { Err(wrong(&format!("has `{country}`, which is no country"), "use codes of two letters, such as DE")) }
+    if fits {
+        Ok(country_code(country))
+    } else {
+        Err(wrong(&format!("has `{country}`, which is no country"), "use codes of two letters, such as DE"))
+    }
 }
 
 fn event_name(word: &str) -> Result<String, Wrong> {
@@ -318,7 +325,8 @@ const MOST: f64 = 10_000_000.0;
 fn amount(text: &str) -> Result<i64, Wrong> {
     let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     let units = text.parse::<f64>().ok().filter(|units| plain && (0.0..=MOST).contains(units));
-    let units = units.ok_or_else(|| wrong("is no amount", "write it as 80 or 12.50, without a currency mark"))?;
+    let units =
+        units.ok_or_else(|| wrong("is no amount", "write it as 80 or 12.50, without a currency mark"))?;
     Ok((units * SCALE as f64).round() as i64)
 }
 
@@ -330,7 +338,10 @@ fn pay(text: &str) -> Result<Pay, Wrong> {
             Some(percent) => {
                 let share = amount(percent)? / (SCALE / 100);
                 if share > 10_000 {
-                    return Err(wrong("pays more than 100% of what the customer paid", "write a percentage up to 100%"));
+                    return Err(wrong(
+                        "pays more than 100% of what the customer paid",
+                        "write a percentage up to 100%",
+                    ));
                 }
                 pay.share += share;
             }
@@ -345,7 +356,10 @@ fn payout(terms: &mut Terms, text: &str) -> Result<(), Wrong> {
         let (place, paid) = entry.split_once('=').unwrap_or(("*", entry));
         let (place, from) = place.split_once('@').unwrap_or((place, "1"));
         let from = from.parse::<u64>().ok().filter(|n| *n > 0).ok_or_else(|| {
-            wrong(&format!("has `{entry}`, which starts with no conversion"), "write `DE@51=95`: from the 51st conversion of the month on")
+            wrong(
+                &format!("has `{entry}`, which starts with no conversion"),
+                "write `DE@51=95`: from the 51st conversion of the month on",
+            )
         })?;
         let place = (place != "*" && !place.is_empty()).then(|| country_code(place));
         let line = PayLine { place, from, pay: pay(paid)? };
@@ -361,7 +375,8 @@ fn cap(terms: &mut Terms, text: &str) -> Result<(), Wrong> {
     let (most, period) = text.split_once('/').unwrap_or((text, "day"));
     let most = most.trim().parse::<u64>().map_err(|_| wrong("is no cap", "write it as 50/day"))?;
     let known = PERIODS.iter().find(|(_, word)| word.eq_ignore_ascii_case(period.trim()));
-    let period: Period = known.ok_or_else(|| unknown("period of a cap", period, PERIODS.iter().map(|p| p.1)))?.0;
+    let period: Period =
+        known.ok_or_else(|| unknown("period of a cap", period, PERIODS.iter().map(|p| p.1)))?.0;
     terms.cap = Some(Cap { most, period });
     Ok(())
 }

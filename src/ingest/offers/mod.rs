@@ -62,19 +62,48 @@ pub const REJECT_CLASSES: &[(RejectClass, &str, bool, &[&str])] = &[
         RejectClass::Quality,
         "quality",
         true,
-        &["bad quality", "inactive", "invalid data", "invalid lead", "low quality", "no activity", "poor quality", "wrong data"],
+        &[
+            "bad quality",
+            "inactive",
+            "invalid data",
+            "invalid lead",
+            "low quality",
+            "no activity",
+            "poor quality",
+            "wrong data",
+        ],
     ),
     (
         RejectClass::Fraud,
         "fraud",
         true,
-        &["bot", "bots", "fake", "fraudulent", "incent", "incentivised", "incentivized", "multi account", "multiaccount", "self referral"],
+        &[
+            "bot",
+            "bots",
+            "fake",
+            "fraudulent",
+            "incent",
+            "incentivised",
+            "incentivized",
+            "multi account",
+            "multiaccount",
+            "self referral",
+        ],
     ),
     (
         RejectClass::Cap,
         "cap",
         false,
-        &["cap exceeded", "cap reached", "daily cap", "limit", "limit reached", "monthly cap", "over cap", "overcap"],
+        &[
+            "cap exceeded",
+            "cap reached",
+            "daily cap",
+            "limit",
+            "limit reached",
+            "monthly cap",
+            "over cap",
+            "overcap",
+        ],
     ),
     (
         RejectClass::Geo,
@@ -86,13 +115,29 @@ pub const REJECT_CLASSES: &[(RejectClass, &str, bool, &[&str])] = &[
         RejectClass::ExistingCustomer,
         "existing_customer",
         false,
-        &["already registered", "existing", "existing customer", "existing player", "existing user", "old customer", "registered before"],
+        &[
+            "already registered",
+            "existing",
+            "existing customer",
+            "existing player",
+            "existing user",
+            "old customer",
+            "registered before",
+        ],
     ),
     (
         RejectClass::Kyc,
         "kyc",
         false,
-        &["documents", "failed kyc", "kyc failed", "not verified", "unverified", "verification", "verification failed"],
+        &[
+            "documents",
+            "failed kyc",
+            "kyc failed",
+            "not verified",
+            "unverified",
+            "verification",
+            "verification failed",
+        ],
     ),
 ];
 
@@ -110,9 +155,9 @@ impl RejectClass {
     /// The class that a word means in the usual vocabulary.
     pub fn of(reason: &str) -> Option<RejectClass> {
         let reason = folded(reason);
-        let known = REJECT_CLASSES.iter().find(|(_, name, _, words)| {
-            folded(name) == reason || words.contains(&reason.as_str())
-        });
+        let known = REJECT_CLASSES
+            .iter()
+            .find(|(_, name, _, words)| folded(name) == reason || words.contains(&reason.as_str()));
         known.map(|(class, ..)| *class)
     }
 }
@@ -206,7 +251,11 @@ impl Terms {
     pub fn pay(&self, country: Option<&str>, nth: u64) -> Option<Pay> {
         let country = country.map(country_code);
         let fits = |line: &&PayLine| line.from <= nth && self.rank(line, country.as_deref()).is_some();
-        let best = self.payout.iter().filter(fits).max_by_key(|line| (self.rank(line, country.as_deref()), line.from));
+        let best = self
+            .payout
+            .iter()
+            .filter(fits)
+            .max_by_key(|line| (self.rank(line, country.as_deref()), line.from));
         best.map(|line| line.pay)
     }
 
@@ -246,7 +295,8 @@ impl Terms {
 /// Months since year 0 of a day since 1970.
 fn month(day: i32) -> i64 {
     let text = crate::base::time::show_day(day);
-    let number = |range: std::ops::Range<usize>| text.get(range).and_then(|t| t.parse::<i64>().ok()).unwrap_or(0);
+    let number =
+        |range: std::ops::Range<usize>| text.get(range).and_then(|t| t.parse::<i64>().ok()).unwrap_or(0);
     number(0..4) * 12 + number(5..7)
 }
 
@@ -326,8 +376,17 @@ impl Offers {
     }
 
     /// An amount of the offer's in the report's currency; `None` without a rate.
-    pub fn amount(&self, terms: &Terms, micro: i64, ours: Option<&str>, rates: &Rates, time: i64) -> Option<i64> {
-        let Some((theirs, ours)) = terms.currency.as_deref().zip(ours).filter(|(theirs, ours)| theirs != ours) else {
+    pub fn amount(
+        &self,
+        terms: &Terms,
+        micro: i64,
+        ours: Option<&str>,
+        rates: &Rates,
+        time: i64,
+    ) -> Option<i64> {
+        let Some((theirs, ours)) =
+            terms.currency.as_deref().zip(ours).filter(|(theirs, ours)| theirs != ours)
+        else {
             return Some(micro);
         };
         let rate = rates.of(theirs, ours, Some(time.div_euclid(DAY) as i32))?;

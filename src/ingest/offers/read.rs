@@ -3,8 +3,8 @@
 //! A file of some dozens of rows that people write: every fault is found at once and points at its cell. The
 //! strict reader of exports rejects rows and goes on; here nothing may be left out.
 
-use super::columns::{COLUMNS, Column, by_name, unknown_place};
 use super::Terms;
+use super::columns::{COLUMNS, Column, by_name, unknown_place};
 use crate::base::diag::{self, BAD_OFFER, Diag, did_you_mean};
 use crate::base::time::show_day;
 use std::collections::BTreeMap;
@@ -77,7 +77,11 @@ impl Reading<'_> {
             let name = cell.text.to_lowercase().replace([' ', '-'], "_");
             match known.get(name.as_str()) {
                 Some(column) if columns.iter().any(|c| c.name == column.name) => {
-                    self.fault(cell.span, format!("the column `{name}` stands there twice"), Some("keep one of them".to_owned()));
+                    self.fault(
+                        cell.span,
+                        format!("the column `{name}` stands there twice"),
+                        Some("keep one of them".to_owned()),
+                    );
                     whole = false;
                 }
                 Some(column) => columns.push(column),
@@ -90,7 +94,11 @@ impl Reading<'_> {
         }
         for column in COLUMNS.iter().filter(|c| c.needed) {
             if whole && !columns.iter().any(|c| c.name == column.name) {
-                self.fault(line.clone(), format!("the column `{}` is missing", column.name), Some(format!("it holds {}", column.summary)));
+                self.fault(
+                    line.clone(),
+                    format!("the column `{}` is missing", column.name),
+                    Some(format!("it holds {}", column.summary)),
+                );
                 whole = false;
             }
         }
@@ -116,7 +124,11 @@ impl Reading<'_> {
         for (cell, column) in cells.iter().zip(columns) {
             match column.name {
                 "offer" if cell.text.is_empty() => {
-                    self.fault(cell.span.clone(), "the row names no offer", Some("write it exactly as the exports do".to_owned()));
+                    self.fault(
+                        cell.span.clone(),
+                        "the row names no offer",
+                        Some("write it exactly as the exports do".to_owned()),
+                    );
                 }
                 "offer" => offer = Some((cell.text.clone(), cell.span.clone())),
                 "payout" => payout = cell.span.clone(),
@@ -126,7 +138,11 @@ impl Reading<'_> {
                 continue;
             }
             if let Err(wrong) = (column.read)(&mut terms, &cell.text) {
-                self.fault(cell.span.clone(), format!("{}: `{}` {}", column.name, cell.text, wrong.message), wrong.help);
+                self.fault(
+                    cell.span.clone(),
+                    format!("{}: `{}` {}", column.name, cell.text, wrong.message),
+                    wrong.help,
+                );
             }
         }
         if let Some(wrong) = unknown_place(&terms).filter(|_| self.faults.len() == before) {
@@ -141,7 +157,11 @@ impl Reading<'_> {
         for pair in dated.windows(2).filter(|pair| pair[0].0.from == pair[1].0.from) {
             let from = pair[1].0.from.map_or("the beginning".to_owned(), show_day);
             let message = format!("a second row of the offer holds from {from}");
-            self.fault(pair[1].1.clone(), message, Some("give it another day in `from`, or keep one of them".to_owned()));
+            self.fault(
+                pair[1].1.clone(),
+                message,
+                Some("give it another day in `from`, or keep one of them".to_owned()),
+            );
         }
         dated.into_iter().map(|(terms, _)| terms).collect()
     }

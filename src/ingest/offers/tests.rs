@@ -31,7 +31,7 @@ fn a_row_holds_until_the_next_of_its_offer() {
     assert_eq!(model("c", "2026-03-01"), Some(Model::Cpa));
     assert_eq!(model("c", "2026-03-09"), Some(Model::Cpa));
     assert_eq!(model(" c ", "2026-03-10"), Some(Model::Cpl));
-    assert_eq!(model("d", "1999-01-01"), Some(Model::RevShare));
+    assert_eq!(model("d", "2001-01-01"), Some(Model::RevShare));
     assert_eq!(model("e", "2026-03-10"), None);
 }
 
@@ -84,7 +84,9 @@ fn periods_start_anew_in_the_offers_zone() {
 
 #[test]
 fn words_are_the_offers_or_those_on_which_all_agree() {
-    let offers = of("offer,events,rejects\nc,reg=registration dep=first_deposit,limit_hit=cap\nd,dep=deposit REG=registration,\n");
+    let offers = of(
+        "offer,events,rejects\nc,reg=registration dep=first_deposit,limit_hit=cap\nd,dep=deposit REG=registration,\n",
+    );
     let event = |offer, word: &str| offers.words(offer, 0).and_then(|t| t.events.get(word).cloned());
     assert_eq!(event(Some("c"), "dep").as_deref(), Some("first_deposit"));
     assert_eq!(event(Some("d"), "dep").as_deref(), Some("deposit"));
@@ -160,9 +162,15 @@ fn what_is_no_offers_file_is_told() {
         ("offer,model\na\n", "2:1 the row has 1 fields, the header 2"),
         ("offer,model\n,CPA\n", "2:1 the row names no offer"),
         ("offer,model\n\"a,CPA\n", "2:1 a quote does not close"),
-        ("offer,from\na,2026-03-01\nb,\na,2026-03-01\n", "4:1 a second row of the offer holds from 2026-03-01"),
+        (
+            "offer,from\na,2026-03-01\nb,\na,2026-03-01\n",
+            "4:1 a second row of the offer holds from 2026-03-01",
+        ),
         ("offer\na\na\n", "3:1 a second row of the offer holds from the beginning"),
-        ("offer,payout\na,T1=80\n", "2:3 payout: pays for `T1`, which is neither a country nor one of the row's tiers"),
+        (
+            "offer,payout\na,T1=80\n",
+            "2:3 payout: pays for `T1`, which is neither a country nor one of the row's tiers",
+        ),
         ("offer,payout\na,DE=80 de=90\n", "2:3 payout: `DE=80 de=90` names `de` twice"),
         ("offer,payout\na,DE@0=80\n", "2:3 payout: `DE@0=80` has `DE@0=80`, which starts with no conversion"),
         ("offer,payout\na,120%\n", "2:3 payout: `120%` pays more than 100% of what the customer paid"),

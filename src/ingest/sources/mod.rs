@@ -72,7 +72,10 @@ pub const KEYS: &[(&str, &str)] = &[
     ("publisher", "the one with the zone's owner (`account`); peers of one owner count as one"),
     ("creative", "the one with the ad (`creative`)"),
     ("campaign", "the one with the campaign's ID at the traffic source (`external_campaign`)"),
-    ("format", "pop, push, search and so on (`format`), where the export has none: traffic is compared with its like"),
+    (
+        "format",
+        "pop, push, search and so on (`format`), where the export has none: traffic is compared with its like",
+    ),
     ("cost_model", "what is paid for; see below"),
     ("account", "whose all its zones are, where it is one owner's (`account`)"),
     ("currency", "of its cost files, where they have no column for it"),
@@ -181,7 +184,8 @@ pub struct Starter {
 /// The built-in file has a fault, which a test finds first.
 pub fn starters() -> Result<&'static [Starter]> {
     static ALL: OnceLock<std::result::Result<Vec<Starter>, String>> = OnceLock::new();
-    let read = || yaml::load(include_str!("starters.yml"), "starters.yml").map_err(|faults| diag::plain(&faults));
+    let read =
+        || yaml::load(include_str!("starters.yml"), "starters.yml").map_err(|faults| diag::plain(&faults));
     ALL.get_or_init(read).as_deref().map_err(|faults| Error::usage(faults.clone()))
 }
 
@@ -240,7 +244,10 @@ impl Sources {
                     let text = read_small(path, "sources file")?;
                     let faults = sources.parse(&text, name).err().unwrap_or_default();
                     if !faults.is_empty() {
-                        return Err(Error::usage(format!("{name} is no valid sources file\n{}", diag::plain(&faults))));
+                        return Err(Error::usage(format!(
+                            "{name} is no valid sources file\n{}",
+                            diag::plain(&faults)
+                        )));
                     }
                 }
             }
@@ -267,7 +274,8 @@ impl Sources {
         let at = self.sellers.len();
         for name in known.names.iter().chain([&known.name]) {
             if self.by_name.insert(key(name), at).is_some() {
-                return Err(Error::usage(format!("the traffic source `{name}` is named twice by --sources")).help("keep one of them"));
+                return Err(Error::usage(format!("the traffic source `{name}` is named twice by --sources"))
+                    .help("keep one of them"));
             }
         }
         self.sellers.push(known.seller());
@@ -286,7 +294,11 @@ impl Sources {
             let at = self.sellers.len();
             for name in names {
                 if self.by_name.insert(key(&name), at).is_some() {
-                    reader.fault(name.span.clone(), format!("the traffic source `{}` stands there twice", *name), Some("keep one of them".to_owned()));
+                    reader.fault(
+                        name.span.clone(),
+                        format!("the traffic source `{}` stands there twice", *name),
+                        Some("keep one of them".to_owned()),
+                    );
                 }
             }
             self.sellers.push(seller);
@@ -346,20 +358,29 @@ impl Reader<'_> {
         seller.format = raw.format.clone().map(|f| key(&f)).or(seller.format);
         seller.account = raw.account.clone();
         self.read(&raw.cost_model, &mut seller.cost_model, |text| {
-            cost_model(text).ok_or_else(|| ("cost model", did_you_mean(text, COST_MODELS.iter().map(|m| m.1))))
+            cost_model(text)
+                .ok_or_else(|| ("cost model", did_you_mean(text, COST_MODELS.iter().map(|m| m.1))))
         });
         self.read(&raw.currency, &mut seller.currency, |text| {
             let fits = (3..=5).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
-            if fits { Ok(text.to_uppercase()) } else { Err(("currency code", Some("write it as USD".to_owned()))) }
+            if fits {
+                Ok(text.to_uppercase())
+            } else {
+                Err(("currency code", Some("write it as USD".to_owned())))
+            }
         });
         self.read(&raw.time_zone, &mut seller.zone, |text| {
             text.parse::<Zone>().map_err(|why| ("time zone", Some(why)))
         });
         self.read(&raw.blocklist, &mut seller.blocklist, |text| {
-            Dialect::find(text).ok_or_else(|| ("dialect of lists", did_you_mean(text, DIALECTS.iter().map(|d| d.name))))
+            Dialect::find(text)
+                .ok_or_else(|| ("dialect of lists", did_you_mean(text, DIALECTS.iter().map(|d| d.name))))
         });
         let span = name.span.clone();
-        let of_starter = known.into_iter().flat_map(|s| &s.names).map(|n| Spanned { value: n.clone(), span: span.clone() });
+        let of_starter = known
+            .into_iter()
+            .flat_map(|s| &s.names)
+            .map(|n| Spanned { value: n.clone(), span: span.clone() });
         let names = [name.clone()].into_iter().chain(raw.names.iter().cloned()).chain(of_starter);
         let mut unique: BTreeMap<String, Spanned<String>> = BTreeMap::new();
         for name in names {
@@ -382,7 +403,11 @@ impl Reader<'_> {
     fn token(&mut self, what: &str, said: &Spanned<String>) -> Option<Token> {
         let read = token(said);
         if let Err(help) = read {
-            self.fault(said.span.clone(), format!("`{}` is no variable that carries the {what}", **said), Some(help.to_owned()));
+            self.fault(
+                said.span.clone(),
+                format!("`{}` is no variable that carries the {what}", **said),
+                Some(help.to_owned()),
+            );
         }
         let token = read.ok()?;
         let header = match &token {
@@ -390,8 +415,13 @@ impl Reader<'_> {
             Token::Variable(_) => String::new(),
         };
         if what == "zone" && CLICK_IDS.contains(&header.as_str()) {
-            let help = "every click has another one; name the variable that the traffic source fills with its zone";
-            self.fault(said.span.clone(), format!("`{}` is the traffic source's ID of the click, never a zone", **said), Some(help.to_owned()));
+            let help =
+                "every click has another one; name the variable that the traffic source fills with its zone";
+            self.fault(
+                said.span.clone(),
+                format!("`{}` is the traffic source's ID of the click, never a zone", **said),
+                Some(help.to_owned()),
+            );
         }
         Some(token)
     }

@@ -60,7 +60,7 @@ impl Overlay {
         let used = |seller: &Seller, col: Col| fixed(seller, col).is_some() || told(seller, col).is_some();
         let all = TOKENS.iter().map(|t| t.1).chain([Col::Format]);
         let columns: Vec<(Col, Option<usize>)> = all
-            .filter(|col| sources.sellers.iter().any(|s| used(s, *col)))
+            .filter(|col| !constants.contains_key(col) && sources.sellers.iter().any(|s| used(s, *col)))
             .map(|col| (col, places.get(&col).copied()))
             .collect();
         let mut overlay = Overlay {
@@ -73,7 +73,8 @@ impl Overlay {
             found: Vec::new(),
         };
         for seller in &sources.sellers {
-            let picks = overlay.columns.clone().into_iter().map(|(col, _)| overlay.pick(seller, col, headers));
+            let picks =
+                overlay.columns.clone().into_iter().map(|(col, _)| overlay.pick(seller, col, headers));
             let picks: Vec<Pick> = picks.collect();
             overlay.picks.push(picks);
         }

@@ -46,7 +46,9 @@ fn an_entry_lies_over_its_starter() {
     assert_eq!(seller.tokens[3], Some(Token::Variable(2)));
     assert_eq!((seller.format.as_deref(), seller.currency.as_deref()), (Some("push"), Some("EUR")));
     assert_eq!(seller.blocklist.map(|d| d.name), Some("comma"));
-    assert!(sources.of("Propeller Ads").is_some() && sources.of(" P2 ").is_some() && sources.of("x").is_none());
+    assert!(
+        sources.of("Propeller Ads").is_some() && sources.of(" P2 ").is_some() && sources.of("x").is_none()
+    );
     assert_eq!(sources.of("my push").and_then(|s| s.zone).map(Zone::name), Some("America/New_York"));
 }
 
@@ -75,7 +77,10 @@ fn the_example_of_the_documentation_is_read() {
     let sources = of(EXAMPLE);
     assert_eq!(sources.sellers.len(), 3);
     let propeller = sources.of("propellerads").expect("it is there");
-    assert_eq!((&propeller.tokens[0], propeller.format.as_deref()), (&Some(Token::Variable(5)), Some("push")));
+    assert_eq!(
+        (&propeller.tokens[0], propeller.format.as_deref()),
+        (&Some(Token::Variable(5)), Some("push"))
+    );
     assert_eq!(sources.of("MPN / Tier 1").map(|s| s.tokens[1].clone()), Some(Some(Token::Variable(2))));
     assert!(sources.of("in-house").is_some_and(|s| !s.sells_clicks() && s.account.as_deref() == Some("us")));
 }
@@ -83,7 +88,8 @@ fn the_example_of_the_documentation_is_read() {
 #[test]
 fn every_key_is_told() {
     let told: Vec<&str> = KEYS.iter().map(|k| k.0).collect();
-    let raw: std::result::Result<Vec<Diag>, ()> = Sources::default().parse("x: {unheard: 1}\n", "s.yaml").err().ok_or(());
+    let raw: std::result::Result<Vec<Diag>, ()> =
+        Sources::default().parse("x: {unheard: 1}\n", "s.yaml").err().ok_or(());
     let help = raw.expect("a fault")[0].message.clone();
     assert!(help.contains("unheard"));
     for key in told {
@@ -92,7 +98,8 @@ fn every_key_is_told() {
     }
 }
 
-const HEADERS: [&str; 6] = ["clickId", "trafficSourceName", "customVariable1", "Custom Variable 5", "zone_name", "format"];
+const HEADERS: [&str; 6] =
+    ["clickId", "trafficSourceName", "customVariable1", "Custom Variable 5", "zone_name", "format"];
 
 fn overlay(text: &str) -> Option<Overlay> {
     let headers = HEADERS.map(str::to_owned);
@@ -102,7 +109,10 @@ fn overlay(text: &str) -> Option<Overlay> {
 
 #[test]
 fn a_row_is_read_as_its_traffic_source_says() {
-    let overlay = overlay("pop: {zone: 5, publisher: 9, format: Pop}\npush: {zone: Zone Name}\nother: {account: mine}\n").expect("an overlay");
+    let overlay = overlay(
+        "pop: {zone: 5, publisher: 9, format: Pop}\npush: {zone: Zone Name}\nother: {account: mine}\n",
+    )
+    .expect("an overlay");
     let read = |row: [&'static str; 6], col| match overlay.text(col, &|at| row[at].as_bytes()) {
         Some(Picked::Text(text)) => String::from_utf8_lossy(text).into_owned(),
         Some(Picked::Fixed(text)) => format!("fixed {text}"),
@@ -132,9 +142,12 @@ fn files_without_a_traffic_source_are_read_as_before() {
     let none = Overlay::of(&sources, Shape::Clicks, &headers, &BTreeMap::new(), &BTreeMap::new());
     assert!(none.is_none());
     let constants = BTreeMap::from([(Col::TrafficSource, "pop".to_owned())]);
-    let all = Overlay::of(&sources, Shape::Clicks, &["sub1".to_owned()], &BTreeMap::new(), &constants).expect("an overlay");
+    let all = Overlay::of(&sources, Shape::Clicks, &["sub1".to_owned()], &BTreeMap::new(), &constants)
+        .expect("an overlay");
     assert_eq!(all.text(Col::Source, &|_| b"z7"), Some(Picked::Text(b"z7")));
-    assert!(Overlay::of(&Sources::default(), Shape::Clicks, &headers, &BTreeMap::new(), &constants).is_none());
+    assert!(
+        Overlay::of(&Sources::default(), Shape::Clicks, &headers, &BTreeMap::new(), &constants).is_none()
+    );
     let report = Overlay::of(&sources, Shape::Report, &headers, &BTreeMap::new(), &constants);
     assert!(report.is_none());
 }

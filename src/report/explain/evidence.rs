@@ -53,7 +53,10 @@ fn findings(sheet: &mut Sheet, page: &Page) {
     if !classes.is_empty() {
         let told: Vec<String> =
             classes.iter().map(|(class, n)| format!("{} ({})", class.replace('_', " "), count(*n))).collect();
-        sheet.say(&format!("Rejected by reason: {}; only quality and fraud count against it.", told.join(", ")));
+        sheet.say(&format!(
+            "Rejected by reason: {}; only quality and fraud count against it.",
+            told.join(", ")
+        ));
     }
     let innocent = phrase::innocent(findings);
     if !innocent.is_empty() {
