@@ -35,6 +35,7 @@ pub fn documents() -> Vec<(&'static str, String)> {
         ("presets.md", presets::presets()),
         ("offers.md", terms::offers()),
         ("sources.md", terms::sources().unwrap_or_else(|e| format!("{e:#}"))),
+        ("manifest.schema.json", report::manifest_schema() + "\n"),
         ("report.schema.json", report::json::schema() + "\n"),
         ("rule.schema.json", format!("{:#}\n", rules::schema())),
     ]
@@ -90,7 +91,9 @@ fn finder(source: Source) -> String {
         Source::Operators => "`--asn-db MMDB`".to_owned(),
         Source::List(kind) => format!("`--ip-list {}=FILE`", kind.word()),
         Source::Crawlers => "`--crawlers FILE`".to_owned(),
-        Source::Family | Source::System | Source::Headless => "itself, always".to_owned(),
+        Source::Neighbourhood | Source::Family | Source::System | Source::Headless => {
+            "itself, always".to_owned()
+        }
     }
 }
 

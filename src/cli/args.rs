@@ -32,6 +32,8 @@ pub enum Command {
     Signals,
     /// Keep blocklists as a state: plan, apply, verify, go back
     Blocklist(BlocklistArgs),
+    /// Hold the manifest of a run against the outputs it names: are all of them of that run?
+    Verify(VerifyRunArgs),
     /// Write labelled traffic with planted fraud, to try things on
     Simulate(SimulateArgs),
     /// Say how good the verdicts of a report are where the truth is known
@@ -208,6 +210,9 @@ pub struct AuditArgs {
     /// Write every rejected row with file, line and reason to this CSV file
     #[arg(long, value_name = "PATH")]
     pub rejects: Option<PathBuf>,
+    /// Write last, when all outputs are in place, which files belong to this run, with their digests
+    #[arg(long, value_name = "PATH")]
+    pub manifest: Option<PathBuf>,
     /// Exit with 1 if there is such a verdict or a graver one
     #[arg(long, value_name = "VERDICT")]
     pub fail_on: Option<FailOn>,
@@ -286,6 +291,16 @@ pub struct AuditArgs {
     /// When to colour
     #[arg(long, value_enum, default_value_t)]
     pub color: Colour,
+}
+
+#[derive(Args)]
+pub struct VerifyRunArgs {
+    /// What the run wrote with --manifest
+    #[arg(value_name = "MANIFEST")]
+    pub manifest: PathBuf,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: PageFormat,
 }
 
 #[derive(Args)]

@@ -24,7 +24,7 @@ use crate::signals::{FAMILIES, Family};
 use crate::verdicts::{Brake, Protect, Suppressions, Verdict};
 use anstream::ColorChoice;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Runs the command.
@@ -34,7 +34,9 @@ use std::sync::Arc;
 pub fn run(mut args: AuditArgs) -> Result<Exit> {
     let mut project = project::merge(&mut args)?;
     let outputs = outputs(&args)?;
-    report::check(&outputs, args.rejects.as_deref(), &read_files(&args))?;
+    let beside: Vec<&Path> =
+        [&args.rejects, &args.manifest].into_iter().flatten().map(PathBuf::as_path).collect();
+    report::check(&outputs, &beside, &read_files(&args))?;
     let rules = valid_rules(&args, &mut project)?;
     if !args.quiet {
         without_history(&rules).into_iter().for_each(|note| complain(&note));
@@ -440,7 +442,8 @@ fn finish(args: &AuditArgs, audited: &Audited, outputs: &[Output]) -> Result<Exi
     };
     let mut print =
         |kind: Kind, bytes: &[u8]| if kind == Kind::Styled { print(bytes) } else { print_raw(bytes) };
-    let job = Job { outputs, rejects, look: look(args.color), print: &mut print };
+    let manifest = args.manifest.as_deref();
+    let job = Job { outputs, rejects, manifest, look: look(args.color), print: &mut print };
     let written = report::write(&audited.report, job)?;
     if !args.quiet {
         tell(args, &audited.report, &written);

@@ -225,7 +225,7 @@ fn list_outputs(lists: &ListOutputs) -> Result<Vec<Output>> {
         ))
         .help("name the dialect, such as blocklist:comma"));
     }
-    report::check(&outputs, None, &[])?;
+    report::check(&outputs, &[], &[])?;
     Ok(outputs)
 }
 

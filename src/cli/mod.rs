@@ -15,6 +15,7 @@ mod rules;
 mod shell;
 mod simulate;
 mod timings;
+mod verify;
 
 use crate::base::error::{Error, Fault};
 use crate::base::text::Text;
@@ -49,6 +50,7 @@ fn carry_out(command: Command, matches: &ArgMatches) -> crate::base::error::Resu
         Command::Rules(args) => rules::run(args),
         Command::Signals => rules::signals(),
         Command::Blocklist(args) => blocklist::run(args.command),
+        Command::Verify(args) => verify::run(&args),
         Command::Simulate(args) => simulate::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Init(args) => config::init(&args),

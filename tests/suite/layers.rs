@@ -80,7 +80,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("proptest", &[]),
     ("regex", &["ingest/enrich/crawlers"]),
     ("rust_xlsxwriter", &["report/workbook"]),
-    ("schemars", &["report/json", "rules"]),
+    ("schemars", &["report/json", "report/output", "rules"]),
     (
         "serde",
         &[
@@ -109,6 +109,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "cli/evaluate",
             "cli/postback",
             "cli/timings",
+            "cli/verify",
             "compare",
             "evaluate/read",
             "ingest/enrich/crawlers",
@@ -393,7 +394,18 @@ const ENCODERS: &[(&str, &[&str])] = &[
     ("csv", &["report/csv", "report/lists"]),
     ("file_name", &["base/destination", "report"]),
     ("html", &["report/html"]),
-    ("json", &["audit/coverage", "cli/blocklist", "cli/postback", "compare/text", "report/json"]),
+    (
+        "json",
+        &[
+            "audit/coverage",
+            "cli/blocklist",
+            "cli/postback",
+            "cli/verify",
+            "compare/text",
+            "report/json",
+            "report/output",
+        ],
+    ),
     ("list_id", &["base/dialect", "verdicts/list"]),
     ("md", &["report/markdown"]),
     ("parquet", &["report/parquet"]),
