@@ -93,6 +93,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "ingest/mapping",
             "ingest/postback/settings",
             "ingest/preset",
+            "ingest/sources",
             "report/json",
             "report/output",
             "rules",

@@ -67,7 +67,7 @@ const NO_FILE: &str = "no offers file says what was agreed";
 
 #[test]
 fn offer_and_from_say_which_terms_hold() {
-    let [with, without] = case("offer,from,payout", "casino,2026-03-04,3\nanother,,9").reports("");
+    let [with, without] = case("offer,from,payout,pays", "casino,2026-03-04,3,lead\nanother,,9,").reports("");
     // Conversions of the first three days have no terms; each of the others was to pay twice what it did.
     close(value(&with, "honest-1", "payout_in_rates"), 0.5);
     assert!(notes(&with).contains("offers.csv has the terms of 2 offers"), "{}", notes(&with));
@@ -88,7 +88,8 @@ fn a_model_makes_strata_of_its_own() {
         assert!(found.contains(&("honest-1".into(), model.into())), "{found:?}");
     }
     crate::shapes::write_parquet(&terms.clicks, &folder.path("clicks.parquet"));
-    let parquet = folder.report("clicks.parquet conversions.csv --no-config --offers offers.csv --by source,model");
+    let parquet =
+        folder.report("clicks.parquet conversions.csv --no-config --offers offers.csv --by source,model");
     assert_eq!(parquet["sources"], report["sources"]);
     let by_model = format!("{PAIR} --no-config --by source,model");
     folder.run(&format!("audit {by_model}")).exits(3).says(&["no input has a column for model"]);
@@ -114,7 +115,8 @@ fn payouts_stand_in_where_the_export_has_none() {
     // Germany pays 80, Austria 20 and from the sixth conversion of the month on 25.
     let (clicks, conversions) = pair(&["bad"]);
     let (id, of, at) = (clicks.at("click_id"), conversions.at("click_id"), conversions.at("conversion_time"));
-    let countries: BTreeMap<&String, &str> = clicks.rows.iter().enumerate().map(|(i, row)| (&row[id], country(i))).collect();
+    let countries: BTreeMap<&String, &str> =
+        clicks.rows.iter().enumerate().map(|(i, row)| (&row[id], country(i))).collect();
     let mut in_time: Vec<&Vec<String>> = conversions.rows.iter().collect();
     in_time.sort_by_key(|row| &row[at]);
     let pays = |(before, row): (usize, &&Vec<String>)| match countries[&row[of]] {
@@ -295,7 +297,7 @@ fn what_the_offer_allows_is_only_noted() {
 #[test]
 fn only_quality_and_fraud_rejects_count_against_a_source() {
     let rejected = |table: Table| {
-        let reason = |i: usize| ["limit_hit", "dup_acc", "bots", "who knows"][i % 4].to_owned();
+        let reason = |i: usize| ["limit_hit", "dup_acc", "bots", "who knows"][i / 4 % 4].to_owned();
         table
             .map("status", |_| "rejected".to_owned())
             .column("reject_reason", reason)
