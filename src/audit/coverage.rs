@@ -432,8 +432,11 @@ fn terms(facts: &Facts) -> Vec<String> {
     let offers = &facts.intake.mapping.offers;
     let Some(file) = &offers.file else { return Vec::new() };
     let told = facts.matched.terms;
-    let mut notes =
-        vec![format!("{} has the terms of {} offers", Text::new(file.as_str()).term(120), offers.count())];
+    let mut notes = vec![format!(
+        "the terms of offers are those of {} ({})",
+        Text::new(file.as_str()).term(120),
+        offers.count()
+    )];
     let mut note = |count: u64, sentence: String| {
         if count > 0 {
             notes.push(sentence);

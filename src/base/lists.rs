@@ -17,11 +17,14 @@ pub struct Listed {
     pub rule: String,
 }
 
+/// The dialect of a traffic source's lists, where it is known.
+pub type OwnDialect<'a> = &'a dyn Fn(&str) -> Option<&'static Dialect>;
+
 /// How a list is written.
 pub struct Sheet<'a> {
     pub dialect: &'static Dialect,
     /// The dialect of a traffic source, where each file has its own.
-    pub own: Option<&'a dyn Fn(&str) -> Option<&'static Dialect>>,
+    pub own: Option<OwnDialect<'a>>,
     pub destination: &'a Destination,
     /// Addresses that must not be on any list.
     pub protected: &'a [Network],

@@ -137,8 +137,8 @@ impl Counts {
         let country = book.country_at.and_then(|at| symbols.text(m.columns[at]));
         m.agreed.allowed_country = country.filter(|c| is_code(c)).and_then(|c| terms.allows(c));
         let (time, status) = (m.conversion.time, m.conversion.status);
-        let paid_for = symbols.text(m.conversion.event).is_some_and(|event| terms.pays_for(event));
-        if !paid_for || status == Status::Void {
+        let event = symbols.text(m.conversion.event).unwrap_or_default();
+        if !terms.pays_for(event) || status == Status::Void {
             return;
         }
         let counts = status != Status::Rejected;
@@ -151,7 +151,7 @@ impl Counts {
         let of_month = self.of_month.entry(terms.period(Period::Month, time)).or_default();
         let nth = *of_month + 1;
         *of_month += u64::from(counts);
-        let pay = terms.pay(country, nth);
+        let pay = terms.pay(country, nth).map(|pay| terms.earned(pay, event));
         let pays = pay.and_then(|pay| {
             book.offers.paid(terms, pay, m.conversion.sale_amount, book.currency, book.rates, time)
         });

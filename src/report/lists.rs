@@ -7,7 +7,7 @@ use super::{FileOf, Format, Kind, List, Lists, Look, Rendered, Report};
 use crate::base::destination::Destination;
 use crate::base::dialect::Dialect;
 use crate::base::error::Result;
-use crate::base::lists::{self, ListFile, Listed, Sheet, TRAFFIC_SOURCE};
+use crate::base::lists::{self, ListFile, Listed, OwnDialect, Sheet, TRAFFIC_SOURCE};
 use crate::base::text::Text;
 use crate::verdicts::entry;
 
@@ -31,7 +31,7 @@ pub fn files(
     }
     let lists = &report.lists;
     let of_source = |name: &str| lists.sources.of(name).and_then(|seller| seller.blocklist);
-    let own: Option<&dyn Fn(&str) -> Option<&'static Dialect>> = if own { Some(&of_source) } else { None };
+    let own: Option<OwnDialect> = if own { Some(&of_source) } else { None };
     let sheet = Sheet { dialect, own, destination, protected: &lists.protected, widest: lists.widest };
     let grain = &report.run.grain;
     let audited = || report.groups.iter().filter(|g| g.subject.grain == *grain);

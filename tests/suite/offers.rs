@@ -70,7 +70,7 @@ fn offer_and_from_say_which_terms_hold() {
     let [with, without] = case("offer,from,payout,pays", "casino,2026-03-04,3,lead\nanother,,9,").reports("");
     // Conversions of the first three days have no terms; each of the others was to pay twice what it did.
     close(value(&with, "honest-1", "payout_in_rates"), 0.5);
-    assert!(notes(&with).contains("offers.csv has the terms of 2 offers"), "{}", notes(&with));
+    assert!(notes(&with).contains("the terms of offers are those of offers.csv (2)"), "{}", notes(&with));
     assert!(notes(&with).contains("conversions are of offers, or of days, for which"), "{}", notes(&with));
     assert_eq!(absent(&without, "honest-1", "payout_in_rates"), NO_FILE);
     let [unknown, _] = case("offer,payout", "another,9").reports("");

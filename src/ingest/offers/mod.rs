@@ -259,6 +259,12 @@ impl Terms {
         best.map(|line| line.pay)
     }
 
+    /// The part of a payout that an event earns: what is fixed in a hybrid is paid once, for the first deposit or sale.
+    pub fn earned(&self, pay: Pay, event: &str) -> Pay {
+        let again = self.model == Some(Model::Hybrid) && !Model::Cpa.pays().contains(&event);
+        if again { Pay { fixed: 0, ..pay } } else { pay }
+    }
+
     /// How closely a line fits a country: itself, its tier, everywhere.
     fn rank(&self, line: &PayLine, country: Option<&str>) -> Option<u8> {
         let Some(place) = &line.place else { return Some(0) };

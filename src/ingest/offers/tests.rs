@@ -55,6 +55,19 @@ fn payouts_go_by_country_tier_and_number() {
 }
 
 #[test]
+fn what_is_fixed_in_a_hybrid_is_paid_once() {
+    let offers = of("offer,model,payout\nh,hybrid,40+25%\nr,RevShare,40+25%\n");
+    let earned = |offer, event| {
+        let terms = offers.terms(offer, 0).expect("terms");
+        let pay = terms.earned(terms.pay(None, 1).expect("pay"), event);
+        (pay.fixed / 1_000_000, pay.share)
+    };
+    assert_eq!(earned("h", "first_deposit"), (40, 2_500));
+    assert_eq!(earned("h", "deposit"), (0, 2_500));
+    assert_eq!(earned("r", "deposit"), (40, 2_500));
+}
+
+#[test]
 fn amounts_are_exchanged() {
     let offers = of("offer,payout,currency\nc,80,eur\n");
     let terms = offers.terms("c", 0).expect("terms");
