@@ -158,11 +158,11 @@ impl Pass<'_> {
             let span = spans.entry(who).or_insert((*day, *day));
             *span = (span.0.min(*day), span.1.max(*day));
         }
-        for (who, span) in &mut spans {
-            // A traffic source's day is over when it is over on its own clock.
+        // A traffic source's day is over when it is over on its own clock.
+        spans.iter_mut().for_each(|(who, span)| {
             let own = symbols.text(*who).and_then(|name| sellers.of(name)?.zone);
             span.1 = span.1.min(own.map_or(over, |zone| day_over(zone, self.options.clock.as_of)));
-        }
+        });
         CostDays { at: named.map(|_| place(self.options, Col::TrafficSource)), spans }
     }
 
