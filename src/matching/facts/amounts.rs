@@ -24,7 +24,7 @@ pub fn mark(rows: &mut [MatchedConversion], journeys: &Journeys, setting: &Setti
             by_offer.entry(journey.scope).or_default().push(i);
         }
     }
-    for (scope, places) in by_offer {
+    by_offer.into_iter().for_each(|(scope, places)| {
         let mut amounts: Vec<(i64, Vec<Symbol>)> = places
             .iter()
             .filter_map(|&i| Some((rows[i].facts.first_amount?, setting.source(&rows[i]))))
@@ -32,11 +32,11 @@ pub fn mark(rows: &mut [MatchedConversion], journeys: &Journeys, setting: &Setti
         // What was agreed goes before what is learned.
         let agreed = setting.book.terms(scope.1, setting.as_of, symbols);
         let agreed = agreed.and_then(|terms| setting.book.least_deposit(terms, setting.as_of));
-        let Some(floor) = agreed.or_else(|| floor(&mut amounts)) else { continue };
+        let Some(floor) = agreed.or_else(|| floor(&mut amounts)) else { return };
         places
             .iter()
             .for_each(|&i| rows[i].facts.at_floor = rows[i].facts.first_amount <= Some(about(floor)));
-    }
+    });
 }
 
 /// The first deposit by its name; where the offer has no such name, the first deposit or sale.
