@@ -11,7 +11,7 @@ use super::rates::{Rate, Rates};
 use super::reject::Reason;
 use super::sources::{Overlay, Picked, Sources};
 use super::value;
-use crate::base::column::{Col, Kind};
+use crate::base::column::{COLUMNS, Col, Kind};
 use crate::base::money::{Mark, cost_parts, row_cap, to_parts};
 use crate::base::networks::{neighbourhood, shown};
 use crate::base::time::{Clock, DAY};
@@ -117,7 +117,7 @@ pub struct Layout {
     pub brands: Brands,
     /// Rows carry a key of their content because they have no click ID.
     pub row_key: bool,
-    /// Names of all columns of a Parquet export, in its order; empty for text.
+    /// Names of all columns of the export, in its order; empty for a log.
     pub headers: Vec<String>,
     /// The fields that the audit reads; others are checked and not kept.
     pub wanted: Wanted,
@@ -196,6 +196,17 @@ impl Layout {
         self.overlay.iter().flat_map(Overlay::places).chain(of_terms).collect()
     }
 
+    /// What of the sources and offers files decides what rows become; empty where neither does.
+    pub fn told(&self) -> String {
+        let overlay = self.overlay.as_ref().map(Overlay::told);
+        let models = self.terms.as_ref().map(|terms| terms.models());
+        let currencies = self.sellers.as_ref().map(|sellers| sellers.currencies());
+        match (overlay, models, currencies) {
+            (None, None, None) => String::new(),
+            told => format!("{told:?}"),
+        }
+    }
+
     /// The currency of a row's traffic source, where rows are costs and have none of their own.
     pub fn currency_of(&self, traffic_source: &[u8]) -> Option<&str> {
         let name = std::str::from_utf8(traffic_source).ok()?;
@@ -242,6 +253,13 @@ impl Layout {
             Field::Brand => of_clicks && !self.brands.is_empty() && BRAND_COLUMNS.iter().any(placed),
         };
         exists && (field == Field::Row || self.wanted.has(field))
+    }
+
+    /// All fields that rows of this file have.
+    pub fn fields(&self) -> Vec<Field> {
+        let columns = COLUMNS.iter().flat_map(|c| [Field::Value(c.id), Field::Key(c.id)]);
+        let others = [Field::Net(Col::Ip), Field::Row].into_iter().chain(FLAGS);
+        columns.chain(others).filter(|field| self.has(*field)).collect()
     }
 
     /// A flag of one row, from the row's text in the mapped columns of [`Field::origin`].

@@ -319,7 +319,7 @@ fn only_quality_and_fraud_rejects_count_against_a_source() {
     assert!(source(&without, "honest-1")["reject_classes"]["fraud"].as_u64() > Some(5));
     let page =
         terms.folder().run(&format!("explain source honest-1 {PAIR} --no-config --offers offers.csv")).text();
-    assert!(page.contains("only quality and fraud count against it"), "{page}");
+    assert!(page.contains("Rejected by reason: fraud ("), "{page}");
 }
 
 #[test]

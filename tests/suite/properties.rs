@@ -419,6 +419,7 @@ impl Case {
             meter: Default::default(),
             pii: Default::default(),
             dossiers: false,
+            accepted: Vec::new(),
             pictures: 0,
             threads,
         }

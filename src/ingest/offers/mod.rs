@@ -365,6 +365,13 @@ impl Offers {
         self.all.values().flatten().any(|terms| terms.model.is_some())
     }
 
+    /// The model of every offer by day.
+    pub fn models(&self) -> Vec<(&str, Option<i32>, &'static str)> {
+        let dated =
+            self.all.iter().flat_map(|(offer, dated)| dated.iter().map(move |terms| (offer.as_str(), terms)));
+        dated.map(|(offer, terms)| (offer, terms.from, terms.model.map_or("", Model::word))).collect()
+    }
+
     /// What holds for an offer at a moment, UTC microseconds.
     pub fn terms(&self, offer: &str, time: i64) -> Option<&Terms> {
         let dated = self.all.get(offer.trim())?;

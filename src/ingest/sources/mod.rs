@@ -266,6 +266,17 @@ impl Sources {
         self.place(traffic_source).map(|at| &self.sellers[at])
     }
 
+    /// Every name with the place of its traffic source.
+    fn names(&self) -> &BTreeMap<String, usize> {
+        &self.by_name
+    }
+
+    /// The currencies of traffic sources by every name of theirs.
+    pub fn currencies(&self) -> BTreeMap<&str, &str> {
+        let all = self.by_name.iter();
+        all.filter_map(|(name, at)| Some((name.as_str(), self.sellers[*at].currency.as_deref()?))).collect()
+    }
+
     fn place(&self, traffic_source: &str) -> Option<usize> {
         self.by_name.get(&key(traffic_source)).copied()
     }

@@ -97,6 +97,12 @@ impl Overlay {
         }
     }
 
+    /// All that decides what rows become.
+    pub fn told(&self) -> String {
+        let names = self.sources.names();
+        format!("{:?} {:?} {:?} {:?} {names:?}", self.seller_at, self.seller, self.columns, self.picks)
+    }
+
     /// Whether a column is read by traffic source.
     pub fn has(&self, col: Col) -> bool {
         self.columns.iter().any(|(c, _)| *c == col)
