@@ -133,6 +133,7 @@ fn run<'r, T>(
 
     let options = measures::Options {
         grains: &grains,
+        cuts: &rules.cuts(&grains),
         columns: &columns,
         fields: &fields,
         clock,

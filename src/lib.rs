@@ -9,6 +9,7 @@ pub mod clean;
 pub mod cli;
 pub mod compare;
 pub mod evaluate;
+pub mod expected;
 pub mod ingest;
 pub mod inspect;
 pub mod matching;

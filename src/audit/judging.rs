@@ -7,12 +7,14 @@ use crate::base::text::Text;
 use crate::ingest::Sources;
 use crate::ingest::offers::REJECT_CLASSES;
 use crate::matching::{Matched, gates::Gate};
-use crate::measures::{self, M, Measures};
+use crate::measures::{self, CutMeasures, InCut, M, Measures};
 use crate::peers::{Compared, Profile};
 use crate::report::{List, Lists, RuleTally, Totals};
-use crate::rules::{Outcome, Rule, RuleSet, Truth, View, evaluate};
+use crate::rules::{Outcome, Part, Rule, RuleSet, Truth, View, Why, evaluate};
 use crate::signals::{self, Context, Row};
-use crate::verdicts::{self, Braked, Judged, ListKind, Listing, Subject, Suppressions, Whole};
+use crate::verdicts::{
+    self, Answers, Braked, Judged, ListKind, Listing, SharedReasons, Subject, Suppressions, Whole,
+};
 use std::sync::Arc;
 
 /// What rules are asked about.
@@ -32,25 +34,105 @@ pub fn judged<'r>(
 ) -> (Vec<Judged<'r>>, Vec<RuleTally<'r>>) {
     let mut groups = Vec::new();
     let mut tallies: Vec<RuleTally> = rules.rules.iter().map(RuleTally::new).collect();
-    for (of_grain, compared) in asked.measures.grains.iter().zip(asked.compared) {
+    for (at, (of_grain, compared)) in asked.measures.grains.iter().zip(asked.compared).enumerate() {
         let audited = of_grain.grain == settings.grain;
-        let runs = |rule: &&Rule| match &rule.by {
-            Some(grain) => *grain == of_grain.grain,
-            None => audited,
-        };
-        let places: Vec<usize> = (0..rules.rules.len()).filter(|at| runs(&&rules.rules[*at])).collect();
-        let rules: Vec<&'r Rule> = places.iter().map(|at| &rules.rules[*at]).collect();
+        let mut asking = Asking::of(rules, at, audited, asked);
         for (group, profile) in of_grain.groups.iter().zip(&compared.profiles) {
-            let mut subject = subject(&of_grain.grain, group, profile, asked.context, &rules);
+            let mut subject = subject(&of_grain.grain, group, profile, asked.context, asking.rules.clone());
+            asking.ask(&mut subject, &group.key, &mut tallies);
             suppress(&mut subject, &settings.suppressions, as_of);
-            count(&subject, &places, &mut tallies);
-            let fired = subject.outcomes.iter().any(|o| matches!(o.truth, Truth::Fires));
-            if audited || fired {
+            asking.count_suppressed(&subject, &mut tallies);
+            if audited || subject.answers.fired().next().is_some() {
                 groups.push(verdicts::judge(subject, &settings.protect));
             }
         }
     }
     (groups, tallies)
+}
+
+/// The rules that run on one grain.
+struct Asking<'a, 'r> {
+    rules: Arc<[&'r Rule]>,
+    /// Where they stand in the set.
+    places: Vec<usize>,
+    reasons: SharedReasons,
+    /// The cuts of the grain.
+    cuts: Vec<&'a CutMeasures>,
+    context: &'a Context,
+}
+
+impl<'a, 'r> Asking<'a, 'r> {
+    fn of(set: &'r RuleSet, grain: usize, audited: bool, asked: &Asked<'a>) -> Asking<'a, 'r> {
+        let name = &asked.measures.grains[grain].grain;
+        let runs = |rule: &Rule| rule.by.as_ref().map_or(audited, |by| by == name);
+        let places: Vec<usize> = (0..set.rules.len()).filter(|at| runs(&set.rules[*at])).collect();
+        let rules: Arc<[&Rule]> = places.iter().map(|at| &set.rules[*at]).collect();
+        let cuts = asked.measures.cuts.iter().filter(|cut| cut.grain == grain).collect();
+        Asking { reasons: SharedReasons::of(rules.len()), rules, places, cuts, context: asked.context }
+    }
+
+    /// Asks every rule about a group and counts the answers.
+    fn ask(&mut self, subject: &mut Subject<'r>, key: &[Option<String>], tallies: &mut [RuleTally]) {
+        let texts = subject.texts();
+        let view = View::new(&subject.row, &texts, &subject.profile);
+        let mut seen: Vec<Option<Seen>> = self.cuts.iter().map(|_| None).collect();
+        for (at, (rule, place)) in self.rules.iter().zip(&self.places).enumerate() {
+            let outcome = match &rule.cut {
+                None => evaluate(rule, &view),
+                Some(wanted) => {
+                    let cut = self.cuts.iter().position(|cut| cut.cut == **wanted);
+                    let cut = cut.expect("every cut of a rule is measured");
+                    let seen = seen[cut].get_or_insert_with(|| Seen::of(self.cuts[cut], key, self.context));
+                    seen.ask(rule, &texts)
+                }
+            };
+            let outcome = self.reasons.with(at, outcome);
+            tallies[*place].add(&outcome.truth);
+            subject.answers.take(at, outcome);
+        }
+    }
+
+    fn count_suppressed(&self, subject: &Subject, tallies: &mut [RuleTally]) {
+        for (rule, _) in &subject.suppressed {
+            let at = self.rules.iter().position(|asked| asked.id == rule.id);
+            at.into_iter().for_each(|at| tallies[self.places[at]].suppressed += 1);
+        }
+    }
+}
+
+/// What the rules of a cut see of one group.
+enum Seen {
+    Rows(Arc<Part>),
+    /// Nothing, and why.
+    Open(Why),
+    Nothing,
+}
+
+impl Seen {
+    fn of(cut: &CutMeasures, key: &[Option<String>], context: &Context) -> Seen {
+        match cut.of(key) {
+            InCut::Rows(totals) => {
+                let row = Row::compute(&signals::Group { totals, context });
+                Seen::Rows(Arc::new(Part { spend: money(&row, "cost"), at_stake: at_stake(totals), row }))
+            }
+            InCut::TooYoung => Seen::Open(Why::TooYoung(Arc::new(cut.cut.clone()))),
+            InCut::Untold(columns) => Seen::Open(Why::Untold(columns.to_vec())),
+            InCut::Nothing => Seen::Nothing,
+        }
+    }
+
+    /// Peers are those of the whole: a rule with row limits does not ask for them.
+    fn ask<'r>(&self, rule: &'r Rule, texts: &[(Col, Option<String>)]) -> Outcome<'r> {
+        match self {
+            Seen::Rows(part) => {
+                let outcome = evaluate(rule, &View::new(&part.row, texts, &Profile::default()));
+                let fires = outcome.truth == Truth::Fires;
+                Outcome { part: fires.then(|| Arc::clone(part)), ..outcome }
+            }
+            Seen::Open(why) => Outcome::unknown(rule, why.clone()),
+            Seen::Nothing => Outcome::silent(rule),
+        }
+    }
 }
 
 /// Finds what is suppressed about a group.
@@ -60,48 +142,30 @@ fn suppress(subject: &mut Subject, suppressions: &Suppressions, as_of: i64) {
     }
     let found =
         |outcome: &Outcome<'_>| suppressions.find(&outcome.rule.id, &subject.grain, &subject.key, as_of);
-    let fired = subject.outcomes.iter().filter(|outcome| outcome.truth == Truth::Fires);
+    let fired = subject.answers.fired();
     subject.suppressed = fired.filter_map(|outcome| Some((outcome.rule, found(outcome)?))).collect();
 }
 
-/// Counts the answers about one group; `places` are those of its rules among the tallies.
-fn count(subject: &Subject, places: &[usize], tallies: &mut [RuleTally]) {
-    for (outcome, at) in subject.outcomes.iter().zip(places) {
-        let suppressed = subject.suppressed.iter().any(|(rule, _)| rule.id == outcome.rule.id);
-        tallies[*at].add(&outcome.truth, suppressed);
-    }
-}
-
+/// A group before any rule is asked.
 fn subject<'r>(
     grain: &Grain,
     group: &measures::Group,
     profile: &Profile,
     context: &Context,
-    rules: &[&'r Rule],
+    rules: Arc<[&'r Rule]>,
 ) -> Subject<'r> {
     let row = Row::compute(&signals::Group { totals: &group.totals, context });
-    let texts: Vec<(Col, Option<String>)> =
-        grain.columns().iter().copied().zip(group.key.iter().cloned()).collect();
-    let view = View::new(&row, &texts, profile);
-    let outcomes: Vec<Outcome<'r>> = rules.iter().map(|rule| evaluate(rule, &view)).collect();
-    let sum = |parts: &[M]| {
-        let known: Vec<i64> = parts.iter().filter_map(|m| group.totals.get(*m)).collect();
-        (!known.is_empty()).then(|| Micro::total(&known))
-    };
-    let priced = group.totals.get(M::Priced).is_some_and(|n| n > 0);
-    let payouts = sum(&[M::PayoutConfirmed, M::PayoutPending]);
-    let at_stake = payouts.or_else(|| sum(&[M::RevenueConfirmed, M::RevenuePending])).filter(|_| priced);
     Subject {
         grain: grain.clone(),
         key: group.key.iter().map(|text| text.as_deref().map(Text::new)).collect(),
-        outcomes,
+        answers: Answers::of(rules),
         events: group.totals.events.iter().map(|(e, s, n)| (Text::new(e.as_str()), *s, *n)).collect(),
         reject_classes: reject_classes(&group.totals),
         fraud_reasons: words(&group.totals.fraud_reasons),
         clicks: group.totals.get(M::Clicks).unwrap_or(0).max(0) as u64,
         spend: money(&row, "cost"),
         revenue: money(&row, "revenue"),
-        at_stake,
+        at_stake: at_stake(&group.totals),
         suppressed: Vec::new(),
         row,
         profile: profile.clone(),
@@ -124,6 +188,17 @@ fn words(counted: &[(String, u64)]) -> Vec<(Text, u64)> {
     let mut commonest: Vec<&(String, u64)> = counted.iter().collect();
     commonest.sort_by_key(|(word, n)| (std::cmp::Reverse(*n), word.as_str()));
     commonest.into_iter().take(WORDS_TOLD).map(|(word, n)| (Text::new(word.as_str()), *n)).collect()
+}
+
+/// The payouts, or else the revenue, of conversions that could be invalid.
+fn at_stake(totals: &measures::Totals) -> Option<Micro> {
+    let sum = |parts: &[M]| {
+        let known: Vec<i64> = parts.iter().filter_map(|m| totals.get(*m)).collect();
+        (!known.is_empty()).then(|| Micro::total(&known))
+    };
+    let priced = totals.get(M::Priced).is_some_and(|n| n > 0);
+    let payouts = sum(&[M::PayoutConfirmed, M::PayoutPending]);
+    payouts.or_else(|| sum(&[M::RevenueConfirmed, M::RevenuePending])).filter(|_| priced)
 }
 
 /// A money signal of a group in micro-units.

@@ -7,12 +7,15 @@ mod config;
 mod evaluate;
 mod exit;
 mod explain;
+mod folder_tests;
 mod inspect;
 mod postback;
 mod privacy;
 mod project;
 mod rules;
 mod shell;
+#[cfg(test)]
+mod shown;
 mod simulate;
 mod store;
 mod timings;

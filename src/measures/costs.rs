@@ -6,6 +6,7 @@
 //! they would look as if they had cost nothing.
 
 use super::accumulate::Accumulator;
+use super::cut::CutGrain;
 use super::{Clock, Filter, M, Measure, Pass, STRATUM_COLUMNS, place};
 use crate::base::column::{Col, Kind, Side};
 use crate::base::error::Result;
@@ -181,6 +182,11 @@ impl Pass<'_> {
             gaps.unseen_clicks = deal_clicks(&mut grain.clicks, table, &cells);
             gaps.uncosted = uncosted(&grain.clicks, table, who, symbols);
         }
+        for CutGrain { grain, pass, .. } in self.cuts.iter_mut().flat_map(|cut| &mut cut.grains) {
+            let whole = &self.grains[*grain];
+            pass.cost_allocated = whole.cost_allocated;
+            take_part(&mut pass.clicks, &whole.clicks);
+        }
         gaps
     }
 
@@ -280,6 +286,26 @@ fn uncosted(clicks: &Accumulator, table: &CostTable, who: Option<usize>, symbols
         clicks: clicks.max(0) as u64,
     };
     outside.into_iter().filter(|(_, (_, clicks))| *clicks > 0).map(told).collect()
+}
+
+/// Gives the cells of a cut their part of what the whole's were dealt, by clicks: the clicks outside the cut carry
+/// the rest.
+fn take_part(cut: &mut Accumulator, whole: &Accumulator) {
+    clear(cut);
+    let place = |clicks: &Accumulator, at: usize| {
+        let cell = clicks.cell(at);
+        (clicks.stratum_key(cell.stratum), cell.peer, cell.day)
+    };
+    let cells: HashMap<_, usize> = (0..whole.cell_count()).map(|at| (place(whole, at), at)).collect();
+    for at in 0..cut.cell_count() {
+        let Some(of) = cells.get(&place(cut, at)) else { continue };
+        let (clicks, all) = (cut.sum(at, M::Clicks), whole.sum(*of, M::Clicks));
+        let part = i128::from(whole.sum(*of, M::Cost)) * i128::from(clicks) / i128::from(all.max(1));
+        if whole.sum(*of, M::CostedClicks) > 0 {
+            let complete = whole.sum(*of, M::CompleteCost) == whole.sum(*of, M::Cost);
+            give(cut, at, part as i64, complete);
+        }
+    }
 }
 
 /// Takes the clicks' own cost away: the cost files replace it.

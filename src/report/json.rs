@@ -410,6 +410,8 @@ struct Test {
     /// The upper limit of `between`.
     limit_high: Option<Number>,
     confidence: Option<Number>,
+    /// The rows of the group that it is about, in words; null for all of them.
+    rows: Option<String>,
 }
 
 /// A deciding rule that could not be decided.
@@ -441,6 +443,10 @@ enum Reason {
     Column {
         column: &'static str,
         absent: String,
+    },
+    /// None of the rows that the rule asks about can be judged.
+    Rows {
+        rows: String,
     },
 }
 
@@ -744,6 +750,7 @@ fn test(evidence: &Evidence) -> Test {
         limit: limits.next().flatten(),
         limit_high: limits.next().flatten(),
         confidence: number(evidence.confidence),
+        rows: evidence.cut.as_ref().map(ToString::to_string),
     }
 }
 
@@ -763,6 +770,7 @@ fn undecided(rule: &str, why: &[Why]) -> Undecided {
             column: column.name(),
             absent: "the groups are not made of this column".to_owned(),
         },
+        Why::TooYoung(_) | Why::Untold(_) => Reason::Rows { rows: why.to_string() },
     };
     Undecided { rule: rule.to_owned(), reasons: why.iter().map(reason).collect() }
 }

@@ -45,10 +45,13 @@ impl<'v> View<'v> {
 
 /// Asks a rule about a group.
 pub fn evaluate<'a>(rule: &'a Rule, view: &View) -> Outcome<'a> {
-    let Answer { truth, evidence } = answer(&rule.when, view);
+    let Answer { truth, mut evidence } = answer(&rule.when, view);
+    if rule.cut.is_some() {
+        evidence.iter_mut().for_each(|piece| piece.cut.clone_from(&rule.cut));
+    }
     let told = rule.message.as_ref().filter(|_| truth == Truth::Fires);
     let message = told.map(|message| message.text(|signal| view.row.reading(signal)));
-    Outcome { rule, truth, evidence, message }
+    Outcome { rule, truth, evidence, message, part: None }
 }
 
 /// A truth with the tests that held; there are none unless it fires.
@@ -69,7 +72,7 @@ fn answer(node: &Node, view: &View) -> Answer {
         }
         Look::Unknown => {
             lacks(node, view, &mut reasons);
-            Truth::Unknown(reasons)
+            Truth::Unknown(reasons.into())
         }
     };
     Answer { truth, evidence }
@@ -304,7 +307,7 @@ fn lack(node: &Node, view: &View) -> Why {
 
 fn evidence(test: &Test, estimate: Estimate, versus: Option<Versus>) -> Evidence {
     let &Test { signal, limit, confidence, .. } = test;
-    Evidence { signal, estimate, limit, confidence, versus }
+    Evidence { signal, estimate, limit, confidence, versus, cut: None }
 }
 
 /// The signals that make the whole group abnormal, the least likely first.
@@ -480,7 +483,7 @@ mod tests {
         assert_eq!(asked(&[(Col::Source, None)]), 'S');
         assert_eq!(asked(&[(Col::Campaign, Some("pub2".to_owned()))]), 'U');
         let Truth::Unknown(why) = beside_nobody(&node, &[], &nothing).truth else { panic!("not unknown") };
-        assert_eq!(why, [Why::Column(Col::Source)]);
+        assert_eq!(*why, [Why::Column(Col::Source)]);
     }
 
     #[test]
@@ -614,7 +617,7 @@ mod tests {
             Node::Pattern { pattern: Pattern::Replay, p: None },
             Node::Risk { above: 60.0, few: Few::Unknown },
         ] {
-            assert_eq!(asked(&condition, &nobody).truth, Truth::Unknown(vec![Why::Uncompared]));
+            assert_eq!(asked(&condition, &nobody).truth, Truth::Unknown([Why::Uncompared].into()));
         }
         assert_eq!(asked(&Node::Risk { above: 60.0, few: Few::Silent }, &nobody).truth, Truth::Silent);
     }

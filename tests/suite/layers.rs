@@ -29,6 +29,7 @@ const ORDER: &[&str] = &[
     "evaluate",
     "blocklist",
     "compare",
+    "expected",
     "reference",
     "cli",
 ];
@@ -89,6 +90,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "blocklist",
             "cli",
             "evaluate",
+            "expected",
             "ingest/enrich/crawlers",
             "ingest/mapping",
             "ingest/postback/settings",
@@ -116,6 +118,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "cli/verify",
             "compare",
             "evaluate/read",
+            "expected/write",
             "ingest/enrich/crawlers",
             "inspect/json",
             "report/json",

@@ -327,7 +327,7 @@ fn every_fault_of_an_offers_file_is_told_before_anything_is_read() {
     let folder = case("offer,model,cap,modle", "casino,CPX,ten,1").folder();
     let run = |arguments: &str| -> Run { folder.run(arguments) };
     run(&format!("audit {PAIR} --offers offers.csv")).exits(2).says(&[
-        "C004",
+        "C005",
         "there is no column `modle` in an offers file",
         "offers.csv:1:17",
         "did you mean `model`?",

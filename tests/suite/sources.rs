@@ -172,7 +172,7 @@ fn a_starter_may_stand_in_place_of_a_file() {
 fn every_fault_of_a_sources_file_is_told_before_anything_is_read() {
     let folder = folder("PopMax:\n  zone: externalId\n  blocklist: linse\n");
     folder.run(&format!("audit {AUDIT} --sources sources.yaml")).exits(2).says(&[
-        "C005",
+        "C006",
         "`externalId` is the traffic source's ID of the click, never a zone",
         "sources.yaml:2:9",
         "`linse` is no dialect of lists",
