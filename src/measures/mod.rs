@@ -318,7 +318,7 @@ impl<'a> Pass<'a> {
             grain.conversions.add(&at, &contributions);
         }
         for cut in &mut self.cuts {
-            cut.conversions(rows, &columns, &days, &self.places, &self.available);
+            cut.conversions(rows, &columns, &days, &self.places, &self.available, cost_days);
         }
         if !rows.iter().any(|m| matches!(m.class, Class::Matched | Class::BeforeClick | Class::Orphan)) {
             self.available.remove(&M::Orphans);
