@@ -187,7 +187,7 @@ fn run<'r, T>(
     let coverage = coverage::coverage(&facts, &groups, &siblings, settings, clock.as_of);
     let peers = compared.into_iter().next().map(|c| c.summary).unwrap_or_default();
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
-    let lists = judging::lists(&groups, settings, &gates, &totals, rules.observe);
+    let lists = judging::lists(&groups, settings, &gates, &totals, &intake.mapping.sources, rules.observe);
     let incidents = measures.incidents;
     let forwarded = settings.sent.as_ref().map(reconcile::forward).transpose()?;
     let mut report = Report {

@@ -17,6 +17,7 @@ use crate::signals;
 use crate::store;
 
 mod presets;
+mod terms;
 
 /// Parts of the README that are generated: the name in its marks, and the text.
 pub fn parts() -> Vec<(&'static str, String)> {
@@ -35,6 +36,8 @@ pub fn documents() -> Vec<(&'static str, String)> {
         ("data.md", data()),
         ("store.md", store_page()),
         ("presets.md", presets::presets()),
+        ("offers.md", terms::offers()),
+        ("sources.md", terms::sources().unwrap_or_else(|e| format!("{e:#}"))),
         ("manifest.schema.json", report::manifest_schema() + "\n"),
         ("report.schema.json", report::json::schema() + "\n"),
         ("reconcile.schema.json", reconcile::schema()),

@@ -19,6 +19,13 @@ pub enum Holds {
     Networks(Widest),
 }
 
+/// Dialects are told apart by their name.
+impl std::fmt::Debug for Dialect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
 /// One way to write a list.
 pub struct Dialect {
     /// As in `-o blocklist:NAME=PATH`.

@@ -17,9 +17,14 @@ pub struct Listed {
     pub rule: String,
 }
 
+/// The dialect of a traffic source's lists, where it is known.
+pub type OwnDialect<'a> = &'a dyn Fn(&str) -> Option<&'static Dialect>;
+
 /// How a list is written.
 pub struct Sheet<'a> {
-    pub dialect: &'a Dialect,
+    pub dialect: &'static Dialect,
+    /// The dialect of a traffic source, where each file has its own.
+    pub own: Option<OwnDialect<'a>>,
     pub destination: &'a Destination,
     /// Addresses that must not be on any list.
     pub protected: &'a [Network],
@@ -78,27 +83,37 @@ pub fn files(sheet: &Sheet, listed: &[Listed], seen: &[Listed]) -> Result<Vec<Li
             columns.join(", ")
         ));
     }
-    let mut by_path: BTreeMap<PathBuf, Vec<&Listed>> = BTreeMap::new();
+    // A file's traffic source is known even if nothing of it is listed.
+    let mut by_path: BTreeMap<PathBuf, (Option<&Text>, Vec<&Listed>)> = BTreeMap::new();
     for group in seen {
-        by_path.entry(sheet.destination.path(|col| group.value(col))).or_default();
+        let of_path = by_path.entry(sheet.destination.path(|col| group.value(col))).or_default();
+        of_path.0 = of_path.0.or(group.value(TRAFFIC_SOURCE));
     }
     if sheet.destination.is_fixed() {
         by_path.entry(sheet.destination.path(|_| None)).or_default();
     }
     for group in listed {
-        by_path.entry(sheet.destination.path(|col| group.value(col))).or_default().push(group);
+        let of_path = by_path.entry(sheet.destination.path(|col| group.value(col))).or_default();
+        of_path.0 = of_path.0.or(group.value(TRAFFIC_SOURCE));
+        of_path.1.push(group);
     }
-    by_path.into_iter().map(|(path, groups)| file(sheet, path, groups)).collect()
+    by_path.into_iter().map(|(path, (seller, groups))| file(sheet, path, seller, groups)).collect()
 }
 
-fn file<'l>(sheet: &Sheet, path: PathBuf, mut groups: Vec<&'l Listed>) -> Result<ListFile, String> {
+fn file<'l>(
+    sheet: &Sheet,
+    path: PathBuf,
+    seller: Option<&Text>,
+    mut groups: Vec<&'l Listed>,
+) -> Result<ListFile, String> {
+    let dialect = sheet.own.zip(seller).and_then(|(own, seller)| own(seller.raw())).unwrap_or(sheet.dialect);
     groups.sort();
     one_traffic_source(&groups)?;
     let candidate =
         |group: &&'l Listed| Candidate { parts: group.parts(sheet.destination), rule: &group.rule };
     let candidates: Vec<Candidate> = groups.iter().map(candidate).collect();
-    let accepted = sheet.dialect.accept(&candidates, sheet.protected, sheet.widest);
-    let text = sheet.dialect.write(&accepted.entries).map_err(|why| format!("{}: {why}", path.display()))?;
+    let accepted = dialect.accept(&candidates, sheet.protected, sheet.widest);
+    let text = dialect.write(&accepted.entries).map_err(|why| format!("{}: {why}", path.display()))?;
     Ok(ListFile { path, text, refused: accepted.refused })
 }
 
@@ -138,7 +153,8 @@ mod tests {
     fn check(path: &str, listed: &[Listed], seen: &[Listed]) -> Result<Vec<(String, String)>, String> {
         let destination = Destination::parse(path).expect(path);
         let dialect = Dialect::find("lines").expect("a dialect");
-        let sheet = Sheet { dialect, destination: &destination, protected: &[], widest: Widest::CUSTOMER };
+        let sheet =
+            Sheet { dialect, own: None, destination: &destination, protected: &[], widest: Widest::CUSTOMER };
         let files = files(&sheet, listed, seen)?;
         Ok(files.into_iter().map(|f| (f.path.display().to_string(), f.text)).collect())
     }

@@ -203,9 +203,10 @@ pub fn read(
         let mapping = &file.reading.mapping;
         let times = mapping.side(file.shape).times;
         let columns = Columns::of(batch, join, money.columns(mapping.perspective));
+        let offers = &*intake.mapping.offers;
         let mut unknown = std::mem::take(&mut statement.unknown_statuses);
         let mut reader = Reader {
-            words: Words { mapping, times, symbols: &mut *symbols, unknown: &mut unknown },
+            words: Words { mapping, offers, times, symbols: &mut *symbols, unknown: &mut unknown },
             meanings: HashMap::new(),
             kinds: &mut *kinds,
         };
@@ -292,7 +293,7 @@ impl Reader<'_> {
         let (event, once, status) = match self.meanings.get(&words) {
             Some(known) => *known,
             None => {
-                let (name, facts, status) = self.words.read(event_word, status_word);
+                let (name, facts, status) = self.words.read(event_word, status_word, None);
                 let once = self.words.once(&name, &facts);
                 let meaning = (self.words.symbols.of(&name), once, status);
                 self.meanings.insert(words, meaning);

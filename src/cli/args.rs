@@ -75,7 +75,8 @@ fn formats() -> String {
     let dialects: Vec<String> = DIALECTS.iter().map(|d| format!("  {:<18} {}", d.name, d.summary)).collect();
     format!(
         "Output formats for -o FORMAT=PATH (`-` is stdout):\n{}\n\nDialects of lists, as in blocklist:DIALECT=PATH; \
-         {{traffic_source}} or another column in the path makes a file for each:\n{}\n\nExamples:\n  \
+         {{traffic_source}} or another column in the path makes a file for each; blocklist:own \
+         writes each in the dialect that --sources has for its traffic source:\n{}\n\nExamples:\n  \
          clickaudit audit clicks.csv conversions.csv\n  \
          clickaudit audit --clicks 'exports/clicks-*.csv.gz' --conversions conv.csv -o json=report.json\n  \
          clickaudit audit clicks.csv conversions.csv -o blocklist:lines=- -q | sort",
@@ -150,6 +151,13 @@ pub struct AuditArgs {
     pub costs: Vec<String>,
     #[command(flatten)]
     pub outbound: OutboundArgs,
+    /// What was agreed for each offer, by date: payout, cap, hold, allowed countries and so on; CSV
+    #[arg(long, value_name = "FILE")]
+    pub offers: Option<PathBuf>,
+    /// What differs by traffic source, such as the variable that carries the zone: a YAML file, or the name of a
+    /// starter; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub sources: Vec<String>,
     /// Database in MaxMind's format that gives addresses their country, where the export has none
     #[arg(long, value_name = "MMDB")]
     pub geoip: Option<PathBuf>,

@@ -19,7 +19,7 @@ use crate::ingest::enrich::{self, ListKind};
 use crate::ingest::guard::read_and_forget;
 use crate::ingest::mapping::{self, Said, seconds};
 use crate::ingest::shelf::Wish;
-use crate::ingest::{Enrichment, Guard, Inputs, Perspective, Plan, Shape, Wanted, ingest};
+use crate::ingest::{Enrichment, Guard, Inputs, Offers, Perspective, Plan, Shape, Sources, Wanted, ingest};
 use crate::matching::gates;
 use crate::reconcile::{Files, Sent};
 use crate::report::{self, Job, Kind, Look, Output, Report, RulesInfo, Written};
@@ -210,9 +210,10 @@ fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
         [&args.rules, &args.add_rules, &args.protect, &args.suppressions, &args.rates, &args.crawlers];
     let others = others.into_iter().flatten().cloned();
     let lists = args.ip_list.iter().filter_map(|text| Some(PathBuf::from(text.split_once('=')?.1)));
-    let single = [&args.map, &args.geoip, &args.asn_db, &args.previous, &args.outbound.sent_map];
+    let single = [&args.map, &args.geoip, &args.asn_db, &args.offers, &args.previous, &args.outbound.sent_map];
     let single = single.into_iter().flatten().cloned();
-    inputs.chain(others).chain(lists).chain(single).chain(project::place(args)).collect()
+    let sources = args.sources.iter().map(PathBuf::from);
+    inputs.chain(others).chain(lists).chain(single).chain(sources).chain(project::place(args)).collect()
 }
 
 /// The engine reads its number of threads from the environment, once.
@@ -404,6 +405,8 @@ fn plan(args: &AuditArgs, project: Project) -> Result<Plan> {
         main_event: args.main_event.clone(),
         trusted: args.trusted.clone(),
         enrichment: Some(Arc::new(Enrichment::load(&enrichment(args)?)?)),
+        offers: args.offers.as_deref().map(|path| Offers::load(path).map(Arc::new)).transpose()?,
+        sources: Some(Arc::new(Sources::load(&args.sources)?)),
         rates: args.rates.iter().map(|path| path.display().to_string()).collect(),
         time_zones: args.time_zone.iter().map(|text| time_zone(text)).collect::<Result<_>>()?,
     });

@@ -32,6 +32,8 @@ pub struct Project {
     sent: Vec<String>,
     sent_map: Option<PathBuf>,
     sent_late: Option<String>,
+    offers: Option<PathBuf>,
+    sources: Option<Names>,
     geoip: Option<PathBuf>,
     asn_db: Option<PathBuf>,
     ip_list: Vec<String>,
@@ -168,6 +170,8 @@ impl Project {
         lists(&mut args.outbound.sent, &mut self.sent);
         open(&mut args.outbound.sent_map, &mut self.sent_map);
         open(&mut args.outbound.sent_late, &mut self.sent_late);
+        open(&mut args.offers, &mut self.offers);
+        lists(&mut args.sources, &mut self.sources.take().map(|n| n.list()).unwrap_or_default());
         open(&mut args.geoip, &mut self.geoip);
         open(&mut args.asn_db, &mut self.asn_db);
         lists(&mut args.ip_list, &mut self.ip_list);

@@ -5,9 +5,11 @@
 
 use super::brand;
 use super::enrich::Enrichment;
+use super::offers::Offers;
 use super::postback::{PostbackFile, Postbacks};
 use super::preset::{self, Export, GENERIC, Preset};
 use super::rates::Rates;
+use super::sources::Sources;
 use super::stated::{Stated, Stating};
 use crate::base::column::{Col, Kind};
 use crate::base::error::{Error, Result, read_small};
@@ -286,6 +288,10 @@ pub struct MappingFile {
     /// Not of the file: every row keeps its own currency.
     #[serde(skip)]
     keeps_currencies: bool,
+    #[serde(skip)]
+    offers: Arc<Offers>,
+    #[serde(skip)]
+    sources: Arc<Sources>,
 }
 
 /// The canonical statuses, as [`crate::ingest`]'s right neighbour knows them; a test compares the two.
@@ -340,6 +346,10 @@ pub struct Mapping {
     pub trusted: Vec<String>,
     /// What columns are found from where an export has none.
     pub enrichment: Arc<Enrichment>,
+    /// What was agreed for each offer.
+    pub offers: Arc<Offers>,
+    /// What differs from traffic source to traffic source.
+    pub sources: Arc<Sources>,
     /// How logs of postbacks are read.
     pub postbacks: Postbacks,
     sides: BTreeMap<Shape, SideMapping>,
@@ -447,6 +457,8 @@ impl MappingFile {
         if let Some(enrichment) = said.enrichment {
             self.enrichment = enrichment;
         }
+        self.offers = said.offers.unwrap_or_else(|| Arc::clone(&self.offers));
+        self.sources = said.sources.unwrap_or_else(|| Arc::clone(&self.sources));
         self.more_rates.extend(said.rates);
         for (shape, zone) in said.time_zones {
             match shape {
@@ -469,6 +481,8 @@ pub struct Said {
     pub trusted: Vec<String>,
     /// The user's own files about visitors.
     pub enrichment: Option<Arc<Enrichment>>,
+    pub offers: Option<Arc<Offers>>,
+    pub sources: Option<Arc<Sources>>,
     /// Rates files.
     pub rates: Vec<String>,
     /// Zones of all files, or of those of one shape.
@@ -532,6 +546,8 @@ fn strict(preset: String, layers: &[Layer]) -> Result<Mapping> {
         brand_terms: brand_terms(&user.brand_terms)?,
         trusted: trusted(&user.trusted)?,
         enrichment: Arc::clone(&user.enrichment),
+        offers: Arc::clone(&user.offers),
+        sources: Arc::clone(&user.sources),
         postbacks: Postbacks::build(
             &user.postbacks,
             user.transaction_scope.as_ref().and_then(Stated::value).copied(),

@@ -15,6 +15,7 @@ pub mod index;
 mod json;
 pub mod mapping;
 mod network;
+pub mod offers;
 mod open;
 mod parquet;
 pub mod plan;
@@ -24,6 +25,7 @@ pub mod rates;
 mod reject;
 mod resume;
 pub mod shelf;
+pub mod sources;
 pub mod stated;
 mod stdin;
 mod table;
@@ -38,10 +40,12 @@ pub use mapping::{
     Mapping, MappingFile, Perspective, Shape, SideMapping, StatusMeans, Times, TransactionScope,
 };
 pub use network::address;
+pub use offers::Offers;
 pub use open::{Packer, Packing, packing};
 pub use plan::{Plan, Reading};
 pub use reject::{REASONS, Reason, Reject, Rejects};
 pub use resume::{Past, stored};
+pub use sources::Sources;
 pub use stdin::{Spool, is_stdin, place, speaking};
 pub use table::{Batch, Sample, Table};
 pub use value::{amount, is_null, is_unexpanded_macro};

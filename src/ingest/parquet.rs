@@ -142,6 +142,7 @@ pub fn layout(path: &Path, shape: Shape, mapping: &Mapping) -> Result<Layout> {
         let (name, dtype) = schema.get_at_index(at).expect("the place was found in this schema");
         refuse_type(path, col, name, dtype, &layout)?;
     }
+    layout = layout.laid_over(&headers, &mapping.sources);
     layout.headers = headers;
     Ok(layout)
 }
@@ -247,8 +248,18 @@ pub fn needed(plan: &mut LazyFrame, layout: &Layout, fields: &[Field]) -> Result
             || fields.iter().any(|f| f.origin().contains(col) && layout.has(*f))
             || layout.derived.iter().any(|d| d.source.origin() == *col && is_asked(d.col, fields))
     };
-    let places = layout.places.iter().filter(|(c, _)| wanted(c));
-    Ok(places.filter_map(|(_, &at)| schema.get_at_index(at)).map(|(name, _)| name.clone()).collect())
+    let found =
+        |c: Col| (layout.overlays(c) || (c == Col::Model && layout.terms.is_some())) && is_asked(c, fields);
+    let flagged = fields.iter().any(|f| f.is_flag());
+    let origins = if flagged || crate::base::column::COLUMNS.iter().any(|c| found(c.id)) {
+        layout.origins()
+    } else {
+        BTreeSet::new()
+    };
+    let seller = layout.sellers.as_ref().and_then(|_| layout.places.get(&Col::TrafficSource));
+    let places = layout.places.iter().filter(|(c, _)| wanted(c)).map(|(_, at)| at).chain(seller).copied();
+    let places: BTreeSet<usize> = places.chain(origins).collect();
+    Ok(places.into_iter().filter_map(|at| schema.get_at_index(at)).map(|(name, _)| name.clone()).collect())
 }
 
 /// Whether one of the fields is of this column itself.
@@ -343,12 +354,16 @@ fn exchanged(
     mut codes: Option<&mut StringChunkedBuilder>,
 ) -> Vec<(Col, Vec<Option<i64>>)> {
     let currencies = text_of(raw, layout, Col::Currency);
+    let sellers = layout.sellers.as_ref().and_then(|_| text_of(raw, layout, Col::TrafficSource));
     let mut kept: Vec<(Col, Vec<Option<i64>>)> =
         money.iter().map(|(col, _)| (*col, vec![None; raw.height()])).collect();
     let ours = row_cap(layout.currency.as_deref());
-    let plain = currencies.is_none() && money.iter().all(|(_, amounts)| amounts.marks.is_empty());
+    let plain = currencies.is_none()
+        && sellers.is_none()
+        && money.iter().all(|(_, amounts)| amounts.marks.is_empty());
     for row in 0..raw.height() {
-        let said = currencies.as_ref().and_then(|c| c.get(row)).unwrap_or_default();
+        let seller = || sellers.as_ref().and_then(|s| layout.currency_of(s.get(row)?.as_bytes()));
+        let said = currencies.as_ref().and_then(|c| c.get(row)).or_else(seller).unwrap_or_default();
         let marks: Vec<Mark> =
             money.iter().filter_map(|(_, a)| a.marks.get(row).copied().flatten()).collect();
         let day = days.and_then(|d| d[row]).map(|t| t.div_euclid(DAY) as i32);
@@ -518,6 +533,8 @@ fn assemble(
     typed: Vec<(Col, Vec<Option<i64>>)>,
 ) -> Result<DataFrame> {
     let mut columns: Vec<Column> = Vec::new();
+    let time = layout.time_column().and_then(|col| typed.iter().find(|(c, _)| *c == col));
+    let times = time.map(|(_, values)| values.clone());
     for (col, values) in typed {
         if fields.contains(&Field::Value(col)) {
             columns.push(Series::new(Field::Value(col).name(), values).into());
@@ -525,6 +542,7 @@ fn assemble(
     }
     for &field in fields {
         match field {
+            Field::Value(col) if layout.overlays(col) => {}
             Field::Value(col) | Field::Key(col) if matches!(col.kind(), Kind::Text | Kind::Key) => {
                 columns.extend(text_column(raw, layout, field, col));
             }
@@ -536,25 +554,43 @@ fn assemble(
             _ => {}
         }
     }
-    columns.extend(found(raw, layout, fields));
+    columns.extend(found(raw, layout, fields, times.as_deref()));
     DataFrame::new(raw.height(), columns).map_err(internal)
 }
 
 /// The wanted columns that the export does not have and that are found from others.
-fn found(raw: &DataFrame, layout: &Layout, fields: &[Field]) -> Vec<Column> {
+fn found(raw: &DataFrame, layout: &Layout, fields: &[Field], times: Option<&[Option<i64>]>) -> Vec<Column> {
     let mut rows = FoundRows::new(layout, raw.height(), &|field| fields.contains(&field));
     if rows.is_empty() {
         return Vec::new();
     }
-    let origins = [Col::Ip, Col::UserAgent];
-    let texts = origins.map(|col| layout.places.get(&col).copied().zip(text_of(raw, layout, col)));
+    let texts = Texts::of(raw, layout);
     for row in 0..raw.height() {
-        rows.push(&|place| {
-            let column = texts.iter().flatten().find(|(at, _)| *at == place);
-            column.and_then(|(_, texts)| texts.get(row)).unwrap_or_default().as_bytes()
-        });
+        rows.push(times.and_then(|t| t[row]), &|place| texts.get(place, row));
     }
     rows.finish()
+}
+
+/// The text of the fields that columns are found from.
+struct Texts(Vec<(usize, StringChunked)>);
+
+impl Texts {
+    fn of(raw: &DataFrame, layout: &Layout) -> Texts {
+        let visitors = [Col::Ip, Col::UserAgent, Col::ClickId];
+        let visitors = visitors.into_iter().filter_map(|col| layout.places.get(&col).copied());
+        let places: BTreeSet<usize> = visitors.chain(layout.origins()).collect();
+        let text = |at: usize| {
+            let column = raw.column(layout.headers.get(at)?).ok()?;
+            let text = column.as_materialized_series().cast(&DataType::String).ok()?;
+            Some((at, text.str().ok()?.clone()))
+        };
+        Texts(places.into_iter().filter_map(text).collect())
+    }
+
+    fn get(&self, place: usize, row: usize) -> &[u8] {
+        let column = self.0.iter().find(|(at, _)| *at == place);
+        column.and_then(|(_, texts)| texts.get(row)).unwrap_or_default().as_bytes()
+    }
 }
 
 fn text_column(raw: &DataFrame, layout: &Layout, field: Field, col: Col) -> Option<Column> {
@@ -596,8 +632,19 @@ fn nets(raw: &DataFrame, layout: &Layout, field: Field) -> Option<Column> {
 
 /// One flag of every row.
 fn flags(raw: &DataFrame, layout: &Layout, field: Field) -> Column {
-    let texts: Vec<StringChunked> = field.origin().iter().filter_map(|c| text_of(raw, layout, *c)).collect();
-    let flag = |row| layout.flag(field, texts.iter().map(|t| t.get(row).unwrap_or_default().as_bytes()));
+    let texts: Vec<(Col, StringChunked)> =
+        field.origin().iter().filter_map(|c| Some((*c, text_of(raw, layout, *c)?))).collect();
+    let others = layout.overlay.as_ref().map(|_| Texts::of(raw, layout));
+    let flag = |row: usize| {
+        let text = |(col, own): &(Col, StringChunked)| match &others {
+            Some(others) if layout.overlays(*col) => {
+                layout.text_of(*col, usize::MAX, &|at| others.get(at, row)).to_vec()
+            }
+            _ => own.get(row).unwrap_or_default().as_bytes().to_vec(),
+        };
+        let said: Vec<Vec<u8>> = texts.iter().map(text).collect();
+        layout.flag(field, said.iter().map(Vec::as_slice))
+    };
     let flags: BooleanChunked = (0..raw.height()).map(flag).collect();
     flags.with_name(field.name()).into_column()
 }

@@ -164,7 +164,8 @@ impl Way<'_> {
         let found: Vec<&str> = layout.derived.iter().map(|d| d.col.name()).collect();
         let log = self.log.then(|| self.mapping.postbacks.way());
         let told = format!(
-            "{STAGE} {} {places:?} {:?} {:?} {:?} {:?} {:?} {} {:?} {:?} {found:?} {log:?}",
+            "{} {STAGE} {} {places:?} {:?} {:?} {:?} {:?} {:?} {} {:?} {:?} {found:?} {log:?}",
+            layout.told(),
             self.shape.word(),
             side.constants,
             side.time,
@@ -181,6 +182,9 @@ impl Way<'_> {
     fn layout(&self, places: BTreeMap<Col, usize>) -> Layout {
         let all = super::Wanted::Everything;
         let mut layout = Layout::new(self.shape, self.mapping, places, self.headers.len(), &all);
+        if !self.log {
+            layout = layout.laid_over(self.headers, &self.mapping.sources);
+        }
         layout.headers = self.headers.to_vec();
         layout
     }

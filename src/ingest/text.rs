@@ -122,7 +122,8 @@ fn read_source(
         }
         places => (header, places?),
     };
-    let mut layout = Layout::new(shape, mapping, places, header.names.len(), wanted);
+    let mut layout = Layout::new(shape, mapping, places, header.names.len(), wanted)
+        .laid_over(&header.names, &mapping.sources);
     layout.headers.clone_from(&header.names);
     let asked = asked_keys(side);
     let parser = Parser { layout: &layout, header: &header, keys: header.index(), asked };

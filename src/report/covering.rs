@@ -59,10 +59,11 @@ fn cover_group(group: &mut Judged, pii: &Pii) {
         part.cover(pii);
     }
     group.subject.events.iter_mut().for_each(|(event, _, _)| event.cover(pii));
+    group.subject.fraud_reasons.iter_mut().for_each(|(word, _)| word.cover(pii));
 }
 
 fn cover_sample(sample: &mut Sample, pii: &Pii) {
     let ids = [&mut sample.click_id, &mut sample.transaction_id, &mut sample.offer, &mut sample.country];
-    let texts = ids.into_iter().chain([&mut sample.address]).flatten();
+    let texts = ids.into_iter().chain([&mut sample.address, &mut sample.fraud_reason]).flatten();
     texts.chain([&mut sample.event]).for_each(|text: &mut Text| text.cover(pii));
 }

@@ -47,6 +47,7 @@ use crate::base::money::Micro;
 use crate::base::networks::{Network, Widest};
 use crate::base::privacy::Pii;
 use crate::base::text::Text;
+use crate::ingest::Sources;
 use crate::matching::forwarded::Forwarded;
 use crate::measures::Incident;
 use crate::peers::anomaly::Odd;
@@ -56,6 +57,7 @@ use evidence::Dossier;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::Arc;
 
 /// Everything that one audit has to say.
 pub struct Report<'r> {
@@ -340,6 +342,8 @@ pub struct Lists {
     pub protected: Vec<Network>,
     /// The widest network that a list may hold.
     pub widest: Widest,
+    /// Whose lists have which dialect.
+    pub sources: Arc<Sources>,
 }
 
 /// One list, or why there is none.
@@ -560,7 +564,7 @@ mod tests {
                 FORMATS.iter().filter(|f| f.list).flat_map(|f| DIALECTS.iter().map(move |d| (f, d)))
             {
                 let to = Destination::parse("lists/{traffic_source}.txt").unwrap();
-                for file in lists::files(&report, format.name, dialect, &to).unwrap() {
+                for file in lists::files(&report, format.name, dialect, false, &to).unwrap() {
                     assert_eq!(dialect.read(&file.text), [""; 0], "{} {text:?}: {}", dialect.name, file.text);
                     let parts: Vec<_> = file.path.components().collect();
                     assert!(

@@ -20,7 +20,7 @@ mod spread;
 mod volume;
 
 pub use estimate::{Absence, CONFIDENCE, Estimate, Interval, Link, Reading};
-pub use group::{Context, Group};
+pub use group::{Allowed, Context, Group};
 
 use crate::base::unit::Unit;
 use crate::measures::M;
@@ -255,7 +255,9 @@ mod tests {
                 Unit::Count => &["_count"],
                 Unit::Share => &["_share", "_p"],
                 Unit::Seconds => &["_s"],
-                Unit::Ratio => &["_in_payouts", "_cv", "_hhi", "_norm", "_bits", "_log_sd", "_per_ip"],
+                Unit::Ratio => {
+                    &["_in_payouts", "_in_rates", "_cv", "_hhi", "_norm", "_bits", "_log_sd", "_per_ip"]
+                }
                 Unit::Money => &["_per_registration"],
             };
             assert!(suffix.iter().any(|s| signal.name.ends_with(s)), "{}", signal.name);

@@ -98,6 +98,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "ingest/postback/settings",
             "ingest/preset",
             "ingest/shelf",
+            "ingest/sources",
             "ingest/stated",
             "reconcile/json",
             "report/json",

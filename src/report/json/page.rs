@@ -95,6 +95,8 @@ struct Row {
     offer: Option<String>,
     country: Option<String>,
     network: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fraud_reason: Option<String>,
 }
 
 /// The page as a JSON document with a line end.
@@ -174,5 +176,6 @@ fn row(sample: &Sample) -> Row {
         offer: text(&sample.offer),
         country: text(&sample.country),
         network: text(&sample.address),
+        fraud_reason: text(&sample.fraud_reason),
     }
 }

@@ -99,6 +99,12 @@ pub(super) struct Source<'g> {
     /// Conversions by event and status.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     events: BTreeMap<String, BTreeMap<&'static str, u64>>,
+    /// Conversions by the word of the anti-fraud service that blocked or flagged them, the commonest 20.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    fraud_reasons: BTreeMap<String, u64>,
+    /// Rejected conversions whose reason is known, by its class: quality and fraud count against the source.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    reject_classes: BTreeMap<&'static str, u64>,
     /// Every signal that the group has, by name; in the unit of its declaration (a share is a number from 0 to 1).
     signals: BTreeMap<&'static str, Signal<'g>>,
     /// The signals that it has not, by the reason. What no group of the report has stands in
@@ -267,6 +273,8 @@ pub(super) fn source<'g>(group: &'g Judged, frame: &Frame) -> Source<'g> {
         money_at_risk: amount(group.money_at_risk),
         currency: frame.currency.clone(),
         events: events(group),
+        reject_classes: group.subject.reject_classes.iter().copied().collect(),
+        fraud_reasons: group.subject.fraud_reasons.iter().map(|(word, n)| (word.json(), *n)).collect(),
         signals,
         absent,
         not_compared,
