@@ -19,4 +19,5 @@ pub mod report;
 pub mod rules;
 pub mod signals;
 pub mod simulate;
+pub mod store;
 pub mod verdicts;

@@ -13,6 +13,8 @@ pub enum Fault {
     Input,
     /// An output could not be written; earlier outputs are untouched.
     Output,
+    /// Another run is at work on the same folder.
+    Locked,
 }
 
 /// An error with what to do about it.

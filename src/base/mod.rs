@@ -7,6 +7,7 @@ pub mod diag;
 pub mod dialect;
 #[cfg(test)]
 pub mod draws;
+pub mod durable;
 pub mod error;
 pub mod lists;
 pub mod meter;

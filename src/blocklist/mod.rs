@@ -13,7 +13,7 @@ mod verify;
 
 pub use plan::{Change, Options, Plan, plan};
 pub use report::{Group, Run, run};
-pub use state::{Entry, Kind, Lock, Revision, Store};
+pub use state::{Entry, Kind, Revision, Store};
 pub use text::{history, plan as plan_text, state as state_text};
 pub use verify::{Finding, verify};
 

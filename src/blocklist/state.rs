@@ -1,12 +1,13 @@
 //! The folder of revisions. The newest file is the list that holds; a new one appears whole or not at all.
 
+use crate::base::durable::{self, Lock};
 use crate::base::error::{Error, Result};
 use crate::base::text::{Text, json_document};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The version of the files; fields are added within one, never renamed.
 const SCHEMA_VERSION: u32 = 1;
@@ -116,9 +117,6 @@ pub struct Store {
     folder: PathBuf,
 }
 
-/// Held while a list is changed; goes with the process.
-pub struct Lock(#[expect(dead_code, reason = "closing the file gives the lock back")] File);
-
 impl Store {
     /// The store in this folder, which need not be there yet.
     pub fn at(folder: &Path) -> Store {
@@ -131,13 +129,11 @@ impl Store {
     /// The folder cannot be written.
     pub fn lock(&self) -> Result<Option<Lock>> {
         fs::create_dir_all(&self.folder).map_err(|e| Error::writing(&self.folder, e))?;
-        let path = self.folder.join(".lock");
-        let file = File::create(&path).map_err(|e| Error::writing(&path, e))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Lock(file))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(e)) => Err(Error::writing(&path, e)),
+        let lock = durable::lock(&self.folder, Duration::ZERO)?;
+        if lock.is_some() {
+            durable::sweep(&self.folder)?;
         }
+        Ok(lock)
     }
 
     /// The list that holds.
@@ -193,14 +189,10 @@ impl Store {
     /// The folder cannot be written, or somebody else added this revision.
     pub fn add(&self, revision: &Revision) -> Result<()> {
         let path = self.place(revision.revision);
-        let write = || -> std::io::Result<()> {
-            let mut file = tempfile::Builder::new().prefix(".revision-").tempfile_in(&self.folder)?;
-            file.write_all(revision.json().as_bytes())?;
-            file.as_file().sync_all()?;
-            file.persist_noclobber(&path).map_err(|e| e.error)?;
-            File::open(&self.folder)?.sync_all()
-        };
-        write().map_err(|e| Error::writing(&path, e))?;
+        if path.exists() {
+            return Err(Error::output(format!("{} is there already", path.display())));
+        }
+        durable::write(&path, revision.json().as_bytes())?;
         self.prune()
     }
 

@@ -17,15 +17,19 @@ use crate::base::unit::Unit;
 use crate::ingest::enrich::{self, ListKind};
 use crate::ingest::guard::read_and_forget;
 use crate::ingest::mapping::{self, Said, seconds};
+use crate::ingest::shelf::Wish;
 use crate::ingest::{Enrichment, Guard, Inputs, Perspective, Plan, Shape, Wanted, ingest};
+use crate::matching::gates;
 use crate::report::{self, Job, Kind, Look, Output, Report, RulesInfo, Written};
 use crate::rules::{RuleFile, RuleSet, Tuning, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
+use crate::store::Store;
 use crate::verdicts::{Brake, Protect, Suppressions, Verdict};
 use anstream::ColorChoice;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Runs the command.
 ///
@@ -50,11 +54,51 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     }
     let timings = args.timings.map(Timings::start);
     settings.meter = timings.as_ref().map(Timings::meter).unwrap_or_default();
+    let store = remember(&args, &mut settings)?;
     let audited = audit(&settings, &rules)?;
+    if let Some(store) = &store {
+        store.keep(&audited.fresh)?;
+    }
     let exit = finish(&args, &audited, &outputs)?;
     settings.meter.done("outputs", audited.report.groups.len());
     timings.iter().for_each(Timings::tell);
     Ok(exit)
+}
+
+/// Opens the store of the run, if it has one, and lets the run see what is kept there.
+///
+/// # Errors
+/// A store that cannot be opened or is locked, or flags that cannot be read.
+pub(super) fn remember(args: &AuditArgs, settings: &mut Settings) -> Result<Option<Store>> {
+    let Some(folder) = args.store.as_deref() else {
+        let alone = [("--window", args.window.is_some()), ("--wait", args.wait.is_some())];
+        return match alone.iter().find(|(_, said)| *said) {
+            None => Ok(None),
+            Some((flag, _)) => Err(Error::usage(format!("{flag} needs a store"))
+                .help("name its folder with --store; it is made if it is not there")),
+        };
+    };
+    let wish = Wish { days: window(args.window.as_deref())?, zone: settings.zone, as_of: settings.as_of };
+    let store = Store::open(folder, wait(args.wait.as_deref())?)?;
+    settings.inputs.shelf = Some(store.shelf(wish)?);
+    Ok(Some(store))
+}
+
+/// How long to wait for a lock.
+pub(super) fn wait(text: Option<&str>) -> Result<Duration> {
+    Ok(text.map(seconds).transpose()?.map_or(Duration::ZERO, Duration::from_secs_f64))
+}
+
+/// The days that a run with a store judges.
+const WINDOW: u32 = 30;
+
+fn window(text: Option<&str>) -> Result<u32> {
+    let Some(text) = text else { return Ok(WINDOW) };
+    let days = seconds(text)? / 86_400.0;
+    if days.fract() == 0.0 && (1.0..=3_660.0).contains(&days) {
+        return Ok(days as u32);
+    }
+    Err(Error::usage(format!("`{text}` is no window")).help("say whole days, such as 7d or 30d"))
 }
 
 fn outputs(args: &AuditArgs) -> Result<Vec<Output>> {
@@ -180,6 +224,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         list_for: args.list_for.clone(),
         zone,
         as_of: args.as_of.as_deref().map(|text| moment(text, zone)).transpose()?,
+        accepted: args.accept.iter().map(|name| gates::named(name)).collect::<Result<_>>()?,
         max_age_s: seconds(args.max_age.as_deref().unwrap_or("48h"))?,
         maturity_s: seconds(args.maturity.as_deref().unwrap_or("24h"))?,
         fdr: fdr(args)?,
@@ -224,10 +269,12 @@ fn inputs(args: &AuditArgs) -> Result<Inputs> {
     let rows = has(Shape::Clicks) || has(Shape::Conversions) || !args.postbacks.is_empty();
     let kinds = [rows, has(Shape::Combined), has(Shape::Report)];
     match kinds.iter().filter(|k| **k).count() {
-        0 => {
+        0 if args.store.is_none() => {
             Err(Error::usage("no input is named").help("name the files: clickaudit audit CLICKS CONVERSIONS"))
         }
-        1 => Ok(Inputs { files, postbacks: args.postbacks.clone(), guard: guard(), stdin: None }),
+        0 | 1 => {
+            Ok(Inputs { files, postbacks: args.postbacks.clone(), guard: guard(), shelf: None, stdin: None })
+        }
         _ => Err(Error::usage("clicks and conversions, --combined and --report cannot be mixed")
             .help("audit one kind at a time")),
     }
@@ -426,8 +473,13 @@ fn family(word: &String) -> Result<Family> {
 }
 
 fn moment(text: &str, zone: Zone) -> Result<i64> {
+    if text == "now" {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        return Ok(now.as_micros().try_into().unwrap_or(i64::MAX));
+    }
     TimeReader { format: TimeFormat::Iso, zone }.read(text.as_bytes()).map_err(|_| {
-        Error::usage(format!("`{text}` is no time")).help("write it as 2026-03-09 or 2026-03-09T06:00")
+        Error::usage(format!("`{text}` is no time"))
+            .help("write it as 2026-03-09 or 2026-03-09T06:00, or now")
     })
 }
 

@@ -23,7 +23,7 @@ pub const EXITS: &[(Exit, &str)] = &[
     (Exit::Refused, "input refused: unreadable, malformed or not to be judged; no list is written"),
     (Exit::Braked, "safety brake: a list was left as it was; other outputs are written"),
     (Exit::OutputFailed, "an output failed; earlier outputs are untouched"),
-    (Exit::Locked, "another run is changing the same lists; nothing was changed"),
+    (Exit::Locked, "another run is changing the same store or lists; nothing was changed"),
     (Exit::Internal, "internal error"),
 ];
 

@@ -13,7 +13,10 @@ mod privacy;
 mod project;
 mod rules;
 mod shell;
+#[cfg(test)]
+mod shown;
 mod simulate;
+mod store;
 mod timings;
 mod verify;
 
@@ -50,6 +53,7 @@ fn carry_out(command: Command, matches: &ArgMatches) -> crate::base::error::Resu
         Command::Rules(args) => rules::run(args),
         Command::Signals => rules::signals(),
         Command::Blocklist(args) => blocklist::run(args.command),
+        Command::Store(args) => store::run(args.command),
         Command::Verify(args) => verify::run(&args),
         Command::Simulate(args) => simulate::run(args),
         Command::Evaluate(args) => evaluate::run(args),
@@ -86,6 +90,7 @@ fn failed(error: &Error) -> Exit {
         Fault::Usage => Exit::Usage,
         Fault::Input => Exit::Refused,
         Fault::Output => Exit::OutputFailed,
+        Fault::Locked => Exit::Locked,
     };
     complain(&format!("exit {}: {}", exit as u8, exit.summary()));
     exit

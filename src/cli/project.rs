@@ -77,6 +77,10 @@ pub struct Project {
     tz: Option<String>,
     as_of: Option<String>,
     max_age: Option<String>,
+    store: Option<PathBuf>,
+    window: Option<String>,
+    accept: Vec<String>,
+    wait: Option<String>,
     threads: Option<usize>,
     quiet: bool,
     /// The file itself, for faults that are found later.
@@ -198,6 +202,10 @@ impl Project {
         open(&mut args.tz, &mut self.tz);
         open(&mut args.as_of, &mut self.as_of);
         open(&mut args.max_age, &mut self.max_age);
+        open(&mut args.store, &mut self.store);
+        open(&mut args.window, &mut self.window);
+        lists(&mut args.accept, &mut self.accept);
+        open(&mut args.wait, &mut self.wait);
         open(&mut args.threads, &mut self.threads);
         args.quiet |= self.quiet;
     }

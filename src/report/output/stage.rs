@@ -9,6 +9,7 @@
 //! Nothing here follows a link, and no folder is replaced that no output has made.
 
 use super::folder;
+use crate::base::durable;
 use crate::base::error::{Error, Result};
 use crate::report::NamedFile;
 use serde::{Deserialize, Serialize};
@@ -175,7 +176,7 @@ fn about(path: &Path, error: Error) -> Error {
 #[cfg_attr(not(unix), expect(unused_variables))]
 fn hidden(mode: u32) -> Builder<'static, 'static> {
     let mut builder = Builder::new();
-    builder.prefix(".clickaudit-").suffix(".tmp");
+    builder.prefix(durable::PREFIX).suffix(durable::SUFFIX);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
     builder
