@@ -100,7 +100,7 @@ impl Secret {
         for (place, (at, c)) in text.char_indices().enumerate() {
             if place == until {
                 (begun, until) = (place, place + block(place));
-                digest = self.digest(b"id", &[text[..at].as_bytes()]);
+                digest = self.digest(b"id", &[&text.as_bytes()[..at]]);
             }
             let alphabet = if at == 0 && c.is_ascii_digit() { leading(c) } else { shape.alphabet(c) };
             match alphabet.filter(|_| at < kept) {

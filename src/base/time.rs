@@ -46,10 +46,10 @@ impl FromStr for TimeFormat {
     }
 }
 
-/// Points in time that formats are held against each other with: one in every so many seconds from 2001 on, on
-/// all days of a month and at all hours of a day.
-const PROBES: i64 = 400;
-const PROBE_STEP: i64 = 7_654_321;
+/// Points in time that formats are held against each other with, through the whole century: the step is some
+/// months, days, hours, minutes and seconds, so that all parts of a time vary.
+const PROBES: i64 = 64;
+const PROBE_STEP: i64 = 48_271_309;
 
 impl TimeFormat {
     /// A column that may be written in each of several formats, row by row.

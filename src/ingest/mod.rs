@@ -272,7 +272,7 @@ fn read(
     intake.notes = chosen.iter().flat_map(Chosen::notes).collect();
     for one in &named {
         let added = intake.add(one, click_fields, threads);
-        added.map_err(|e| stdin::speaking(intake.stdin.as_deref(), e))?;
+        added.map_err(|e| speaking(intake.stdin.as_deref(), e))?;
     }
     Ok(intake)
 }

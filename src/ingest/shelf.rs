@@ -65,6 +65,7 @@ pub struct Kept {
     /// Rows that were rejected, by reason.
     pub rejected: BTreeMap<String, u64>,
     repeated_headers: u64,
+    #[serde(default)]
     blank_lines: u64,
     currencies: BTreeMap<String, u64>,
     rates: BTreeMap<String, Vec<(i64, Option<i32>)>>,

@@ -92,9 +92,17 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Reader<T> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        match WORDS.iter().find(|(name, _)| *name == text) {
-            Some((_, word)) => Ok(Stated::Word(*word)),
-            None => T::deserialize(text.into_deserializer()).map(Stated::Is),
+        if let Some((_, word)) = WORDS.iter().find(|(name, _)| *name == text) {
+            return Ok(Stated::Word(*word));
+        }
+        // The reader of YAML hands every scalar on as text where any type will do.
+        let flag = text
+            .parse::<bool>()
+            .ok()
+            .map(|flag| T::deserialize(IntoDeserializer::<E>::into_deserializer(flag)));
+        match flag {
+            Some(Ok(value)) => Ok(Stated::Is(value)),
+            _ => T::deserialize(text.into_deserializer()).map(Stated::Is),
         }
     }
 
@@ -104,5 +112,43 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Reader<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
         T::deserialize(MapAccessDeserializer::new(map)).map(Stated::Is)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::yaml;
+    use std::collections::BTreeMap;
+
+    #[derive(serde::Deserialize)]
+    struct Facts {
+        flag: Option<Stated<bool>>,
+        word: Option<Stated<String>>,
+        list: Option<Stated<Vec<u64>>>,
+        map: Option<Stated<BTreeMap<String, String>>>,
+    }
+
+    fn of(text: &str) -> Facts {
+        yaml::load(text, "test").unwrap_or_else(|_| panic!("{text}"))
+    }
+
+    #[test]
+    fn a_fact_is_a_value_or_a_word() {
+        let facts = of("flag: true\nword: visit\nlist: [1, 2]\nmap: {1: approved, yes: pending}\n");
+        assert_eq!(facts.flag, Some(Stated::Is(true)));
+        assert_eq!(facts.word, Some(Stated::Is("visit".to_owned())));
+        assert_eq!(facts.list, Some(Stated::Is(vec![1, 2])));
+        let map = facts.map.expect("it is there");
+        assert_eq!(map.value().map(|m| m.keys().map(String::as_str).collect()), Some(vec!["1", "yes"]));
+        let facts = of("flag: unknown\nword: any\nlist: usual\n");
+        assert_eq!((Stating::of(&facts.flag), Stating::of(&facts.map)), (Stating::Unknown, Stating::Silent));
+        assert_eq!(
+            (facts.word, facts.list),
+            (Some(Stated::Word(Word::Any)), Some(Stated::Word(Word::Usual)))
+        );
+        for wrong in ["flag: perhaps", "flag: [true]", "list: {a: b}", "map: [1]"] {
+            assert!(yaml::load::<Facts>(wrong, "test").is_err(), "{wrong}");
+        }
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn unread(path: &Path, shape: Shape, sample: &Sample, why: Error) -> 
         path: path.to_owned(),
         shape,
         why,
-        candidates: candidates(&sample.headers)?,
+        candidates: candidates(&sample.headers, shape)?,
         headers: sample
             .headers
             .iter()
@@ -31,10 +31,13 @@ pub(super) fn unread(path: &Path, shape: Shape, sample: &Sample, why: Error) -> 
     })
 }
 
-/// All presets that claim the header; if there is none, those that lack the least.
-fn candidates(headers: &[String]) -> Result<Vec<String>> {
+/// All presets that claim the header, of this side if any is; if there is none, those that lack the least.
+fn candidates(headers: &[String], shape: Shape) -> Result<Vec<String>> {
     let mut found = detect::detect(headers, None)?;
     found.retain(|c| c.preset != GENERIC);
+    if found.iter().any(|c| c.shape == shape && c.confidence >= RECOGNISED) {
+        found.retain(|c| c.shape == shape);
+    }
     let claim = found.iter().filter(|c| c.confidence >= RECOGNISED).count();
     found.truncate(if claim > 0 { claim } else { NEAR });
     let told = |c: &detect::Candidate| {

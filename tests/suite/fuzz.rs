@@ -193,7 +193,8 @@ fn lines_behind_the_header(bytes: &[u8]) -> u64 {
         let end = rest.iter().position(|&b| b == b'\n').map_or(rest.len(), |at| at + 1);
         let (line, behind) = rest.split_at(end);
         rest = behind;
-        let named = matches!(line.trim_ascii_end().strip_prefix(b"sep="), Some([_]));
+        let end = line.iter().rposition(|b| !matches!(b, b'\n' | b'\r')).map_or(0, |at| at + 1);
+        let named = matches!(line[..end].strip_prefix(b"sep="), Some([_]));
         match line.iter().all(u8::is_ascii_whitespace) {
             true if line.is_empty() => return before,
             true => before += 1,
@@ -250,7 +251,7 @@ fn seeds_are_read_as_they_are() {
 
 /// Rows, rejected, kept, repeated headers, blank lines of amounts.csv, nested.ndjson, quotes.csv and times.csv.
 const SEEDS: [(u64, u64, u64, u64, u64); 4] =
-    [(12, 6, 6, 0, 0), (8, 5, 3, 0, 0), (10, 6, 4, 1, 0), (9, 6, 3, 0, 0)];
+    [(12, 6, 6, 0, 0), (8, 5, 3, 0, 1), (10, 6, 4, 1, 1), (9, 6, 3, 0, 1)];
 
 #[test]
 fn any_time_has_an_answer() {
@@ -318,25 +319,26 @@ fn any_changed_time_has_an_answer() {
         "%d.%m.%Y %H:%M",
         "%Y-%m-%d %I:%M:%S %p",
     ];
+    let formats: Vec<TimeFormat> = formats.iter().map(|f| f.parse().expect("a format")).collect();
+    let both = ["iso", "epoch_s", "%Y-%m-%d %I:%M:%S %p"].map(|f| f.parse().expect("a format"));
+    let both = TimeFormat::any_of(both.to_vec()).expect("they cannot be confused");
     let zones = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"];
     let strategy = (changed(seed_lines("times.txt")), prop::sample::select(zones.to_vec()));
     run(2_000, strategy, |(text, zone)| {
         let zone: Zone = zone.parse().expect("a zone");
-        let one = |format: &str| TimeReader { format: format.parse().expect("a format"), zone }.read(&text);
-        for format in formats {
+        let one = |format: &TimeFormat| TimeReader { format: format.clone(), zone }.read(&text);
+        for format in &formats {
             if let Ok(micros) = one(format) {
                 prop_assert!((946_684_800_000_000..4_102_444_800_000_000).contains(&micros), "{}", micros);
                 let spaced = [b" ", text.as_slice(), b"\t"].concat();
-                let again = TimeReader { format: format.parse().expect("a format"), zone }.read(&spaced);
+                let again = TimeReader { format: format.clone(), zone }.read(&spaced);
                 prop_assert_eq!(again, Ok(micros));
             }
         }
         // Formats that hold beside each other: what both read is one time.
-        let both = ["iso", "epoch_s", "%Y-%m-%d %I:%M:%S %p"].map(|f| f.parse().expect("a format"));
-        let both = TimeFormat::any_of(both.to_vec()).expect("they cannot be confused");
-        let read: Vec<i64> = both.all().iter().filter_map(|f| one(f.name()).ok()).collect();
+        let read: Vec<i64> = both.all().iter().filter_map(|f| one(f).ok()).collect();
         prop_assert!(read.windows(2).all(|w| w[0] == w[1]), "{:?}", read);
-        let found = TimeReader { format: both, zone }.read(&text);
+        let found = one(&both);
         prop_assert_eq!(found.ok(), read.first().copied());
         Ok(())
     });
@@ -380,7 +382,7 @@ fn any_changed_mapping_has_an_answer() {
     let seeds = files("tests/corpus/mappings");
     let whole = seeds.iter().filter(|seed| mapping(seed).is_ok()).count();
     assert_eq!((whole, seeds.len()), (2, 3));
-    run(600, changed(seeds), |bytes| {
+    run(200, changed(seeds), |bytes| {
         let started = Instant::now();
         let found = mapping(&bytes);
         prop_assert!(started.elapsed() < TOO_LONG, "it took {:?}", started.elapsed());
@@ -396,7 +398,7 @@ fn any_changed_mapping_has_an_answer() {
 fn any_changed_preset_has_an_answer() {
     let seeds = files("src/ingest/presets");
     assert_eq!(seeds.len(), PRESETS.len());
-    run(300, changed(seeds), |bytes| {
+    run(150, changed(seeds), |bytes| {
         let started = Instant::now();
         match preset::parse("changed", &String::from_utf8_lossy(&bytes)) {
             Ok(preset) => preset.exports.iter().for_each(|export| {

@@ -1,11 +1,11 @@
 //! One JSON object a line as records of the header's width.
 
-use super::super::columns::RowBuilder;
-use super::super::json::{self, Leaf};
-use super::super::mapping::folded;
-use super::super::reject::Reason;
 use super::{FIELD_CAP, MOST_KEYS, Parser, RECORD_CAP, TextSummary};
 use crate::base::column::Kind;
+use crate::ingest::columns::RowBuilder;
+use crate::ingest::json::{self, Leaf};
+use crate::ingest::mapping::folded;
+use crate::ingest::reject::Reason;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 

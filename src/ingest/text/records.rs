@@ -3,9 +3,9 @@
 //! A record never spans lines unless the mapping says so: an opened and never closed quote costs its own
 //! line and nothing else, and no attacker hides rows inside a quoted field.
 
-use super::super::columns::RowBuilder;
-use super::super::reject::Reason;
 use super::{FIELD_CAP, Parser, RECORD_CAP, TextSummary, csv_reader, newlines};
+use crate::ingest::columns::RowBuilder;
+use crate::ingest::reject::Reason;
 use std::ops::Range;
 
 impl Parser<'_> {

@@ -1,11 +1,11 @@
 //! The first rows of a text export as they stand there, for who looks at it before anything is read.
 
-use super::super::json;
-use super::super::open::Packing;
-use super::super::table::Sample;
 use super::csv_reader;
 use super::source::{Form, Header, Source};
 use crate::base::error::Result;
+use crate::ingest::json;
+use crate::ingest::open::Packing;
+use crate::ingest::table::Sample;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 

@@ -2,12 +2,12 @@
 //!
 //! Refuses a file without a header, one column under a wrong separator, and JSON that is not one object a line.
 
-use super::super::json::{self, Leaf};
-use super::super::mapping::{SideMapping, folded};
-use super::super::open::{self, Digest, Packing};
-use super::super::reject::{Reason, Rejects};
 use super::{MOST_KEYS, RECORD_CAP, csv_reader, newlines};
 use crate::base::error::{Error, Result};
+use crate::ingest::json::{self, Leaf};
+use crate::ingest::mapping::{SideMapping, folded};
+use crate::ingest::open::{self, Digest, Packing};
+use crate::ingest::reject::{Reason, Rejects};
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 use std::path::Path;

@@ -105,11 +105,10 @@ struct Gap {
 }
 
 impl Gap {
-    /// Whether an hour lies in it from beginning to end. Others say nothing: what comes once a day comes at the
+    /// Whether an hour lies between those of its ends. These say nothing: what comes once a day comes at the
     /// beginning of its hour.
     fn holds(&self, hour: i32) -> bool {
-        let begin = i64::from(hour) * HOUR;
-        self.from <= begin && begin + HOUR <= self.to
+        hour_of(self.from) < hour && hour < hour_of(self.to)
     }
 
     /// Whether any of an hour lies in it.
