@@ -387,7 +387,9 @@ fn rounded(value: f64) -> f64 {
     let (least, most) = (10f64.powi(DIGITS - 1), 10f64.powi(DIGITS));
     let mut shift = DIGITS - 1 - size.log10().floor() as i32;
     if !(1 - EXACT..EXACT).contains(&shift) {
-        return format!("{value:.*e}", DIGITS as usize - 1).parse().unwrap_or(value);
+        let near: f64 = format!("{value:.*e}", DIGITS as usize - 1).parse().unwrap_or(value);
+        // The largest numbers round to more than a float holds.
+        return if near.is_finite() { near } else { value };
     }
     // A logarithm may be wrong in its last digit.
     while scaled(shift) >= most {
@@ -704,7 +706,7 @@ mod tests {
         check(1e17 / 3.0, "3.333333333e+16");
         check(1.5e-30, "1.5e-30");
         check(f64::MIN_POSITIVE, "2.225073859e-308");
-        check(f64::MAX, "1.797693135e+308");
+        check(f64::MAX, "1.7976931348623157e+308");
         check(f64::NAN, "none");
         check(f64::INFINITY, "none");
     }
