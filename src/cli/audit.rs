@@ -210,7 +210,8 @@ fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
         [&args.rules, &args.add_rules, &args.protect, &args.suppressions, &args.rates, &args.crawlers];
     let others = others.into_iter().flatten().cloned();
     let lists = args.ip_list.iter().filter_map(|text| Some(PathBuf::from(text.split_once('=')?.1)));
-    let single = [&args.map, &args.geoip, &args.asn_db, &args.offers, &args.previous, &args.outbound.sent_map];
+    let single =
+        [&args.map, &args.geoip, &args.asn_db, &args.offers, &args.previous, &args.outbound.sent_map];
     let single = single.into_iter().flatten().cloned();
     let sources = args.sources.iter().map(PathBuf::from);
     inputs.chain(others).chain(lists).chain(single).chain(sources).chain(project::place(args)).collect()

@@ -570,7 +570,8 @@ impl<'a> RowBuilder<'a> {
             self.noticed.see_time(clock);
         }
         for Flag { field, at, values } in &mut self.flags {
-            let texts = at.iter().map(|(col, at)| self.layout.text_of(*col, *at, &|at| record[at].as_bytes()));
+            let texts =
+                at.iter().map(|(col, at)| self.layout.text_of(*col, *at, &|at| record[at].as_bytes()));
             values.append_option(self.layout.flag(*field, texts));
         }
         if let Some((at, nets)) = &mut self.nets {
@@ -627,9 +628,14 @@ impl<'a> RowBuilder<'a> {
 
     /// Finds what the amounts of the row are in.
     fn tender(&mut self, record: &csv::StringRecord, marks: &[Mark]) -> std::result::Result<(), Reason> {
-        let by_seller =
-            || self.seller_at.and_then(|at| self.layout.currency_of(record[at].as_bytes())).map(str::as_bytes);
-        let text = self.currency_at.map(|at| record[at].as_bytes().trim_ascii()).or_else(by_seller).unwrap_or_default();
+        let by_seller = || {
+            self.seller_at.and_then(|at| self.layout.currency_of(record[at].as_bytes())).map(str::as_bytes)
+        };
+        let text = self
+            .currency_at
+            .map(|at| record[at].as_bytes().trim_ascii())
+            .or_else(by_seller)
+            .unwrap_or_default();
         let day = self.day_cell.and_then(|at| self.cells[at].parsed).map(|t| t.div_euclid(DAY) as i32);
         let same = marks.is_empty() && text == self.tender.text && !self.tender.marked();
         if same && (self.tender.rate.is_none() || day == self.tender.day) {

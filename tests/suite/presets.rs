@@ -1,7 +1,7 @@
 //! Every preset against its own examples: each is recognised and taken for no other, reads as it says, and
 //! audits from end to end.
 
-use crate::runs::Folder;
+use crate::runs::{Folder, absent};
 use clickaudit::base::column::{COLUMNS, Col, Kind};
 use clickaudit::base::money::SCALE;
 use clickaudit::base::time;
@@ -304,7 +304,7 @@ fn stated_facts_have_their_effect() {
         ),
     ] {
         assert!(signals(&plain, signal)["value"].is_number(), "{signal}: {}", signals(&plain, signal));
-        assert_eq!(signals(&report(map), signal)["absent"], why, "{map}");
+        assert_eq!(absent(&report(map), "bad", signal), why, "{map}");
         // Who does not know is treated as if it were not so: what is there is shown.
         if let Some((fact, _)) = map.split_once(": true") {
             assert_eq!(report(&format!("{fact}: unknown"))["sources"], plain["sources"], "{fact}");
