@@ -22,7 +22,7 @@ CONVERSIONS = {
     "campaign": "VARCHAR", "ip": "VARCHAR", "country": "VARCHAR",
 }
 CLICK_FIELDS = ["click_id", "click_time", "traffic_source", "source", "offer", "country", "device", "ip",
-                "lander_click_time", "cost"]
+                "user_agent", "lander_click_time", "cost"]
 CONVERSION_FIELDS = ["conversion_id", "transaction_id", "click_id", "event", "conversion_time", "status",
                      "status_time", "payout", "click_time", "traffic_source", "source", "ip"]
 SOURCE = ["traffic_source", "source"]

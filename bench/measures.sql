@@ -12,14 +12,136 @@ SELECT traffic_source, source, offer, country, device, CAST(click_time AS DATE) 
        count(*) AS clicks,
        count(*) FILTER (click_time <= (SELECT as_of - INTERVAL 24 HOUR FROM span)) AS mature_clicks,
        sum(cost_micro) AS cost_micro,
-       count(lander_click_time) AS lander_clicks
+       sum(cost_micro) FILTER (click_time <= (SELECT as_of - INTERVAL 24 HOUR FROM span)) AS mature_cost_micro,
+       count(lander_click_time) AS lander_clicks,
+       count(user_agent) AS agent_clicks, count(ip) AS addressed_clicks,
+       count(*) FILTER (regexp_matches(click_id, '^([{<\[]|\$\{|%7[Bb]).*([}>\]]|%7[Dd])$')) AS macros
 FROM clicks
 GROUP BY ALL;
 
--- Addresses of clicks: distinct ones, and the clicks of the busiest.
+-- Seconds to the click on the landing page.
+CREATE TABLE lander_delays AS
+SELECT traffic_source, source, offer, date_diff('second', click_time, lander_click_time) AS delay_s, count(*) AS clicks
+FROM clicks
+WHERE lander_click_time IS NOT NULL
+GROUP BY ALL;
+
+-- Addresses of clicks: by day, for pairs of clicks that share one; over all days, distinct ones and their clicks.
+CREATE TABLE address_days AS
+SELECT traffic_source, source, offer, ip, CAST(click_time AS DATE) AS day, count(*) AS n
+FROM clicks
+WHERE ip IS NOT NULL
+GROUP BY ALL;
+
+CREATE TABLE address_pairs AS
+SELECT traffic_source, source, offer, day, sum(n * (n - 1)) AS pairs, sum(n) * (sum(n) - 1) AS pairings
+FROM address_days
+GROUP BY ALL;
+
+CREATE TABLE address_multiplicities AS
+SELECT traffic_source, source, n, count(*) AS addresses
+FROM (SELECT traffic_source, source, ip, sum(n) AS n FROM address_days GROUP BY ALL)
+GROUP BY ALL;
+
 CREATE TABLE addresses AS
-SELECT traffic_source, source, count(*) AS distinct_ips, max(n) AS top_ip_clicks
-FROM (SELECT traffic_source, source, ip, count(*) AS n FROM clicks WHERE ip IS NOT NULL GROUP BY ALL)
+SELECT traffic_source, source, sum(addresses) AS distinct_ips, max(n) AS top_ip_clicks
+FROM address_multiplicities
+GROUP BY ALL;
+
+-- Networks, /24 and /48, likewise; those that hold at least one in a hundred of the clicks and twenty are crowded.
+CREATE TABLE network_days AS
+SELECT traffic_source, source, offer, day, sum(n) AS n,
+       CASE WHEN contains(ip, ':') THEN array_to_string(string_split(ip, ':')[1:3], ':')
+            ELSE left(ip, length(ip) - position('.' IN reverse(ip))) END AS network
+FROM address_days
+GROUP BY ALL;
+
+CREATE TABLE network_pairs AS
+SELECT traffic_source, source, offer, day, sum(n * (n - 1)) AS pairs, sum(n) * (sum(n) - 1) AS pairings
+FROM network_days
+GROUP BY ALL;
+
+CREATE TABLE networks AS
+SELECT traffic_source, source, network, sum(n) AS n FROM network_days GROUP BY ALL;
+
+CREATE TABLE crowds AS
+SELECT traffic_source, source, count(*) AS distinct_networks, max(n) AS top_network_clicks,
+       count(*) FILTER (n >= 20 AND n * 100 >= clicks) AS crowd_networks,
+       coalesce(sum(n) FILTER (n >= 20 AND n * 100 >= clicks), 0) AS crowd_clicks
+FROM networks JOIN (SELECT traffic_source, source, sum(n) AS clicks FROM networks GROUP BY ALL)
+     USING (traffic_source, source)
+GROUP BY ALL;
+
+-- User agents, likewise.
+CREATE TABLE agent_days AS
+SELECT traffic_source, source, offer, user_agent, CAST(click_time AS DATE) AS day, count(*) AS n
+FROM clicks
+WHERE user_agent IS NOT NULL
+GROUP BY ALL;
+
+CREATE TABLE agent_pairs AS
+SELECT traffic_source, source, offer, day, sum(n * (n - 1)) AS pairs, sum(n) * (sum(n) - 1) AS pairings
+FROM agent_days
+GROUP BY ALL;
+
+CREATE TABLE agents AS
+SELECT traffic_source, source, user_agent, sum(n) AS n FROM agent_days GROUP BY ALL;
+
+-- Visitors: pairs of address and user agent. A click at most a minute after another one of its visitor on the same
+-- offer is a repeat; only visitors with several clicks are looked at in the order of time.
+CREATE TABLE visitors AS
+SELECT traffic_source, source, offer, ip, user_agent, count(*) AS n
+FROM clicks
+WHERE ip IS NOT NULL
+GROUP BY ALL;
+
+CREATE TABLE repeats AS
+SELECT traffic_source, source, count(*) FILTER (since <= INTERVAL 60 SECOND) AS repeats
+FROM (SELECT traffic_source, source,
+             click_time - lag(click_time) OVER (PARTITION BY traffic_source, source, offer, ip, user_agent
+                                                ORDER BY click_time) AS since
+      FROM clicks SEMI JOIN (SELECT * FROM visitors WHERE n > 1) AS v
+           ON v.traffic_source = clicks.traffic_source AND v.source = clicks.source AND v.offer = clicks.offer
+              AND v.ip = clicks.ip AND v.user_agent IS NOT DISTINCT FROM clicks.user_agent)
+GROUP BY ALL;
+
+-- Gaps of at most an hour between successive clicks of a day.
+CREATE TABLE gaps AS
+SELECT traffic_source, source, offer, day, gap_s, count(*) AS gaps
+FROM (SELECT traffic_source, source, offer, CAST(click_time AS DATE) AS day,
+             date_diff('second', lag(click_time) OVER (PARTITION BY traffic_source, source, offer,
+                                                       CAST(click_time AS DATE) ORDER BY click_time), click_time) AS gap_s
+      FROM clicks)
+WHERE gap_s <= 3600
+GROUP BY ALL;
+
+-- Minutes, five minutes and hours: how evenly clicks come within hours, and the windows that hold far more than the
+-- rest of their hour and day explain.
+CREATE TABLE minutes AS
+SELECT traffic_source, source, offer, date_trunc('minute', click_time) AS minute, count(*) AS n
+FROM clicks
+GROUP BY ALL;
+
+CREATE TABLE windows AS
+SELECT traffic_source, source, offer, time_bucket(INTERVAL 5 MINUTE, minute) AS time, sum(n) AS n,
+       sum(n * (n - 1)) AS minute_pairs
+FROM minutes
+GROUP BY ALL;
+
+CREATE TABLE rhythm AS
+SELECT traffic_source, source, offer, CAST(time AS DATE) AS day, hour(time) AS hour, sum(n) AS n,
+       sum(minute_pairs) AS minute_pairs, sum(n * (n - 1)) AS window_pairs, max(n) AS busiest
+FROM windows
+GROUP BY ALL;
+
+CREATE TABLE bursts AS
+SELECT traffic_source, source, sum(w.n) AS clicks
+FROM (SELECT *, 1.15 * greatest((h.n - w.n) / 11.0, sum(w.n) OVER (PARTITION BY w.traffic_source, w.source, w.offer, h.day)
+                                / 288.0) AS usual
+      FROM windows w JOIN rhythm h ON h.traffic_source = w.traffic_source AND h.source = w.source AND h.offer = w.offer
+           AND h.day = CAST(w.time AS DATE) AND h.hour = hour(w.time)
+      WHERE h.n >= 10) AS w
+WHERE w.n >= 10 AND w.n > usual + 4 * sqrt(usual)
 GROUP BY ALL;
 
 -- Clicks whose ID another click has too.
@@ -100,12 +222,22 @@ GROUP BY ALL;
 
 -- What is compared with the audit, by source.
 CREATE TABLE compared AS
-WITH c AS (SELECT traffic_source, source, sum(clicks) AS clicks, sum(cost_micro) AS cost_micro
+WITH c AS (SELECT traffic_source, source, sum(clicks) AS clicks, sum(mature_clicks) AS mature_clicks,
+                  sum(lander_clicks) AS lander_clicks, sum(cost_micro) AS cost_micro,
+                  sum(clicks) FILTER (isodow(day) >= 6) AS weekend_clicks
            FROM by_hour GROUP BY ALL),
      v AS (SELECT traffic_source, source, count(*) AS conversions FROM matched GROUP BY ALL),
      t AS (SELECT traffic_source, source, count(*) AS ctit_count, quantile_cont(ctit_s, 0.5) AS ctit_p50_s
-           FROM timed GROUP BY ALL)
-SELECT c.*, a.distinct_ips, a.top_ip_clicks, coalesce(v.conversions, 0) AS conversions, coalesce(t.ctit_count, 0) AS ctit_count, t.ctit_p50_s
+           FROM timed GROUP BY ALL),
+     u AS (SELECT traffic_source, source, count(*) AS distinct_agents FROM agents GROUP BY ALL),
+     i AS (SELECT traffic_source, source, count(*) AS distinct_visitors FROM visitors GROUP BY ALL),
+     r AS (SELECT traffic_source, source, max(busiest) AS busiest_five_minutes FROM rhythm GROUP BY ALL)
+SELECT c.* REPLACE (coalesce(weekend_clicks, 0) AS weekend_clicks), a.distinct_ips, a.top_ip_clicks,
+       n.top_network_clicks, n.crowd_networks, n.crowd_clicks, u.distinct_agents, i.distinct_visitors,
+       coalesce(p.repeats, 0) AS repeats, r.busiest_five_minutes,
+       coalesce(v.conversions, 0) AS conversions, coalesce(t.ctit_count, 0) AS ctit_count, t.ctit_p50_s
 FROM c JOIN addresses a USING (traffic_source, source) LEFT JOIN v USING (traffic_source, source)
-     LEFT JOIN t USING (traffic_source, source)
+     LEFT JOIN t USING (traffic_source, source) JOIN crowds n USING (traffic_source, source)
+     JOIN u USING (traffic_source, source) JOIN i USING (traffic_source, source)
+     JOIN r USING (traffic_source, source) LEFT JOIN repeats p USING (traffic_source, source)
 ORDER BY ALL;

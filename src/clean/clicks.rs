@@ -5,26 +5,25 @@
 
 use crate::base::column::Col;
 use crate::base::error::Result;
-use crate::ingest::{Batch, Field, Table, is_unexpanded_macro, key};
+use crate::ingest::{Batch, Field, KeySet, Table, is_unexpanded_macro, key};
 use hashbrown::HashMap;
-use std::collections::HashSet;
 use std::sync::Arc;
 use xxhash_rust::xxh3::Xxh3;
 
 /// What is known of repeated click rows.
 #[derive(Clone, Default)]
 pub struct ClickDuplicates {
-    /// Keys of click IDs that stand in more than one row.
-    pub repeated: Arc<HashSet<u64>>,
+    /// KeySet of click IDs that stand in more than one row.
+    pub repeated: Arc<KeySet>,
     /// Of the rows with a repeated ID, those that count: by [`click_content`], how often.
     pub keep: HashMap<u64, u32>,
-    /// Keys of IDs that more than one click uses.
-    pub reused: HashSet<u64>,
+    /// KeySet of IDs that more than one click uses.
+    pub reused: KeySet,
     /// Rows that do not count.
     pub dropped: u64,
     /// IDs that stand under more than one source.
     pub conflicts: u64,
-    /// Keys of rows without an ID that stand more than once, and how often.
+    /// KeySet of rows without an ID that stand more than once, and how often.
     pub identical: HashMap<u64, u32>,
 }
 
@@ -44,7 +43,7 @@ struct Row {
 /// # Errors
 /// The clicks cannot be read.
 pub fn duplicates(clicks: &Table, fields: &[Field], hit_type: Option<&str>) -> Result<ClickDuplicates> {
-    let repeated: HashSet<u64> = repeated(clicks, Field::Key(Col::ClickId))?.into_keys().collect();
+    let repeated: KeySet = repeated(clicks, Field::Key(Col::ClickId))?.into_keys().collect();
     let identical = repeated_rows(clicks)?;
     let mut found = ClickDuplicates { repeated: Arc::new(repeated), identical, ..Default::default() };
     if !found.repeated.is_empty() {
@@ -74,12 +73,7 @@ fn repeated(clicks: &Table, field: Field) -> Result<HashMap<u64, u32>> {
     Ok(runs.map(|run| (run[0], run.len() as u32)).collect())
 }
 
-fn rows_of(
-    clicks: &Table,
-    keys: &Arc<HashSet<u64>>,
-    fields: &[Field],
-    hit_type: Option<&str>,
-) -> Result<Vec<Row>> {
+fn rows_of(clicks: &Table, keys: &Arc<KeySet>, fields: &[Field], hit_type: Option<&str>) -> Result<Vec<Row>> {
     let mut wanted = fields.to_vec();
     wanted.push(Field::Value(Col::ClickId));
     let mut rows = Vec::new();

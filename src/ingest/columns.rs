@@ -91,6 +91,9 @@ pub fn key(text: &[u8]) -> u64 {
     xxh3_64(text)
 }
 
+/// Some keys of one column.
+pub type KeySet = hashbrown::HashSet<u64>;
+
 /// What a file's fields become.
 pub struct Layout {
     pub shape: Shape,

@@ -3,7 +3,7 @@
 //! A row is a person's if one of its addresses or IDs is the one named, to the letter. The rows go as a whole, their
 //! clicks also from the index. Refuses: to change a file in place; the caller puts the new ones in their place.
 
-use super::columns::Field;
+use super::columns::{Field, KeySet};
 use super::index::IndexWriter;
 use super::parquet::IntakeWriter;
 use super::resume::stored;
@@ -13,7 +13,7 @@ use crate::base::column::{COLUMNS, Col, Kind};
 use crate::base::durable;
 use crate::base::error::Result;
 use polars::prelude::*;
-use std::collections::HashSet;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -80,8 +80,8 @@ pub fn without(folder: &Path, kept: &Kept, person: &Person) -> Result<Option<Kep
 }
 
 /// How many rows are the person's, and the hashes of their clicks' IDs.
-fn theirs_of(path: &Path, theirs: Expr) -> Result<(u64, HashSet<u64>)> {
-    let (mut count, mut clicks) = (0, HashSet::new());
+fn theirs_of(path: &Path, theirs: Expr) -> Result<(u64, KeySet)> {
+    let (mut count, mut clicks) = (0, KeySet::new());
     stream(open(path)?.filter(theirs), path, &mut |frame| {
         count += frame.height() as u64;
         if let Ok(ids) = frame.column(&Field::Key(Col::ClickId).name()) {

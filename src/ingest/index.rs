@@ -4,13 +4,12 @@
 //! Holds no address, no user agent and no ID, only a hash of it. Refuses: to match. A conversion whose click is
 //! known from here alone has a source, and no time to conversion.
 
-use super::columns::Field;
+use super::columns::{Field, KeySet};
 use super::parquet::IntakeWriter;
 use super::table::{failed, open, stream};
 use crate::base::column::Col;
 use crate::base::error::Result;
 use polars::prelude::*;
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -83,7 +82,7 @@ impl Older {
     ///
     /// # Errors
     /// A file cannot be read.
-    pub fn find(&self, keys: &Arc<HashSet<u64>>, each: &mut dyn FnMut(&OlderClick)) -> Result<()> {
+    pub fn find(&self, keys: &Arc<KeySet>, each: &mut dyn FnMut(&OlderClick)) -> Result<()> {
         for path in &self.files {
             find_in(path, keys, self.before, each)?;
         }
@@ -91,12 +90,7 @@ impl Older {
     }
 }
 
-fn find_in(
-    path: &Path,
-    keys: &Arc<HashSet<u64>>,
-    before: i64,
-    each: &mut dyn FnMut(&OlderClick),
-) -> Result<()> {
+fn find_in(path: &Path, keys: &Arc<KeySet>, before: i64, each: &mut dyn FnMut(&OlderClick)) -> Result<()> {
     let plan = open(path)?.filter(super::table::among(ID, Arc::clone(keys)));
     stream(plan, path, &mut |frame| {
         let wrong = |e| failed(path, e);

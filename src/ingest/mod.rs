@@ -32,7 +32,7 @@ mod table;
 mod text;
 mod value;
 
-pub use columns::{Field, Noticed, Wanted, key};
+pub use columns::{Field, KeySet, Noticed, Wanted, key};
 pub use enrich::Enrichment;
 pub use guard::Guard;
 pub use json::{Leaf, begins_object, leaves};

@@ -361,41 +361,94 @@ fn exchanged(
     let plain = currencies.is_none()
         && sellers.is_none()
         && money.iter().all(|(_, amounts)| amounts.marks.is_empty());
+    let mut tenders = Tenders::default();
     for row in 0..raw.height() {
         let seller = || sellers.as_ref().and_then(|s| layout.currency_of(s.get(row)?.as_bytes()));
         let said = currencies.as_ref().and_then(|c| c.get(row)).or_else(seller).unwrap_or_default();
         let marks: Vec<Mark> =
             money.iter().filter_map(|(_, a)| a.marks.get(row).copied().flatten()).collect();
         let day = days.and_then(|d| d[row]).map(|t| t.div_euclid(DAY) as i32);
-        let tender = match plain {
-            true => Ok((None, None, ours)),
-            false => tender(layout, said, &marks, day, &mut found.noticed),
+        let (code, rate, cap) = match plain {
+            true => (None, None, ours),
+            false => match tenders.of(layout, said, marks, day, &mut found.noticed) {
+                Ok(tender) => tender,
+                Err(reason) => {
+                    codes.iter_mut().for_each(|codes| codes.append_option(layout.currency.as_deref()));
+                    found.faults.push((row, reason, said.to_owned()));
+                    continue;
+                }
+            },
         };
         if let Some(codes) = &mut codes {
-            let code = tender.as_ref().ok().and_then(|(code, ..)| code.as_deref());
             codes.append_option(code.or(layout.currency.as_deref()));
         }
-        let amounts = tender.and_then(|(_, rate, cap)| {
-            let keep =
-                |(col, a): &(Col, Amounts)| a.nano[row].map(|n| layout.kept(*col, n, cap, rate)).transpose();
-            money.iter().map(keep).collect::<std::result::Result<Vec<_>, Reason>>()
-        });
-        match amounts {
-            Ok(amounts) => kept.iter_mut().zip(amounts).for_each(|((_, column), value)| column[row] = value),
-            Err(reason) => found.faults.push((row, reason, said.to_owned())),
+        for ((col, amounts), (_, column)) in money.iter().zip(&mut kept) {
+            match amounts.nano[row].map(|n| layout.kept(*col, n, cap, rate)).transpose() {
+                Ok(amount) => column[row] = amount,
+                Err(reason) => {
+                    found.faults.push((row, reason, said.to_owned()));
+                    break;
+                }
+            }
         }
     }
+    tenders.close(&mut found.noticed);
     kept
 }
 
 /// The currency, the rate and the cap of a row's amounts.
+type Tender = (Option<String>, Option<super::rates::Rate>, i128);
+
+/// The tenders of rows. Neighbouring rows mostly say the same: what they said is looked up once.
+#[derive(Default)]
+struct Tenders {
+    said: String,
+    marks: Vec<Mark>,
+    day: Option<i32>,
+    tender: Option<std::result::Result<Tender, Reason>>,
+    /// Rows with this tender that were not counted yet.
+    rows: u64,
+}
+
+impl Tenders {
+    fn of(
+        &mut self,
+        layout: &Layout,
+        said: &str,
+        marks: Vec<Mark>,
+        day: Option<i32>,
+        noticed: &mut Noticed,
+    ) -> std::result::Result<(Option<&str>, Option<super::rates::Rate>, i128), Reason> {
+        // Without a rate the day says nothing.
+        let any_day = matches!(self.tender, Some(Ok((_, None, _))));
+        let same = self.tender.is_some() && self.said == said && self.marks == marks;
+        if !same || !any_day && self.day != day {
+            self.close(noticed);
+            self.tender = Some(tender(layout, said, &marks, day, noticed));
+            said.clone_into(&mut self.said);
+            (self.marks, self.day) = (marks, day);
+        }
+        self.rows += 1;
+        let (code, rate, cap) = self.tender.as_ref().expect("just set").as_ref().map_err(|reason| *reason)?;
+        Ok((code.as_deref(), *rate, *cap))
+    }
+
+    /// Counts the rows of the last tender.
+    fn close(&mut self, noticed: &mut Noticed) {
+        if let Some(Ok((Some(code), ..))) = &self.tender {
+            noticed.see_currency(code.clone(), self.rows);
+        }
+        self.rows = 0;
+    }
+}
+
 fn tender(
     layout: &Layout,
     said: &str,
     marks: &[Mark],
     day: Option<i32>,
     noticed: &mut Noticed,
-) -> std::result::Result<(Option<String>, Option<super::rates::Rate>, i128), Reason> {
+) -> std::result::Result<Tender, Reason> {
     let code = layout.row_currency(said.as_bytes(), marks)?;
     let Some(code) = code else { return Ok((None, None, row_cap(layout.currency.as_deref()))) };
     let rate = layout.rate(&code, day)?;
@@ -403,7 +456,6 @@ fn tender(
         noticed.see_rate(&code, rate);
     }
     let cap = row_cap(Some(&code));
-    noticed.see_currency(code.clone(), 1);
     Ok((Some(code), rate, cap))
 }
 
@@ -412,28 +464,29 @@ fn amounts(raw: &DataFrame, layout: &Layout, col: Col, found: &mut Found) -> Res
     let source =
         series(raw, layout, col).ok_or_else(|| Error::input(format!("internal: {col} was not read")))?;
     let mut amounts = Amounts { nano: Vec::with_capacity(raw.height()), marks: Vec::new() };
-    let mut push = |row: usize, read: std::result::Result<Option<i128>, Reason>, text: String| {
-        amounts.nano.push(read.unwrap_or_else(|reason| {
-            found.faults.push((row, reason, text));
-            None
-        }));
-    };
+    let mut push =
+        |row: usize, read: std::result::Result<Option<i128>, Reason>, text: &dyn Fn() -> String| {
+            amounts.nano.push(read.unwrap_or_else(|reason| {
+                found.faults.push((row, reason, text()));
+                None
+            }));
+        };
     if source.dtype().is_string() {
         for (row, text) in source.str().map_err(internal)?.iter().enumerate() {
             let read = text.map_or(Ok(None), |t| value::amount(t.as_bytes(), &layout.side));
             let mark = read.as_ref().ok().copied().flatten().and_then(|a| a.mark);
             amounts.marks.push(mark);
-            push(row, read.map(|a| a.map(|a| a.nano)), text.unwrap_or_default().to_owned());
+            push(row, read.map(|a| a.map(|a| a.nano)), &|| text.unwrap_or_default().to_owned());
         }
     } else if source.dtype().is_integer() {
         for (row, units) in whole_numbers(source)?.iter().enumerate() {
-            push(row, Ok(units.map(|u| i128::from(u) * NANO)), String::new());
+            push(row, Ok(units.map(|u| i128::from(u) * NANO)), &String::new);
         }
     } else {
         let units = source.cast(&DataType::Float64).map_err(internal)?;
         for (row, units) in units.f64().map_err(internal)?.iter().enumerate() {
-            let text = units.map_or_else(String::new, |u| u.to_string());
-            push(row, units.map(value::nano_of_float).transpose(), text);
+            let text = || units.map_or_else(String::new, |u| u.to_string());
+            push(row, units.map(value::nano_of_float).transpose(), &text);
         }
     }
     Ok(amounts)
@@ -630,17 +683,23 @@ fn nets(raw: &DataFrame, layout: &Layout, field: Field) -> Option<Column> {
     Some(nets.with_name(field.name()).into_column())
 }
 
+fn text_at(texts: &StringChunked, row: usize) -> &[u8] {
+    texts.get(row).unwrap_or_default().as_bytes()
+}
+
 /// One flag of every row.
 fn flags(raw: &DataFrame, layout: &Layout, field: Field) -> Column {
     let texts: Vec<(Col, StringChunked)> =
         field.origin().iter().filter_map(|c| Some((*c, text_of(raw, layout, *c)?))).collect();
     let others = layout.overlay.as_ref().map(|_| Texts::of(raw, layout));
     let flag = |row: usize| {
-        let text = |(col, own): &(Col, StringChunked)| match &others {
-            Some(others) if layout.overlays(*col) => {
-                layout.text_of(*col, usize::MAX, &|at| others.get(at, row)).to_vec()
-            }
-            _ => own.get(row).unwrap_or_default().as_bytes().to_vec(),
+        let Some(others) = &others else {
+            return layout.flag(field, texts.iter().map(|of| text_at(&of.1, row)));
+        };
+        let get = |at| others.get(at, row);
+        let text = |of: &(Col, StringChunked)| match layout.overlays(of.0) {
+            true => layout.text_of(of.0, usize::MAX, &get).to_vec(),
+            false => text_at(&of.1, row).to_vec(),
         };
         let said: Vec<Vec<u8>> = texts.iter().map(text).collect();
         layout.flag(field, said.iter().map(Vec::as_slice))

@@ -3,12 +3,12 @@
 //! Text exports were written to Parquet; Parquet exports are scanned where they lie and their rows typed on
 //! the way by the same rules. Later stages do not see the difference.
 
-use super::columns::{Field, Layout, key};
+use super::columns::{Field, KeySet, Layout, key};
 use super::{Spans, parquet};
 use crate::base::column::Col;
 use crate::base::error::{Error, Result};
 use polars::prelude::*;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -115,7 +115,7 @@ impl Table {
     pub fn scan<'t>(
         &'t self,
         fields: &[Field],
-        only: Option<(Col, &Arc<HashSet<u64>>)>,
+        only: Option<(Col, &Arc<KeySet>)>,
         each: &mut dyn FnMut(&Batch<'t>) -> Result<()>,
     ) -> Result<()> {
         for part in &self.parts {
@@ -129,7 +129,7 @@ impl Part {
     fn scan<'t>(
         &'t self,
         fields: &[Field],
-        only: Option<(Col, &Arc<HashSet<u64>>)>,
+        only: Option<(Col, &Arc<KeySet>)>,
         each: &mut dyn FnMut(&Batch<'t>) -> Result<()>,
     ) -> Result<()> {
         let Some(plan) = self.plan(fields, only)? else { return Ok(()) };
@@ -140,7 +140,7 @@ impl Part {
     }
 
     /// The scan of the columns needed; `None` if `only` asks for keys that the part does not have.
-    fn plan(&self, fields: &[Field], only: Option<(Col, &Arc<HashSet<u64>>)>) -> Result<Option<LazyFrame>> {
+    fn plan(&self, fields: &[Field], only: Option<(Col, &Arc<KeySet>)>) -> Result<Option<LazyFrame>> {
         let mut plan = open(&self.path)?;
         if let Some(rows) = &self.rows {
             plan = plan.filter(rows.predicate());
@@ -158,7 +158,7 @@ impl Part {
         Ok(Some(plan.select(columns)))
     }
 
-    fn has_key(&self, column: Col, keys: Arc<HashSet<u64>>) -> Option<Expr> {
+    fn has_key(&self, column: Col, keys: Arc<KeySet>) -> Option<Expr> {
         if !self.layout.has(Field::Key(column)) {
             return None;
         }
@@ -179,7 +179,7 @@ impl Part {
 }
 
 /// Whether the key in a column of the intake is among some.
-pub fn among(field: Field, keys: Arc<HashSet<u64>>) -> Expr {
+pub fn among(field: Field, keys: Arc<KeySet>) -> Expr {
     col(field.name()).map(
         move |c| {
             let found = |k: Option<u64>| Some(k.is_some_and(|k| keys.contains(&k)));

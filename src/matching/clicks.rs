@@ -5,9 +5,8 @@ use crate::base::error::Result;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::clean::{Conversion, Id};
 use crate::ingest::index::COLUMNS as INDEXED;
-use crate::ingest::{Field, Intake, key};
+use crate::ingest::{Field, Intake, KeySet, key};
 use hashbrown::HashMap;
-use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -68,8 +67,7 @@ pub fn load(
     columns: &[Col],
     symbols: &mut Symbols,
 ) -> Result<Clicks> {
-    let wanted: HashSet<u64> =
-        conversions.iter().filter_map(|c| c.click_id.as_ref()).map(|id| id.key).collect();
+    let wanted: KeySet = conversions.iter().filter_map(|c| c.click_id.as_ref()).map(|id| id.key).collect();
     let visitor = [Col::Ip, Col::UserAgent].map(Field::Key);
     let mut fields = vec![Field::Value(Col::ClickId), Field::Value(Col::ClickTime)];
     fields.extend(visitor);
@@ -108,7 +106,7 @@ impl OlderClicks {
         let Some(past) = intake.past.as_ref().filter(|past| !past.older.files.is_empty()) else {
             return Ok(OlderClicks::default());
         };
-        let wanted: HashSet<u64> =
+        let wanted: KeySet =
             conversions.iter().filter_map(|c| c.click_id.as_ref()).map(|id| id.key).collect();
         let mut found = OlderClicks::default();
         past.older.find(&Arc::new(wanted), &mut |click| {

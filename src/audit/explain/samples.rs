@@ -5,14 +5,14 @@ use crate::base::column::Col;
 use crate::base::error::Result;
 use crate::base::money::Micro;
 use crate::base::text::Text;
-use crate::ingest::{Field, key};
+use crate::ingest::{Field, KeySet, key};
 use crate::matching::MatchedConversion;
 use crate::measures::{ConversionSet, Filter, Kind, M, Rows};
 use crate::peers::Standing;
 use crate::report::explain::{Sample, Samples};
 use crate::signals::{self, Against, IntervalKind, Signal, Suspicious};
 use crate::verdicts::Judged;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -137,7 +137,7 @@ pub fn addresses<'a>(
     workings: &Workings,
     rows: impl Iterator<Item = &'a MatchedConversion>,
 ) -> Result<BTreeMap<u64, Text>> {
-    let wanted: Arc<HashSet<u64>> = Arc::new(rows.filter_map(|m| m.conversion.ip).collect());
+    let wanted: Arc<KeySet> = Arc::new(rows.filter_map(|m| m.conversion.ip).collect());
     let mut addresses = BTreeMap::new();
     if wanted.is_empty() {
         return Ok(addresses);

@@ -5,11 +5,11 @@ use crate::base::column::Col;
 use crate::base::error::Result;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SECOND;
-use crate::ingest::{Batch, Field, Intake};
+use crate::ingest::{Batch, Field, Intake, KeySet};
 use crate::matching::clicks::Visitor;
 use crate::matching::{Class, MatchedConversion};
 use hashbrown::HashMap;
-use std::collections::HashSet;
+
 use std::sync::Arc;
 
 /// A person does not see two ads in so short a time.
@@ -37,7 +37,7 @@ pub fn mark(
     let keys = [Col::Ip, Col::UserAgent].map(Field::Key);
     let mut fields: Vec<Field> = columns.iter().map(|c| Field::Value(*c)).collect();
     fields.extend([Field::Value(Col::ClickTime), Field::Value(Col::HitType), keys[0], keys[1]]);
-    let addresses: HashSet<u64> = rows.iter().filter_map(|m| Some(m.origin.as_ref()?.visitor?.0)).collect();
+    let addresses: KeySet = rows.iter().filter_map(|m| Some(m.origin.as_ref()?.visitor?.0)).collect();
     let hit_type = intake.mapping.hit_type.as_deref();
     intake.clicks.scan(&fields, Some((Col::Ip, &Arc::new(addresses))), &mut |batch| {
         for (row, visitor, time) in visits(batch, keys, hit_type) {
