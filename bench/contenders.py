@@ -75,10 +75,50 @@ def with_polars(clicks, conversions, threads):
     as_of = max(k.select(col("click_time").max()).collect().item(), v.select(col("status_time").max()).collect().item())
     first_click = k.select(col("click_time").min()).collect().item()
 
-    by_hour = k.group_by(SOURCE + ["offer", "country", "device", col("click_time").dt.date().alias("day"),
-                                   col("click_time").dt.hour().alias("hour")]).agg(
-        pl.len().alias("clicks"), (col("click_time") <= as_of - hours).sum().alias("mature_clicks"),
-        col("cost_micro").sum(), col("lander_click_time").count().alias("lander_clicks"))
+    day, mature = col("click_time").dt.date().alias("day"), col("click_time") <= as_of - hours
+    part = SOURCE + ["offer"]
+    by_hour = k.group_by(part + ["country", "device", day, col("click_time").dt.hour().alias("hour")]).agg(
+        pl.len().alias("clicks"), mature.sum().alias("mature_clicks"), col("cost_micro").sum(),
+        col("cost_micro").filter(mature).sum().alias("mature_cost_micro"),
+        col("lander_click_time").count().alias("lander_clicks"), col("user_agent").count().alias("agent_clicks"),
+        col("ip").count().alias("addressed_clicks"),
+        col("click_id").str.contains(r"^([{<\[]|\$\{|%7[Bb]).*([}>\]]|%7[Dd])$").sum().alias("macros"))
+    delays = k.filter(col("lander_click_time").is_not_null()).group_by(
+        part + [(col("lander_click_time") - col("click_time")).dt.total_seconds().alias("delay_s")]).len()
+
+    n = col("n")
+    some = lambda rows, name: rows.filter(col(name).is_not_null()).group_by(part + [name, day]).agg(pl.len().alias("n"))
+    pairs = lambda rows: rows.group_by(part + ["day"]).agg((n * (n - 1)).sum(), (n.sum() * (n.sum() - 1)).alias("pairings"))
+    over_days = lambda rows, name: rows.group_by(SOURCE + [name]).agg(n.sum())
+    address_days, agent_days = some(k, "ip"), some(k, "user_agent")
+    v6 = (col("ip").str.split("::").list.first() + ":0:0").str.split(":").list.head(3).list.join(":")
+    network = pl.when(col("ip").str.contains(":", literal=True)).then(v6).otherwise(col("ip").str.replace(r"\.[0-9]+$", ""))
+    network_days = address_days.group_by(part + ["day", network.alias("network")]).agg(n.sum())
+    networks = over_days(network_days, "network")
+    crowded = (n >= 20) & (n * 100 >= n.sum())
+    crowds = networks.group_by(SOURCE).agg(pl.len().alias("distinct_networks"), n.max().alias("top_network_clicks"),
+                                           crowded.sum().alias("crowd_networks"), n.filter(crowded).sum().alias("crowd_clicks"))
+    agents = over_days(agent_days, "user_agent").group_by(SOURCE).agg(pl.len().alias("distinct_agents"))
+    multiplicities = over_days(address_days, "ip").group_by(SOURCE + ["n"]).len()
+    addresses = multiplicities.group_by(SOURCE).agg(col("len").sum().alias("distinct_ips"), n.max().alias("top_ip_clicks"))
+
+    visitor = part + ["ip", "user_agent"]
+    visitors = k.filter(col("ip").is_not_null()).group_by(visitor).agg(n=pl.len())
+    since = lambda over: col("click_time") - col("click_time").shift(1).over(over, order_by="click_time")
+    repeats = k.join(visitors.filter(n > 1), on=visitor, how="semi", nulls_equal=True).select(
+        SOURCE + [since(visitor).alias("since")]).group_by(SOURCE).agg(
+        (col("since") <= pl.duration(seconds=60)).sum().alias("repeats"))
+    visitors = visitors.group_by(SOURCE).agg(pl.len().alias("distinct_visitors"))
+    gaps = k.select(part + [day, "click_time"]).select(part + ["day", since(part + ["day"]).dt.total_seconds().alias("gap_s")]
+        ).filter(col("gap_s") <= 3600).group_by(part + ["day", "gap_s"]).len()
+    minutes = k.group_by(part + [col("click_time").dt.truncate("1m").alias("time")]).agg(n=pl.len())
+    windows = minutes.group_by(part + [col("time").dt.truncate("5m")]).agg(n.sum(), (n * (n - 1)).sum().alias("minute_pairs"))
+    hour = [col("time").dt.date().alias("day"), col("time").dt.hour().alias("hour")]
+    rhythm = windows.group_by(part + hour).agg(col("minute_pairs").sum(), (n * (n - 1)).sum().alias("window_pairs"),
+                                               n.max().alias("busiest"), n.sum())
+    usual = 1.15 * pl.max_horizontal((n.sum().over(part + ["day", "hour"]) - n) / 11, n.sum().over(part + ["day"]) / 288)
+    bursts = windows.with_columns(hour).filter((n >= 10) & (n > usual + 4 * usual.sqrt())).group_by(SOURCE).agg(n.sum())
+    busiest_windows = rhythm.group_by(SOURCE).agg(col("busiest").max().alias("busiest_five_minutes"))
     busiest = lambda rows, name: rows.filter(col("ip").is_not_null()).group_by(SOURCE + ["ip"]).len().group_by(
         SOURCE).agg(pl.len().alias("distinct_ips"), col("len").max().alias(name))
     ids = k.group_by("click_id").len().filter(col("len") > 1)
@@ -117,16 +157,20 @@ def with_polars(clicks, conversions, threads):
     repeated = classed.filter(col("class") != "first").group_by(SOURCE + ["class"]).len()
     of_conversions = busiest(matched, "top_ip_conversions")
 
-    tables = [by_hour, busiest(k, "top_ip_clicks"), reused, by_day, ctit, unmatched, repeated, of_conversions,
-              matched.group_by(SOURCE).agg(pl.len().cast(pl.Int64).alias("conversions")),
-              timed.group_by(SOURCE).agg(pl.len().cast(pl.Int64).alias("ctit_count"),
-                                         col("ctit_s").quantile(0.5, "linear").alias("ctit_p50_s"))]
-    hourly, addresses, *_, counts, times = pl.collect_all(tables, engine="streaming")
-    compared = hourly.group_by(SOURCE).agg(col("clicks").sum(), col("cost_micro").sum()).join(
-        addresses, on=SOURCE, nulls_equal=True).join(counts, on=SOURCE, how="left", nulls_equal=True).join(
-        times, on=SOURCE, how="left", nulls_equal=True)
-    zero = ["conversions", "ctit_count"]
-    return compared.with_columns(col(zero).fill_null(0)).to_dicts()
+    compared = [by_hour, addresses, crowds, agents, visitors, repeats, busiest_windows,
+                matched.group_by(SOURCE).agg(pl.len().cast(pl.Int64).alias("conversions")),
+                timed.group_by(SOURCE).agg(pl.len().cast(pl.Int64).alias("ctit_count"),
+                                           col("ctit_s").quantile(0.5, "linear").alias("ctit_p50_s"))]
+    others = [delays, pairs(address_days), pairs(network_days), pairs(agent_days), multiplicities, gaps, rhythm, bursts,
+              reused, by_day, ctit, unmatched, repeated, of_conversions]
+    hourly, *rest = pl.collect_all(compared + others, engine="streaming")[:len(compared)]
+    weekend = col("day").dt.weekday() >= 6
+    rows = hourly.group_by(SOURCE).agg(col("clicks", "mature_clicks", "lander_clicks", "cost_micro").sum(),
+                                       col("clicks").filter(weekend).sum().alias("weekend_clicks"))
+    for table in rest:
+        rows = rows.join(table, on=SOURCE, how="left", nulls_equal=True)
+    zero = ["conversions", "ctit_count", "repeats"]
+    return rows.with_columns(col(zero).fill_null(0)).to_dicts()
 
 
 def with_pandas(clicks, conversions, threads):

@@ -51,7 +51,8 @@ GROUP BY ALL;
 -- Networks, /24 and /48, likewise; those that hold at least one in a hundred of the clicks and twenty are crowded.
 CREATE TABLE network_days AS
 SELECT traffic_source, source, offer, day, sum(n) AS n,
-       CASE WHEN contains(ip, ':') THEN array_to_string(string_split(ip, ':')[1:3], ':')
+       CASE WHEN contains(ip, ':')
+            THEN array_to_string(list_resize(string_split(split_part(ip, '::', 1), ':'), 3, '0'), ':')
             ELSE left(ip, length(ip) - position('.' IN reverse(ip))) END AS network
 FROM address_days
 GROUP BY ALL;

@@ -5,6 +5,7 @@ use crate::base::error::{Error, Result};
 use crate::base::meter::Meter;
 use crate::base::networks::Widest;
 use crate::base::privacy::Pii;
+use crate::base::spill::Bound;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::text::Text;
 use crate::base::time::{SECOND, Zone, show};
@@ -75,8 +76,21 @@ pub struct Settings {
     /// How many groups at watch or graver are pictured, the gravest first; 0 unless an output shows them.
     pub pictures: usize,
     pub threads: usize,
+    /// Bytes of memory that rows may hold; the rest of them waits in temporary files.
+    pub memory_limit: u64,
     /// Takes note of what each stage cost.
     pub meter: Meter,
+}
+
+/// The part of the memory limit that rows may take at any moment. The other half is for what grows with groups, for
+/// batches on their way and for the buffers of threads.
+const FOR_ROWS: u64 = 2;
+
+impl Settings {
+    /// The bound on what is kept of rows.
+    fn bound(&self) -> Bound {
+        Bound::of(self.memory_limit / FOR_ROWS)
+    }
 }
 
 /// What an audit came to.
@@ -124,7 +138,7 @@ fn run<'r, T>(
     let fields = click_fields(&columns);
     let mut symbols = Symbols::default();
 
-    let cleaned = clean::clean(&intake, &columns, &fields, &mut symbols)?;
+    let cleaned = clean::clean(&intake, &columns, &fields, &mut symbols, settings.bound())?;
     settings.meter.done("clean", rows);
     let main_event = main_event(&intake, &cleaned, &mut symbols);
     let (clicks, seen) = (cleaned.clicks.clone(), coverage::Seen::of(&cleaned, &intake.mapping, &symbols));
@@ -143,6 +157,7 @@ fn run<'r, T>(
         clock,
         main_event,
         threads: settings.threads,
+        bound: settings.bound(),
     };
     let measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
     settings.meter.done("measures", rows);

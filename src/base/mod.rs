@@ -15,6 +15,7 @@ pub mod money;
 pub mod near;
 pub mod networks;
 pub mod privacy;
+pub mod spill;
 pub mod stats;
 pub mod symbol;
 pub mod text;

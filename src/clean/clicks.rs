@@ -5,6 +5,7 @@
 
 use crate::base::column::Col;
 use crate::base::error::Result;
+use crate::base::spill::{Bound, Spill};
 use crate::ingest::{Batch, Field, KeySet, Table, is_unexpanded_macro, key};
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -42,9 +43,14 @@ struct Row {
 ///
 /// # Errors
 /// The clicks cannot be read.
-pub fn duplicates(clicks: &Table, fields: &[Field], hit_type: Option<&str>) -> Result<ClickDuplicates> {
-    let repeated: KeySet = repeated(clicks, Field::Key(Col::ClickId))?.into_keys().collect();
-    let identical = repeated_rows(clicks)?;
+pub fn duplicates(
+    clicks: &Table,
+    fields: &[Field],
+    hit_type: Option<&str>,
+    bound: Bound,
+) -> Result<ClickDuplicates> {
+    let repeated: KeySet = repeated(clicks, Field::Key(Col::ClickId), bound)?.into_keys().collect();
+    let identical = repeated_rows(clicks, bound)?;
     let mut found = ClickDuplicates { repeated: Arc::new(repeated), identical, ..Default::default() };
     if !found.repeated.is_empty() {
         let rows = rows_of(clicks, &found.repeated, fields, hit_type)?;
@@ -54,23 +60,31 @@ pub fn duplicates(clicks: &Table, fields: &[Field], hit_type: Option<&str>) -> R
     Ok(found)
 }
 
-fn repeated_rows(clicks: &Table) -> Result<HashMap<u64, u32>> {
+fn repeated_rows(clicks: &Table, bound: Bound) -> Result<HashMap<u64, u32>> {
     let has_rows_without_id = clicks.parts.iter().any(|p| p.layout.row_key);
-    if has_rows_without_id { repeated(clicks, Field::Row) } else { Ok(HashMap::new()) }
+    if has_rows_without_id { repeated(clicks, Field::Row, bound) } else { Ok(HashMap::new()) }
 }
 
-/// The keys that stand more than once, with their number. All keys are held, eight bytes each.
-fn repeated(clicks: &Table, field: Field) -> Result<HashMap<u64, u32>> {
-    let mut keys: Vec<u64> = Vec::new();
+/// The keys that stand more than once, with their number. All keys are looked at, eight bytes each, those of one
+/// part at a time.
+fn repeated(clicks: &Table, field: Field, bound: Bound) -> Result<HashMap<u64, u32>> {
+    let mut keys: Spill<u64> = Spill::new(bound);
+    let parts = keys.parts() as u64;
     clicks.scan(&[field], None, &mut |batch| {
-        if let Some(column) = batch.keys(field) {
-            keys.extend(column.iter().flatten());
+        let Some(column) = batch.keys(field) else { return Ok(()) };
+        if parts == 1 {
+            return keys.extend(0, column.iter().flatten());
         }
-        Ok(())
+        column.iter().flatten().try_for_each(|key| keys.extend((key % parts) as usize, [key]))
     })?;
-    keys.sort_unstable();
-    let runs = keys.chunk_by(|a, b| a == b).filter(|run| run.len() > 1);
-    Ok(runs.map(|run| (run[0], run.len() as u32)).collect())
+    let mut repeated = HashMap::new();
+    for part in 0..keys.parts() {
+        let mut keys = keys.take(part)?;
+        keys.sort_unstable();
+        let runs = keys.chunk_by(|a, b| a == b).filter(|run| run.len() > 1);
+        repeated.extend(runs.map(|run| (run[0], run.len() as u32)));
+    }
+    Ok(repeated)
 }
 
 fn rows_of(clicks: &Table, keys: &Arc<KeySet>, fields: &[Field], hit_type: Option<&str>) -> Result<Vec<Row>> {

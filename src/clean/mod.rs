@@ -16,6 +16,7 @@ pub use vocabulary::Status;
 
 use crate::base::column::Col;
 use crate::base::error::Result;
+use crate::base::spill::Bound;
 use crate::base::symbol::Symbols;
 use crate::ingest::{Field, Intake};
 use std::collections::BTreeMap;
@@ -33,7 +34,7 @@ pub struct Cleaned {
 }
 
 /// Cleans both sides. `carried` are the text columns that conversions keep, `click_fields` the fields by
-/// which two click rows of one ID are told apart.
+/// which two click rows of one ID are told apart. Of the keys of click IDs no more than `bound` are held.
 ///
 /// # Errors
 /// The intake cannot be read.
@@ -42,8 +43,10 @@ pub fn clean(
     carried: &[Col],
     click_fields: &[Field],
     symbols: &mut Symbols,
+    bound: Bound,
 ) -> Result<Cleaned> {
-    let clicks = clicks::duplicates(&intake.clicks, click_fields, intake.mapping.hit_type.as_deref())?;
+    let hit_type = intake.mapping.hit_type.as_deref();
+    let clicks = clicks::duplicates(&intake.clicks, click_fields, hit_type, bound)?;
     let read = conversions::read(intake, carried, symbols)?;
     let conversion_rows = read.rows.len() as u64;
     let mut duplicates = BTreeMap::new();

@@ -4,7 +4,7 @@ use super::args::{AuditArgs, Colour, FailOn, ReadParquetArgs};
 use super::exit::Exit;
 use super::project::{self, Project};
 use super::timings::Timings;
-use super::{complain, print, print_raw, privacy};
+use super::{complain, memory, print, print_raw, privacy};
 use crate::audit::{Audited, Settings, audit};
 use crate::base::column::Grain;
 use crate::base::diag;
@@ -255,6 +255,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         pii: privacy::pii(args.pii, args.pii_key.as_deref())?,
         pictures: 0,
         threads: threads(args.threads.unwrap_or_else(cores))?,
+        memory_limit: memory::bytes(args.memory_limit.as_deref().unwrap_or(memory::DEFAULT))?,
         meter: Meter::default(),
     })
 }

@@ -33,6 +33,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("currency", "USD"),
     ("ip_list", "[datacenter=networks/datacenter.txt]"),
     ("map", "mapping.yaml"),
+    ("memory_limit", "2GB"),
     ("output", "[table=-, html=report.html, \"blocklist:lines=block.txt\"]"),
     ("overrides", "{ctit-flood: {action: watch}}"),
     ("packs", "[igaming]"),

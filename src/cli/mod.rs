@@ -10,6 +10,7 @@ mod exit;
 mod explain;
 mod folder_tests;
 mod inspect;
+mod memory;
 mod postback;
 mod privacy;
 mod project;

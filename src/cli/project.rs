@@ -88,6 +88,7 @@ pub struct Project {
     accept: Vec<String>,
     wait: Option<String>,
     threads: Option<usize>,
+    memory_limit: Option<String>,
     quiet: bool,
     /// The file itself, for faults that are found later.
     #[serde(skip)]
@@ -219,6 +220,7 @@ impl Project {
         lists(&mut args.accept, &mut self.accept);
         open(&mut args.wait, &mut self.wait);
         open(&mut args.threads, &mut self.threads);
+        open(&mut args.memory_limit, &mut self.memory_limit);
         args.quiet |= self.quiet;
     }
 }

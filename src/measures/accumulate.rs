@@ -240,6 +240,12 @@ impl Accumulator {
         (group, stratum)
     }
 
+    /// A number of the stratum's group, which is the same for all strata of the group.
+    pub fn group_of(&self, stratum: u32) -> u32 {
+        let own = &self.strata[self.widths.group..];
+        own.iter().rev().fold(stratum, |number, level| level.members[number as usize].0)
+    }
+
     /// The number of each stratum's group, counted from 0, and how many groups there are.
     pub fn groups(&self) -> (Vec<u32>, usize) {
         let mut numbers: HashMap<Vec<Symbol>, u32> = HashMap::new();

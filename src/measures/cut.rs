@@ -10,6 +10,7 @@ use super::grain::GrainPass;
 use super::rows::{self, ClickRows, ConversionSet, Places};
 use super::{Clock, M, Totals};
 use crate::base::column::Col;
+use crate::base::error::Result;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{DAY, SECOND};
 use crate::clean::vocabulary;
@@ -223,19 +224,19 @@ impl CutPass {
         columns: &[Vec<Symbol>],
         days: &[i32],
         others: &Places,
-    ) {
+    ) -> Result<()> {
         let times: Vec<Option<i64>> = batch
             .integers(Col::ClickTime)
             .map_or_else(|| vec![None; batch.len()], |times| times.iter().collect());
         let (mask, columns, days) = self.taken(columns, &times, days, |_| true);
         if !mask.contains(&true) {
-            return;
+            return Ok(());
         }
         let mask: BooleanChunked = mask.into_iter().map(Some).collect();
         let frame = batch.frame.filter(&mask).expect("the mask is as long as the frame");
         let batch = Batch { frame, part: batch.part };
         let passes = self.grains.iter_mut().map(|grain| &mut grain.pass);
-        rows::add_clicks(passes, rows, &batch, &columns, &days, others);
+        rows::add_clicks(passes, rows, &batch, &columns, &days, others)
     }
 
     /// The rows that lie in the cut and pass `more`: as a mask, with their columns and days.
@@ -311,14 +312,14 @@ impl CutPass {
         missing: &[Col],
         threads: usize,
         symbols: &Symbols,
-    ) -> Vec<CutMeasures> {
+    ) -> Result<Vec<CutMeasures>> {
         let CutPass { cut, clock, grains, .. } = self;
         let texts = |key: &Vec<Symbol>| key.iter().map(|s| symbols.text(*s).map(str::to_owned)).collect();
         let finish = |grain: CutGrain| {
             let young = grain.young.iter().map(texts).collect();
-            let measures = grain.pass.finish(available, clock.zone, threads, symbols);
+            let measures = grain.pass.finish(available, clock.zone, threads, symbols)?;
             let groups = measures.groups.into_iter().map(|group| (group.key, group.totals)).collect();
-            CutMeasures { grain: grain.grain, cut: cut.clone(), missing: missing.to_vec(), groups, young }
+            Ok(CutMeasures { grain: grain.grain, cut: cut.clone(), missing: missing.to_vec(), groups, young })
         };
         grains.into_iter().map(finish).collect()
     }

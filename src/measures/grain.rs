@@ -6,6 +6,8 @@ use super::hits::{HitFacts, Hits};
 use super::rows::Places;
 use super::{GrainMeasures, Group, PEER_COLUMNS, STRATUM_COLUMNS, Stratum, Totals};
 use crate::base::column::{Col, Grain};
+use crate::base::error::Result;
+use crate::base::spill::Bound;
 use crate::base::stats::Counted;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::Zone;
@@ -40,14 +42,20 @@ struct Part {
 
 impl GrainPass {
     /// Empty accumulators of a grain.
-    pub fn new(grain: &Grain, places: Vec<usize>, others: &Places, available: &BTreeSet<M>) -> GrainPass {
+    pub fn new(
+        grain: &Grain,
+        places: Vec<usize>,
+        others: &Places,
+        available: &BTreeSet<M>,
+        bound: Bound,
+    ) -> GrainPass {
         let (stratum, peer) = (others.stratum.len(), others.peer.len());
         let widths = Widths { group: places.len(), stratum, peer };
         GrainPass {
             grain: grain.clone(),
             clicks: Accumulator::new(Rows::Clicks, available, widths),
             conversions: Accumulator::new(Rows::Conversions, available, widths),
-            hits: Some(Hits::default()),
+            hits: Some(Hits::new(bound)),
             cost_allocated: false,
             places,
         }
@@ -62,7 +70,7 @@ impl GrainPass {
             clicks: Accumulator::of_sums(Rows::Clicks, sums, widths),
             conversions: Accumulator::of_sums(Rows::Conversions, sums, widths),
             hits: None,
-            ..GrainPass::new(&Grain::source(), places, others, &BTreeSet::new())
+            ..GrainPass::new(&Grain::source(), places, others, &BTreeSet::new(), Bound::NONE)
         }
     }
 
@@ -78,15 +86,16 @@ impl GrainPass {
         zone: Zone,
         threads: usize,
         symbols: &Symbols,
-    ) -> GrainMeasures {
+    ) -> Result<GrainMeasures> {
         let empty = Totals::empty(available.clone(), self.cost_allocated);
         let (group_of, group_count) = self.clicks.groups();
-        let facts = self.hits.take().unwrap_or_default().facts(&group_of, group_count, zone, threads);
+        let hits = self.hits.take().unwrap_or_else(|| Hits::new(Bound::NONE));
+        let facts = hits.facts(&group_of, group_count, zone, threads)?;
         let mut whole = Whole::default();
         whole.side(&mut self.clicks, &empty, symbols);
         whole.side(&mut self.conversions, &empty, symbols);
         whole.set_facts(&self.clicks, &group_of, &facts, symbols);
-        whole.grain_measures(self.grain, &empty)
+        Ok(whole.grain_measures(self.grain, &empty))
     }
 }
 

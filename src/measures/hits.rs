@@ -5,6 +5,8 @@
 //! sorted columns. A group of several strata is counted again from its clicks, because distinct keys, gaps and
 //! busy windows do not add up. Counts are whole numbers; the order of clicks never matters.
 
+use crate::base::error::Result;
+use crate::base::spill::{Bound, Record, Spill};
 use crate::base::stats::poisson_at_most;
 use crate::base::time::{SECOND, Zone};
 use std::cmp::Reverse;
@@ -60,8 +62,10 @@ pub struct Hit {
     pub second: u32,
     /// The address, or its hash.
     pub ip: u64,
-    /// Hash of the /24 or /48.
+    /// Hash of the /24 or /48: its lower and its upper bits. A large group has a hundred thousand networks, of
+    /// which two would share 32 bits.
     pub net: u32,
+    pub net_high: u16,
     /// Hash of the user agent.
     pub agent: u32,
     /// Number of the autonomous system.
@@ -76,6 +80,11 @@ impl Hit {
     /// Keyword or referrer bear a brand term.
     pub const BRAND: u8 = 2;
 
+    /// The hash of the network, 48 bits of it.
+    fn network(&self) -> u64 {
+        u64::from(self.net_high) << 32 | u64::from(self.net)
+    }
+
     fn converted(&self) -> bool {
         self.flags & Hit::CONVERTED != 0
     }
@@ -85,21 +94,89 @@ impl Hit {
     }
 }
 
-/// The clicks of one grain, at most 2³² − 1.
-#[derive(Debug, Default)]
+impl Record for Hit {
+    const SIZE: usize = 31;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.stratum.to_le_bytes());
+        out.extend_from_slice(&self.second.to_le_bytes());
+        out.extend_from_slice(&self.ip.to_le_bytes());
+        out.extend_from_slice(&self.net.to_le_bytes());
+        out.extend_from_slice(&self.agent.to_le_bytes());
+        out.extend_from_slice(&self.asn.to_le_bytes());
+        out.extend_from_slice(&self.net_high.to_le_bytes());
+        out.push(self.flags);
+    }
+
+    fn read(bytes: &[u8]) -> Hit {
+        let four = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        Hit {
+            stratum: four(0),
+            second: four(4),
+            ip: u64::from(four(12)) << 32 | u64::from(four(8)),
+            net: four(16),
+            agent: four(20),
+            asn: four(24),
+            net_high: u16::from_le_bytes([bytes[28], bytes[29]]),
+            flags: bytes[30],
+        }
+    }
+}
+
+/// Parts are counted together while they have no more clicks than this.
+const FEW: usize = 1 << 20;
+
+/// The clicks of one grain, at most 2³² − 1 a part. All clicks of a group are in one part.
 pub struct Hits {
-    log: Vec<Hit>,
+    log: Spill<Hit>,
 }
 
 impl Hits {
+    /// No clicks yet.
+    pub fn new(bound: Bound) -> Hits {
+        Hits { log: Spill::new(bound) }
+    }
+
+    /// Whether clicks go into several parts.
+    pub fn is_parted(&self) -> bool {
+        self.log.parts() > 1
+    }
+
+    /// Adds clicks of a group.
+    ///
+    /// # Errors
+    /// They do not fit into memory, and could not be written elsewhere.
+    pub fn extend(&mut self, group: u32, hits: impl IntoIterator<Item = Hit>) -> Result<()> {
+        self.log.extend(group as usize % self.log.parts(), hits)
+    }
+
     /// Counts the facts of every stratum and of every group of strata.
     ///
     /// `group_of` has the group below `groups` of each stratum. Days and hours are local to `zone`. The result
-    /// is the same for any number of threads.
-    pub fn facts(mut self, group_of: &[u32], groups: usize, zone: Zone, threads: usize) -> HitFacts {
-        let plan = Plan::new(&self.log, group_of, groups);
-        plan.arrange(&mut self.log);
-        let (log, calendar) = (self.log.as_slice(), Calendar::new(&self.log, zone));
+    /// is the same for any number of threads and parts.
+    ///
+    /// # Errors
+    /// Clicks that did not fit into memory could not be read back.
+    pub fn facts(mut self, group_of: &[u32], groups: usize, zone: Zone, threads: usize) -> Result<HitFacts> {
+        let mut all = HitFacts::none(group_of.len(), groups);
+        let mut few = Vec::new();
+        for part in 0..self.log.parts() {
+            few.append(&mut self.log.take(part)?);
+            if few.len() > FEW || part + 1 == self.log.parts() {
+                let log = std::mem::take(&mut few);
+                all.fill(HitFacts::of_part(log, group_of, groups, zone, threads));
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl HitFacts {
+    /// The facts of what has clicks in one part.
+    fn of_part(mut log: Vec<Hit>, group_of: &[u32], groups: usize, zone: Zone, threads: usize) -> HitFacts {
+        let plan = Plan::new(&log, group_of, groups);
+        plan.arrange(&mut log);
+        let (log, calendar) = (log.as_slice(), Calendar::new(&log, zone));
         let (plan, calendar) = (&plan, &calendar);
         let counted: Vec<HitFacts> = std::thread::scope(|scope| {
             let count = |groups| scope.spawn(move || Counter::new(calendar).groups(log, plan, groups));
@@ -112,11 +189,22 @@ impl Hits {
             groups: counted.iter().flat_map(|share| share.groups.iter().cloned()).collect(),
         }
     }
-}
 
-impl Extend<Hit> for Hits {
-    fn extend<I: IntoIterator<Item = Hit>>(&mut self, hits: I) {
-        self.log.extend(hits);
+    /// Those of nothing but strata and groups without clicks.
+    fn none(strata: usize, groups: usize) -> HitFacts {
+        let none = Arc::new(Facts::default());
+        HitFacts { strata: vec![none.clone(); strata], groups: vec![none; groups] }
+    }
+
+    /// Takes the facts of strata and groups whose clicks are in another part.
+    fn fill(&mut self, other: HitFacts) {
+        let take = |(own, other): (&mut Arc<Facts>, Arc<Facts>)| {
+            if !other.days.is_empty() {
+                *own = other;
+            }
+        };
+        self.strata.iter_mut().zip(other.strata).for_each(take);
+        self.groups.iter_mut().zip(other.groups).for_each(take);
     }
 }
 
@@ -362,6 +450,9 @@ struct Calendar {
     days: Range<i32>,
 }
 
+/// Bits of the place of a day: times of all years that are taken have fewer days.
+const DAY_BITS: u32 = 16;
+
 const NO_HOUR: i32 = i32::MIN;
 
 impl Calendar {
@@ -422,11 +513,11 @@ impl Days<'_> {
         self.places[self.calendar.day_and_hour(second).0] as usize
     }
 
-    /// Counts the clicks of one key, given in order of time; their number.
-    fn count_key(&mut self, identity: Identity, seconds: impl Iterator<Item = u32>) -> u32 {
+    /// Counts the clicks of one key, given by the places of their days in order; their number.
+    fn count_key(&mut self, identity: Identity, places: impl Iterator<Item = u16>) -> u32 {
         let (mut clicks, mut of_day, mut place) = (0, 0, usize::MAX);
-        for second in seconds {
-            let now = self.place(second);
+        for now in places {
+            let now = usize::from(now);
             of_day = if now == place { of_day + 1 } else { 0 };
             place = now;
             self.facts[place].identified[identity as usize] += 1;
@@ -441,8 +532,10 @@ impl Days<'_> {
 struct Counter<'a> {
     days: Days<'a>,
     seconds: Vec<u32>,
-    /// Key and second of each click that has a key, as one number.
+    /// Key and place of the day of each click that has a key, as one number.
     keyed: Vec<u64>,
+    /// Places of the days of one address's clicks.
+    of_days: Vec<u16>,
     /// Address, agent and second of each click that has an address, as one number.
     addressed: Vec<u128>,
     /// Clicks of each key.
@@ -453,7 +546,7 @@ struct Counter<'a> {
     /// Mixed hashes of the distinct networks.
     networks: Vec<u64>,
     /// Keys of one identity with their clicks.
-    keys: Vec<(u32, u32)>,
+    keys: Vec<(u64, u32)>,
     lists: Vec<(u32, u32)>,
     facts: Facts,
 }
@@ -464,6 +557,7 @@ impl<'a> Counter<'a> {
             days: Days { calendar, places: vec![0; calendar.days.len()], facts: Vec::new() },
             seconds: Vec::new(),
             keyed: Vec::new(),
+            of_days: Vec::new(),
             addressed: Vec::new(),
             sizes: Vec::new(),
             gaps: vec![0; LONGEST_GAP_S as usize + 1],
@@ -514,7 +608,7 @@ impl<'a> Counter<'a> {
         self.count_windows();
         self.count_addresses(clicks);
         self.count_networks(clicks);
-        self.count_keys(Identity::Asn, clicks, |hit| hit.asn);
+        self.count_keys(Identity::Asn, clicks, |hit| u64::from(hit.asn));
         self.count_agents(clicks);
         self.count_flags(clicks);
         self.take()
@@ -584,24 +678,24 @@ impl<'a> Counter<'a> {
         self.addressed.sort_unstable();
         for of_ip in self.addressed.chunk_by(|a, b| a >> 64 == b >> 64) {
             count_agents_of(of_ip, &mut self.facts);
-            self.seconds.clear();
-            self.seconds.extend(of_ip.iter().map(|&click| click as u32));
-            self.seconds.sort_unstable();
-            self.sizes.push(self.days.count_key(Identity::Ip, self.seconds.iter().copied()));
+            self.of_days.clear();
+            self.of_days.extend(of_ip.iter().map(|&click| self.days.place(click as u32) as u16));
+            self.of_days.sort_unstable();
+            self.sizes.push(self.days.count_key(Identity::Ip, self.of_days.iter().copied()));
         }
         self.end_identity(Identity::Ip);
     }
 
     fn count_networks(&mut self, clicks: &[Hit]) {
-        self.count_keys(Identity::Net, clicks, |hit| hit.net);
+        self.count_keys(Identity::Net, clicks, Hit::network);
         self.networks.extend(self.keys.iter().map(|&(net, _)| mixed(net)));
         keep_least(&mut self.networks, NETWORK_SAMPLE, |&network| network);
         let least = CROWD_CLICKS.max(self.keyed.len().div_ceil(CROWD_PART));
         self.keys.retain(|&(_, size)| size as usize >= least);
         let mut crowded: Vec<(u32, u32)> = self.keys.iter().map(|&(_, size)| (size, 0)).collect();
-        for hit in clicks.iter().filter(|hit| hit.net != 0 && hit.converted()) {
+        for hit in clicks.iter().filter(|hit| hit.network() != 0 && hit.converted()) {
             self.facts.net_converted += 1;
-            if let Ok(at) = self.keys.binary_search_by_key(&hit.net, |&(net, _)| net) {
+            if let Ok(at) = self.keys.binary_search_by_key(&hit.network(), |&(net, _)| net) {
                 crowded[at].1 += 1;
             }
         }
@@ -613,22 +707,23 @@ impl<'a> Counter<'a> {
     }
 
     fn count_agents(&mut self, clicks: &[Hit]) {
-        self.count_keys(Identity::Agent, clicks, |hit| hit.agent);
+        self.count_keys(Identity::Agent, clicks, |hit| u64::from(hit.agent));
         keep_least(&mut self.keys, TOP_AGENTS, |&(agent, size)| (Reverse(size), agent));
-        self.lists.append(&mut self.keys);
+        self.lists.extend(self.keys.drain(..).map(|(agent, size)| (agent as u32, size)));
         self.end_list(List::Agents as usize);
     }
 
     /// Counts the clicks of every key, 0 left out, and lists the keys in order.
-    fn count_keys(&mut self, identity: Identity, clicks: &[Hit], key: impl Fn(&Hit) -> u32) {
-        let keyed = |hit| u64::from(key(hit)) << 32 | u64::from(hit.second);
+    fn count_keys(&mut self, identity: Identity, clicks: &[Hit], key: impl Fn(&Hit) -> u64) {
+        let days = &self.days;
+        let keyed = |hit: &Hit| key(hit) << DAY_BITS | days.place(hit.second) as u64;
         self.keyed.clear();
         self.keyed.extend(clicks.iter().filter(|hit| key(hit) != 0).map(keyed));
         self.keyed.sort_unstable();
         self.keys.clear();
-        for of_key in self.keyed.chunk_by(|a, b| a >> 32 == b >> 32) {
-            let size = self.days.count_key(identity, of_key.iter().map(|&click| click as u32));
-            self.keys.push(((of_key[0] >> 32) as u32, size));
+        for of_key in self.keyed.chunk_by(|a, b| a >> DAY_BITS == b >> DAY_BITS) {
+            let size = self.days.count_key(identity, of_key.iter().map(|&click| click as u16));
+            self.keys.push((of_key[0] >> DAY_BITS, size));
             self.sizes.push(size);
         }
         self.end_identity(identity);
@@ -716,8 +811,8 @@ fn is_burst(window: usize, hour: usize, day: u32) -> bool {
 }
 
 /// The finaliser of SplitMix64 (Steele, Lea and Flood 2014): close hashes become unrelated ones.
-fn mixed(net: u32) -> u64 {
-    let mut mixed = u64::from(net).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+fn mixed(net: u64) -> u64 {
+    let mut mixed = net.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ mixed >> 31
@@ -785,6 +880,7 @@ mod tests {
                 second: shape.start + random.below(shape.seconds) as u32,
                 ip: random.below(shape.ips) << 40,
                 net: random.below(shape.nets) as u32,
+                net_high: random.below(2) as u16,
                 agent: random.below(shape.agents) as u32 * 0x0101_0101,
                 asn: random.below(4) as u32,
                 flags: random.below(4) as u8,
@@ -800,12 +896,17 @@ mod tests {
         (0..shape.strata).map(|stratum| (stratum * 7 % shape.groups) as u32).collect()
     }
 
-    fn facts(shape: &Shape, log: Vec<Hit>, threads: usize) -> HitFacts {
-        let mut hits = Hits::default();
-        hits.extend(log);
+    fn facts(shape: &Shape, log: Vec<Hit>, threads: usize, bound: Bound) -> HitFacts {
+        let (mut hits, group_of) = (Hits::new(bound), group_of(shape));
+        for hit in log {
+            hits.extend(group_of[hit.stratum as usize], [hit]).expect("a temporary file");
+        }
         let zone = shape.zone.parse().expect("a zone");
-        hits.facts(&group_of(shape), shape.groups as usize, zone, threads)
+        hits.facts(&group_of, shape.groups as usize, zone, threads).expect("what was written")
     }
+
+    /// Some parts, of which hardly any fits into memory.
+    const TIGHT: Bound = Bound { bytes: 31 * 100, parts: 3 };
 
     /// What [`Facts`] say, computed and laid out without care for time and space.
     #[derive(Debug, Default, PartialEq)]
@@ -829,7 +930,7 @@ mod tests {
     fn key(hit: &Hit, identity: Identity) -> u64 {
         match identity {
             Identity::Ip => hit.ip,
-            Identity::Net => u64::from(hit.net),
+            Identity::Net => hit.network(),
             Identity::Asn => u64::from(hit.asn),
             Identity::Agent => u64::from(hit.agent),
         }
@@ -875,7 +976,7 @@ mod tests {
             let keys = hits.iter().map(|hit| key(hit, identity)).filter(|&key| key != 0);
             counted(counted(keys).into_values())
         };
-        let nets = counted(hits.iter().map(|hit| hit.net).filter(|&net| net != 0));
+        let nets = counted(hits.iter().map(Hit::network).filter(|&net| net != 0));
         let mut networks: Vec<u64> = nets.keys().map(|&net| mixed(net)).collect();
         networks.sort_unstable();
         networks.truncate(NETWORK_SAMPLE);
@@ -886,7 +987,7 @@ mod tests {
         let both: BTreeSet<(u64, u32)> =
             hits.iter().filter(|h| h.ip != 0 && h.agent != 0).map(|h| (h.ip, h.agent)).collect();
         let least = (f64::from(nets.values().sum::<u32>()) / 100.0).max(20.0);
-        let crowd = |hit: &Hit| nets.get(&hit.net).is_some_and(|&clicks| f64::from(clicks) >= least);
+        let crowd = |hit: &Hit| nets.get(&hit.network()).is_some_and(|&clicks| f64::from(clicks) >= least);
         Plain {
             days: days.iter().map(|&day| naive_day(day, &of_day(day), hits, local)).collect(),
             hours: days.iter().map(hours).collect(),
@@ -897,9 +998,9 @@ mod tests {
             identities: [both.len() as u32, both.iter().map(|b| b.0).collect::<BTreeSet<_>>().len() as u32],
             repeats: naive_repeats(hits),
             bursts: naive_bursts(hits, local),
-            converted: [count(hits, Hit::converted), count(hits, |h| h.converted() && h.net != 0)],
+            converted: [count(hits, Hit::converted), count(hits, |h| h.converted() && h.network() != 0)],
             crowds: [
-                nets.keys().filter(|&&net| crowd(&Hit { net, ..Hit::default() })).count() as u32,
+                nets.values().filter(|&&clicks| f64::from(clicks) >= least).count() as u32,
                 count(hits, crowd),
                 count(hits, |h| crowd(h) && h.converted()),
             ],
@@ -978,7 +1079,10 @@ mod tests {
 
     fn check(shape: Shape) {
         let log = log(&shape, shape.hits);
-        let facts = facts(&shape, log.clone(), 2);
+        let spilled = facts(&shape, log.clone(), 2, TIGHT);
+        let facts = facts(&shape, log.clone(), 2, Bound::NONE);
+        assert_eq!(spilled.strata, facts.strata);
+        assert_eq!(spilled.groups, facts.groups);
         let (zone, group_of) = (shape.zone.parse().expect("a zone"), group_of(&shape));
         let of =
             |held: &dyn Fn(u32) -> bool| log.iter().copied().filter(|h| held(h.stratum)).collect::<Vec<_>>();
@@ -1026,7 +1130,7 @@ mod tests {
     fn a_day_ends_once() {
         let midnight = 1_289_097_000;
         let shape = Shape { zone: "America/St_Johns", start: midnight - 7_200, seconds: 4 * 3_600, ..PLAIN };
-        let facts = facts(&shape, log(&shape, 1), 1);
+        let facts = facts(&shape, log(&shape, 1), 1, Bound::NONE);
         assert!(facts.groups.iter().all(|group| group.days.len() == 2));
     }
 
@@ -1034,11 +1138,11 @@ mod tests {
     fn neither_order_nor_threads_matter() {
         let shape = Shape { strata: 40, groups: 11, storms: 10, ..PLAIN };
         let mut log = log(&shape, 3);
-        let expected = facts(&shape, log.clone(), 1);
+        let expected = facts(&shape, log.clone(), 1, Bound::NONE);
         let mut random = Random(9);
         for threads in [1, 2, 3, 64, 0] {
             random.shuffle(&mut log);
-            let again = facts(&shape, log.clone(), threads);
+            let again = facts(&shape, log.clone(), threads, Bound::NONE);
             assert_eq!(again.strata, expected.strata, "{threads}");
             assert_eq!(again.groups, expected.groups, "{threads}");
         }
@@ -1047,7 +1151,7 @@ mod tests {
     #[test]
     fn a_group_of_one_stratum_shares_its_facts() {
         let shape = Shape { strata: 10, groups: 10, ..PLAIN };
-        let facts = facts(&shape, log(&shape, 1), 2);
+        let facts = facts(&shape, log(&shape, 1), 2, Bound::NONE);
         for (stratum, group) in group_of(&shape).into_iter().enumerate() {
             assert!(Arc::ptr_eq(&facts.strata[stratum], &facts.groups[group as usize]), "{stratum}");
         }
@@ -1058,7 +1162,7 @@ mod tests {
     fn a_tiny_group_is_small() {
         assert_eq!(size_of::<Hit>(), 32);
         let shape = Shape { hits: 1, strata: 1, groups: 1, storms: u64::MAX, ..PLAIN };
-        let facts = facts(&shape, log(&shape, 5), 1);
+        let facts = facts(&shape, log(&shape, 5), 1, Bound::NONE);
         let facts = &facts.groups[0];
         let held = size_of_val(&*facts.days) + size_of_val(&*facts.lists) + size_of_val(&*facts.networks);
         assert!(size_of::<Facts>() + held <= 320, "{} and {held}", size_of::<Facts>());
@@ -1086,7 +1190,7 @@ mod tests {
 
     fn alone(hits: impl Iterator<Item = Hit>) -> Arc<Facts> {
         let shape = Shape { strata: 1, groups: 1, zone: "UTC", ..PLAIN };
-        facts(&shape, hits.collect(), 1).groups[0].clone()
+        facts(&shape, hits.collect(), 1, Bound::NONE).groups[0].clone()
     }
 
     #[test]

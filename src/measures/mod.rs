@@ -26,6 +26,7 @@ pub use totals::Totals;
 use crate::base::column::{Col, Grain};
 use crate::base::error::{Error, Result};
 use crate::base::money::from_parts;
+use crate::base::spill::Bound;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::Zone;
 use crate::clean::ClickDuplicates;
@@ -74,6 +75,8 @@ pub struct Options<'a> {
     pub clock: Clock,
     pub main_event: Symbol,
     pub threads: usize,
+    /// How much of the log of clicks may be in memory.
+    pub bound: Bound,
 }
 
 /// One group of a grain.
@@ -165,7 +168,7 @@ pub fn measure(
     let by_day = std::mem::take(&mut pass.by_day);
     let (available, clicks, other_hits, days) =
         (pass.available.clone(), pass.counted, pass.other_hits, pass.days);
-    let (grains, cuts) = pass.finish(&mapped(intake), symbols);
+    let (grains, cuts) = pass.finish(&mapped(intake), symbols)?;
     Ok(Measures {
         grains,
         cuts,
@@ -205,7 +208,9 @@ impl<'a> Pass<'a> {
         let of = |cols: &[Col]| cols.iter().map(|c| place(options, *c)).collect::<Vec<usize>>();
         let places = Places { stratum: of(&STRATUM_COLUMNS), peer: of(&peer_columns) };
         let available = available(intake);
-        let new = |grain: &Grain| GrainPass::new(grain, of(grain.columns()), &places, &available);
+        let logs = (options.grains.len() + options.cuts.len()).max(1) as u64;
+        let bound = Bound { bytes: options.bound.bytes / logs, ..options.bound };
+        let new = |grain: &Grain| GrainPass::new(grain, of(grain.columns()), &places, &available, bound);
         let mut grains: Vec<GrainPass> = options.grains.iter().map(new).collect();
         if !grains.iter().any(GrainPass::has_sources) {
             grains.push(GrainPass::of_mature(of(Grain::source().columns()), &places, &available));
@@ -262,13 +267,14 @@ impl<'a> Pass<'a> {
         let (send, batches) = sync_channel::<(Batch, Vec<Vec<Symbol>>, Vec<i32>)>(1);
         let places = self.places.clone();
         let scanned = std::thread::scope(|scope| {
-            scope.spawn(|| {
+            let adder = scope.spawn(|| {
                 for (batch, columns, days) in batches {
-                    rows::add_clicks(grains.iter_mut(), &mut rows, &batch, &columns, &days, &places);
+                    rows::add_clicks(grains.iter_mut(), &mut rows, &batch, &columns, &days, &places)?;
                     for (cut, rows) in cuts.iter_mut().zip(&mut rows_of_cuts) {
-                        cut.clicks(rows, &batch, &columns, &days, &places);
+                        cut.clicks(rows, &batch, &columns, &days, &places)?;
                     }
                 }
+                Ok(())
             });
             let scanned = intake.clicks.scan(self.options.fields, None, &mut |batch| {
                 let counted = filter.counted(batch);
@@ -285,7 +291,8 @@ impl<'a> Pass<'a> {
                 sent.map_err(|_| Error::input("internal: the adding thread stopped"))
             });
             drop(send);
-            scanned
+            // If adding failed, the channel closed on the scan, which has nothing better to say.
+            adder.join().expect("adding does not panic").and(scanned)
         });
         (self.grains, self.cuts) = (grains, cuts);
         self.other_hits -= duplicates.dropped.min(self.other_hits);
@@ -376,21 +383,27 @@ impl<'a> Pass<'a> {
         clicks.into_iter().collect()
     }
 
-    fn finish(self, mapped: &BTreeSet<Col>, symbols: &Symbols) -> (Vec<GrainMeasures>, Vec<CutMeasures>) {
+    fn finish(
+        self,
+        mapped: &BTreeSet<Col>,
+        symbols: &Symbols,
+    ) -> Result<(Vec<GrainMeasures>, Vec<CutMeasures>)> {
         let available: Arc<[bool]> = MEASURES.iter().map(|m| self.available.contains(&m.id)).collect();
         let (zone, threads) = (self.options.clock.zone, self.options.threads);
         let finish = |grain: GrainPass| grain.finish(&available, zone, threads, symbols);
-        let grains = self.grains.into_iter().filter(|grain| grain.hits.is_some()).map(finish).collect();
+        let logged = self.grains.into_iter().filter(|grain| grain.hits.is_some());
+        let grains = logged.map(finish).collect::<Result<_>>()?;
         let of_cut = |cut: CutPass| {
             let missing = cut.missing(mapped);
             cut.finish(&available, &missing, threads, symbols)
         };
-        let mut cuts: Vec<CutMeasures> = self.cuts.into_iter().flat_map(of_cut).collect();
+        let cuts = self.cuts.into_iter().map(of_cut).collect::<Result<Vec<_>>>()?;
+        let mut cuts: Vec<CutMeasures> = cuts.into_iter().flatten().collect();
         let asked = self.options.cuts;
         cuts.sort_by_key(|found| {
             asked.iter().position(|(grain, cut)| (found.grain, &found.cut) == (*grain, cut))
         });
-        (grains, cuts)
+        Ok((grains, cuts))
     }
 }
 

@@ -7,6 +7,7 @@ use super::grain::GrainPass;
 use super::hits::Hit;
 use super::{Clock, Key};
 use crate::base::column::Col;
+use crate::base::error::Result;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SECOND;
 use crate::clean::vocabulary::LONG_S;
@@ -165,7 +166,10 @@ impl<'a> ClickRows<'a> {
             some.for_each(|(hit, key)| put(hit, key));
         };
         set(Field::Key(Col::Ip), &|hit, key| hit.ip = key.max(1));
-        set(Field::Net(Col::Ip), &|hit, key| hit.net = short(key));
+        set(Field::Net(Col::Ip), &|hit, key| {
+            hit.net = short(key);
+            hit.net_high = key as u16;
+        });
         set(Field::Key(Col::UserAgent), &|hit, key| hit.agent = short(key));
         set(Field::Key(Col::Asn), &|hit, key| hit.asn = short(key));
         let converted = |hit: &mut Hit, key| {
@@ -190,17 +194,24 @@ pub fn add_clicks<'g>(
     columns: &[Vec<Symbol>],
     days: &[i32],
     others: &Places,
-) {
+) -> Result<()> {
     let contributions = rows.contributions(batch);
     let hits = rows.hits(batch);
     for grain in grains {
         let at = placement(columns, &grain.places, others, days.to_vec());
         let strata = grain.clicks.add(&at, &contributions);
         let of = |(stratum, hit): (u32, &Hit)| Hit { stratum, ..*hit };
-        if let Some(log) = &mut grain.hits {
-            log.extend(strata.into_iter().zip(&hits).map(of));
+        match &mut grain.hits {
+            None => {}
+            Some(log) if !log.is_parted() => log.extend(0, strata.into_iter().zip(&hits).map(of))?,
+            Some(log) => {
+                for (stratum, hit) in strata.into_iter().zip(&hits) {
+                    log.extend(grain.clicks.group_of(stratum), [of((stratum, hit))])?;
+                }
+            }
         }
     }
+    Ok(())
 }
 
 /// 32 of the bits of a key, never 0: enough to tell the keys of one group apart.

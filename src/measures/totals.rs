@@ -239,9 +239,10 @@ impl Totals {
         let mut totals = Totals::empty(MEASURES.iter().map(|_| true).collect(), false);
         counts.iter().for_each(|&(measure, count)| totals.set(measure, count));
         values.iter().for_each(|&(measure, list)| totals.set_values(measure, list.into()));
-        let mut log = super::hits::Hits::default();
-        log.extend(hits);
-        totals.set_facts(log.facts(&[0], 1, crate::base::time::Zone::UTC, 1).groups[0].clone());
+        let mut log = super::hits::Hits::new(crate::base::spill::Bound::NONE);
+        log.extend(0, hits).expect("memory is enough");
+        let facts = log.facts(&[0], 1, crate::base::time::Zone::UTC, 1).expect("nothing is read back");
+        totals.set_facts(facts.groups[0].clone());
         totals
     }
 }

@@ -138,7 +138,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sha2", &["anonymise/keyed", "ingest/postback/checks", "report/html"]),
     ("statrs", &["base/stats"]),
     ("strsim", &["base/near"]),
-    ("tempfile", &["base/durable", "ingest", "report/output"]),
+    ("tempfile", &["base/durable", "base/spill", "ingest", "report/output"]),
     ("terminal_size", &["cli"]),
     ("thiserror", &["base/error", "verdicts/list"]),
     ("unicode_normalization", &["inspect/ids"]),

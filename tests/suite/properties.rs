@@ -426,6 +426,7 @@ impl Case {
             accepted: Vec::new(),
             pictures: 0,
             threads,
+            memory_limit: 4 << 30,
         }
     }
 
@@ -1263,6 +1264,8 @@ proptest! {
         prop_assert_eq!(&split, &straight, "split");
         let packed = told(&run(&case.settings(packed(&case, folder.path(), turn), 3), &rules));
         prop_assert_eq!(&packed, &straight, "Parquet");
+        let tight = Settings { memory_limit: 64, ..case.settings(case.files(folder.path()), 3) };
+        prop_assert_eq!(&told(&run(&tight, &rules)), &straight, "memory");
     }
 
     /// A file fed twice is counted once.

@@ -100,6 +100,7 @@ fn visits(batch: &Batch, keys: [Field; 2], hit_type: Option<&str>) -> Vec<(usize
 #[cfg(test)]
 mod tests {
     use crate::base::column::Col;
+    use crate::base::spill::Bound;
     use crate::base::symbol::Symbols;
     use crate::clean;
     use crate::ingest::{Field, Inputs, Mapping, Plan, Shape, Wanted, ingest};
@@ -134,7 +135,8 @@ mod tests {
         let intake = ingest(&inputs, &Plan::fixed(mapping), &Wanted::Everything, 1).expect("an intake");
         let columns = [Col::TrafficSource, Col::Source];
         let (fields, mut symbols) = ([Field::Value(Col::ClickTime)], Symbols::default());
-        let cleaned = clean::clean(&intake, &columns, &fields, &mut symbols).expect("clean rows");
+        let cleaned =
+            clean::clean(&intake, &columns, &fields, &mut symbols, Bound::NONE).expect("clean rows");
         let options = Options { columns: &columns, span: intake.span(Col::ClickTime), as_of: 0 };
         let mut found = matching(&intake, cleaned, &options, &mut symbols).expect("matched rows").conversions;
         found.sort_by_key(|m| m.conversion.time);
