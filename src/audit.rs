@@ -8,6 +8,7 @@ use crate::base::symbol::{Symbol, Symbols};
 use crate::base::text::Text;
 use crate::base::time::{DAY, SECOND, Zone, show};
 use crate::clean::{self, Cleaned};
+use crate::history::{self, Asked, Earlier, Memory, Record};
 use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Plan, Shape, Wanted};
 use crate::matching::{self, Matched, gates};
 use crate::measures::{self, Clock, Measures, PEER_COLUMNS, STRATUM_COLUMNS};
@@ -25,6 +26,7 @@ mod coverage;
 mod explain;
 mod judging;
 mod losses;
+mod nightly;
 mod outlook;
 mod pictures;
 
@@ -64,6 +66,8 @@ pub struct Settings {
     pub dossiers: bool,
     /// How many groups at watch or graver are pictured, the gravest first; 0 unless an output shows them.
     pub pictures: usize,
+    /// Where earlier nights are looked for.
+    pub earlier: Earlier,
     pub threads: usize,
 }
 
@@ -72,6 +76,9 @@ pub struct Audited<'r> {
     pub report: Report<'r>,
     /// What became of every file, with its rejected rows.
     pub files: Vec<FileLedger>,
+    /// What the night leaves for the next; `None` without a store, of a run that only observes, and of an input
+    /// that cannot be judged.
+    pub record: Option<Record>,
 }
 
 /// Runs an audit with a rule set.
@@ -113,6 +120,7 @@ fn run<'r, T>(
     let (clicks, seen) = (cleaned.clicks.clone(), coverage::Seen::of(&cleaned, &intake.mapping, &symbols));
     let clock = clock(settings, &intake);
     refuse_endless(&settings.suppressions, clock.as_of)?;
+    let memory = Memory::of(&settings.earlier, &settings.grain, clock.night(), &Asked::by(rules))?;
     let options =
         matching::Options { columns: &columns, span: intake.span(Col::ClickTime), as_of: clock.as_of };
     let matched = matching::matching(&intake, cleaned, &options, &mut symbols)?;
@@ -129,8 +137,11 @@ fn run<'r, T>(
     let measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
     let context = context::of(&intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock);
     let compared = compared(&measures, &context, &intake.mapping, settings);
-    let asked = judging::Asked { measures: &measures, compared: &compared, context: &context };
+    let asked =
+        judging::Asked { measures: &measures, compared: &compared, context: &context, memory: &memory };
     let (mut groups, tallies) = judging::judged(&asked, rules, settings, clock.as_of);
+    let remembers = memory.kept && gates.is_empty() && !rules.observe;
+    let night = remembers.then(|| history::settle(&mut groups, &settings.grain, &memory, measures.days));
     let clusters = outlook::attach(&mut groups, &measures, &context, settings.target_roi, settings.threads);
     cases::claw_back(&mut groups, &matched, &columns, &symbols, &settings.grain);
     let workings = Workings {
@@ -174,12 +185,14 @@ fn run<'r, T>(
         lists,
         dossiers,
         pictures,
+        history: night.as_ref().map(|night| nightly::history(night, &memory)),
         rules: tallies,
     };
+    let record = night.map(|night| night.record(nightly::head(&report, memory.tonight)));
     report.cover(&settings.pii);
     let mut files = intake.files;
     cover_rejects(&mut files, &settings.pii);
-    Ok((Audited { report, files }, looked))
+    Ok((Audited { report, files, record }, looked))
 }
 
 /// Every grain's groups beside their peers.

@@ -4,6 +4,7 @@ use super::Settings;
 use crate::base::column::{Col, Grain};
 use crate::base::money::{Micro, SCALE};
 use crate::base::text::Text;
+use crate::history::Memory;
 use crate::matching::{Matched, gates::Gate};
 use crate::measures::{self, M, Measures};
 use crate::peers::{Compared, Profile};
@@ -17,6 +18,8 @@ pub struct Asked<'a> {
     pub measures: &'a Measures,
     pub compared: &'a [Compared],
     pub context: &'a Context,
+    /// What is known of earlier nights.
+    pub memory: &'a Memory,
 }
 
 /// Judges every group of the audited grain, and those of the rules' own grains on which one of them fired; and
@@ -38,7 +41,8 @@ pub fn judged<'r>(
         let places: Vec<usize> = (0..rules.rules.len()).filter(|at| runs(&&rules.rules[*at])).collect();
         let rules: Vec<&'r Rule> = places.iter().map(|at| &rules.rules[*at]).collect();
         for (group, profile) in of_grain.groups.iter().zip(&compared.profiles) {
-            let mut subject = subject(&of_grain.grain, group, profile, asked.context, &rules);
+            let memory = Some(asked).filter(|_| audited);
+            let mut subject = subject(&of_grain.grain, group, profile, asked.context, &rules, memory);
             suppress(&mut subject, &settings.suppressions, as_of);
             count(&subject, &places, &mut tallies);
             let fired = subject.outcomes.iter().any(|o| matches!(o.truth, Truth::Fires));
@@ -75,11 +79,13 @@ fn subject<'r>(
     profile: &Profile,
     context: &Context,
     rules: &[&'r Rule],
+    remembered: Option<&Asked>,
 ) -> Subject<'r> {
     let row = Row::compute(&signals::Group { totals: &group.totals, context });
     let texts: Vec<(Col, Option<String>)> =
         grain.columns().iter().copied().zip(group.key.iter().cloned()).collect();
-    let view = View::new(&row, &texts, profile);
+    let past = remembered.and_then(|of| of.memory.past(&group.key, &row, of.measures.days));
+    let view = View::new(&row, &texts, profile).with_past(past.as_ref());
     let outcomes: Vec<Outcome<'r>> = rules.iter().map(|rule| evaluate(rule, &view)).collect();
     let sum = |parts: &[M]| {
         let known: Vec<i64> = parts.iter().filter_map(|m| group.totals.get(*m)).collect();

@@ -30,6 +30,12 @@ pub enum Command {
     Postback(PostbackArgs),
     /// List the signals that rules may use
     Signals,
+    /// Say what changed from one run to another: who is new, worse, better, cleared, with the money
+    Diff(DiffArgs),
+    /// Tell the nights of one source: verdicts, numbers, reasons
+    History(NightsArgs),
+    /// Decide by hand what is done about a source, until a day
+    Pin(PinArgs),
     /// Keep blocklists as a state: plan, apply, verify, go back
     Blocklist(BlocklistArgs),
     /// Write labelled traffic with planted fraud, to try things on
@@ -248,6 +254,9 @@ pub struct AuditArgs {
     /// Folder that nightly runs remember in; it is made if it is not there
     #[arg(long, value_name = "FOLDER")]
     pub store: Option<PathBuf>,
+    /// With --store: let outputs hold only what changed since the night before; nothing where nothing did
+    #[arg(long)]
+    pub new_only: bool,
     /// With --store: how long to wait for a run that is changing it [default: not at all]
     #[arg(long, value_name = "TIME")]
     pub wait: Option<String>,
@@ -405,6 +414,78 @@ pub struct InspectArgs {
     /// When to colour
     #[arg(long, value_enum, default_value_t)]
     pub color: Colour,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  clickaudit diff --store state\n  \
+    clickaudit diff 2026-03-14 2026-03-15 --store state\n  clickaudit diff monday.json tuesday.json")]
+pub struct DiffArgs {
+    /// The older run and the newer: a JSON report, or a night of the store such as 2026-03-14 [default: the last two
+    /// nights of the store]
+    #[arg(value_names = ["OLD", "NEW"], num_args = 0..=2)]
+    pub runs: Vec<String>,
+    #[command(flatten)]
+    pub nights: Nights,
+    /// Say nothing where nothing changed
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// How the changes are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: PageFormat,
+}
+
+/// Which stored nights.
+#[derive(Args)]
+pub struct Nights {
+    /// Folder that nightly runs remember in
+    #[arg(long, value_name = "FOLDER")]
+    pub store: Option<PathBuf>,
+    /// What made one audited group [default: source]
+    #[arg(long, value_name = "COLUMNS")]
+    pub by: Option<String>,
+    /// Project file [default: ./clickaudit.yaml, if there is one]
+    #[arg(long, value_name = "FILE", env = "CLICKAUDIT_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Read no project file
+    #[arg(long, conflicts_with = "config")]
+    pub no_config: bool,
+}
+
+#[derive(Args)]
+pub struct NightsArgs {
+    /// The source, or traffic_source/source; with --by the group's values joined by /
+    pub name: String,
+    #[command(flatten)]
+    pub nights: Nights,
+    /// How the nights are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: PageFormat,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    clickaudit pin 2977431 --as ok --until 2026-06-30 --reason 'agreed with the network' --store state\n  \
+    clickaudit pin 2977431 --remove --store state\n  clickaudit pin --store state")]
+pub struct PinArgs {
+    /// The source, or traffic_source/source; without one, all pins are listed
+    pub name: Option<String>,
+    /// What is done about it: block, hold, watch or ok
+    #[arg(long = "as", value_name = "WHAT", requires = "name")]
+    pub pinned: Option<String>,
+    /// The last day on which it holds, such as 2026-06-30; at most 180 days after the last night
+    #[arg(long, value_name = "DAY", requires = "pinned")]
+    pub until: Option<String>,
+    /// Why, for who looks at it later
+    #[arg(long, value_name = "TEXT", requires = "pinned")]
+    pub reason: Option<String>,
+    /// Who does it [default: clickaudit]
+    #[arg(long = "signed", value_name = "NAME")]
+    pub signed: Option<String>,
+    /// Take the pin off
+    #[arg(long, requires = "name", conflicts_with = "pinned")]
+    pub remove: bool,
+    #[command(flatten)]
+    pub nights: Nights,
 }
 
 #[derive(Args)]

@@ -12,6 +12,7 @@ use crate::base::near::nearest;
 use crate::base::networks::Widest;
 use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::base::unit::Unit;
+use crate::history::{Earlier, Folder};
 use crate::ingest::enrich::{self, ListKind};
 use crate::ingest::guard::read_and_forget;
 use crate::ingest::mapping::{self, Said, seconds};
@@ -36,7 +37,7 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     let outputs = outputs(&args)?;
     report::check(&outputs, args.rejects.as_deref(), &read_files(&args))?;
     let rules = valid_rules(&args, &mut project)?;
-    if !args.quiet {
+    if !args.quiet && args.store.is_none() {
         without_history(&rules).into_iter().for_each(|note| complain(&note));
     }
     let mut settings = settings(&args, project, &rules)?;
@@ -46,9 +47,33 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     if !args.quiet {
         complain(&RulesInfo::of(&rules, settings.suppressions.count()).sentence());
     }
+    refuse_without_store(&args)?;
     let _store = open_store(&args)?;
-    let audited = audit(&settings, &rules)?;
-    finish(&args, &audited, &outputs)
+    let mut audited = audit(&settings, &rules)?;
+    let outputs = if args.new_only { only_news(&mut audited, outputs) } else { outputs };
+    let exit = finish(&args, &audited, &outputs)?;
+    remember(&args, &settings, &audited)?;
+    Ok(exit)
+}
+
+fn refuse_without_store(args: &AuditArgs) -> Result<()> {
+    if args.new_only && args.store.is_none() {
+        return Err(Error::usage("--new-only needs to know the night before").help("say --store FOLDER"));
+    }
+    Ok(())
+}
+
+/// What changed since the night before; nothing but lists where nothing did. Lists are always whole.
+fn only_news(audited: &mut Audited, outputs: Vec<Output>) -> Vec<Output> {
+    audited.report.keep_news();
+    let silent = audited.report.groups.is_empty() && audited.report.coverage.gates.is_empty();
+    outputs.into_iter().filter(|output| !silent || output.format.list).collect()
+}
+
+/// Leaves the night for the next one, once its outputs are in place.
+fn remember(args: &AuditArgs, settings: &Settings, audited: &Audited) -> Result<()> {
+    let (Some(store), Some(record)) = (&args.store, &audited.record) else { return Ok(()) };
+    Folder::of(store, &settings.grain).write(record)
 }
 
 /// The store of the run, if it has one, locked.
@@ -188,6 +213,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         dossiers: false,
         pii: privacy::pii(args.pii, args.pii_key.as_deref())?,
         pictures: 0,
+        earlier: args.store.clone().map_or(Earlier::None, Earlier::Store),
         threads: threads(args.threads.unwrap_or_else(cores))?,
     })
 }
@@ -276,7 +302,7 @@ fn refuse_stdin(files: &BTreeMap<Shape, Vec<String>>) -> Result<()> {
     }
 }
 
-fn grain(text: &str) -> Result<Grain> {
+pub(super) fn grain(text: &str) -> Result<Grain> {
     Grain::parse(text).map_err(|name| {
         let near = nearest(&name, Grain::choices());
         let all: Vec<&str> = Grain::choices().collect();

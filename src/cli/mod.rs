@@ -7,6 +7,7 @@ mod evaluate;
 mod exit;
 mod explain;
 mod inspect;
+mod nights;
 mod postback;
 mod privacy;
 mod project;
@@ -37,6 +38,9 @@ pub fn main() -> ExitCode {
         Command::Postback(args) => postback::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Signals => rules::signals(),
+        Command::Diff(args) => nights::diff(&args),
+        Command::History(args) => nights::history(&args),
+        Command::Pin(args) => nights::pin(&args),
         Command::Blocklist(args) => blocklist::run(args.command),
         Command::Simulate(args) => simulate::run(args),
         Command::Evaluate(args) => evaluate::run(args),

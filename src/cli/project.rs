@@ -77,6 +77,7 @@ pub struct Project {
     max_age: Option<String>,
     store: Option<PathBuf>,
     wait: Option<String>,
+    new_only: bool,
     threads: Option<usize>,
     quiet: bool,
     /// The file itself, for faults that are found later.
@@ -183,6 +184,7 @@ impl Project {
         open(&mut args.store, &mut self.store);
         open(&mut args.wait, &mut self.wait);
         open(&mut args.threads, &mut self.threads);
+        args.new_only |= self.new_only;
         args.quiet |= self.quiet;
     }
 }

@@ -4,15 +4,19 @@
 //! rules fire on whom, and how much traffic and money that is. There are no labels here, so nothing is said about
 //! who is guilty: no rate of false alarms is made up.
 
+mod nights;
 mod read;
 mod text;
 
+pub use nights::{Changes, changes, changes_json, changes_text};
 pub use read::report;
 pub use text::{json, text};
 
 use crate::base::error::{Error, Result};
 use crate::base::money::Micro;
 use crate::base::text::Text;
+use crate::base::time::show;
+use crate::history::{Line, Record};
 use crate::report::Report;
 use crate::signals;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,11 +43,16 @@ pub struct Group {
     pub clicks: u64,
     pub spend: Option<Micro>,
     pub revenue: Option<Micro>,
+    pub at_risk: Option<Micro>,
+    /// Why it has its verdict, in a line.
+    pub why: Option<String>,
 }
 
 /// One run.
 #[derive(Clone, Debug, Default)]
 pub struct Side {
+    /// The moment or night it is of, where that is known.
+    pub when: Option<String>,
     pub grain: Vec<String>,
     pub currency: Option<Text>,
     /// The inputs by their digests, sorted.
@@ -61,6 +70,7 @@ impl Side {
         inputs.sort();
         let audited = report.groups.iter().filter(|group| group.subject.grain == run.grain);
         Side {
+            when: run.as_of.map(show),
             grain: run.grain.columns().iter().map(|c| c.name().to_owned()).collect(),
             currency: run.currency.clone(),
             inputs,
@@ -93,11 +103,46 @@ fn of_group(group: &crate::verdicts::Judged) -> Group {
         clicks: group.subject.clicks,
         spend: group.subject.spend,
         revenue: revenue.map(|e| micro(e.value())),
+        at_risk: group.money_at_risk,
+        why: group.findings.first().map(|finding| finding.title.clone()),
     }
 }
 
 fn micro(units: f64) -> Micro {
     Micro((units * crate::base::money::SCALE as f64).round() as i64)
+}
+
+/// A stored night.
+impl From<&Record> for Side {
+    fn from(record: &Record) -> Side {
+        let head = &record.head;
+        let text = |part: &Option<String>| part.as_deref().map(Text::new);
+        Side {
+            when: Some(head.night.clone()),
+            grain: head.grain.clone(),
+            currency: head.currency.as_deref().map(Text::new),
+            inputs: head.inputs.clone(),
+            rules_digest: head.rules.clone(),
+            rules: BTreeMap::new(),
+            groups: record
+                .lines
+                .iter()
+                .map(|line| (line.key.iter().map(text).collect(), of_line(line)))
+                .collect(),
+        }
+    }
+}
+
+fn of_line(line: &Line) -> Group {
+    Group {
+        verdict: line.verdict.clone(),
+        fired: line.findings.iter().map(|found| found.rule.clone()).collect(),
+        clicks: line.clicks,
+        spend: line.spend.map(Micro),
+        revenue: line.revenue.map(Micro),
+        at_risk: line.at_risk.map(Micro),
+        why: Some(line.state.reason.clone()).filter(|reason| !reason.is_empty()),
+    }
 }
 
 /// Groups, and what they are about.
@@ -288,6 +333,8 @@ mod tests {
             clicks,
             spend: Some(Micro(clicks as i64 * 1_000_000)),
             revenue: None,
+            at_risk: None,
+            why: None,
         }
     }
 

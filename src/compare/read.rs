@@ -34,6 +34,7 @@ pub fn report(text: &str, name: &str) -> Result<Side> {
         .collect();
     let rules = rules(&document, &groups);
     Ok(Side {
+        when: run["as_of"].as_str().map(str::to_owned),
         grain,
         currency: run["currency"].as_str().map(Text::new),
         inputs,
@@ -65,6 +66,8 @@ fn group(source: &Value) -> Group {
         clicks: source["clicks"].as_u64().unwrap_or(0),
         spend: source["cost"].as_str().and_then(amount),
         revenue: source["signals"]["revenue"]["value"].as_f64().map(micro),
+        at_risk: source["money_at_risk"].as_str().and_then(amount),
+        why: source["findings"][0]["title"].as_str().map(str::to_owned),
     }
 }
 

@@ -5,6 +5,7 @@
 //! `action` and `class`. The structs are the shape; they hold no logic.
 
 mod lines;
+mod nights;
 mod outlook;
 mod page;
 mod rule;
@@ -55,6 +56,8 @@ struct Document<'r> {
     clusters: Vec<outlook::Cluster>,
     /// Sources worth a look besides those at hold and block: no verdict.
     odd: Vec<outlook::OddSource>,
+    /// The night before in the store; null without a store.
+    history: Option<nights::History>,
     /// What each rule said of the groups it was asked about, by id.
     rules: Vec<ruling::Tally>,
     /// The audited groups: by verdict from the most severe, then by money at risk, then by key.
@@ -315,6 +318,8 @@ struct Source {
     undecided_because: Vec<Undecided>,
     /// How many other rules could not be decided.
     checks_not_possible: usize,
+    /// What earlier nights make of it; null without a store.
+    history: Option<nights::Kept>,
     #[serde(flatten)]
     outlook: outlook::OfSource,
 }
@@ -401,6 +406,8 @@ struct Test {
     limit: Option<Number>,
     /// The upper limit of `between`.
     limit_high: Option<Number>,
+    /// What the group itself had, where the test is against its own past; `limit` is how many times that.
+    own: Option<Number>,
     confidence: Option<Number>,
 }
 
@@ -483,6 +490,7 @@ fn document<'r>(report: &'r Report<'r>) -> Document<'r> {
         lists: lists(&report.lists, &report.run.pii),
         clusters: outlook::clusters(report),
         odd: outlook::odd(report),
+        history: report.history.as_ref().map(nights::history),
         rules: report.rules.iter().map(ruling::tally).collect(),
         sources: Sources(report),
     }
@@ -648,6 +656,7 @@ fn source(group: &Judged, columns: &[&'static str], currency: Option<&str>) -> S
         findings: findings(group),
         undecided_because: group.unknown.iter().map(|(rule, why)| undecided(&rule.id, why)).collect(),
         checks_not_possible: group.not_possible,
+        history: group.kept.as_deref().map(|kept| nights::kept(kept, group.verdict)),
         outlook: outlook::of_source(&group.outlook),
     }
 }
@@ -732,6 +741,7 @@ fn test(evidence: &Evidence) -> Test {
         op: evidence.limit.word(),
         limit: limits.next().flatten(),
         limit_high: limits.next().flatten(),
+        own: evidence.own.and_then(|own| number(own.value)),
         confidence: number(evidence.confidence),
     }
 }
@@ -747,6 +757,10 @@ fn undecided(rule: &str, why: &[Why]) -> Undecided {
         Why::NoHistory { signal } => Reason::Absent {
             signal: signal.name,
             absent: "there are no stored runs to compare with".to_owned(),
+        },
+        Why::ShortHistory { signal } => Reason::Absent {
+            signal: signal.name,
+            absent: "there are too few stored runs to compare with".to_owned(),
         },
         Why::Column(column) => Reason::Column {
             column: column.name(),

@@ -144,6 +144,7 @@ pub fn empty() -> Report<'static> {
         },
         clusters: vec![],
         dossiers: vec![],
+        history: None,
         rules: vec![],
         pictures: BTreeMap::new(),
     }
@@ -267,6 +268,7 @@ fn groups(rules: &[Rule]) -> Vec<Judged<'_>> {
         limit: Limit::Above(0.3),
         confidence: 0.95,
         versus: None,
+        own: None,
     };
     let replays = Evidence {
         signal: signals::find("replayed_count").unwrap(),
@@ -274,6 +276,7 @@ fn groups(rules: &[Rule]) -> Vec<Judged<'_>> {
         limit: Limit::Above(2.0),
         confidence: 0.95,
         versus: None,
+        own: None,
     };
     let fast = |x, n, money: Option<i64>| Finding {
         evidence: vec![short(x, n)],
@@ -318,12 +321,14 @@ fn finding(rule: &Rule) -> Finding<'_> {
         limit: Limit::Above(0.2),
         confidence: 0.95,
         versus: None,
+        own: None,
     };
     Finding {
         rule,
         title: rule.title.clone(),
         action: rule.action,
         reduced: None,
+        confirmed: false,
         evidence: vec![evidence],
         money: None,
     }
@@ -355,6 +360,7 @@ fn group<'r>(id: &str, verdict: Verdict, findings: Vec<Finding<'r>>) -> Judged<'
         money_at_risk,
         protected: false,
         outlook: crate::verdicts::Outlook::default(),
+        kept: None,
     }
 }
 

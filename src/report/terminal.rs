@@ -138,6 +138,7 @@ fn headline(page: &mut Page, report: &Report) {
         page.line("", 0, &known.join(" · "));
     }
     page.line("", 0, &summary(report));
+    history(page, report);
     if run.rules.observe {
         page.line(
             "",
@@ -147,6 +148,13 @@ fn headline(page: &mut Page, report: &Report) {
                 would(report)
             ),
         );
+    }
+}
+
+/// What changed since the night before.
+fn history(page: &mut Page, report: &Report) {
+    if let Some(since) = report.since_before() {
+        page.line("", 0, &since);
     }
 }
 
@@ -358,6 +366,9 @@ fn row(group: &Judged, columns: &[(usize, Col)], room: usize) -> Vec<String> {
 fn reasons(page: &mut Page, group: &Judged) {
     if group.protected {
         page.line("", BELOW, "protected: it is never put on a list");
+    }
+    if let Some(kept) = phrase::kept(group) {
+        page.line("", BELOW, &kept);
     }
     let shown = telling(&group.findings);
     for finding in &shown {

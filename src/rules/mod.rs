@@ -28,8 +28,9 @@ pub use format::schema;
 pub use load::{Refusal, builtin_files, read};
 pub use message::Message;
 pub use model::{
-    Action, Bar, Changed, Class, ColumnTest, Evidence, Example, Expect, Few, LeftOut, Limit, Node, Outcome,
-    Pack, Param, PastLimit, PeerLimit, Rule, RuleFile, RuleSet, Runs, STDIN, Status, Test, Truth, Why,
+    Action, Bar, Changed, Class, ColumnTest, Evidence, Example, Expect, Few, LeftOut, Limit, Nights, Node,
+    Outcome, Pack, Param, PastLimit, PeerLimit, Rule, RuleFile, RuleSet, Runs, STDIN, Status, Test, Truth,
+    Why,
 };
 pub use mutants::survivors;
 pub use packs::{PACKS, PackInfo};

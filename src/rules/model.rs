@@ -3,6 +3,7 @@
 use super::message::Message;
 use crate::base::column::{Col, Grain};
 use crate::base::unit::Unit;
+use crate::past::{LEAST_NIGHTS, Own};
 use crate::peers::{Direction, Pattern, Profile, TooFew, Versus};
 use crate::signals::{self, Absence, Against, Estimate, Family, Reading, Signal, Suspicious};
 use schemars::JsonSchema;
@@ -146,7 +147,8 @@ pub struct Rule {
     pub when: Node,
     /// Where the parts of `when` stand in the file, in the order of [`Node::leaves`].
     pub places: Vec<Range<usize>>,
-    /// In how many of the last runs it must hold; without stored runs this has no effect.
+    /// In how many of the last runs it must hold before it does more than watch; without stored runs this has no
+    /// effect.
     pub runs: Option<Runs>,
     /// What ends it once it has fired; without stored runs this has no effect.
     pub clear: Option<Node>,
@@ -449,6 +451,8 @@ pub enum Why {
     Uncompared,
     /// There are no stored runs to compare the signal with.
     NoHistory { signal: &'static Signal },
+    /// There are stored runs, but too few in which the signal had a value, or nothing is new tonight.
+    ShortHistory { signal: &'static Signal },
     /// The group is not made of this column.
     Column(Col),
 }
@@ -465,6 +469,9 @@ impl fmt::Display for Why {
             Why::NoHistory { signal } => {
                 write!(f, "{}: there are no stored runs to compare with", signal.name)
             }
+            Why::ShortHistory { signal } => {
+                write!(f, "{}: fewer than {LEAST_NIGHTS} earlier nights to compare with", signal.name)
+            }
             Why::Column(column) => write!(f, "{column}: the groups are not made of this column"),
         }
     }
@@ -479,6 +486,20 @@ pub struct Evidence {
     pub confidence: f64,
     /// How it stands against its peers, where that was the test.
     pub versus: Option<Versus>,
+    /// What the group itself had, where that was the test.
+    pub own: Option<Own>,
+}
+
+/// What earlier runs say of a rule that fires.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nights {
+    /// The rule does not ask, or there are no stored runs.
+    #[default]
+    Unasked,
+    /// It has not held often enough yet.
+    Waiting,
+    /// It has held as often as it must.
+    Confirmed,
 }
 
 /// What one rule says of one group.
@@ -490,12 +511,22 @@ pub struct Outcome<'a> {
     pub evidence: Vec<Evidence>,
     /// The rule's message, if it has one and fires.
     pub message: Option<String>,
+    pub nights: Nights,
+    /// The condition itself fires: it is not only that what began has not ended.
+    pub anew: bool,
 }
 
 impl<'a> Outcome<'a> {
     /// The rule did not fire.
     pub fn silent(rule: &'a Rule) -> Outcome<'a> {
-        Outcome { rule, truth: Truth::Silent, evidence: Vec::new(), message: None }
+        Outcome {
+            rule,
+            truth: Truth::Silent,
+            evidence: Vec::new(),
+            message: None,
+            nights: Nights::Unasked,
+            anew: false,
+        }
     }
 
     /// What is said of the group: the message, or else the rule's title.

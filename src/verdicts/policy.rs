@@ -1,10 +1,10 @@
 //! The table from evidence to verdict: which findings may act as their rule asks, and which must do less.
 //!
 //! The verdict of a group is the strongest action that any of its findings may still take, so every
-//! verdict can be read off its findings. History is not here.
+//! verdict of one night can be read off its findings. What earlier nights make of it is in `state`.
 
 use super::{Finding, Subject, Verdict, money};
-use crate::rules::{Action, Class, Evidence, Node, Outcome, Rule, Status, Test, Truth};
+use crate::rules::{Action, Class, Evidence, Nights, Node, Outcome, Rule, Status, Test, Truth};
 use crate::signals::{Side, Suspicious};
 
 /// One fired rule and what decides how far it may act.
@@ -29,6 +29,12 @@ struct Reduction {
 
 /// The reductions, the severest first: the first that weakens a rule's action is the one that is named.
 const REDUCTIONS: &[Reduction] = &[
+    // The rule says itself on how many nights it must hold.
+    Reduction {
+        reason: "too few nights yet",
+        at_most: Action::Watch,
+        applies: |c| c.outcome.nights == Nights::Waiting,
+    },
     // An allocated cost is true at its own grain and an assumption below it.
     Reduction { reason: "allocated cost", at_most: Action::Watch, applies: |c| c.allocated },
     Reduction { reason: "not a stable rule", at_most: Action::Hold, applies: |c| !is_stable(c.rule()) },
@@ -126,6 +132,7 @@ fn finding<'r>(case: &Case<'_, 'r>, subject: &Subject<'r>) -> Finding<'r> {
         title: case.outcome.title().to_owned(),
         action: reduction.map_or(rule.action, |r| r.at_most),
         reduced: reduction.map(|r| r.reason),
+        confirmed: case.outcome.nights == Nights::Confirmed,
         evidence: case.outcome.evidence.clone(),
         money: money::of(case.outcome, subject),
     }

@@ -413,6 +413,7 @@ impl Case {
             pii: Default::default(),
             dossiers: false,
             pictures: 0,
+            earlier: Default::default(),
             threads,
         }
     }

@@ -1,0 +1,208 @@
+//! One night after others: verdicts become standings, and the night leaves a record.
+
+use super::memory::{Memory, Window, seen};
+use super::record::{Found, Head, Line, Record};
+use crate::base::column::Grain;
+use crate::base::money::Micro;
+use crate::past::{Held, Learnt, News, Pool, Tonight, learn};
+use crate::rules::{Class, Nights, Outcome, Truth};
+use crate::signals;
+use crate::verdicts::{Judged, Kept, Pin, Sight, Standing, State, Verdict};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Runs that a rule may ask about, at most.
+const RUNS: usize = 30;
+/// Groups that have sent nothing for so many days and are not flagged are forgotten.
+const FORGOTTEN: i32 = 90;
+
+/// The texts of a group's columns.
+type Key = Vec<Option<String>>;
+
+/// What a night comes to after those before it.
+#[derive(Clone, Debug, Default)]
+pub struct Night {
+    pub pool: Pool,
+    /// Sorted by key; groups that sent nothing tonight are among them.
+    pub lines: Vec<Line>,
+}
+
+impl Night {
+    /// The record of the night.
+    pub fn record(self, head: Head) -> Record {
+        Record { head: Head { pool: self.pool, ..head }, lines: self.lines }
+    }
+}
+
+/// Settles the verdicts of a grain's groups, in place.
+pub fn settle(groups: &mut [Judged], grain: &Grain, memory: &Memory, window: Window) -> Night {
+    let mut audited: Vec<&mut Judged> = groups.iter_mut().filter(|g| g.subject.grain == *grain).collect();
+    audited.sort_by_key(|g| key(g));
+    let keys: Vec<Key> = audited.iter().map(|g| key(g)).collect();
+    let known: BTreeSet<&Key> = keys.iter().collect();
+    let absent: Vec<&Line> =
+        memory.previous.iter().flat_map(|r| &r.lines).filter(|line| !known.contains(&line.key)).collect();
+    let mut news: Vec<News> = audited
+        .iter()
+        .zip(&keys)
+        .map(|(g, key)| memory.news_of(key, &g.subject.row, g.subject.clicks, window))
+        .collect();
+    news.resize(audited.len() + absent.len(), News::default());
+    let before = keys.iter().map(|key| memory.line(key)).chain(absent.iter().copied().map(Some));
+    let before: Vec<Option<&Line>> = before.collect();
+    let (pool, learnt) = learnt(memory, &before, &news);
+
+    let mut lines = Vec::with_capacity(news.len());
+    let mut nights = before.into_iter().zip(news).zip(learnt);
+    for (judged, key) in audited.into_iter().zip(keys) {
+        let ((before, news), (habits, alarms)) = nights.next().expect("a night for every group");
+        lines.push(present(judged, key, before, news, habits, alarms, memory, window));
+    }
+    for (((before, _), (habits, alarms)), _) in nights.zip(absent) {
+        lines.extend(away(before.expect("it was there before"), habits, alarms, memory));
+    }
+    lines.sort_by(|a, b| a.key.cmp(&b.key));
+    Night { pool, lines }
+}
+
+fn key(judged: &Judged) -> Key {
+    judged.subject.texts().into_iter().map(|(_, text)| text).collect()
+}
+
+fn learnt(memory: &Memory, before: &[Option<&Line>], news: &[News]) -> (Pool, Vec<(Learnt, Vec<String>)>) {
+    let start = Pool::default();
+    let pool = memory.previous.as_ref().map_or(&start, |record| &record.head.pool);
+    let flagged = |line: &Line| line.state.standing >= Standing::Flagged;
+    let tonight = before.iter().zip(news).map(|(before, news)| Tonight {
+        before: before.map(|line| &line.habits),
+        news,
+        flagged: before.is_some_and(flagged),
+    });
+    let (pool, learnt) = learn(pool, &tonight.collect::<Vec<_>>());
+    let words = |(learnt, alarms): (Learnt, Vec<crate::past::Alarm>)| {
+        (learnt, alarms.iter().map(ToString::to_string).collect())
+    };
+    (pool, learnt.into_iter().map(words).collect())
+}
+
+/// Settles one group that is there tonight.
+#[expect(clippy::too_many_arguments, reason = "the parts of one night, taken apart by its only caller")]
+fn present(
+    judged: &mut Judged,
+    key: Key,
+    before: Option<&Line>,
+    news: News,
+    habits: Learnt,
+    alarms: Vec<String>,
+    memory: &Memory,
+    window: Window,
+) -> Line {
+    let (tonight, subject) = (judged.verdict, &judged.subject);
+    // Without clicks in the input nobody can say whether there was traffic; rows of conversions are some.
+    let silent = subject.clicks > 0 && news.clicks == 0 && before.is_some();
+    let sight = Sight {
+        night: memory.tonight,
+        verdict: (!silent).then_some(tonight),
+        clicks: if subject.clicks > 0 { news.clicks } else { 1 },
+        watch: alarms.first().cloned(),
+        ..Sight::of(judged)
+    };
+    let state = State::after(before.map(|line| &line.state), &sight);
+    let pin = pin(memory, &key);
+    let verdict = pin.as_ref().map_or(state.verdict(tonight), |pin| pin.verdict(tonight));
+    judged.kept = Some(Box::new(Kept {
+        tonight,
+        before: before.and_then(|line| Verdict::of(&line.verdict)),
+        state: state.clone(),
+        pin: pin.clone(),
+        alarms: alarms.clone(),
+        new_clicks: news.clicks,
+    }));
+    take(judged, verdict, &state);
+    let all_is_new = memory.all_is_new(window);
+    let news_of =
+        |news: News| news.rates.into_iter().map(|(name, counts)| (name.to_owned(), counts)).collect();
+    Line {
+        verdict: verdict.word().to_owned(),
+        tonight: (!silent).then(|| tonight.word().to_owned()),
+        state,
+        pin,
+        clicks: judged.subject.clicks,
+        new_clicks: news.clicks,
+        spend: judged.subject.spend.map(|m| m.0),
+        revenue: judged.subject.revenue.map(|m| m.0),
+        at_risk: judged.money_at_risk.map(|m: Micro| m.0),
+        score: judged.score(),
+        significant: judged.subject.profile.significant,
+        findings: judged.findings.iter().map(found).collect(),
+        alarms,
+        signals: signals::all()
+            .iter()
+            .filter_map(|s| Some((s.name.to_owned(), seen(&judged.subject.row, s)?)))
+            .collect(),
+        news: if all_is_new { BTreeMap::new() } else { news_of(news) },
+        habits,
+        rules: held(&judged.subject.outcomes, before),
+        key,
+    }
+}
+
+/// Gives a group the verdict that it has after all nights, and the class that decides which list it goes on.
+fn take(judged: &mut Judged, verdict: Verdict, state: &State) {
+    judged.verdict = verdict;
+    judged.would_be = judged.would_be.min(verdict);
+    if state.level.is_some() {
+        let other = judged.class.filter(|class| *class != Class::Profit);
+        judged.class = if state.profit { Some(Class::Profit) } else { other };
+    }
+}
+
+fn pin(memory: &Memory, key: &Key) -> Option<Pin> {
+    let of_group = memory.pins.iter().filter(|p| p.key == *key && p.pin.holds(memory.tonight));
+    of_group.map(|p| p.pin.clone()).next_back()
+}
+
+fn found(finding: &crate::verdicts::Finding) -> Found {
+    Found {
+        rule: finding.rule.id.clone(),
+        class: finding.rule.class.word().to_owned(),
+        action: finding.action.word().to_owned(),
+        title: finding.title.clone(),
+    }
+}
+
+/// The answers of rules that ask about earlier runs.
+fn held(outcomes: &[Outcome], before: Option<&Line>) -> BTreeMap<String, Held> {
+    let asking = outcomes.iter().filter(|o| o.rule.runs.is_some() || o.rule.clear.is_some());
+    let of_rule = |outcome: &Outcome| {
+        let mut fired = vec![outcome.anew];
+        let earlier = before.and_then(|line| line.rules.get(&outcome.rule.id));
+        fired.extend(earlier.into_iter().flat_map(|held| &held.fired).take(RUNS - 1));
+        // What began holds only once it acts: a rule that still waits has nothing to be cleared of.
+        let holding = outcome.truth == Truth::Fires && outcome.nights != Nights::Waiting;
+        (outcome.rule.id.clone(), Held { fired, holding })
+    };
+    asking.map(of_rule).collect()
+}
+
+/// A group that was there before and sends nothing tonight.
+fn away(before: &Line, habits: Learnt, alarms: Vec<String>, memory: &Memory) -> Option<Line> {
+    let gone = memory.tonight - before.state.last_seen > FORGOTTEN;
+    if gone && before.state.standing < Standing::Flagged {
+        return None;
+    }
+    let sight = Sight { night: memory.tonight, watch: alarms.first().cloned(), ..Sight::default() };
+    let state = State::after(Some(&before.state), &sight);
+    let pin = pin(memory, &before.key);
+    let verdict =
+        pin.as_ref().map_or(state.verdict(Verdict::Undecided), |pin| pin.verdict(Verdict::Undecided));
+    Some(Line {
+        key: before.key.clone(),
+        verdict: verdict.word().to_owned(),
+        state,
+        pin,
+        alarms,
+        habits,
+        rules: before.rules.clone(),
+        ..Line::default()
+    })
+}
