@@ -120,7 +120,7 @@ fn run<'r, T>(
     let (clicks, seen) = (cleaned.clicks.clone(), coverage::Seen::of(&cleaned, &intake.mapping, &symbols));
     let clock = clock(settings, &intake);
     refuse_endless(&settings.suppressions, clock.as_of)?;
-    let memory = Memory::of(&settings.earlier, &settings.grain, clock.night(), &Asked::by(rules))?;
+    let mut memory = Memory::of(&settings.earlier, &settings.grain, clock.night(), &Asked::by(rules))?;
     let options =
         matching::Options { columns: &columns, span: intake.span(Col::ClickTime), as_of: clock.as_of };
     let matched = matching::matching(&intake, cleaned, &options, &mut symbols)?;
@@ -135,6 +135,7 @@ fn run<'r, T>(
         threads: settings.threads,
     };
     let measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
+    memory.slide(&settings.earlier, &settings.grain, measures.days)?;
     let context = context::of(&intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock);
     let compared = compared(&measures, &context, &intake.mapping, settings);
     let asked =
@@ -188,7 +189,7 @@ fn run<'r, T>(
         history: night.as_ref().map(|night| nightly::history(night, &memory)),
         rules: tallies,
     };
-    let record = night.map(|night| night.record(nightly::head(&report, memory.tonight)));
+    let record = night.map(|night| night.record(nightly::head(&report, &memory)));
     report.cover(&settings.pii);
     let mut files = intake.files;
     cover_rejects(&mut files, &settings.pii);

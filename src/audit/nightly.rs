@@ -22,7 +22,7 @@ pub fn history(night: &Night, memory: &Memory) -> History {
 }
 
 /// What holds for the whole night; its pool is added by the night itself.
-pub fn head(report: &Report, night: i32) -> Head {
+pub fn head(report: &Report, memory: &Memory) -> Head {
     let (run, totals) = (&report.run, &report.totals);
     let mut inputs: Vec<String> = run.inputs.iter().map(|input| input.digest.clone()).collect();
     inputs.sort();
@@ -30,12 +30,13 @@ pub fn head(report: &Report, night: i32) -> Head {
     let name = history_name(&inputs, &run.rules_digest, &as_of, run.version);
     Head {
         schema_version: SCHEMA_VERSION,
-        night: show_day(night),
+        night: show_day(memory.tonight),
         as_of,
         run: name,
         version: run.version.to_owned(),
         grain: run.grain.columns().iter().map(|c| c.name().to_owned()).collect(),
         currency: run.currency.as_ref().map(|c| c.raw().to_owned()),
+        new_days: memory.new_days(run.window),
         window: run.window.map(|(first, last)| (show_day(first), show_day(last))),
         rules: run.rules_digest.clone(),
         inputs,

@@ -67,6 +67,8 @@ pub struct Memory {
     /// How many nights are there before tonight.
     pub nights: usize,
     pub pins: Vec<Pinning>,
+    /// Of a window that moves on: the nights whose days it leaves behind, all of them or none.
+    left: Vec<Record>,
     /// Values of the asked signals by group and signal, without the nights on which the group was flagged.
     points: BTreeMap<Vec<Option<String>>, BTreeMap<&'static str, Vec<Point>>>,
 }
@@ -96,6 +98,35 @@ impl Memory {
         }
         memory.kept = !matches!(source, Earlier::None);
         Ok(memory)
+    }
+
+    /// Looks up the nights that the window leaves behind, so that what is new tonight is known to the row.
+    ///
+    /// # Errors
+    /// A record cannot be read.
+    pub fn slide(&mut self, earlier: &Earlier, grain: &Grain, window: Window) -> Result<()> {
+        let (Some((from, _)), Some((first, _))) = (self.window_before(), window) else { return Ok(()) };
+        if self.overlap(window) == Overlap::None || first <= from {
+            return Ok(());
+        }
+        self.left = match earlier {
+            Earlier::None => Vec::new(),
+            Earlier::Records(records) => {
+                let left = |r: &&Record| (from..first).contains(&r.head.day());
+                records.iter().filter(left).cloned().collect()
+            }
+            Earlier::Store(store) => {
+                let folder = Folder::of(store, grain);
+                let left = folder.nights()?.into_iter().filter(|night| (from..first).contains(night));
+                left.map(|night| folder.read(night)).collect::<Result<_>>()?
+            }
+        };
+        // A night that is missing, or that brought more than its own day, does not say what its day was.
+        let single = |r: &Record| r.head.brings_one_day();
+        if self.left.len() as i32 != first - from || !self.left.iter().all(single) {
+            self.left.clear();
+        }
+        Ok(())
     }
 
     /// Takes the records of earlier nights, in order.
@@ -152,9 +183,22 @@ impl Memory {
         let clicks = match overlap {
             Overlap::None => clicks,
             Overlap::Grown => clicks.saturating_sub(before),
+            Overlap::Slid(_) if !self.left.is_empty() => {
+                let left: u64 = self.left_lines(key).map(|line| line.new_clicks).sum();
+                clicks.saturating_sub(before.saturating_sub(left))
+            }
             Overlap::Slid(part) => (clicks as f64 * part).round() as u64,
         };
         News { clicks, rates: self.news(key, row, window) }
+    }
+
+    /// How many days of clicks the window has that the night before had not.
+    pub fn new_days(&self, window: Window) -> i32 {
+        match (self.window_before(), window) {
+            (Some((_, before)), Some((first, last))) => last - before.max(first - 1),
+            (None, Some((first, last))) => last - first + 1,
+            (_, None) => 0,
+        }
     }
 
     /// Whether all of the window is new.
@@ -169,19 +213,26 @@ impl Memory {
         for signal in signals::all() {
             let Some(seen) = seen(row, signal) else { continue };
             let Some(x) = seen.x else { continue };
-            let known = before.and_then(|line| line.signals.get(signal.name));
-            let counts = overlap.of(Counts { x: x as f64, n: seen.n as f64 }, known);
+            let known = before.and_then(|line| line.signals.get(signal.name)).map(Seen::counts);
+            let left = self.left_lines(key).filter_map(|line| line.news_of(signal.name));
+            let stayed = known.map(|known| less(known, left.fold(Counts::default(), more)));
+            let exact = overlap == Overlap::Grown || !self.left.is_empty();
+            let counts = overlap.of(Counts { x: x as f64, n: seen.n as f64 }, stayed, exact);
             news.insert(signal.name, counts);
         }
         news
     }
 
+    fn left_lines(&self, key: &[Option<String>]) -> impl Iterator<Item = &Line> {
+        self.left.iter().filter_map(move |record| record.line(key)).filter(|line| line.tonight.is_some())
+    }
+
+    fn window_before(&self) -> Window {
+        self.previous.as_ref().and_then(|record| record.head.days())
+    }
+
     fn overlap(&self, window: Window) -> Overlap {
-        let before = self.previous.as_ref().and_then(|record| {
-            let (first, last) = record.head.window.as_ref()?;
-            Some((time::parse_day(first)?, time::parse_day(last)?))
-        });
-        Overlap::between(before, window)
+        Overlap::between(self.window_before(), window)
     }
 }
 
@@ -195,8 +246,8 @@ enum Overlap {
     None,
     /// It begins on the same day or earlier: what is new is the difference, to the last click.
     Grown,
-    /// It moved on: this part of its days is new. An approximation, because a window does not say what of it
-    /// belongs to which day.
+    /// It moved on: this part of its days is new. What is new is the difference once what it left behind is known,
+    /// and this part of it, an approximation, where it is not.
     Slid(f64),
 }
 
@@ -213,17 +264,25 @@ impl Overlap {
         Overlap::Slid(f64::from(new) / f64::from(now.1 - now.0 + 1))
     }
 
-    fn of(self, counts: Counts, before: Option<&Seen>) -> Counts {
-        match (self, before) {
-            (Overlap::None, _) | (Overlap::Grown, None) => counts,
-            (Overlap::Grown, Some(before)) => {
-                let n = (counts.n - before.n as f64).max(0.0);
-                let x = (counts.x - before.x.unwrap_or(0) as f64).clamp(0.0, n);
-                Counts { x, n }
-            }
-            (Overlap::Slid(part), _) => Counts { x: counts.x * part, n: counts.n * part },
+    /// What of the counts is new, given those that were there before and stayed.
+    fn of(self, counts: Counts, stayed: Option<Counts>, exact: bool) -> Counts {
+        match (self, stayed) {
+            (Overlap::None, _) => counts,
+            (Overlap::Slid(part), _) if !exact => Counts { x: counts.x * part, n: counts.n * part },
+            (_, None) => counts,
+            (_, Some(stayed)) => less(counts, stayed),
         }
     }
+}
+
+fn more(a: Counts, b: Counts) -> Counts {
+    Counts { x: a.x + b.x, n: a.n + b.n }
+}
+
+/// Late rows may belong to another night than the one that told them: never below nothing, never more than all.
+fn less(a: Counts, b: Counts) -> Counts {
+    let n = (a.n - b.n).max(0.0);
+    Counts { x: (a.x - b.x).clamp(0.0, n), n }
 }
 
 /// A signal as a night sees it.
@@ -244,6 +303,18 @@ impl Line {
             Some(news) => Some(news.x / news.n),
             None => self.signals.get(signal).map(|seen| seen.value),
         }
+    }
+
+    /// What the night added to a share.
+    fn news_of(&self, signal: &str) -> Option<Counts> {
+        let whole = || self.signals.get(signal).filter(|seen| seen.x.is_some()).map(Seen::counts);
+        self.news.get(signal).copied().or_else(whole)
+    }
+}
+
+impl Seen {
+    fn counts(&self) -> Counts {
+        Counts { x: self.x.unwrap_or(0) as f64, n: self.n as f64 }
     }
 }
 
@@ -302,6 +373,23 @@ mod tests {
         assert_eq!(news(days("2026-03-10", "2026-03-10")), (300, 40.0, 200.0));
         assert_eq!(news(days("2026-03-01", "2026-03-10")), (200, 30.0, 100.0));
         assert_eq!(news(days("2026-03-06", "2026-03-10")), (60, 8.0, 40.0));
+        let mut slid = memory;
+        let records: Vec<Record> = (1..=5)
+            .map(|day| {
+                let night = format!("2026-03-{day:02}");
+                record(&night, ("2026-03-01", &night), 2, 10)
+            })
+            .chain(before())
+            .collect();
+        let window = days("2026-03-06", "2026-03-10");
+        slid.slide(&Earlier::Records(records.clone()), &Grain::source(), window).expect("no fault");
+        // Of 10 in 100 the five nights that are left behind had 2 in 10 each: none in 50 stayed.
+        let news = slid.news_of(&key("a"), &row(40, 200), 300, window);
+        assert_eq!((news.rates["ctit_short_share"], news.clicks), (Counts { x: 40.0, n: 150.0 }, 300));
+        // One of them is missing: nobody knows what stayed.
+        slid.slide(&Earlier::Records(records[1..].to_vec()), &Grain::source(), window).expect("no fault");
+        assert!(slid.left.is_empty());
+        let memory = slid;
         let unknown = memory.news_of(&key("b"), &row(40, 200), 300, days("2026-03-01", "2026-03-10"));
         assert_eq!(unknown.clicks, 300);
     }

@@ -25,6 +25,9 @@ pub struct Head {
     /// The columns that make a group.
     pub grain: Vec<String>,
     pub currency: Option<String>,
+    /// How many days of clicks it brought that the night before had not.
+    #[serde(default)]
+    pub new_days: i32,
     /// First and last day of the clicks.
     pub window: Option<(String, String)>,
     pub rules: String,
@@ -39,6 +42,17 @@ pub struct Head {
 }
 
 impl Head {
+    /// First and last day of the clicks, in days since 1970.
+    pub fn days(&self) -> Option<(i32, i32)> {
+        let (first, last) = self.window.as_ref()?;
+        Some((time::parse_day(first)?, time::parse_day(last)?))
+    }
+
+    /// Whether what it brought is one day, so that its news are that day's.
+    pub fn brings_one_day(&self) -> bool {
+        self.new_days == 1
+    }
+
     /// The night in days since 1970.
     pub fn day(&self) -> i32 {
         time::parse_day(&self.night).unwrap_or(0)
@@ -173,6 +187,7 @@ pub mod samples {
             grain: vec!["traffic_source".to_owned(), "source".to_owned()],
             currency: Some("USD".to_owned()),
             window: Some((night.to_owned(), night.to_owned())),
+            new_days: 1,
             rules: "rules".to_owned(),
             inputs: Vec::new(),
             clicks: 0,

@@ -166,8 +166,7 @@ impl<'r> Report<'r> {
         };
         let count = |change: Change| self.groups.iter().filter(|g| self.change(g) == Some(change)).count();
         let counts = Change::ALL.map(|change| format!("{} {}", count(change), change.word()));
-        let also =
-            |n: usize, what: &str| if n > 0 { format!("; {n} {what}") } else { String::new() };
+        let also = |n: usize, what: &str| if n > 0 { format!("; {n} {what}") } else { String::new() };
         Some(format!(
             "since {}: {}{}{}",
             crate::base::time::show_day(before),
