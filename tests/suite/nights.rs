@@ -1,0 +1,324 @@
+//! Nights after nights: what the store remembers, and what it makes of a night.
+
+use crate::runs::{Folder, sample};
+use serde_json::Value;
+use std::fs;
+
+/// The sample as its exports are on the morning after a day, without the rows of a zone that is not there yet.
+fn exports(folder: &Folder, day: u32, without: &str) {
+    for (name, column) in [("clicks.csv", 1), ("conversions.csv", 4)] {
+        let text = fs::read_to_string(sample(name)).expect("the sample");
+        let last = format!("2026-03-{day:02}~");
+        let is_there = |line: &&str| {
+            let cells: Vec<&str> = line.split(',').collect();
+            cells[0].ends_with("_id") || (cells[column] < last.as_str() && !cells.contains(&without))
+        };
+        let kept: Vec<&str> = text.lines().filter(is_there).collect();
+        fs::write(folder.path(name), kept.join("\n") + "\n").expect("an export");
+    }
+}
+
+const AUDIT: &str = "clicks.csv conversions.csv --store state";
+
+/// A night of the sample.
+fn night(folder: &Folder, day: u32, without: &str) -> Value {
+    exports(folder, day, without);
+    folder.report(AUDIT)
+}
+
+fn source<'v>(report: &'v Value, name: &str) -> &'v Value {
+    let sources = report["sources"].as_array().expect("sources");
+    sources.iter().find(|s| s["key"]["source"] == name).expect("the source is there")
+}
+
+/// Verdict, what the night by itself came to, and where the source stands.
+fn stands(report: &Value, name: &str) -> String {
+    let source = source(report, name);
+    let word = |value: &Value| value.as_str().unwrap_or("–").to_owned();
+    let history = &source["history"];
+    format!("{} by {} {}", word(&source["verdict"]), word(&history["tonight"]), word(&history["standing"]))
+}
+
+#[test]
+fn a_block_needs_a_second_night_unless_it_proves_itself() {
+    let folder = Folder::new();
+    let first = night(&folder, 12, "");
+    // Made-up clicks before conversions: one night is no proof. Transactions that were paid twice are.
+    assert_eq!(stands(&first, "3098120"), "watch by block watch");
+    assert_eq!(stands(&first, "2977431"), "block by block flagged");
+    assert_eq!(first["history"]["before"], Value::Null);
+    let second = night(&folder, 13, "");
+    assert_eq!(stands(&second, "3098120"), "block by block flagged");
+    assert_eq!(source(&second, "3098120")["history"]["change"], "worse");
+    assert_eq!(second["history"]["before"], "2026-03-12");
+    assert_eq!(source(&second, "2718846")["verdict"], "clean");
+}
+
+#[test]
+fn without_a_store_one_run_is_the_whole_verdict() {
+    let folder = Folder::of_sample();
+    let report = folder.report("clicks.csv conversions.csv");
+    assert_eq!(source(&report, "3098120")["verdict"], "block");
+    assert_eq!((&report["history"], &source(&report, "3098120")["history"]), (&Value::Null, &Value::Null));
+}
+
+#[test]
+fn the_same_night_again_changes_nothing() {
+    let folder = Folder::new();
+    night(&folder, 12, "");
+    let once = night(&folder, 13, "");
+    let record = "state/runs/traffic_source,source/2026-03-13.jsonl";
+    let kept = folder.text(record);
+    assert!(kept.lines().count() > 30);
+    for _ in 0..3 {
+        let again = folder.report(AUDIT);
+        assert_eq!(again["sources"], once["sources"]);
+        assert_eq!(folder.text(record), kept);
+    }
+}
+
+#[test]
+fn more_rows_of_the_same_night_replace_it() {
+    let folder = Folder::new();
+    exports(&folder, 13, "");
+    let report = folder.report(&format!("{AUDIT} --as-of 2026-03-13T12:00"));
+    assert_eq!(report["history"]["night"], "2026-03-13");
+    let report = folder.report(AUDIT);
+    assert_eq!((&report["history"]["nights"], &report["history"]["before"]), (&Value::from(0), &Value::Null));
+    assert_eq!(stands(&report, "3098120"), "watch by block watch");
+}
+
+#[test]
+fn an_earlier_night_is_refused_and_changes_nothing() {
+    let folder = Folder::new();
+    night(&folder, 13, "");
+    exports(&folder, 12, "");
+    folder.run(&format!("audit {AUDIT} -o json=report.json")).exits(2).says(&[
+        "the input reaches into 2026-03-12",
+        "holds the night of 2026-03-13",
+        "exit 2",
+    ]);
+    assert_eq!(folder.text("report.json"), "");
+}
+
+#[test]
+fn a_night_that_cannot_be_judged_is_not_remembered() {
+    let folder = Folder::new();
+    night(&folder, 12, "");
+    exports(&folder, 13, "");
+    let run = folder.run(&format!("audit {AUDIT} --as-of 2026-04-20 -o json=report.json"));
+    run.exits(3).says(&["exit 3"]);
+    assert_eq!(folder.json("report.json")["history"], Value::Null);
+    let nights = fs::read_dir(folder.path("state/runs/traffic_source,source")).expect("nights").count();
+    assert_eq!(nights, 1);
+}
+
+#[test]
+fn changes_are_told_with_the_money() {
+    let folder = Folder::new();
+    let first = night(&folder, 13, "2977431");
+    fs::write(folder.path("first.json"), first.to_string()).expect("a report");
+    let second = night(&folder, 14, "");
+    fs::write(folder.path("second.json"), second.to_string()).expect("a report");
+    let told = folder.run("diff --store state").exits(0).text();
+    assert!(told.starts_with("2026-03-13 to 2026-03-14, by traffic_source,source\n1 new ("), "{told}");
+    assert!(told.contains("popmax/2977431: not there to block · "), "{told}");
+    assert!(told.contains("USD at risk\n    "), "{told}");
+    let by_night = folder.run("diff 2026-03-13 2026-03-14 --store state --format json").exits(0).json();
+    let by_report = folder.run("diff first.json second.json --format json").exits(0).json();
+    let keys = |diff: &Value| -> Vec<String> {
+        diff["changes"]
+            .as_array()
+            .expect("changes")
+            .iter()
+            .map(|c| format!("{} {}", c["key"], c["change"]))
+            .collect()
+    };
+    assert_eq!(keys(&by_night), keys(&by_report));
+    assert_eq!(by_night["changes"][0]["change"], "new");
+    assert_eq!(folder.run("diff second.json second.json -q").exits(0).text(), "");
+    folder.run("diff 2026-03-01 2026-03-14 --store state").exits(2).says(&["no night of 2026-03-01"]);
+    folder.run("diff first.json").exits(2).says(&["compared with nothing"]);
+    folder.run("diff --store nowhere").exits(2).says(&["there is no store"]);
+}
+
+#[test]
+fn the_nights_of_a_source_are_told() {
+    let folder = Folder::new();
+    (11..=13).for_each(|day| drop(night(&folder, day, "")));
+    let told = folder.run("history 3098120 --store state").exits(0).text();
+    assert!(
+        told.starts_with(
+            "popmax/3098120 · 3 nights 2026-03-11 to 2026-03-13 · block since 2026-03-12, flagged once"
+        ),
+        "{told}"
+    );
+    assert!(told.contains("new clicks") && told.contains('█'), "{told}");
+    assert!(told.contains("2026-03-11  watch      watch     "), "{told}");
+    let json = folder.run("history popmax/3098120 --store state --format json").exits(0).json();
+    assert_eq!(json["nights"].as_array().map(Vec::len), Some(3));
+    assert_eq!(json["nights"][2]["standing"], "flagged");
+    folder.run("history nobody --store state").exits(2).says(&["no group is called nobody in 3 nights"]);
+}
+
+#[test]
+fn a_pin_holds_until_its_day_and_says_so() {
+    let folder = Folder::new();
+    night(&folder, 12, "");
+    let pin = "pin 2977431 --as ok --until 2026-03-13 --reason agreed --signed ana --store state";
+    folder.run(pin).exits(0).says(&["2977431 is pinned"]);
+    let listed = folder.run("pin --store state").exits(0).text();
+    assert_eq!(listed, "popmax/2977431: ok until 2026-03-13, ana: agreed\n");
+    let pinned = night(&folder, 13, "");
+    assert_eq!(source(&pinned, "2977431")["verdict"], "clean");
+    assert_eq!(source(&pinned, "2977431")["history"]["pinned"]["by"], "ana");
+    assert_eq!(source(&night(&folder, 14, ""), "2977431")["verdict"], "block");
+    for (arguments, said) in [
+        ("2977431 --as gone --until 2026-03-20 --reason x", "nothing to pin as"),
+        ("2977431 --as ok --until 2026-03-20", "a pin needs --reason"),
+        ("2977431 --as ok --until 2027-03-20 --reason x", "is not within 180 days"),
+        ("nobody --as ok --until 2026-03-20 --reason x", "no group is called nobody"),
+    ] {
+        folder.run(&format!("pin {arguments} --store state")).exits(2).says(&[said]);
+    }
+    folder.run("pin 2977431 --remove --store state").exits(0);
+    assert_eq!(folder.run("pin --store state").exits(0).text(), "");
+}
+
+#[test]
+fn outputs_hold_only_news_and_lists_are_whole() {
+    let folder = Folder::new();
+    night(&folder, 12, "2977431");
+    night(&folder, 13, "2977431");
+    exports(&folder, 14, "");
+    let run = "-o csv=news.csv -o blocklist:lines=block.txt --list-for popmax --new-only";
+    folder.run(&format!("audit {AUDIT} {run}")).exits(0);
+    let news = folder.text("news.csv");
+    assert!(news.contains("2977431") && !news.contains("3098120"), "{news}");
+    let list = folder.text("block.txt");
+    assert!(list.contains("2977431") && list.contains("3098120"), "{list}");
+    // The same once more, on a night on which nothing is new.
+    let folder = Folder::new();
+    night(&folder, 14, "");
+    night(&folder, 15, "");
+    fs::rename(
+        folder.path("state/runs/traffic_source,source/2026-03-15.jsonl"),
+        folder.path("state/runs/traffic_source,source/2026-03-14.jsonl"),
+    )
+    .expect("one night for the other");
+    let text = folder.text("state/runs/traffic_source,source/2026-03-14.jsonl");
+    fs::write(
+        folder.path("state/runs/traffic_source,source/2026-03-14.jsonl"),
+        text.replacen("\"night\":\"2026-03-15\"", "\"night\":\"2026-03-14\"", 1),
+    )
+    .expect("a record");
+    let run = folder.run(&format!("audit {AUDIT} -q --new-only -o brief=- --fail-on watch")).exits(0);
+    assert_eq!((run.text().as_str(), run.stderr.as_str()), ("", ""));
+    folder.run("audit clicks.csv conversions.csv --new-only").exits(2).says(&["--store"]);
+}
+
+// ---------------------------------------------------------------- made-up nights
+
+/// One day of two sources; `fast` of every hundred conversions of `b` come two seconds after their click.
+fn day(folder: &Folder, day: u32, fast: u32) {
+    let (mut clicks, mut conversions) = (String::new(), String::new());
+    for (source, share) in [("a", 5), ("b", fast)] {
+        for n in 0..400u32 {
+            let id = format!("{source}{day}x{n}");
+            let (minute, second) = (n / 30 % 60, n % 60);
+            let time = |add: u32| {
+                let at = (n / 40) * 3_600 + minute * 60 + second + add;
+                format!("2026-03-{day:02} {:02}:{:02}:{:02}", at / 3_600, at / 60 % 60, at % 60)
+            };
+            clicks += &format!("{id},{},{source},0.01,198.51.{}.{}\n", time(0), n % 250, 1 + n % 200);
+            if n % 4 == 0 {
+                let add = if n / 4 < share { 2 } else { 200 + 7 * (n % 90) };
+                conversions += &format!("c{id},{id},sale,{},approved,2.00\n", time(add));
+            }
+        }
+    }
+    let head = "click_id,click_time,source,cost,ip\n";
+    fs::write(folder.path("clicks.csv"), head.to_owned() + &clicks).expect("clicks");
+    let head = "conversion_id,click_id,event,conversion_time,status,payout\n";
+    fs::write(folder.path("conversions.csv"), head.to_owned() + &conversions).expect("conversions");
+}
+
+fn rule(condition: &str) -> String {
+    format!(
+        "id: test-rule\ntitle: A rule of the test\nstatus: stable\nclass: fraud\naction: hold\nwhy: For a test of stored runs. The limit is our own.\n\
+         innocent: [none that matters here]\n{condition}\n"
+    )
+}
+
+const INSIDE: &str = "tests:\n  - {name: many, given: {ctit_short_share: {x: 90, n: 100}}, expect: EXPECTED}\n  \
+                      - {name: few, given: {ctit_short_share: {x: 1, n: 100}}, expect: OTHER}\n";
+
+fn with_rule(condition: &str, expected: [&str; 2]) -> Folder {
+    let tests = INSIDE.replace("EXPECTED", expected[0]).replace("OTHER", expected[1]);
+    let folder = Folder::new();
+    fs::create_dir(folder.path("mine")).expect("a folder");
+    folder.with("mine/test-rule.yml", rule(&format!("{condition}\n{tests}")))
+}
+
+/// What the rule of the test does about `b`, and why it does less.
+fn acts(folder: &Folder) -> String {
+    let report = folder.report(&format!("{AUDIT} --rules mine"));
+    let source = source(&report, "b");
+    let finding = source["findings"].as_array().expect("findings").first();
+    let word = |value: &Value| value.as_str().unwrap_or("").to_owned();
+    let finding = finding.map(|f| format!("{} {}", word(&f["action"]), word(&f["reduced"])));
+    let why = source["undecided_because"][0]["reasons"][0]["absent"].as_str();
+    format!("{}: {}", word(&source["verdict"]), finding.as_deref().or(why).unwrap_or("silent"))
+}
+
+#[test]
+fn a_rule_asks_a_groups_own_past_once_there_is_one() {
+    let condition = "when:\n  test: {signal: ctit_short_share, above_own_past: {ratio: 2, over: 28d}}";
+    let folder = with_rule(condition, ["unknown", "unknown"]);
+    for number in 1..=5 {
+        day(&folder, number, 5);
+        assert_eq!(acts(&folder), "undecided: there are too few stored runs to compare with", "{number}");
+    }
+    day(&folder, 6, 5);
+    assert_eq!(acts(&folder), "clean: silent");
+    day(&folder, 7, 60);
+    // One night of a hold is a watch.
+    assert_eq!(acts(&folder), "watch: hold ");
+    let report = folder.report(&format!("{AUDIT} --rules mine"));
+    let test = &source(&report, "b")["findings"][0]["evidence"][0];
+    assert_eq!((test["op"].as_str(), test["own"].as_f64()), (Some("above_own_past"), Some(0.05)));
+    let table = folder.run(&format!("audit {AUDIT} --rules mine")).exits(0).text();
+    assert!(table.contains("limit: above 2.00 times its own 5.0%, the median of 6 nights"), "{table}");
+    day(&folder, 8, 60);
+    assert_eq!(acts(&folder), "hold: hold ");
+}
+
+#[test]
+fn a_rule_says_itself_on_how_many_nights_it_must_hold() {
+    let condition = "for: 3 of 4\nwhen:\n  test: {signal: ctit_short_share, above: 30%}";
+    let folder = with_rule(condition, ["fires", "silent"]);
+    for (number, fast, expected) in [
+        (1, 60, "watch: watch too few nights yet"),
+        (2, 60, "watch: watch too few nights yet"),
+        (3, 5, "watch: silent"),
+        (4, 60, "hold: hold "),
+        (5, 5, "hold: silent"),
+    ] {
+        day(&folder, number, fast);
+        assert_eq!(acts(&folder), expected, "{number}");
+    }
+}
+
+#[test]
+fn a_rule_holds_until_it_is_cleared() {
+    let condition = "for: 1 of 1\nclear: {test: {signal: ctit_short_share, below: 10%}}\nwhen:\n  test: {signal: ctit_short_share, above: 30%}";
+    let folder = with_rule(condition, ["fires", "silent"]);
+    for (number, fast, expected) in
+        [(1, 60, "hold: hold "), (2, 20, "hold: hold "), (3, 2, "hold: silent"), (4, 20, "hold: silent")]
+    {
+        day(&folder, number, fast);
+        assert_eq!(acts(&folder), expected, "{number}");
+    }
+    let told = folder.run("history b --store state").exits(0).text();
+    assert!(told.contains("since an earlier run, and not cleared yet"), "{told}");
+}
