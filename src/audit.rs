@@ -2,6 +2,7 @@
 
 use crate::base::column::{Col, Grain};
 use crate::base::error::{Error, Result};
+use crate::base::meter::Meter;
 use crate::base::networks::Widest;
 use crate::base::privacy::Pii;
 use crate::base::symbol::{Symbol, Symbols};
@@ -69,6 +70,8 @@ pub struct Settings {
     /// Where earlier nights are looked for.
     pub earlier: Earlier,
     pub threads: usize,
+    /// Takes note of what each stage cost.
+    pub meter: Meter,
 }
 
 /// What an audit came to.
@@ -111,11 +114,14 @@ fn run<'r, T>(
     let wanted = wanted(settings, &grains);
     let intake = ingest::ingest(&settings.inputs, &settings.plan, &wanted, settings.threads)?;
     refuse_nothing(&intake)?;
+    let rows = intake.files.iter().map(|file| file.rows as usize).sum();
+    settings.meter.done("ingest", rows);
     let columns = columns(&intake, &grains)?;
     let fields = click_fields(&columns);
     let mut symbols = Symbols::default();
 
     let cleaned = clean::clean(&intake, &columns, &fields, &mut symbols)?;
+    settings.meter.done("clean", rows);
     let main_event = main_event(&intake, &cleaned, &mut symbols);
     let (clicks, seen) = (cleaned.clicks.clone(), coverage::Seen::of(&cleaned, &intake.mapping, &symbols));
     let clock = clock(settings, &intake);
@@ -126,6 +132,8 @@ fn run<'r, T>(
     let matched = matching::matching(&intake, cleaned, &options, &mut symbols)?;
     let gates = gates::gates(&gate_input(settings, &intake, &matched));
 
+    settings.meter.done("matching", matched.conversions.len());
+
     let options = measures::Options {
         grains: &grains,
         columns: &columns,
@@ -135,12 +143,15 @@ fn run<'r, T>(
         threads: settings.threads,
     };
     let measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
+    settings.meter.done("measures", rows);
     memory.slide(&settings.earlier, &settings.grain, measures.days)?;
     let context = context::of(&intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock);
     let compared = compared(&measures, &context, &intake.mapping, settings);
+    settings.meter.done("peers", compared.iter().map(|c| c.profiles.len()).sum());
     let asked =
         judging::Asked { measures: &measures, compared: &compared, context: &context, memory: &memory };
     let (mut groups, tallies) = judging::judged(&asked, rules, settings, clock.as_of);
+    settings.meter.done("rules", groups.len());
     let remembers = memory.kept && gates.is_empty() && !rules.observe;
     let night = remembers.then(|| history::settle(&mut groups, &settings.grain, &memory, measures.days));
     let clusters = outlook::attach(&mut groups, &measures, &context, settings.target_roi, settings.threads);
@@ -190,6 +201,7 @@ fn run<'r, T>(
         rules: tallies,
     };
     let record = night.map(|night| night.record(nightly::head(&report, &memory)));
+    settings.meter.done("report", report.groups.len());
     report.cover(&settings.pii);
     let mut files = intake.files;
     cover_rejects(&mut files, &settings.pii);

@@ -10,6 +10,7 @@ pub mod draws;
 pub mod durable;
 pub mod error;
 pub mod lists;
+pub mod meter;
 pub mod money;
 pub mod near;
 pub mod networks;

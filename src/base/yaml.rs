@@ -75,6 +75,28 @@ pub fn read<T: DeserializeOwned>(text: &Arc<str>, file: &str) -> Document<T> {
     Document { value, fault, unknown: unknown.into_inner() }
 }
 
+/// A value that stands in a document, with the keys that lead to it and its line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// Keys and places in lists, joined by dots.
+    pub path: String,
+    /// What is written; a list of plain values is one value, `[a, b]`.
+    pub value: String,
+    /// Counted from 1.
+    pub line: usize,
+}
+
+/// Every value of a document, in its order.
+///
+/// # Errors
+/// What keeps the text from being read.
+pub fn leaves(text: &str, file: &str) -> Result<Vec<Leaf>, Vec<Diag>> {
+    let tree = tree(text).map_err(|fault| vec![fault.diag(&Arc::from(text), file)])?;
+    let mut found = Vec::new();
+    tree.leaves("", text, &mut found);
+    Ok(found)
+}
+
 /// A value and the bytes it was read from. Not for use inside untagged or flattened types, which lose it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spanned<T> {
@@ -297,6 +319,39 @@ impl Tree {
                 });
                 self.span.end = entries.last().map_or(self.span.end, |(_, v)| v.span.end.max(self.span.end));
             }
+        }
+    }
+
+    /// Adds the values from here on, which `path` leads to.
+    fn leaves(&self, path: &str, source: &str, found: &mut Vec<Leaf>) {
+        let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        match (&self.node, self.plain()) {
+            (Node::Map(entries), _) => {
+                for (key, value) in entries {
+                    value.leaves(&below(key.text("a key").unwrap_or_default()), source, found);
+                }
+            }
+            (Node::List(items), None) => {
+                items.iter().enumerate().for_each(|(i, t)| t.leaves(&below(&i.to_string()), source, found));
+            }
+            (_, value) => {
+                let before = source.get(..self.span.start).unwrap_or_default();
+                let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
+                found.push(Leaf { path: path.to_owned(), value: value.unwrap_or_default(), line });
+            }
+        }
+    }
+
+    /// The value as it is written, if it is none that holds mappings.
+    fn plain(&self) -> Option<String> {
+        match &self.node {
+            Node::Scalar(text) => Some(text.clone()),
+            Node::Null | Node::Unread => Some(String::new()),
+            Node::List(items) => {
+                let items: Option<Vec<String>> = items.iter().map(Tree::plain).collect();
+                items.map(|items| format!("[{}]", items.join(", ")))
+            }
+            Node::Map(_) => None,
         }
     }
 
@@ -729,6 +784,17 @@ impl<'de> de::VariantAccess<'de> for Choice<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn leaves_know_their_keys_and_lines() {
+        let text = "a: 1\nb:\n  c: [x, y]\n  d:\n    - e: no\n    - f: 2026-01-01\n";
+        let found = leaves(text, "t").unwrap();
+        let told: Vec<_> = found.iter().map(|l| (l.path.as_str(), l.value.as_str(), l.line)).collect();
+        assert_eq!(
+            told,
+            [("a", "1", 1), ("b.c", "[x, y]", 3), ("b.d.0.e", "no", 5), ("b.d.1.f", "2026-01-01", 6)]
+        );
+    }
     use std::collections::BTreeMap;
 
     #[derive(Debug, Deserialize, PartialEq)]

@@ -42,6 +42,14 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// Say how good the verdicts of a report are where the truth is known
     Evaluate(EvaluateArgs),
+    /// Write a commented project file to begin with
+    Init(InitArgs),
+    /// Say what an audit would go by, and who says so
+    Config(ConfigArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(ManArgs),
     /// Write the reference documentation
     #[command(hide = true)]
     Reference(ReferenceArgs),
@@ -92,6 +100,13 @@ pub enum PiiMode {
     Hash,
     /// Everything as it is; the files are for their owner only
     Raw,
+}
+
+/// How timings are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TimingFormat {
+    Text,
+    Json,
 }
 
 /// When to colour.
@@ -272,6 +287,9 @@ pub struct AuditArgs {
     /// Say nothing but errors
     #[arg(short, long)]
     pub quiet: bool,
+    /// Say on stderr what each stage cost: time, rows, memory; text or json
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
+    pub timings: Option<TimingFormat>,
     /// When to colour
     #[arg(long, value_enum, default_value_t)]
     pub color: Colour,
@@ -843,6 +861,53 @@ pub enum TableFormat {
     #[default]
     Text,
     Json,
+}
+
+#[derive(Args)]
+pub struct InitArgs {
+    /// Preset that reads the exports; `docs/presets.md` lists them
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    /// The file to write; it must not be there yet
+    #[arg(default_value = super::project::NAME, value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+#[derive(Args)]
+pub struct ConfigArgs {
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+#[derive(Subcommand)]
+pub enum ConfigCommand {
+    /// Print every value that holds, with the flags of an audit
+    Show(Box<ConfigShowArgs>),
+}
+
+#[derive(Args)]
+pub struct ConfigShowArgs {
+    /// Say of each value who set it: a flag, a line of the project file, or nobody
+    #[arg(long)]
+    pub origin: bool,
+    /// How the values are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: PageFormat,
+    #[command(flatten)]
+    pub audit: AuditArgs,
+}
+
+#[derive(Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Args)]
+pub struct ManArgs {
+    /// Write a page for each command into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub folder: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -3,11 +3,13 @@
 use super::args::{AuditArgs, Colour, FailOn, ReadParquetArgs};
 use super::exit::Exit;
 use super::project::{self, Project};
+use super::timings::Timings;
 use super::{complain, print, print_raw, privacy};
 use crate::audit::{Audited, Settings, audit};
 use crate::base::column::Grain;
 use crate::base::diag;
 use crate::base::error::{Error, Result, read_small};
+use crate::base::meter::Meter;
 use crate::base::near::nearest;
 use crate::base::networks::Widest;
 use crate::base::time::{TimeFormat, TimeReader, Zone};
@@ -49,10 +51,14 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     }
     refuse_without_store(&args)?;
     let _store = open_store(&args)?;
+    let timings = args.timings.map(Timings::start);
+    settings.meter = timings.as_ref().map(Timings::meter).unwrap_or_default();
     let mut audited = audit(&settings, &rules)?;
     let outputs = if args.new_only { only_news(&mut audited, outputs) } else { outputs };
     let exit = finish(&args, &audited, &outputs)?;
+    settings.meter.done("outputs", audited.report.groups.len());
     remember(&args, &settings, &audited)?;
+    timings.iter().for_each(Timings::tell);
     Ok(exit)
 }
 
@@ -215,6 +221,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         pictures: 0,
         earlier: args.store.clone().map_or(Earlier::None, Earlier::Store),
         threads: threads(args.threads.unwrap_or_else(cores))?,
+        meter: Meter::default(),
     })
 }
 

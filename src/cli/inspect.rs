@@ -56,7 +56,7 @@ fn side(word: &str) -> Result<Shape> {
 }
 
 /// Writes a file that is not there yet: a mapping that somebody edited is not written over.
-fn write_new(path: &Path, text: &str) -> Result<()> {
+pub(super) fn write_new(path: &Path, text: &str) -> Result<()> {
     let file = OpenOptions::new().write(true).create_new(true).open(path);
     let mut file = file.map_err(|e| {
         let there = e.kind() == std::io::ErrorKind::AlreadyExists;

@@ -3,6 +3,7 @@
 mod args;
 mod audit;
 mod blocklist;
+mod config;
 mod evaluate;
 mod exit;
 mod explain;
@@ -12,14 +13,17 @@ mod postback;
 mod privacy;
 mod project;
 mod rules;
+mod shell;
 mod simulate;
+mod timings;
 
 use crate::base::error::{Error, Fault};
 use crate::base::text::Text;
-use args::{Cli, Command};
-use clap::Parser;
+use args::{Cli, Command, ConfigCommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use exit::Exit;
 use std::io::{self, Write};
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 /// Runs the program and returns its exit code; codes are in [`exit`].
@@ -30,8 +34,15 @@ pub fn main() -> ExitCode {
             "this is a fault of clickaudit itself; nothing was written. Please report it with the command you ran",
         );
     }));
-    let cli = Cli::parse();
-    let outcome = std::panic::catch_unwind(|| match cli.command {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
+    let carried_out = AssertUnwindSafe(|| carry_out(cli.command, &matches));
+    let outcome = std::panic::catch_unwind(carried_out);
+    outcome.unwrap_or(Ok(Exit::Internal)).unwrap_or_else(|error| failed(&error)).into()
+}
+
+fn carry_out(command: Command, matches: &ArgMatches) -> crate::base::error::Result<Exit> {
+    match command {
         Command::Audit(args) => audit::run(*args),
         Command::Explain(args) => explain::run(args),
         Command::Inspect(args) => inspect::run(args),
@@ -44,11 +55,21 @@ pub fn main() -> ExitCode {
         Command::Blocklist(args) => blocklist::run(args.command),
         Command::Simulate(args) => simulate::run(args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Init(args) => config::init(&args),
+        Command::Config(args) => match args.command {
+            ConfigCommand::Show(args) => config::show(*args, innermost(matches)),
+        },
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
         Command::Reference(args) => simulate::reference(args),
         Command::Intake(args) => audit::intake(*args),
         Command::ReadParquet(args) => audit::read_parquet(&args),
-    });
-    outcome.unwrap_or(Ok(Exit::Internal)).unwrap_or_else(|error| failed(&error)).into()
+    }
+}
+
+/// The arguments of the innermost command.
+fn innermost(matches: &ArgMatches) -> &ArgMatches {
+    matches.subcommand().map_or(matches, |(_, inner)| innermost(inner))
 }
 
 /// Prints an error chain with its help and the reason for the exit code as the last line.

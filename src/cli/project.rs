@@ -1,6 +1,7 @@
 //! The project file `clickaudit.yaml`: everything that the command line can say, loaded in one place.
 //!
-//! It is looked for in the current folder only: who starts a run in /tmp must not pick up a stranger's.
+//! It is looked for in the current folder, never in one above it: who starts a run in /tmp must not pick up a
+//! stranger's. After that come the user's and the machine's own.
 
 use super::args::{AuditArgs, FailOn, PiiMode};
 use crate::base::diag::{self, Diag};
@@ -11,7 +12,7 @@ use crate::rules::{Origin, RawOverride, Tuning};
 use crate::verdicts::{RawSuppression, Suppressions};
 use serde::Deserialize;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The name that is looked for.
@@ -103,14 +104,31 @@ pub fn merge(args: &mut AuditArgs) -> crate::base::error::Result<Project> {
     Ok(project)
 }
 
-/// The project file of a run, if there is one.
+/// The project file of a run, if there is one: the one named, or the first of its places.
 pub fn place(args: &AuditArgs) -> Option<PathBuf> {
-    let found = || Path::new(NAME).is_file().then(|| PathBuf::from(NAME));
     let said = args.config.clone().filter(|path| !path.as_os_str().is_empty());
-    if args.no_config { None } else { said.or_else(found) }
+    if args.no_config { None } else { said.or_else(|| places().into_iter().find(|path| path.is_file())) }
 }
 
-fn only_comments(text: &str) -> bool {
+/// Where a project file is looked for: the current folder, the user's configuration, the machine's.
+fn places() -> Vec<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let user = folder("XDG_CONFIG_HOME").or_else(|| folder("HOME").map(|home| home.join(".config")));
+    let shared = user.into_iter().chain([PathBuf::from("/etc")]);
+    let shared = shared.map(|folder| folder.join("clickaudit/config.yaml"));
+    std::iter::once(PathBuf::from(NAME)).chain(shared).collect()
+}
+
+/// Every key that a project file may have.
+#[cfg(test)]
+pub fn keys() -> Vec<&'static str> {
+    let probe: Arc<str> = Arc::from("no-such-key: 1\n");
+    let read = yaml::read::<Project>(&probe, NAME);
+    read.unknown.first().map(|unknown| unknown.known.to_vec()).unwrap_or_default()
+}
+
+/// Whether a file says nothing at all.
+pub fn only_comments(text: &str) -> bool {
     text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
 }
 

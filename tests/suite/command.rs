@@ -438,3 +438,19 @@ fn no_project_file_is_picked_up_from_a_folder_above() {
     let output = folder.command("audit").current_dir(folder.path("below")).output();
     assert_eq!(output.expect("the program starts").status.code(), Some(2));
 }
+
+#[test]
+fn timings_name_every_stage_and_change_no_output() {
+    let folder = Folder::of_sample();
+    let plain = folder.run("audit clicks.csv conversions.csv").exits(0);
+    let timed = folder.run("audit clicks.csv conversions.csv --timings=json").exits(0);
+    assert_eq!(plain.stdout, timed.stdout);
+    let line = timed.stderr.lines().find(|line| line.starts_with("{\"timings\"")).expect("a line of JSON");
+    let laps: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    let laps = laps["timings"].as_array().expect("a list");
+    let stages: Vec<&str> = laps.iter().filter_map(|lap| lap["stage"].as_str()).collect();
+    assert_eq!(stages, ["ingest", "clean", "matching", "measures", "peers", "rules", "report", "outputs"]);
+    assert!(laps.iter().all(|lap| lap["wall_s"].as_f64().is_some_and(|s| s >= 0.0)));
+    let told = folder.run("audit clicks.csv conversions.csv --timings").exits(0);
+    assert!(told.stderr.contains("peak MiB"), "{}", told.stderr);
+}

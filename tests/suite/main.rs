@@ -26,5 +26,6 @@ mod reference;
 mod ruling;
 mod runs;
 mod sample;
+mod setup;
 mod shapes;
 mod simulated;

@@ -410,6 +410,7 @@ impl Case {
             fdr: 0.10,
             without: Vec::new(),
             target_roi: 0.0,
+            meter: Default::default(),
             pii: Default::default(),
             dossiers: false,
             pictures: 0,
