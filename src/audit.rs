@@ -30,8 +30,10 @@ mod losses;
 mod nightly;
 mod outlook;
 mod pictures;
+mod walk;
 
 pub use explain::explain;
+pub use walk::{Walked, walk};
 
 /// Everything an audit can be told.
 pub struct Settings {
@@ -110,27 +112,46 @@ fn run<'r, T>(
     rules: &'r RuleSet,
     look: impl FnOnce(&Workings<'_, 'r>) -> T,
 ) -> Result<(Audited<'r>, T)> {
-    let grains = grains(settings, rules);
-    let wanted = wanted(settings, &grains);
+    let intake = taken_in(settings, rules)?;
+    let (report, record, looked) = judged(settings, rules, &intake, look)?;
+    let mut files = intake.files;
+    cover_rejects(&mut files, &settings.pii);
+    Ok((Audited { report, files, record }, looked))
+}
+
+/// Reads all that an audit needs.
+fn taken_in(settings: &Settings, rules: &RuleSet) -> Result<Intake> {
+    let wanted = wanted(settings, &grains(settings, rules));
     let intake = ingest::ingest(&settings.inputs, &settings.plan, &wanted, settings.threads)?;
     refuse_nothing(&intake)?;
+    settings.meter.done("ingest", intake.files.iter().map(|file| file.rows as usize).sum());
+    Ok(intake)
+}
+
+/// Everything behind the intake.
+fn judged<'r, T>(
+    settings: &Settings,
+    rules: &'r RuleSet,
+    intake: &Intake,
+    look: impl FnOnce(&Workings<'_, 'r>) -> T,
+) -> Result<(Report<'r>, Option<Record>, T)> {
+    let grains = grains(settings, rules);
     let rows = intake.files.iter().map(|file| file.rows as usize).sum();
-    settings.meter.done("ingest", rows);
-    let columns = columns(&intake, &grains)?;
+    let columns = columns(intake, &grains)?;
     let fields = click_fields(&columns);
     let mut symbols = Symbols::default();
 
-    let cleaned = clean::clean(&intake, &columns, &fields, &mut symbols)?;
+    let cleaned = clean::clean(intake, &columns, &fields, &mut symbols)?;
     settings.meter.done("clean", rows);
-    let main_event = main_event(&intake, &cleaned, &mut symbols);
+    let main_event = main_event(intake, &cleaned, &mut symbols);
     let (clicks, seen) = (cleaned.clicks.clone(), coverage::Seen::of(&cleaned, &intake.mapping, &symbols));
-    let clock = clock(settings, &intake);
+    let clock = clock(settings, intake);
     refuse_endless(&settings.suppressions, clock.as_of)?;
     let mut memory = Memory::of(&settings.earlier, &settings.grain, clock.night(), &Asked::by(rules))?;
     let options =
         matching::Options { columns: &columns, span: intake.span(Col::ClickTime), as_of: clock.as_of };
-    let matched = matching::matching(&intake, cleaned, &options, &mut symbols)?;
-    let gates = gates::gates(&gate_input(settings, &intake, &matched));
+    let matched = matching::matching(intake, cleaned, &options, &mut symbols)?;
+    let gates = gates::gates(&gate_input(settings, intake, &matched));
 
     settings.meter.done("matching", matched.conversions.len());
 
@@ -142,10 +163,10 @@ fn run<'r, T>(
         main_event,
         threads: settings.threads,
     };
-    let measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
+    let measures = measures::measure(intake, &clicks, &matched, &options, &mut symbols)?;
     settings.meter.done("measures", rows);
     memory.slide(&settings.earlier, &settings.grain, measures.days)?;
-    let context = context::of(&intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock);
+    let context = context::of(intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock);
     let compared = compared(&measures, &context, &intake.mapping, settings);
     settings.meter.done("peers", compared.iter().map(|c| c.profiles.len()).sum());
     let asked =
@@ -157,7 +178,7 @@ fn run<'r, T>(
     let clusters = outlook::attach(&mut groups, &measures, &context, settings.target_roi, settings.threads);
     cases::claw_back(&mut groups, &matched, &columns, &symbols, &settings.grain);
     let workings = Workings {
-        intake: &intake,
+        intake,
         columns: &columns,
         symbols: &symbols,
         matched: &matched,
@@ -170,13 +191,8 @@ fn run<'r, T>(
     let looked = look(&workings);
     let pictures = pictures::gallery(&workings, &intake.mapping.trusted, settings.pictures);
 
-    let facts = coverage::Facts {
-        intake: &intake,
-        matched: &matched,
-        measures: &measures,
-        seen: &seen,
-        gates: &gates,
-    };
+    let facts =
+        coverage::Facts { intake, matched: &matched, measures: &measures, seen: &seen, gates: &gates };
     let main_event = symbols.text(main_event).unwrap_or("none").to_owned();
     let run = coverage::run(&facts, settings, rules, clock, main_event);
     let siblings = peers::siblings(&measures.branches, settings.fdr);
@@ -203,9 +219,7 @@ fn run<'r, T>(
     let record = night.map(|night| night.record(nightly::head(&report, &memory)));
     settings.meter.done("report", report.groups.len());
     report.cover(&settings.pii);
-    let mut files = intake.files;
-    cover_rejects(&mut files, &settings.pii);
-    Ok((Audited { report, files, record }, looked))
+    Ok((report, record, looked))
 }
 
 /// Every grain's groups beside their peers.

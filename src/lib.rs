@@ -3,6 +3,7 @@
 //! The stages, in the order the data takes; each imports only what stands above it.
 
 pub mod audit;
+pub mod backtest;
 pub mod base;
 pub mod blocklist;
 pub mod clean;

@@ -32,6 +32,8 @@ pub enum Command {
     Signals,
     /// Say what changed from one run to another: who is new, worse, better, cleared, with the money
     Diff(DiffArgs),
+    /// Walk through the days of some exports as if live: what would have been blocked when, saving what
+    Backtest(Box<BacktestArgs>),
     /// Tell the nights of one source: verdicts, numbers, reasons
     History(NightsArgs),
     /// Decide by hand what is done about a source, until a day
@@ -450,6 +452,24 @@ pub struct DiffArgs {
     /// How the changes are printed
     #[arg(long, value_enum, default_value_t)]
     pub format: PageFormat,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  clickaudit backtest clicks.csv conversions.csv --truth planted.csv\n  \
+    clickaudit backtest clicks.csv conversions.csv --override conversions-too-fast.action=hold\n  \
+    clickaudit backtest clicks.csv conversions.csv --my-list blocked-by-hand.txt")]
+pub struct BacktestArgs {
+    /// CSV file with the columns source and kind, and since where it is known, such as planted.csv
+    #[arg(long, value_name = "FILE")]
+    pub truth: Option<PathBuf>,
+    /// IDs that were blocked by hand, one a line, with the day behind it where it is known
+    #[arg(long, value_name = "FILE")]
+    pub my_list: Option<PathBuf>,
+    /// How the walk is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: PageFormat,
+    #[command(flatten)]
+    pub audit: AuditArgs,
 }
 
 /// Which stored nights.

@@ -2,6 +2,7 @@
 
 mod args;
 mod audit;
+mod backtest;
 mod blocklist;
 mod config;
 mod evaluate;
@@ -49,6 +50,7 @@ fn carry_out(command: Command, matches: &ArgMatches) -> crate::base::error::Resu
         Command::Postback(args) => postback::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Signals => rules::signals(),
+        Command::Backtest(args) => backtest::run(*args),
         Command::Diff(args) => nights::diff(&args),
         Command::History(args) => nights::history(&args),
         Command::Pin(args) => nights::pin(&args),

@@ -128,6 +128,14 @@ impl Intake {
         self.clicks.parts.first().map_or(1, |part| part.layout.cost_parts)
     }
 
+    /// Lets only rows count that were there at a moment, UTC microseconds.
+    pub fn until(&mut self, moment: i64) {
+        self.clicks.until = Some((moment, &[Col::ClickTime]));
+        self.conversions.until = Some((moment, &[Col::ConversionTime, Col::StatusTime]));
+        self.report.until = Some((moment, &[Col::Day]));
+        self.costs.until = Some((moment, &[Col::Day]));
+    }
+
     /// Whether any file of this shape was given.
     pub fn has(&self, shape: Shape) -> bool {
         self.files.iter().any(|f| f.shape == shape)

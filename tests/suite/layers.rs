@@ -31,6 +31,7 @@ const ORDER: &[&str] = &[
     "evaluate",
     "blocklist",
     "compare",
+    "backtest",
     "reference",
     "cli",
 ];
@@ -108,6 +109,7 @@ const HOMES: &[(&str, &[&str])] = &[
     (
         "serde_json",
         &[
+            "backtest/text",
             "base/diag",
             "blocklist",
             "cli/blocklist",
@@ -402,7 +404,7 @@ const ENCODERS: &[(&str, &[&str])] = &[
     ("html", &["report/html"]),
     (
         "json",
-        &["audit/coverage", "cli/blocklist", "cli/postback", "compare", "history/timeline", "report/json"],
+        &["audit/coverage", "cli/blocklist", "cli/postback", "backtest/text", "compare", "history/timeline", "report/json"],
     ),
     ("list_id", &["base/dialect", "verdicts/list"]),
     ("md", &["report/markdown"]),
@@ -412,6 +414,7 @@ const ENCODERS: &[(&str, &[&str])] = &[
         "term",
         &[
             "audit",
+            "backtest",
             "base",
             "blocklist",
             "cli",
