@@ -10,6 +10,7 @@ use crate::base::text::Text;
 use crate::base::time::{DAY, SECOND, Zone, show};
 use crate::clean::{self, Cleaned};
 use crate::history::{self, Asked, Earlier, Memory, Record};
+use crate::ingest::enrich::DERIVED;
 use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Plan, Shape, Wanted};
 use crate::matching::{self, Matched, gates};
 use crate::measures::{self, Clock, Measures, PEER_COLUMNS, STRATUM_COLUMNS};
@@ -330,8 +331,10 @@ fn refuse_unmapped(grain: &Grain, mapped: &BTreeSet<Col>) -> Result<()> {
     let missing = grain.columns().iter().find(|c| **c != Col::TrafficSource && !mapped.contains(c));
     missing.map_or(Ok(()), |col| {
         let names: Vec<&str> = mapped.iter().filter(|c| Grain::parse(c.name()).is_ok()).map(|c| c.name()).collect();
+        let origin = DERIVED.iter().find(|d| d.col == *col).map(|d| d.source.origin());
+        let found = origin.map_or(String::new(), |origin| format!(", or the {origin} that it is found from"));
         Err(Error::input(format!("no input has a column for {col}, which `{grain}` groups by; mapped are: {}", names.join(", ")))
-            .help(format!("name the column in a mapping file (`columns: {{{col}: YOUR_HEADER}}`), or group by another with --by")))
+            .help(format!("name the column in a mapping file (`columns: {{{col}: YOUR_HEADER}}`){found}, or group by another with --by")))
     })
 }
 

@@ -32,6 +32,7 @@ pub fn documents() -> Vec<(&'static str, String)> {
         ("diagnostics.md", diagnostics()),
         ("data.md", data()),
         ("presets.md", presets::presets()),
+        ("manifest.schema.json", report::manifest_schema() + "\n"),
         ("report.schema.json", report::json::schema() + "\n"),
         ("rule.schema.json", format!("{:#}\n", rules::schema())),
     ]
@@ -87,7 +88,9 @@ fn finder(source: Source) -> String {
         Source::Operators => "`--asn-db MMDB`".to_owned(),
         Source::List(kind) => format!("`--ip-list {}=FILE`", kind.word()),
         Source::Crawlers => "`--crawlers FILE`".to_owned(),
-        Source::Family | Source::System | Source::Headless => "itself, always".to_owned(),
+        Source::Neighbourhood | Source::Family | Source::System | Source::Headless => {
+            "itself, always".to_owned()
+        }
     }
 }
 

@@ -82,6 +82,7 @@ columns! {
     UserAgent "user_agent" Key Both "user agent of the visitor",
     Asn "asn" Key Both "autonomous system of the visitor's address",
     ClickCountry "click_country" Text Both "country of the click's address, by a database of addresses",
+    Ip24 "ip24" Text Both "network of the visitor's address: the /24, or the /48 of an IPv6 one",
     UaFamily "ua_family" Text Both "browser or program, as the user agent says",
     Cost "cost" Money Clicks "what the click cost",
     Currency "currency" Text Both "currency of the row's amounts",

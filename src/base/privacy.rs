@@ -5,6 +5,7 @@
 //! the key can try all addresses. Names, phone numbers and player IDs are not recognised here; columns that are
 //! not mapped never reach an output.
 
+use super::networks::{neighbourhood, shown};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
@@ -84,16 +85,7 @@ impl Personal {
 
 /// The /24 or /48 of an address.
 pub fn network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [a, b, c, _] = v4.octets();
-            format!("{a}.{b}.{c}.0/24")
-        }
-        IpAddr::V6(v6) => {
-            let [a, b, c, ..] = v6.segments();
-            format!("{}/48", Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
-        }
-    }
+    shown(&neighbourhood(address))
 }
 
 /// The text with everything personal in it covered; `None` where there is nothing of that kind. In an ID of a

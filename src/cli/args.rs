@@ -12,6 +12,9 @@ use std::path::PathBuf;
 #[derive(Parser)]
 #[command(version, max_term_width = 100, after_help = exit_codes())]
 pub struct Cli {
+    /// How messages on stderr are written: lines, or a JSON object a line
+    #[arg(long, global = true, value_enum, value_name = "HOW", default_value_t)]
+    pub log: LogFormat,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -40,6 +43,8 @@ pub enum Command {
     Pin(PinArgs),
     /// Keep blocklists as a state: plan, apply, verify, go back
     Blocklist(BlocklistArgs),
+    /// Hold the manifest of a run against the outputs it names: are all of them of that run?
+    Verify(VerifyRunArgs),
     /// Write labelled traffic with planted fraud, to try things on
     Simulate(SimulateArgs),
     /// Say how good the verdicts of a report are where the truth is known
@@ -81,6 +86,14 @@ fn formats() -> String {
         lines.join("\n"),
         dialects.join("\n")
     )
+}
+
+/// How messages on stderr are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
 }
 
 /// Verdicts that `--fail-on` takes.
@@ -208,6 +221,9 @@ pub struct AuditArgs {
     /// Write every rejected row with file, line and reason to this CSV file
     #[arg(long, value_name = "PATH")]
     pub rejects: Option<PathBuf>,
+    /// Write last, when all outputs are in place, which files belong to this run, with their digests
+    #[arg(long, value_name = "PATH")]
+    pub manifest: Option<PathBuf>,
     /// Exit with 1 if there is such a verdict or a graver one
     #[arg(long, value_name = "VERDICT")]
     pub fail_on: Option<FailOn>,
@@ -295,6 +311,16 @@ pub struct AuditArgs {
     /// When to colour
     #[arg(long, value_enum, default_value_t)]
     pub color: Colour,
+}
+
+#[derive(Args)]
+pub struct VerifyRunArgs {
+    /// What the run wrote with --manifest
+    #[arg(value_name = "MANIFEST")]
+    pub manifest: PathBuf,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: PageFormat,
 }
 
 #[derive(Args)]

@@ -2,6 +2,7 @@
 
 use super::args::{AuditArgs, Colour, FailOn, ReadParquetArgs};
 use super::exit::Exit;
+use super::progress::Progress;
 use super::project::{self, Project};
 use super::timings::Timings;
 use super::{complain, print, print_raw, privacy};
@@ -12,7 +13,7 @@ use crate::base::error::{Error, Result, read_small};
 use crate::base::meter::Meter;
 use crate::base::near::nearest;
 use crate::base::networks::Widest;
-use crate::base::time::{TimeFormat, TimeReader, Zone};
+use crate::base::time::{TimeFormat, TimeReader, Zone, show_day};
 use crate::base::unit::Unit;
 use crate::history::{Earlier, Folder};
 use crate::ingest::enrich::{self, ListKind};
@@ -26,7 +27,7 @@ use crate::store::Store;
 use crate::verdicts::{Brake, Protect, Suppressions, Verdict};
 use anstream::ColorChoice;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,7 +38,9 @@ use std::time::Duration;
 pub fn run(mut args: AuditArgs) -> Result<Exit> {
     let mut project = project::merge(&mut args)?;
     let outputs = outputs(&args)?;
-    report::check(&outputs, args.rejects.as_deref(), &read_files(&args))?;
+    let beside: Vec<&Path> =
+        [&args.rejects, &args.manifest].into_iter().flatten().map(PathBuf::as_path).collect();
+    report::check(&outputs, &beside, &read_files(&args))?;
     let rules = valid_rules(&args, &mut project)?;
     if !args.quiet && args.store.is_none() {
         without_history(&rules).into_iter().for_each(|note| complain(&note));
@@ -52,8 +55,11 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     refuse_without_store(&args)?;
     let _store = open_store(&args)?;
     let timings = args.timings.map(Timings::start);
-    settings.meter = timings.as_ref().map(Timings::meter).unwrap_or_default();
+    let progress = Progress::start(args.quiet);
+    let meter = timings.as_ref().map(Timings::meter).unwrap_or_default();
+    settings.meter = progress.as_ref().map_or(meter.clone(), |progress| progress.meter(meter));
     let mut audited = audit(&settings, &rules)?;
+    drop(progress);
     let outputs = if args.new_only { only_news(&mut audited, outputs) } else { outputs };
     let exit = finish(&args, &audited, &outputs)?;
     settings.meter.done("outputs", audited.report.groups.len());
@@ -471,10 +477,14 @@ fn finish(args: &AuditArgs, audited: &Audited, outputs: &[Output]) -> Result<Exi
     };
     let mut print =
         |kind: Kind, bytes: &[u8]| if kind == Kind::Styled { print(bytes) } else { print_raw(bytes) };
-    let job = Job { outputs, rejects, look: look(args.color), print: &mut print };
+    let manifest = args.manifest.as_deref();
+    let job = Job { outputs, rejects, manifest, look: look(args.color), print: &mut print };
     let written = report::write(&audited.report, job)?;
     if !args.quiet {
         tell(args, &audited.report, &written);
+        if !args.output.is_empty() || args.store.is_some() {
+            complain(&summary(&audited.report, &written));
+        }
     }
     Ok(exit(args, &audited.report, &written))
 }
@@ -516,6 +526,20 @@ fn tell(args: &AuditArgs, report: &Report, written: &Written) {
             complain(&format!("{name}: {} is not listed: {why}", id.term(80)));
         }
     }
+}
+
+/// The whole run in a line: `night 2026-03-15: 6 block, 5 hold, …; since 2026-03-14: 1 new, …; 2 files written`.
+fn summary(report: &Report, written: &Written) -> String {
+    let night = report.history.as_ref().map(|history| format!("night {}: ", show_day(history.night)));
+    let count = |verdict: Verdict| report.groups.iter().filter(|g| g.verdict == verdict).count();
+    let verdicts: Vec<String> =
+        Verdict::ALL.into_iter().map(|verdict| format!("{} {}", count(verdict), verdict.word())).collect();
+    let files = match written.files.len() {
+        1 => "1 file written".to_owned(),
+        n => format!("{n} files written"),
+    };
+    let parts = [Some(verdicts.join(", ")), report.since_before(), Some(files)];
+    night.unwrap_or_default() + &parts.into_iter().flatten().collect::<Vec<String>>().join("; ")
 }
 
 impl From<FailOn> for Verdict {

@@ -218,7 +218,7 @@ fn list_outputs(lists: &ListOutputs) -> Result<Vec<Output>> {
     if let Some(other) = outputs.iter().find(|o| o.dialect.is_none()) {
         return Err(Error::usage(format!("`{}` is no list", other.name())).help("write blocklist:lines=PATH"));
     }
-    report::check(&outputs, None, &[])?;
+    report::check(&outputs, &[], &[])?;
     Ok(outputs)
 }
 

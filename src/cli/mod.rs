@@ -9,17 +9,19 @@ mod evaluate;
 mod exit;
 mod explain;
 mod inspect;
+mod log;
 mod nights;
 mod postback;
 mod privacy;
+mod progress;
 mod project;
 mod rules;
 mod shell;
 mod simulate;
 mod timings;
+mod verify;
 
 use crate::base::error::{Error, Fault};
-use crate::base::text::Text;
 use args::{Cli, Command, ConfigCommand};
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use exit::Exit;
@@ -37,6 +39,7 @@ pub fn main() -> ExitCode {
     }));
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
+    log::write_as(cli.log);
     let carried_out = AssertUnwindSafe(|| carry_out(cli.command, &matches));
     let outcome = std::panic::catch_unwind(carried_out);
     outcome.unwrap_or(Ok(Exit::Internal)).unwrap_or_else(|error| failed(&error)).into()
@@ -55,6 +58,7 @@ fn carry_out(command: Command, matches: &ArgMatches) -> crate::base::error::Resu
         Command::History(args) => nights::history(&args),
         Command::Pin(args) => nights::pin(&args),
         Command::Blocklist(args) => blocklist::run(args.command),
+        Command::Verify(args) => verify::run(&args),
         Command::Simulate(args) => simulate::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Init(args) => config::init(&args),
@@ -99,8 +103,7 @@ fn failed(error: &Error) -> Exit {
 /// Lines on stderr, safe whatever paths and words of the user's stand in them; what cannot be said there
 /// cannot be said at all.
 fn complain(lines: &str) {
-    let safe: Vec<String> = lines.split('\n').map(|line| Text::of_user(line).term(usize::MAX)).collect();
-    complain_styled(&safe.join("\n"));
+    complain_styled(&log::line(lines));
 }
 
 /// Lines whose text is encoded already, with colours.

@@ -56,6 +56,7 @@ pub struct Project {
     pub protect_ids: Vec<String>,
     output: Vec<String>,
     rejects: Option<PathBuf>,
+    manifest: Option<PathBuf>,
     fail_on: Option<FailOn>,
     list_for: Option<String>,
     max_source_share: Option<String>,
@@ -179,6 +180,7 @@ impl Project {
         open(&mut args.postback_tracker, &mut self.postback_tracker);
         lists(&mut args.time_zone, &mut self.time_zone.take().map(|n| n.list()).unwrap_or_default());
         open(&mut args.rejects, &mut self.rejects);
+        open(&mut args.manifest, &mut self.manifest);
         open(&mut args.fail_on, &mut self.fail_on);
         open(&mut args.list_for, &mut self.list_for);
         open(&mut args.max_source_share, &mut self.max_source_share);

@@ -11,6 +11,7 @@ use super::reject::Reason;
 use super::value;
 use crate::base::column::{Col, Kind};
 use crate::base::money::{Mark, cost_parts, row_cap, to_parts};
+use crate::base::networks::{neighbourhood, shown};
 use crate::base::time::{Clock, DAY};
 use hashbrown::HashMap;
 use polars::prelude::*;
@@ -739,6 +740,7 @@ fn find<'e>(
         Source::Countries => text(visitor.and_then(|v| enrichment.country(v)).map(Cow::Borrowed)),
         Source::Operators => text(visitor.and_then(|v| enrichment.operator(v)).map(Cow::Owned)),
         Source::List(kind) => flag(visitor.and_then(|v| enrichment.listed(kind, v))),
+        Source::Neighbourhood => text(visitor.map(|v| Cow::Owned(shown(&neighbourhood(v))))),
         Source::Crawlers => flag(agent.and_then(|a| a.crawler)),
         Source::Family => text(agent.and_then(|a| a.family).map(Cow::Borrowed)),
         Source::System => text(agent.and_then(|a| a.os).map(Cow::Borrowed)),

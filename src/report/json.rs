@@ -15,7 +15,7 @@ pub use lines::FORMAT as LINES_FORMAT;
 pub use page::page;
 pub use rule::rule_page;
 
-use super::output::failed;
+use super::output::{failed, run_id};
 use super::{AbsentSignal, Format, Gate, InputInfo, Kind, List, Look, Rendered, Report, RowCount, RunInfo};
 use crate::base::error::Result;
 use crate::base::money::Micro;
@@ -96,6 +96,8 @@ struct RateUsed {
 /// What was run on what.
 #[derive(Serialize, JsonSchema)]
 struct Run {
+    /// The same for the same inputs, rules, settings and version; the run's manifest has it, too.
+    id: String,
     /// The version of clickaudit.
     version: &'static str,
     inputs: Vec<Input>,
@@ -500,6 +502,7 @@ fn run(run: &RunInfo) -> Run {
     let mut inputs: Vec<&InputInfo> = run.inputs.iter().collect();
     inputs.sort_by_key(|i| (i.side, &i.path, &i.digest));
     Run {
+        id: run_id(run),
         version: run.version,
         inputs: inputs.into_iter().map(input).collect(),
         rules_digest: run.rules_digest.clone(),

@@ -30,7 +30,8 @@ mod sample;
 
 pub use covering::cover_rejects;
 pub use csv::rejects;
-pub use output::{FileOf, Job, Output, Target, Written, check, put_files, shows_conversions, write};
+pub use output::{Checked, FileOf, Job, Output, Target, Verified, Written};
+pub use output::{check, put_files, run_id, schema as manifest_schema, shows_conversions, verify, write};
 pub use pictures::{CTIT, Day, Pictures, RANKS, Spread};
 pub use ruling::{RuleTally, RulesInfo, unanswered};
 

@@ -5,7 +5,10 @@
 //! devices, pipes, the run's own inputs and folders that were not made by an output are refused. Nothing is
 //! printed: the bytes for stdout go back to the caller.
 
+mod manifest;
 mod stage;
+
+pub use manifest::{Checked, Verified, run_id, schema, verify};
 
 use super::{FORMATS, Format, Kind, Look, Rendered, Report, evidence, lists};
 use crate::base::destination::Destination;
@@ -15,6 +18,7 @@ use crate::base::lists::ListFile;
 use crate::base::near::nearest;
 use crate::base::privacy::Pii;
 use crate::base::text::Text;
+use manifest::{EntryKind, Sealed};
 use stage::{Access, Staged};
 use std::fs;
 use std::io::{Read, Seek, Write};
@@ -147,16 +151,17 @@ fn several_files(name: &str) -> Error {
         .help(format!("write `-o {name}=FOLDER`"))
 }
 
-/// Checks the outputs of one run together, before any work is done; `read` are files that the run reads.
+/// Checks the outputs of one run together, before any work is done; `beside` are files that are written, too, and
+/// `read` files that the run reads.
 ///
 /// # Errors
 /// Two outputs to stdout or to one place, a target that is read, that is no regular file or no folder of an
 /// output, or whose folder does not exist.
-pub fn check(outputs: &[Output], rejects: Option<&Path>, read: &[PathBuf]) -> Result<()> {
+pub fn check(outputs: &[Output], beside: &[&Path], read: &[PathBuf]) -> Result<()> {
     if outputs.iter().filter(|o| o.target == Target::Stdout).count() > 1 {
         return Err(Error::usage("two outputs go to stdout").help("give all but one of them a path"));
     }
-    let targets = || paths(outputs).chain(rejects);
+    let targets = || paths(outputs).chain(beside.iter().copied());
     spare(targets(), read)?;
     let mut places: Vec<PathBuf> = Vec::new();
     for path in targets() {
@@ -168,7 +173,7 @@ pub fn check(outputs: &[Output], rejects: Option<&Path>, read: &[PathBuf]) -> Re
         places.push(place);
     }
     outputs.iter().try_for_each(fits)?;
-    rejects.map_or(Ok(()), regular)
+    beside.iter().try_for_each(|path| regular(path))
 }
 
 fn two_in_one(path: &Path, same: bool) -> Error {
@@ -220,6 +225,8 @@ pub struct Job<'a> {
     pub outputs: &'a [Output],
     /// A file besides the outputs: the rejected rows.
     pub rejects: Option<(&'a Path, Vec<u8>)>,
+    /// Where the manifest of the run goes, which says what belongs together.
+    pub manifest: Option<&'a Path>,
     /// How stdout looks; files are always plain.
     pub look: Look,
     /// Takes the bytes for stdout, piece by piece.
@@ -238,43 +245,79 @@ pub fn write(report: &Report, job: Job) -> Result<Written> {
     spare_inputs(report, &job)?;
     let access = if matches!(report.run.pii, Pii::Raw) { Access::Owner } else { Access::All };
     for output in job.outputs {
-        if let Some(dialect) = output.dialect {
-            match lists::files(report, output.format.name, dialect, &output.target.destination()) {
-                Err(why) => written.withheld.push((output.name(), why)),
-                Ok(files) => stdout = list(report, output, files, &mut staged, &mut written)?.or(stdout),
-            }
-            continue;
-        }
-        let look = if output.target == Target::Stdout { &job.look } else { &Look::PLAIN };
-        match ((output.format.render)(report, look)?, &output.target) {
-            (Rendered::Withheld(why), _) => written.withheld.push((output.name(), why)),
-            (rendered, Target::Stdout) => stdout = Some((output.format.kind, rendered)),
-            (Rendered::Files(files), target) => {
-                staged.push(Staged::folder(place_of(target), access, &files)?)
-            }
-            (rendered, target) => {
-                staged.push(Staged::file(place_of(target), access, |out| put(report, rendered, out))?)
-            }
-        }
+        let of_output = match output.dialect {
+            Some(dialect) => list(report, output, dialect, &mut staged, &mut written)?,
+            None => document(report, output, job.look, access, &mut staged, &mut written)?,
+        };
+        stdout = of_output.or(stdout);
     }
     if let Some((path, bytes)) = &job.rejects {
-        staged.push(Staged::file(path, access, |out| all(out, bytes))?);
+        staged.push((REJECTS.to_owned(), Staged::file(path, access, |out| all(out, bytes))?));
     }
+    let manifest = job.manifest.map(|path| manifest_of(report, path, &staged, &written)).transpose()?;
     if let Some((kind, rendered)) = stdout {
         show(report, rendered, &mut |bytes| (job.print)(kind, bytes))?;
     }
-    written.files = stage::commit(staged)?;
+    written.files = stage::commit(staged.into_iter().map(|(_, staged)| staged).collect(), manifest)?;
     Ok(written)
+}
+
+/// What the file of rejected rows is called among the outputs.
+const REJECTS: &str = "rejects";
+
+/// What is staged, with the name of its output.
+type Stage = Vec<(String, Staged)>;
+
+fn manifest_of(report: &Report, path: &Path, staged: &Stage, written: &Written) -> Result<Staged> {
+    let sealed = |(format, staged): &(String, Staged)| Sealed {
+        format: format.clone(),
+        path: staged.path.clone(),
+        kind: if staged.is_folder() { EntryKind::Folder } else { EntryKind::File },
+        seal: staged.seal.clone(),
+    };
+    let outputs: Vec<Sealed> = staged.iter().map(sealed).collect();
+    let bytes = manifest::written(report, path, &outputs, &written.withheld)?;
+    Staged::file(path, Access::All, |out| all(out, &bytes))
+}
+
+/// Stages an output that is no list; what goes to stdout comes back.
+fn document(
+    report: &Report,
+    output: &Output,
+    look: Look,
+    access: Access,
+    staged: &mut Stage,
+    written: &mut Written,
+) -> Result<Option<(Kind, Rendered)>> {
+    let look = if output.target == Target::Stdout { look } else { Look::PLAIN };
+    let one = match ((output.format.render)(report, &look)?, &output.target) {
+        (Rendered::Withheld(why), _) => {
+            written.withheld.push((output.name(), why));
+            return Ok(None);
+        }
+        (rendered, Target::Stdout) => return Ok(Some((output.format.kind, rendered))),
+        (Rendered::Files(files), target) => Staged::folder(place_of(target), access, &files)?,
+        (rendered, target) => Staged::file(place_of(target), access, |out| put(report, rendered, out))?,
+    };
+    staged.push((output.name(), one));
+    Ok(None)
 }
 
 /// Stages the files of a list, each with one beside it for what it could not hold; what goes to stdout comes back.
 fn list(
     report: &Report,
     output: &Output,
-    files: Vec<ListFile>,
-    staged: &mut Vec<Staged>,
+    dialect: &'static Dialect,
+    staged: &mut Stage,
     written: &mut Written,
 ) -> Result<Option<(Kind, Rendered)>> {
+    let files = match lists::files(report, output.format.name, dialect, &output.target.destination()) {
+        Ok(files) => files,
+        Err(why) => {
+            written.withheld.push((output.name(), why));
+            return Ok(None);
+        }
+    };
     let mut stdout = None;
     for file in files {
         let refused = file.refused.iter().map(|(id, why)| (output.name(), id.clone(), why.clone()));
@@ -283,7 +326,7 @@ fn list(
             stdout = Some((output.format.kind, Rendered::Bytes(file.text.into_bytes())));
             continue;
         }
-        staged.extend(list_files(report, &file)?);
+        staged.extend(list_files(report, &file)?.into_iter().map(|one| (output.name(), one)));
     }
     Ok(stdout)
 }
@@ -314,7 +357,7 @@ pub struct FileOf {
 /// One of them cannot be written.
 pub fn put_files(files: &[FileOf]) -> Result<()> {
     let staged = files.iter().map(staged_file).collect::<Result<Vec<_>>>()?;
-    stage::commit(staged).map(drop)
+    stage::commit(staged, None).map(drop)
 }
 
 fn place_of(target: &Target) -> &Path {
@@ -364,7 +407,7 @@ fn show(report: &Report, rendered: Rendered, print: &mut dyn FnMut(&[u8]) -> Res
 fn spare_inputs(report: &Report, job: &Job) -> Result<()> {
     let inputs: Vec<PathBuf> = report.run.inputs.iter().map(|i| PathBuf::from(i.path.raw())).collect();
     let rejects = job.rejects.as_ref().map(|(path, _)| *path);
-    spare(paths(job.outputs).chain(rejects), &inputs)
+    spare(paths(job.outputs).chain(rejects).chain(job.manifest), &inputs)
 }
 
 /// Refuses targets that the run reads, and folders in which there is something that it reads.
@@ -404,13 +447,16 @@ mod tests {
 
     /// Writes as a run does and gives back what went to stdout.
     fn written(report: &Report, outputs: &[Output]) -> Result<(Written, Vec<u8>)> {
-        check(outputs, None, &[])?;
+        check(outputs, &[], &[])?;
         let mut stdout = Vec::new();
         let mut print = |_: Kind, bytes: &[u8]| {
             stdout.extend_from_slice(bytes);
             Ok(())
         };
-        let written = write(report, Job { outputs, rejects: None, look: Look::PLAIN, print: &mut print })?;
+        let written = write(
+            report,
+            Job { outputs, rejects: None, manifest: None, look: Look::PLAIN, print: &mut print },
+        )?;
         Ok((written, stdout))
     }
 
@@ -429,13 +475,14 @@ mod tests {
         let job = Job {
             outputs: &outputs,
             rejects: Some((&rejects, b"x".to_vec())),
+            manifest: None,
             look: Look::PLAIN,
             print: &mut full,
         };
         assert!(write(&sample::report(&sample::rules()), job).is_err());
         assert_eq!((names(&dir), fs::read_to_string(&old).unwrap()), (vec!["r.json".into()], "old".into()));
-        assert_eq!(check(&[], Some(&old), std::slice::from_ref(&old)).unwrap_err().fault, Fault::Usage);
-        assert_eq!(check(&outputs, Some(&old), &[]).unwrap_err().fault, Fault::Usage);
+        assert_eq!(check(&[], &[&old], std::slice::from_ref(&old)).unwrap_err().fault, Fault::Usage);
+        assert_eq!(check(&outputs, &[&old], &[]).unwrap_err().fault, Fault::Usage);
     }
 
     #[test]
@@ -505,7 +552,7 @@ mod tests {
     #[test]
     fn devices_are_never_replaced() {
         for device in ["/dev/null", "/dev/stdout", "/proc/self/fd/1"] {
-            assert!(check(&[output("json", Path::new(device))], None, &[]).is_err(), "{device}");
+            assert!(check(&[output("json", Path::new(device))], &[], &[]).is_err(), "{device}");
         }
     }
 
@@ -527,9 +574,9 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("x");
         let twice = [output("json", &path), output("csv", &dir.path().join(".").join("x"))];
-        assert_eq!(check(&twice, None, &[]).unwrap_err().fault, Fault::Usage);
+        assert_eq!(check(&twice, &[], &[]).unwrap_err().fault, Fault::Usage);
         let stdout = [Output::parse("json=-").unwrap(), Output::parse("csv=-").unwrap()];
-        assert_eq!(check(&stdout, None, &[]).unwrap_err().to_string(), "two outputs go to stdout");
+        assert_eq!(check(&stdout, &[], &[]).unwrap_err().to_string(), "two outputs go to stdout");
         fs::write(&path, "clicks").unwrap();
         let rules = sample::rules();
         let mut report = sample::report(&rules);

@@ -528,6 +528,7 @@ pub const JSON: &str = r#"{
       "traffic_source",
       "source"
     ],
+    "id": "21c087e747044eda",
     "inputs": [
       {
         "digest": "d1",

@@ -46,6 +46,10 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The gravest first.
+    pub const ALL: [Verdict; 5] =
+        [Verdict::Block, Verdict::Hold, Verdict::Watch, Verdict::Clean, Verdict::Undecided];
+
     /// The word used in reports and on the command line.
     pub fn word(self) -> &'static str {
         match self {
@@ -59,8 +63,7 @@ impl Verdict {
 
     /// The verdict of a word.
     pub fn of(word: &str) -> Option<Verdict> {
-        let all = [Verdict::Block, Verdict::Hold, Verdict::Watch, Verdict::Clean, Verdict::Undecided];
-        all.into_iter().find(|verdict| verdict.word() == word)
+        Verdict::ALL.into_iter().find(|verdict| verdict.word() == word)
     }
 }
 

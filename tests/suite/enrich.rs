@@ -13,11 +13,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// The columns that can be found.
-const FOUND: [Col; 10] = [
+const FOUND: [Col; 11] = [
     Col::Country,
     Col::Os,
     Col::Asn,
     Col::ClickCountry,
+    Col::Ip24,
     Col::UaFamily,
     Col::IsDatacenter,
     Col::IsVpn,
@@ -88,21 +89,21 @@ fn enrichment(folder: &Folder) -> Arc<Enrichment> {
 
 const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36";
 
-/// Address, user agent, and what is found: country, system, operator, country of the click, family, data
-/// centre, VPN, Tor, crawler, without a screen; `-` is absent.
+/// Address, user agent, and what is found: country, system, operator, country of the click, network, family,
+/// data centre, VPN, Tor, crawler, without a screen; `-` is absent.
 const ROWS: &[(&str, &str, &str)] = &[
-    ("192.0.2.1", CHROME, "DE Windows AS64500 DE Chrome 0 0 0 0 0"),
-    ("192.0.2.200", "python-requests/2.32", "AT - AS64500 AT Python 1 0 0 1 0"),
+    ("192.0.2.1", CHROME, "DE Windows AS64500 DE 192.0.2.0/24 Chrome 0 0 0 0 0"),
+    ("192.0.2.200", "python-requests/2.32", "AT - AS64500 AT 192.0.2.0/24 Python 1 0 0 1 0"),
     (
         "::ffff:192.0.2.1",
         "Mozilla/5.0 (X11; Linux) HeadlessChrome/126.0",
-        "DE Linux AS64500 DE Headless~Chrome 0 0 0 0 1",
+        "DE Linux AS64500 DE 192.0.2.0/24 Headless~Chrome 0 0 0 0 1",
     ),
-    ("2001:db8::1", "Mozilla/5.0 (compatible; Googlebot/2.1)", "SE - AS64501 SE - 0 0 1 1 0"),
-    ("203.0.113.9", "", "FR - - FR - 0 1 0 - -"),
-    ("198.51.100.1", CHROME, "- Windows - - Chrome 0 0 0 0 0"),
-    ("not an address", CHROME, "- Windows - - Chrome - - - 0 0"),
-    ("", "null", "- - - - - - - - - -"),
+    ("2001:db8::1", "Mozilla/5.0 (compatible; Googlebot/2.1)", "SE - AS64501 SE 2001:db8::/48 - 0 0 1 1 0"),
+    ("203.0.113.9", "", "FR - - FR 203.0.113.0/24 - 0 1 0 - -"),
+    ("198.51.100.1", CHROME, "- Windows - - 198.51.100.0/24 Chrome 0 0 0 0 0"),
+    ("not an address", CHROME, "- Windows - - - Chrome - - - 0 0"),
+    ("", "null", "- - - - - - - - - - -"),
 ];
 
 fn csv() -> String {
@@ -164,7 +165,7 @@ fn text_and_parquet_tell_the_same_of_every_visitor() {
     // Keeping one column only changes nothing in it, and keeps nothing else.
     let only = Wanted::Only([Field::Value(Col::ClickCountry)].into());
     let rows = found(&folder, "clicks.csv", &only);
-    let alone = |row: &str| format!("- - - {} - - - - - -", row.split(' ').nth(3).expect("a country"));
+    let alone = |row: &str| format!("- - - {} - - - - - - -", row.split(' ').nth(3).expect("a country"));
     assert_eq!(rows, expected.iter().map(|row| alone(row)).collect::<Vec<_>>());
 }
 
@@ -176,7 +177,10 @@ fn the_column_of_an_export_wins_for_the_whole_file() {
     let folder = folder().with("clicks.csv", text);
     assert_eq!(
         found(&folder, "clicks.csv", &Wanted::Everything),
-        ["PL MyOS AS64500 AT Headless~Chrome 0 0 0 0 1", "- - AS64500 AT Headless~Chrome - 0 0 0 1"]
+        [
+            "PL MyOS AS64500 AT 192.0.2.0/24 Headless~Chrome 0 0 0 0 1",
+            "- - AS64500 AT 192.0.2.0/24 Headless~Chrome - 0 0 0 1"
+        ]
     );
 }
 
@@ -264,6 +268,60 @@ fn a_country_found_from_the_address_is_not_held_against_it() {
     assert!(signals["address_country_mismatch_share"]["value"].is_null(), "{signals}");
     assert_eq!(signals["tor_share"]["value"], 0.125);
     assert_eq!(signals["crawler_share"]["value"], 0.25);
+}
+
+#[test]
+fn networks_are_audited_listed_and_shown() {
+    let mut clicks = "click_id,click_time,source,ip,cost\n".to_owned();
+    let mut conversions = "click_id,conversion_time,ip,event,status,payout\n".to_owned();
+    for i in 0..6_000 {
+        let (network, n) = (i % 30, i / 30);
+        let ip = match network {
+            0 => format!("8.8.8.{}", n % 250),
+            1 => format!("8.8.9.{}", n % 250),
+            2 => format!("2a00:1450:1:{n:x}::1"),
+            3 => format!("10.0.3.{}", n % 250),
+            _ => format!("9.9.{network}.{}", n % 250),
+        };
+        let time = |s: usize| {
+            format!("2026-03-{:02} {:02}:{:02}:{:02}", s / 86_400 + 1, s / 3_600 % 24, s / 60 % 60, s % 60)
+        };
+        writeln!(clicks, "c{i},{},s{},{ip},0.10", time(i * 97), i % 7).expect("text");
+        let (fast, slow) = (network < 4 && n % 4 == 0, network >= 4 && n % 20 == 0);
+        if fast || slow {
+            let delay = if fast { 1 } else { 200 + n * 7 };
+            writeln!(conversions, "c{i},{},{ip},sale,approved,1.00", time(i * 97 + delay)).expect("text");
+        }
+    }
+    let folder = Folder::new().with("clicks.csv", clicks).with("conversions.csv", conversions);
+    let run = folder.run(
+        "audit clicks.csv conversions.csv --by ip24 -o json=r.json -o csv=r.csv -o blocklist:nginx=deny.conf \
+         -o blocklist:lines=ids.txt",
+    );
+    let report = {
+        run.exits(0);
+        folder.json("r.json")
+    };
+    let sources = report["sources"].as_array().expect("groups");
+    let verdict = |name: &str| {
+        let group = sources.iter().find(|s| s["key"]["ip24"] == name);
+        group.unwrap_or_else(|| panic!("no {name}"))["verdict"].as_str().expect("a word").to_owned()
+    };
+    assert_eq!(sources.len(), 30);
+    for bad in ["8.8.8.0/24", "8.8.9.0/24", "2a00:1450:1::/48", "10.0.3.0/24"] {
+        assert_eq!(verdict(bad), "block", "{bad}");
+    }
+    // A list of addresses holds networks; one of IDs does not, nor does any list hold a private one.
+    assert_eq!(folder.text("deny.conf"), "deny 8.8.8.0/24;\ndeny 8.8.9.0/24;\ndeny 2a00:1450:1::/48;\n");
+    assert!(folder.text("deny.conf.refused.csv").contains("the address is private"));
+    assert_eq!(folder.text("ids.txt"), "");
+    assert!(folder.text("r.csv").contains("8.8.8.0/24"));
+    folder
+        .run("audit clicks.csv conversions.csv --by ip24 --widest-ipv4 23 -o blocklist:keitaro-bots=b.txt -q")
+        .exits(0);
+    assert_eq!(folder.text("b.txt"), "8.8.8.0/23\n2a00:1450:1::/48\n");
+    let folder = folder.with("clicks.csv", "click_time,source\n2026-03-05 10:00:00,s1\n");
+    folder.run("audit --clicks clicks.csv --by ip24").exits(3).says(&["or the ip that it is found from"]);
 }
 
 // ---------------------------------------------------------------- damaged files

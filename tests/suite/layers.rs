@@ -84,7 +84,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("proptest", &[]),
     ("regex", &["ingest/enrich/crawlers"]),
     ("rust_xlsxwriter", &["report/workbook"]),
-    ("schemars", &["report/json", "rules"]),
+    ("schemars", &["report/json", "report/output", "rules"]),
     (
         "serde",
         &[
@@ -115,8 +115,10 @@ const HOMES: &[(&str, &[&str])] = &[
             "cli/blocklist",
             "cli/config",
             "cli/evaluate",
+            "cli/log",
             "cli/postback",
             "cli/timings",
+            "cli/verify",
             "compare",
             "evaluate/read",
             "history",
@@ -404,7 +406,17 @@ const ENCODERS: &[(&str, &[&str])] = &[
     ("html", &["report/html"]),
     (
         "json",
-        &["audit/coverage", "cli/blocklist", "cli/postback", "backtest/text", "compare", "history/timeline", "report/json"],
+        &[
+            "audit/coverage",
+            "backtest/text",
+            "cli/blocklist",
+            "cli/postback",
+            "cli/verify",
+            "compare",
+            "history/timeline",
+            "report/json",
+            "report/output",
+        ],
     ),
     ("list_id", &["base/dialect", "verdicts/list"]),
     ("md", &["report/markdown"]),

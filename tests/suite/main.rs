@@ -15,6 +15,7 @@ mod hostile_rules;
 mod incidents;
 mod inspect;
 mod layers;
+mod manifest;
 mod money;
 mod nights;
 mod outlook;

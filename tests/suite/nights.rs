@@ -322,3 +322,59 @@ fn a_rule_holds_until_it_is_cleared() {
     let told = folder.run("history b --store state").exits(0).text();
     assert!(told.contains("since an earlier run, and not cleared yet"), "{told}");
 }
+
+// ---------------------------------------------------------------- walking through exports
+
+#[test]
+fn a_walk_says_what_would_have_been_blocked_when() {
+    let folder = Folder::of_sample();
+    fs::copy(sample("planted.csv"), folder.path("planted.csv")).expect("the labels");
+    let walk = "backtest clicks.csv conversions.csv --truth planted.csv";
+    let found = folder.run(&format!("{walk} --format json")).exits(0).json();
+    assert_eq!(found["nights"].as_array().map(Vec::len), Some(14));
+    let kinds = found["truth"]["kinds"].as_array().expect("kinds");
+    let found_of = |kind: &str| kinds.iter().find(|k| k["kind"] == kind).map(|k| k["found"].clone());
+    assert_eq!(found_of("replay"), Some(Value::from(1)));
+    assert_eq!(found["truth"]["others"], Value::Array(Vec::new()));
+    let planted = found["cuts"].as_array().expect("cuts");
+    let replay = planted.iter().find(|c| c["key"]["source"] == "2977431").expect("a cut");
+    // What was sent before the night of the block is not saved, and the rest is.
+    let night = replay["night"].as_str().expect("a night");
+    let after = fs::read_to_string(sample("clicks.csv")).expect("the sample");
+    let later = after
+        .lines()
+        .filter(|l| l.contains(",2977431,") && l.split(',').nth(1).is_some_and(|t| &t[..10] > night));
+    assert_eq!(replay["saved"]["clicks"].as_u64(), Some(later.count() as u64));
+    // A rule that only holds blocks nobody by itself.
+    let without = folder
+        .run(&format!("{walk} --format json --override paid-transactions-repeated.action=watch"))
+        .exits(0)
+        .json();
+    let others = without["cuts"].as_array().expect("cuts").iter().find(|c| c["key"]["source"] == "2977431");
+    assert_ne!(others.map(|c| &c["night"]), Some(&replay["night"]));
+}
+
+#[test]
+fn a_list_by_hand_is_held_against_the_walk() {
+    let folder =
+        Folder::of_sample().with("mine.txt", "popmax:2977431 2026-03-14\n2718846 # a good one\nnobody\n");
+    let told = folder.run("backtest clicks.csv conversions.csv --my-list mine.txt").exits(0).text();
+    for part in [
+        "my list: 1 of 3 would have been found: ",
+        "before you · ",
+        "popmax/2718846: not found",
+        "nobody: not in these exports",
+        "besides these it would have blocked ",
+    ] {
+        assert!(told.contains(part), "no {part} in\n{told}");
+    }
+    for (flag, said) in
+        [("-o csv=x.csv", "--output"), ("--store state", "--store"), ("--as-of 2026-03-09", "--as-of")]
+    {
+        folder
+            .run(&format!("backtest clicks.csv conversions.csv {flag}"))
+            .exits(2)
+            .says(&[said, "does not go with backtest"]);
+    }
+    assert_eq!(folder.files(), ["clicks.csv", "conversions.csv", "mine.txt"]);
+}

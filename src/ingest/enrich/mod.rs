@@ -1,4 +1,5 @@
-//! What the user's own files, and the user agent itself, say of a visitor: offline, per row, while it is typed.
+//! What the user's own files, and the address and user agent themselves, say of a visitor: offline, per row,
+//! while it is typed.
 //!
 //! Every column that can be found this way is one line of [`DERIVED`]. An export's own column always wins, for
 //! the whole file: two answers are never mixed in one column. What no file says anything about stays absent.
@@ -66,6 +67,8 @@ pub enum Source {
     List(ListKind),
     /// The list of crawlers' user agents.
     Crawlers,
+    /// The address itself: the network that it lies in, which needs no file.
+    Neighbourhood,
     /// The user agent's own words, which need no file.
     Family,
     System,
@@ -75,13 +78,13 @@ pub enum Source {
 impl Source {
     /// Whether it answers from a file of the user's.
     pub fn needs_file(self) -> bool {
-        !matches!(self, Source::Family | Source::System | Source::Headless)
+        !matches!(self, Source::Neighbourhood | Source::Family | Source::System | Source::Headless)
     }
 
     /// The canonical column that is asked about.
     pub fn origin(self) -> Col {
         match self {
-            Source::Countries | Source::Operators | Source::List(_) => Col::Ip,
+            Source::Countries | Source::Operators | Source::List(_) | Source::Neighbourhood => Col::Ip,
             Source::Crawlers | Source::Family | Source::System | Source::Headless => Col::UserAgent,
         }
     }
@@ -101,6 +104,7 @@ pub const DERIVED: &[Derived] = &[
     Derived { col: Col::Os, source: Source::System, of_clicks: false },
     Derived { col: Col::Asn, source: Source::Operators, of_clicks: false },
     Derived { col: Col::ClickCountry, source: Source::Countries, of_clicks: true },
+    Derived { col: Col::Ip24, source: Source::Neighbourhood, of_clicks: false },
     Derived { col: Col::UaFamily, source: Source::Family, of_clicks: false },
     Derived { col: Col::IsDatacenter, source: Source::List(ListKind::Datacenter), of_clicks: true },
     Derived { col: Col::IsVpn, source: Source::List(ListKind::Vpn), of_clicks: true },
@@ -201,7 +205,7 @@ impl Enrichment {
             Source::Operators => self.operators.is_some(),
             Source::List(kind) => self.lists[kind as usize].is_some(),
             Source::Crawlers => self.agents.patterns().is_some(),
-            Source::Family | Source::System | Source::Headless => true,
+            Source::Neighbourhood | Source::Family | Source::System | Source::Headless => true,
         }
     }
 

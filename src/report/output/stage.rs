@@ -4,14 +4,15 @@
 //! never a part of either. A folder is the old one or the new one, never files of both; putting it into place
 //! takes two renames, and a kill between them leaves the old folder under the name `.NAME.before`, from where the
 //! next run to that folder brings it back. Several outputs of one run are renamed one after the other: a kill between
-//! them leaves some new and some old, each whole. Every folder ends with a [manifest](MANIFEST) of its files.
+//! them leaves some new and some old, each whole; a manifest of the run, which is put into place after all of them,
+//! then does not fit. Every folder ends with a [manifest](MANIFEST) of its files.
 //! Nothing here follows a link, and no folder is replaced that no output has made.
 
 use super::folder;
 use crate::base::durable;
 use crate::base::error::{Error, Result};
 use crate::report::NamedFile;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Component, Path, PathBuf};
@@ -41,10 +42,29 @@ impl Access {
     }
 }
 
-/// What waits beside its target; it vanishes unless it is committed.
-pub enum Staged {
-    File(NamedTempFile, PathBuf),
-    Folder(TempDir, PathBuf),
+/// What waits beside its target, whole and flushed; it vanishes unless it is committed.
+pub struct Staged {
+    waiting: Waiting,
+    pub path: PathBuf,
+    pub seal: Seal,
+}
+
+enum Waiting {
+    File(NamedTempFile),
+    Folder(TempDir),
+}
+
+/// What a file is known by; a folder by its own manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seal {
+    pub bytes: u64,
+    pub blake3: String,
+}
+
+impl Seal {
+    fn of(bytes: &[u8]) -> Seal {
+        Seal { bytes: bytes.len() as u64, blake3: blake3::hash(bytes).to_hex().to_string() }
+    }
 }
 
 impl Staged {
@@ -58,9 +78,9 @@ impl Staged {
         write: impl FnOnce(&mut dyn Write) -> Result<()>,
     ) -> Result<Staged> {
         let file = hidden(access.file()).tempfile_in(folder(path)).map_err(|e| Error::writing(path, e))?;
-        let file = filled(file, write).map_err(|e| about(path, e))?;
+        let (file, seal) = filled(file, write).map_err(|e| about(path, e))?;
         file.as_file().sync_all().map_err(|e| Error::writing(path, e))?;
-        Ok(Staged::File(file, path.to_path_buf()))
+        Ok(Staged { waiting: Waiting::File(file), path: path.to_path_buf(), seal })
     }
 
     /// Writes a folder beside `path`: the files, and a manifest of them.
@@ -70,6 +90,7 @@ impl Staged {
     pub fn folder(path: &Path, access: Access, files: &[NamedFile]) -> Result<Staged> {
         let root = hidden(access.folder()).tempdir_in(folder(path)).map_err(|e| Error::writing(path, e))?;
         let manifest = NamedFile { name: MANIFEST.into(), bytes: manifest(files) };
+        let seal = Seal::of(&manifest.bytes);
         for file in files.iter().chain([&manifest]) {
             let parts = Path::new(&file.name).components();
             if !parts.clone().all(|part| matches!(part, Component::Normal(_))) || parts.count() == 0 {
@@ -79,7 +100,13 @@ impl Staged {
             inside(&root.path().join(&file.name), access, &file.bytes)
                 .map_err(|e| Error::writing(&place, e))?;
         }
-        Ok(Staged::Folder(root, path.to_path_buf()))
+        flush(root.path());
+        Ok(Staged { waiting: Waiting::Folder(root), path: path.to_path_buf(), seal })
+    }
+
+    /// Whether it is a folder.
+    pub fn is_folder(&self) -> bool {
+        matches!(self.waiting, Waiting::Folder(_))
     }
 }
 
@@ -100,16 +127,44 @@ fn inside(path: &Path, access: Access, bytes: &[u8]) -> io::Result<()> {
 /// What `write` says, or there is no room.
 pub fn scratch(write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<fs::File> {
     let file = tempfile::tempfile().map_err(|e| Error::output("cannot make a temporary file").because(e))?;
-    filled(file, write)
+    filled(file, write).map(|(file, _)| file)
 }
 
 /// Bytes gathered before they are written.
 const BUFFER: usize = 1 << 18;
 
-fn filled<F: Write>(file: F, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<F> {
-    let mut buffered = BufWriter::with_capacity(BUFFER, file);
+fn filled<F: Write>(file: F, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<(F, Seal)> {
+    let mut buffered = BufWriter::with_capacity(BUFFER, Sealing::of(file));
     write(&mut buffered)?;
-    buffered.into_inner().map_err(|e| super::failed(e.into_error()))
+    let sealing = buffered.into_inner().map_err(|e| super::failed(e.into_error()))?;
+    let seal = Seal { bytes: sealing.bytes, blake3: sealing.digest.finalize().to_hex().to_string() };
+    Ok((sealing.file, seal))
+}
+
+/// A sink that knows the seal of what went through it.
+struct Sealing<F> {
+    file: F,
+    digest: blake3::Hasher,
+    bytes: u64,
+}
+
+impl<F> Sealing<F> {
+    fn of(file: F) -> Sealing<F> {
+        Sealing { file, digest: blake3::Hasher::new(), bytes: 0 }
+    }
+}
+
+impl<F: Write> Write for Sealing<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.file.write(bytes)?;
+        self.digest.update(&bytes[..n]);
+        self.bytes += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// Puts the path into the error of a sink.
@@ -127,25 +182,29 @@ fn hidden(mode: u32) -> Builder<'static, 'static> {
     builder
 }
 
-#[derive(Serialize)]
-struct Manifest<'f> {
-    made_by: &'static str,
-    files: Vec<Entry<'f>>,
+/// The files of a folder.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FolderManifest {
+    made_by: String,
+    pub files: Vec<FileEntry>,
 }
 
-#[derive(Serialize)]
-struct Entry<'f> {
-    name: &'f str,
-    bytes: usize,
-    blake3: String,
+/// One file of a folder.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FileEntry {
+    pub name: String,
+    pub bytes: u64,
+    pub blake3: String,
 }
 
 fn manifest(files: &[NamedFile]) -> Vec<u8> {
-    let entry = |f: &'_ NamedFile| blake3::hash(&f.bytes).to_hex().to_string();
-    let mut files: Vec<Entry> =
-        files.iter().map(|f| Entry { name: &f.name, bytes: f.bytes.len(), blake3: entry(f) }).collect();
-    files.sort_by_key(|entry| entry.name);
-    let manifest = Manifest { made_by: "clickaudit", files };
+    let entry = |file: &NamedFile| {
+        let Seal { bytes, blake3 } = Seal::of(&file.bytes);
+        FileEntry { name: file.name.clone(), bytes, blake3 }
+    };
+    let mut files: Vec<FileEntry> = files.iter().map(entry).collect();
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    let manifest = FolderManifest { made_by: "clickaudit".to_owned(), files };
     let mut text = serde_json::to_string_pretty(&manifest).expect("names and numbers are plain JSON");
     text.push('\n');
     text.into_bytes()
@@ -198,26 +257,36 @@ enum Before {
     Folder(PathBuf),
 }
 
-/// Renames everything into place; if one fails, those already placed are taken back.
+/// Renames everything into place, the manifest of the run behind all the others; if one fails, those already
+/// placed are taken back.
 ///
 /// # Errors
 /// Something cannot be renamed.
-pub fn commit(staged: Vec<Staged>) -> Result<Vec<PathBuf>> {
+pub fn commit(staged: Vec<Staged>, manifest: Option<Staged>) -> Result<Vec<PathBuf>> {
     let mut placed: Vec<Placed> = Vec::new();
-    for one in staged {
-        let (before, path) = match one {
-            Staged::File(file, path) => (put_file(file, &path), path),
-            Staged::Folder(dir, path) => (put_folder(dir, &path), path),
-        };
-        match before {
-            Ok(before) => placed.push(Placed { path, before }),
-            Err(e) => {
-                placed.into_iter().rev().for_each(take_back);
-                return Err(Error::writing(&path, e));
-            }
-        }
+    staged.into_iter().try_for_each(|one| put(one, &mut placed))?;
+    if let Some(manifest) = manifest {
+        // What the manifest speaks of outlasts a power cut if the manifest does.
+        placed.iter().for_each(|one| flush(folder(&one.path)));
+        put(manifest, &mut placed)?;
     }
     Ok(placed.into_iter().map(settle).collect())
+}
+
+fn put(one: Staged, placed: &mut Vec<Placed>) -> Result<()> {
+    let path = one.path;
+    let before = match one.waiting {
+        Waiting::File(file) => put_file(file, &path),
+        Waiting::Folder(dir) => put_folder(dir, &path),
+    };
+    match before {
+        Ok(before) => placed.push(Placed { path, before }),
+        Err(e) => {
+            placed.drain(..).rev().for_each(take_back);
+            return Err(Error::writing(&path, e));
+        }
+    }
+    Ok(())
 }
 
 /// Renames one file into place and hands back what stood there.
@@ -274,13 +343,18 @@ fn take_back(placed: Placed) {
 
 /// Makes the rename last through a power cut where folders can be flushed, and lets go of what stood before.
 fn settle(placed: Placed) -> PathBuf {
-    if let Ok(folder) = fs::File::open(folder(&placed.path)) {
-        let _ = folder.sync_all();
-    }
+    flush(folder(&placed.path));
     if let Before::Folder(before) = &placed.before {
         let _ = fs::remove_dir_all(before);
     }
     placed.path
+}
+
+/// Flushes a folder, where folders can be.
+fn flush(folder: &Path) {
+    if let Ok(folder) = fs::File::open(folder) {
+        let _ = folder.sync_all();
+    }
 }
 
 #[cfg(test)]
@@ -309,12 +383,12 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let at = |name: &str| dir.path().join(name);
         fs::write(at("old"), "old").unwrap();
-        commit(vec![Staged::folder(&at("pack"), Access::All, &files("old")).unwrap()]).unwrap();
+        commit(vec![Staged::folder(&at("pack"), Access::All, &files("old")).unwrap()], None).unwrap();
         fs::create_dir(at("folder")).unwrap();
         let pack = Staged::folder(&at("pack"), Access::All, &files("new")).unwrap();
         let fresh = Staged::folder(&at("fresh"), Access::All, &files("new")).unwrap();
         let staged = vec![file(&at("old")), pack, fresh, file(&at("new")), file(&at("folder"))];
-        assert!(commit(staged).is_err());
+        assert!(commit(staged, None).is_err());
         assert_eq!(names(&dir), ["folder", "old", "pack"]);
         assert_eq!(fs::read_to_string(at("old")).unwrap(), "old");
         assert_eq!(fs::read_to_string(at("pack").join("b/c.txt")).unwrap(), "old");
@@ -324,10 +398,10 @@ mod tests {
     fn a_folder_is_replaced_as_a_whole() {
         let dir = TempDir::new().unwrap();
         let pack = dir.path().join("pack");
-        commit(vec![Staged::folder(&pack, Access::All, &files("old")).unwrap()]).unwrap();
+        commit(vec![Staged::folder(&pack, Access::All, &files("old")).unwrap()], None).unwrap();
         assert!(ours(&pack) && replaceable(&pack).is_ok());
         let one = vec![NamedFile { name: "d.txt".into(), bytes: b"new".to_vec() }];
-        commit(vec![Staged::folder(&pack, Access::All, &one).unwrap()]).unwrap();
+        commit(vec![Staged::folder(&pack, Access::All, &one).unwrap()], None).unwrap();
         assert_eq!((names(&dir), pack.join("a.txt").exists()), (vec!["pack".to_owned()], false));
         let manifest = fs::read_to_string(pack.join(MANIFEST)).unwrap();
         let digest = blake3::hash(b"new").to_hex();
@@ -350,7 +424,7 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let (one, pack) = (dir.path().join("one"), dir.path().join("pack"));
         let file = Staged::file(&one, Access::Owner, |_| Ok(())).unwrap();
-        commit(vec![file, Staged::folder(&pack, Access::Owner, &files("x")).unwrap()]).unwrap();
+        commit(vec![file, Staged::folder(&pack, Access::Owner, &files("x")).unwrap()], None).unwrap();
         for (path, mode) in [(&one, 0o600), (&pack, 0o700), (&pack.join("b/c.txt"), 0o600)] {
             let found = fs::metadata(path).unwrap().permissions().mode() & 0o777;
             assert_eq!(found, mode, "{}", path.display());
@@ -362,7 +436,7 @@ mod tests {
     fn a_link_to_a_folder_is_not_followed() {
         let dir = TempDir::new().unwrap();
         let (pack, link) = (dir.path().join("pack"), dir.path().join("link"));
-        commit(vec![Staged::folder(&pack, Access::All, &files("old")).unwrap()]).unwrap();
+        commit(vec![Staged::folder(&pack, Access::All, &files("old")).unwrap()], None).unwrap();
         std::os::unix::fs::symlink(&pack, &link).unwrap();
         assert!(replaceable(&link).is_err());
     }
@@ -371,7 +445,7 @@ mod tests {
     fn a_folder_left_aside_by_a_kill_comes_back() {
         let dir = TempDir::new().unwrap();
         let pack = dir.path().join("pack");
-        commit(vec![Staged::folder(&pack, Access::All, &files("old")).unwrap()]).unwrap();
+        commit(vec![Staged::folder(&pack, Access::All, &files("old")).unwrap()], None).unwrap();
         fs::rename(&pack, aside(&pack)).unwrap();
         assert!(replaceable(&pack).is_ok());
         assert_eq!(names(&dir), ["pack"]);
