@@ -486,6 +486,7 @@ pub const JSON: &str = r#"{
       "without history a verdict rests on this one run"
     ]
   },
+  "history": null,
   "incidents": [],
   "lists": {
     "block": {
@@ -609,6 +610,7 @@ pub const JSON: &str = r#"{
               "low": 0.5580028481,
               "n": 240,
               "op": "above",
+              "own": null,
               "signal": "ctit_short_share",
               "value": 0.6208333333
             }
@@ -632,6 +634,7 @@ pub const JSON: &str = r#"{
               "low": 12,
               "n": 240,
               "op": "above",
+              "own": null,
               "signal": "replayed_count",
               "value": 12
             }
@@ -655,6 +658,7 @@ pub const JSON: &str = r#"{
               "low": 0.2737110204,
               "n": 2401,
               "op": "above",
+              "own": null,
               "signal": "top_ip_share",
               "value": 0.2915451895
             }
@@ -667,6 +671,7 @@ pub const JSON: &str = r#"{
           "title": "One address"
         }
       ],
+      "history": null,
       "key": {
         "source": "pub10032",
         "traffic_source": null
