@@ -128,8 +128,8 @@ impl Folder {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::samples::{head, line};
     use super::*;
+    use crate::history::samples::{head, line};
     use crate::verdicts::Pinned;
 
     fn record(night: &str, clicks: u64) -> Record {

@@ -331,8 +331,8 @@ fn refuse_later(nights: &[i32], tonight: i32) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::samples::{head, line};
     use super::*;
+    use crate::history::samples::{head, line};
     use crate::signals::{Absence, Estimate, Reading};
 
     fn key(source: &str) -> Vec<Option<String>> {
@@ -348,7 +348,7 @@ mod tests {
         let mut line = line("a", "clean", 100);
         line.signals.insert("ctit_short_share".into(), Seen { value: x as f64 / n as f64, n, x: Some(x) });
         let window = Some((window.0.to_owned(), window.1.to_owned()));
-        Record { head: super::super::Head { window, ..head(night) }, lines: vec![line] }
+        Record { head: crate::history::Head { window, ..head(night) }, lines: vec![line] }
     }
 
     fn memory(records: Vec<Record>, tonight: &str) -> Memory {

@@ -279,8 +279,8 @@ fn night(head: &Head, line: &Line) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::samples::{head, line};
     use super::*;
+    use crate::history::samples::{head, line};
 
     fn record(night: &str, clicks: u64, verdict: &str) -> Record {
         Record { head: head(night), lines: vec![line("a1", verdict, clicks), line("b", "clean", 5)] }

@@ -3,7 +3,7 @@
 use super::message::Message;
 use crate::base::column::{Col, Grain};
 use crate::base::unit::Unit;
-use crate::past::{LEAST_NIGHTS, Own};
+use crate::past::{LEAST_NIGHTS, Own, Past};
 use crate::peers::{Direction, Pattern, Profile, TooFew, Versus};
 use crate::signals::{self, Absence, Against, Estimate, Family, Reading, Signal, Suspicious};
 use schemars::JsonSchema;
@@ -413,6 +413,8 @@ pub struct Example {
     pub key: Vec<(Col, Option<String>)>,
     /// How the group stands among its peers; signals without a q or p-value are not compared.
     pub profile: Profile,
+    /// What it had in earlier nights.
+    pub past: Past,
     pub expect: Expect,
     /// Where it stands in the rule's file.
     pub span: Range<usize>,

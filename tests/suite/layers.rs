@@ -437,6 +437,7 @@ const ENCODERS: &[(&str, &[&str])] = &[
             "inspect",
             "matching",
             "report",
+            "store",
             "verdicts",
         ],
     ),
@@ -445,14 +446,17 @@ const ENCODERS: &[(&str, &[&str])] = &[
 
 /// Uses of the text itself where outputs are made: module, what stands there, and why that is all right.
 const UNENCODED: &[(&str, &str, &str)] = &[
+    ("base/durable", "entry.file_name()", "the name of a file in a folder"),
     ("blocklist/state", "e.file_name()", "the name of a file in a folder"),
     ("blocklist/state", "revision.json()", "the text of a revision"),
     ("blocklist/state", "self.json()", "the text of a revision"),
     ("cli/rules", "text.raw().lines()", "the lines of a rule's source, each encoded by itself"),
+    ("history/folder", ".file_name()", "the name of a file in a folder"),
     ("ingest/enrich", "path.file_name()", "the name of the user's own file"),
     ("ingest/enrich/databases", "path.file_name()", "the name of the user's own file"),
     ("inspect/text", "path.file_name()", "the name of an input, encoded right behind"),
     ("peers/anomaly", "draws.term(", "a term of a sum, no text"),
+    ("store", "entry.file_name()", "the name of a file in a folder"),
     ("report/output", "PathBuf::from(i.path.raw())", "the path of an input, to be spared"),
 ];
 

@@ -282,6 +282,8 @@ fn head(night: i32) -> Head {
 struct Outcome {
     honest: usize,
     honest_flagged: usize,
+    /// Why.
+    reasons: Vec<String>,
     honest_watched: usize,
     frauds: usize,
     found: usize,
@@ -301,6 +303,7 @@ fn run(seed: u64, count: usize, rules: &RuleSet) -> Outcome {
     let mut records: Vec<Record> = Vec::new();
     let mut first_flag = vec![None; count];
     let (mut first_watch, mut one_night) = (vec![None; count], vec![false; count]);
+    let mut why: Vec<Option<String>> = vec![None; count];
     for night in FIRST..FIRST + NIGHTS {
         for source in &mut sources {
             let counts = source.night(&mut draws, night);
@@ -322,6 +325,13 @@ fn run(seed: u64, count: usize, rules: &RuleSet) -> Outcome {
             let age = sources[at].fraud.as_ref().map_or(0, |f| night - f.from);
             if line.state.standing >= Standing::Flagged && age >= 0 {
                 first_flag[at].get_or_insert(night);
+                let rules: Vec<&str> = line.findings.iter().map(|f| f.rule.as_str()).collect();
+                why[at].get_or_insert(format!(
+                    "{} {}: {}",
+                    line.state.reason,
+                    line.state.usual,
+                    rules.join(" ")
+                ));
                 let source = &mut sources[at];
                 let comes_back = source.fraud.as_ref().is_some_and(|f| f.course == Course::ComesBack);
                 if comes_back && source.silent_until == 0 {
@@ -343,6 +353,7 @@ fn run(seed: u64, count: usize, rules: &RuleSet) -> Outcome {
         let Some(fraud) = &source.fraud else {
             outcome.honest += 1;
             outcome.honest_flagged += usize::from(first_flag[at].is_some());
+            outcome.reasons.extend(why[at].take());
             outcome.honest_watched += usize::from(first_watch[at].is_some());
             outcome.honest_by_one_night += usize::from(one_night[at]);
             continue;
@@ -381,6 +392,7 @@ fn wanted(name: &str, default: usize) -> usize {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the table of docs/validation.md")]
 fn sixty_simulated_nights_keep_their_promises() {
     let rules =
         RuleSet::of(&builtin_files()).and_then(|r| r.tuned(&Tuning::default())).expect("the built-in rules");
