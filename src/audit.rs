@@ -175,7 +175,8 @@ fn judged<'r, T>(
     let (mut groups, tallies) = judging::judged(&asked, rules, settings, clock.as_of);
     settings.meter.done("rules", groups.len());
     let remembers = memory.kept && gates.is_empty() && !rules.observe;
-    let night = remembers.then(|| history::settle(&mut groups, &settings.grain, &memory, measures.days));
+    let night = remembers
+        .then(|| history::settle(&mut groups, &settings.grain, &memory, measures.days, settings.fdr));
     let clusters = outlook::attach(&mut groups, &measures, &context, settings.target_roi, settings.threads);
     cases::claw_back(&mut groups, &matched, &columns, &symbols, &settings.grain);
     let workings = Workings {

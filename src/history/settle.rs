@@ -5,9 +5,10 @@ use super::record::{Found, Head, Line, Record};
 use crate::base::column::Grain;
 use crate::base::money::Micro;
 use crate::past::{Held, Learnt, News, Pool, Tonight, learn};
-use crate::rules::{Class, Nights, Outcome, Truth};
+use crate::peers::q_values;
+use crate::rules::{Action, Class, Few, Limit, Nights, Outcome, Rule, Test, Truth};
 use crate::signals;
-use crate::verdicts::{Judged, Kept, Pin, Sight, Standing, State, Verdict};
+use crate::verdicts::{Finding, Judged, Kept, Pin, Sight, Standing, State, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs that a rule may ask about, at most.
@@ -34,7 +35,11 @@ impl Night {
 }
 
 /// Settles the verdicts of a grain's groups, in place.
-pub fn settle(groups: &mut [Judged], grain: &Grain, memory: &Memory, window: Window) -> Night {
+///
+/// Whoever is flagged already was accused on an earlier night. Tonight's accusations have to pay for themselves: on
+/// peers alone a group is accused if it is a discovery at the level `fdr` among those that are not flagged. Otherwise
+/// every night's old frauds would pay for new false ones, and in sixty nights that adds up.
+pub fn settle(groups: &mut [Judged], grain: &Grain, memory: &Memory, window: Window, fdr: f64) -> Night {
     let mut audited: Vec<&mut Judged> = groups.iter_mut().filter(|g| g.subject.grain == *grain).collect();
     audited.sort_by_key(|g| key(g));
     let keys: Vec<Key> = audited.iter().map(|g| key(g)).collect();
@@ -50,12 +55,14 @@ pub fn settle(groups: &mut [Judged], grain: &Grain, memory: &Memory, window: Win
     let before = keys.iter().map(|key| memory.line(key)).chain(absent.iter().copied().map(Some));
     let before: Vec<Option<&Line>> = before.collect();
     let (pool, learnt) = learnt(memory, &before, &news);
+    let discovered = discovered(&audited, &before, fdr);
 
     let mut lines = Vec::with_capacity(news.len());
     let mut nights = before.into_iter().zip(news).zip(learnt);
-    for (judged, key) in audited.into_iter().zip(keys) {
+    for ((judged, key), discovered) in audited.into_iter().zip(keys).zip(discovered) {
         let ((before, news), (habits, alarms)) = nights.next().expect("a night for every group");
-        lines.push(present(judged, key, before, news, habits, alarms, memory, window));
+        let seen = SeenTonight { news, habits, alarms, discovered };
+        lines.push(present(judged, key, before, seen, memory, window));
     }
     for (((before, _), (habits, alarms)), _) in nights.zip(absent) {
         lines.extend(away(before.expect("it was there before"), habits, alarms, memory));
@@ -71,11 +78,10 @@ fn key(judged: &Judged) -> Key {
 fn learnt(memory: &Memory, before: &[Option<&Line>], news: &[News]) -> (Pool, Vec<(Learnt, Vec<String>)>) {
     let start = Pool::default();
     let pool = memory.previous.as_ref().map_or(&start, |record| &record.head.pool);
-    let flagged = |line: &Line| line.state.standing >= Standing::Flagged;
     let tonight = before.iter().zip(news).map(|(before, news)| Tonight {
         before: before.map(|line| &line.habits),
         news,
-        flagged: before.is_some_and(flagged),
+        flagged: before.is_some_and(is_flagged),
     });
     let (pool, learnt) = learn(pool, &tonight.collect::<Vec<_>>());
     let words = |(learnt, alarms): (Learnt, Vec<crate::past::Alarm>)| {
@@ -84,24 +90,59 @@ fn learnt(memory: &Memory, before: &[Option<&Line>], news: &[News]) -> (Pool, Ve
     (pool, learnt.into_iter().map(words).collect())
 }
 
+fn is_flagged(line: &Line) -> bool {
+    line.state.standing >= Standing::Flagged
+}
+
+/// Which groups may be accused on peers alone: those that are flagged already, and the discoveries among all others.
+fn discovered(groups: &[&mut Judged], before: &[Option<&Line>], fdr: f64) -> Vec<bool> {
+    let flagged = |at: usize| before[at].is_some_and(is_flagged);
+    let ln_p = |at: usize| groups[at].subject.profile.ln_p.filter(|_| !flagged(at));
+    let asked: Vec<usize> = (0..groups.len()).filter(|at| ln_p(*at).is_some()).collect();
+    let q = q_values(&asked.iter().filter_map(|at| ln_p(*at)).collect::<Vec<f64>>());
+    let mut discovered: Vec<bool> = (0..groups.len()).map(flagged).collect();
+    asked.iter().zip(q).for_each(|(at, ln_q)| discovered[*at] = ln_q <= fdr.ln());
+    discovered
+}
+
+/// Whether a rule asks peers, so that its false alarms are those of a comparison.
+fn asks_peers(rule: &Rule) -> bool {
+    let beside = |test: &&Test| matches!(test.limit, Limit::Peers(limit) if limit.few != Few::Fires);
+    rule.when.asks_of_the_whole() || rule.when.tests().iter().any(beside)
+}
+
+/// What the night by itself comes to, without accusations on peers alone that do not pay for themselves.
+fn paid_for(judged: &Judged, discovered: bool) -> Verdict {
+    let acts = |f: &&Finding| matches!(f.action, Action::Block | Action::Hold);
+    let mut acting = judged.findings.iter().filter(acts).peekable();
+    let on_peers_alone = acting.peek().is_some() && acting.all(|f| asks_peers(f.rule));
+    if discovered || !on_peers_alone { judged.verdict } else { judged.verdict.max(Verdict::Watch) }
+}
+
+/// What was learnt about one group tonight.
+struct SeenTonight {
+    news: News,
+    habits: Learnt,
+    alarms: Vec<String>,
+    discovered: bool,
+}
+
 /// Settles one group that is there tonight.
-#[expect(clippy::too_many_arguments, reason = "the parts of one night, taken apart by its only caller")]
 fn present(
     judged: &mut Judged,
     key: Key,
     before: Option<&Line>,
-    news: News,
-    habits: Learnt,
-    alarms: Vec<String>,
+    seen_tonight: SeenTonight,
     memory: &Memory,
     window: Window,
 ) -> Line {
+    let SeenTonight { news, habits, alarms, discovered } = seen_tonight;
     let (tonight, subject) = (judged.verdict, &judged.subject);
     // Without clicks in the input nobody can say whether there was traffic; rows of conversions are some.
     let silent = subject.clicks > 0 && news.clicks == 0 && before.is_some();
     let sight = Sight {
         night: memory.tonight,
-        verdict: (!silent).then_some(tonight),
+        verdict: (!silent).then(|| paid_for(judged, discovered)),
         clicks: if subject.clicks > 0 { news.clicks } else { 1 },
         watch: alarms.first().cloned(),
         ..Sight::of(judged)
@@ -161,7 +202,7 @@ fn pin(memory: &Memory, key: &Key) -> Option<Pin> {
     of_group.map(|p| p.pin.clone()).next_back()
 }
 
-fn found(finding: &crate::verdicts::Finding) -> Found {
+fn found(finding: &Finding) -> Found {
     Found {
         rule: finding.rule.id.clone(),
         class: finding.rule.class.word().to_owned(),

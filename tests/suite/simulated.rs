@@ -319,7 +319,7 @@ fn run(seed: u64, count: usize, rules: &RuleSet) -> Outcome {
         let earlier = Earlier::Records(records.clone());
         let mut memory = Memory::of(&earlier, &Grain::source(), night, &Asked::default()).expect("a memory");
         memory.slide(&earlier, &Grain::source(), head.days()).expect("no fault");
-        let record = settle(&mut groups, &Grain::source(), &memory, head.days()).record(head);
+        let record = settle(&mut groups, &Grain::source(), &memory, head.days(), 0.1).record(head);
         for line in &record.lines {
             let at: usize = line.key[1].as_ref().expect("a name").parse().expect("a number");
             let age = sources[at].fraud.as_ref().map_or(0, |f| night - f.from);
