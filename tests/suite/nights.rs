@@ -226,7 +226,8 @@ fn day(folder: &Folder, day: u32, fast: u32) {
     for (source, share) in [("a", 5), ("b", fast)] {
         for n in 0..400u32 {
             let id = format!("{source}{day}x{n}");
-            let (minute, second) = (n / 30 % 60, n % 60);
+            // Conversions of several sources at one second would be a batch upload.
+            let (minute, second) = (n / 30 % 60, n % 60 + if source == "b" { 11 } else { 0 });
             let time = |add: u32| {
                 let at = (n / 40) * 3_600 + minute * 60 + second + add;
                 format!("2026-03-{day:02} {:02}:{:02}:{:02}", at / 3_600, at / 60 % 60, at % 60)
