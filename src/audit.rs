@@ -7,12 +7,14 @@ use crate::base::networks::Widest;
 use crate::base::privacy::Pii;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::text::Text;
-use crate::base::time::{DAY, SECOND, Zone, show};
+use crate::base::time::{SECOND, Zone, show};
 use crate::clean::{self, Cleaned};
 use crate::history::{self, Asked, Earlier, Memory, Record};
 use crate::ingest::enrich::DERIVED;
+use crate::ingest::shelf::Fresh;
 use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Plan, Shape, Wanted};
-use crate::matching::{self, Matched, gates};
+use crate::matching::gates::{self, Gate};
+use crate::matching::{self, Matched};
 use crate::measures::{self, Clock, Measures, PEER_COLUMNS, STRATUM_COLUMNS};
 use crate::peers::{self, Compared};
 use crate::report::{Report, cover_rejects};
@@ -68,6 +70,8 @@ pub struct Settings {
     pub pii: Pii,
     /// Keep the conversions of flagged groups, for outputs that show them.
     pub dossiers: bool,
+    /// Gates that somebody has looked at: where one fires it is told, and lists are made.
+    pub accepted: Vec<&'static str>,
     /// How many groups at watch or graver are pictured, the gravest first; 0 unless an output shows them.
     pub pictures: usize,
     /// Where earlier nights are looked for.
@@ -85,6 +89,8 @@ pub struct Audited<'r> {
     /// What the night leaves for the next; `None` without a store, of a run that only observes, and of an input
     /// that cannot be judged.
     pub record: Option<Record>,
+    /// What a store should keep; nothing of files that a gate calls faulty.
+    pub fresh: Fresh,
 }
 
 /// Runs an audit with a rule set.
@@ -114,10 +120,20 @@ fn run<'r, T>(
     look: impl FnOnce(&Workings<'_, 'r>) -> T,
 ) -> Result<(Audited<'r>, T)> {
     let intake = taken_in(settings, rules)?;
-    let (report, record, looked) = judged(settings, rules, &intake, look)?;
+    let Judgement { report, record, sound, looked } = judged(settings, rules, &intake, look)?;
     let mut files = intake.files;
     cover_rejects(&mut files, &settings.pii);
-    Ok((Audited { report, files, record }, looked))
+    let fresh = intake.past.filter(|_| sound).map(|past| past.fresh).unwrap_or_default();
+    Ok((Audited { report, files, record, fresh }, looked))
+}
+
+/// What comes of an intake.
+struct Judgement<'r, T> {
+    report: Report<'r>,
+    record: Option<Record>,
+    /// No gate calls the files faulty.
+    sound: bool,
+    looked: T,
 }
 
 /// Reads all that an audit needs.
@@ -135,7 +151,7 @@ fn judged<'r, T>(
     rules: &'r RuleSet,
     intake: &Intake,
     look: impl FnOnce(&Workings<'_, 'r>) -> T,
-) -> Result<(Report<'r>, Option<Record>, T)> {
+) -> Result<Judgement<'r, T>> {
     let grains = grains(settings, rules);
     let rows = intake.files.iter().map(|file| file.rows as usize).sum();
     let columns = columns(intake, &grains)?;
@@ -152,8 +168,6 @@ fn judged<'r, T>(
     let options =
         matching::Options { columns: &columns, span: intake.span(Col::ClickTime), as_of: clock.as_of };
     let matched = matching::matching(intake, cleaned, &options, &mut symbols)?;
-    let gates = gates::gates(&gate_input(settings, intake, &matched));
-
     settings.meter.done("matching", matched.conversions.len());
 
     let options = measures::Options {
@@ -167,6 +181,9 @@ fn judged<'r, T>(
     let measures = measures::measure(intake, &clicks, &matched, &options, &mut symbols)?;
     settings.meter.done("measures", rows);
     memory.slide(&settings.earlier, &settings.grain, measures.days)?;
+    let asked = gate_input(settings, intake, &matched, &measures, clock);
+    let (accepted, gates): (Vec<Gate>, Vec<Gate>) =
+        gates::gates(&asked).into_iter().partition(|gate| settings.accepted.contains(&gate.name));
     let context = context::of(intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock);
     let compared = compared(&measures, &context, &intake.mapping, settings);
     settings.meter.done("peers", compared.iter().map(|c| c.profiles.len()).sum());
@@ -193,8 +210,14 @@ fn judged<'r, T>(
     let looked = look(&workings);
     let pictures = pictures::gallery(&workings, &intake.mapping.trusted, settings.pictures);
 
-    let facts =
-        coverage::Facts { intake, matched: &matched, measures: &measures, seen: &seen, gates: &gates };
+    let facts = coverage::Facts {
+        intake,
+        matched: &matched,
+        measures: &measures,
+        seen: &seen,
+        gates: &gates,
+        accepted: &accepted,
+    };
     let main_event = symbols.text(main_event).unwrap_or("none").to_owned();
     let run = coverage::run(&facts, settings, rules, clock, main_event);
     let siblings = peers::siblings(&measures.branches, settings.fdr);
@@ -221,7 +244,8 @@ fn judged<'r, T>(
     let record = night.map(|night| night.record(nightly::head(&report, &memory)));
     settings.meter.done("report", report.groups.len());
     report.cover(&settings.pii);
-    Ok((report, record, looked))
+    let sound = gates.iter().all(|gate| gate.keeps);
+    Ok(Judgement { report, record, sound, looked })
 }
 
 /// Every grain's groups beside their peers.
@@ -375,22 +399,28 @@ fn offers(matched: &Matched, columns: &[Col], symbols: &Symbols) -> Vec<Option<S
     matched.conversions.iter().map(offer).collect()
 }
 
-fn gate_input<'a>(settings: &Settings, intake: &'a Intake, matched: &'a Matched) -> gates::Input<'a> {
-    let max_age = (settings.max_age_s * SECOND as f64) as i64;
-    gates::Input { intake, matched, said_as_of: settings.as_of, max_age }
+fn gate_input<'a>(
+    settings: &Settings,
+    intake: &'a Intake,
+    matched: &'a Matched,
+    measures: &'a Measures,
+    clock: Clock,
+) -> gates::Input<'a> {
+    gates::Input {
+        intake,
+        matched,
+        said_as_of: settings.as_of,
+        max_age: (settings.max_age_s * SECOND as f64) as i64,
+        clicks_by_day: &measures.clicks_by_day,
+        as_of: clock.as_of,
+        zone: clock.zone,
+    }
 }
 
 fn clock(settings: &Settings, intake: &Intake) -> Clock {
-    let days = intake.span(Col::Day).filter(|_| intake.has(Shape::Report)).map(|s| s.1 + DAY);
-    let (clicks, conversions) = (intake.span(Col::ClickTime), intake.span(Col::ConversionTime));
-    // One conversion dated years ahead must not make every click mature.
-    let window = (intake.mapping.attribution_window_s * SECOND as f64) as i64;
-    let latest = clicks.map_or(i64::MAX, |c| c.1.saturating_add(window));
-    let rows = clicks.map(|c| c.1).max(conversions.map(|c| c.1.min(latest)));
-    let newest = rows.max(days).unwrap_or(0);
     Clock {
         zone: settings.zone,
-        as_of: settings.as_of.unwrap_or(newest),
+        as_of: settings.as_of.or(intake.newest()).unwrap_or(0),
         maturity: (settings.maturity_s * SECOND as f64) as i64,
     }
 }

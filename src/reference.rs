@@ -13,6 +13,7 @@ use crate::measures::{MEASURES, Merge};
 use crate::report::{self, FORMATS};
 use crate::rules::{self, PACKS, Pack, Rule, RuleSet, describe};
 use crate::signals;
+use crate::store;
 
 mod presets;
 
@@ -31,6 +32,7 @@ pub fn documents() -> Vec<(&'static str, String)> {
         ("postbacks.md", postbacks()),
         ("diagnostics.md", diagnostics()),
         ("data.md", data()),
+        ("store.md", store_page()),
         ("presets.md", presets::presets()),
         ("manifest.schema.json", report::manifest_schema() + "\n"),
         ("report.schema.json", report::json::schema() + "\n"),
@@ -249,6 +251,77 @@ fn diagnostics() -> String {
     out.trim_end().to_owned() + "\n"
 }
 
+fn store_page() -> String {
+    let intro = "What an audit with `--store FOLDER` keeps, for whoever reads it with other tools or has to repair it. \
+                 The folder is for its owner only (mode 0700): addresses and IDs stand in it as they are.";
+    let mut out = page("The store of nightly runs", intro);
+    out += &format!(
+        "- `VERSION`: `clickaudit store {}`. A store of another version is refused.\n\
+         - `.lock`: locked while a run changes the store; a second run exits with 6, or waits with `--wait`.\n\
+         - `{}`: what counts. It is replaced as a whole, after every file that it names has been flushed to the disk.\n",
+        store::VERSION,
+        store::MANIFEST
+    );
+    for (name, what) in store::FOLDERS {
+        out += &format!("- `{name}/`: {what}.\n");
+    }
+    out += STORE;
+    out += "\n## What adds up over days\n\nA run with a store parses new exports only. Counting starts from the typed \
+            rows of the whole window, each night anew: that costs a scan of the window, and is why a night comes to \
+            exactly what one audit of the same rows says.\n\n";
+    let (sums, others): (Vec<_>, Vec<_>) = MEASURES.iter().partition(|m| m.merge() == Merge::Sum);
+    let names: Vec<String> = others.iter().map(|m| format!("`{}`", m.name)).collect();
+    out += &format!(
+        "Of the [measures](measures.md) {} are sums over days, as long as nothing late changes a day: clicks become \
+         mature, convert, turn out to be repeated. {} do not add up at all and need the rows of the window: {}.\n",
+        sums.len(),
+        others.len(),
+        names.join(", ")
+    );
+    out
+}
+
+/// What is true of every store.
+const STORE: &str = "
+## Files
+
+An export is known by the BLAKE3 digest of its bytes and by all that decides what its rows become: columns, formats, \
+zone, the version of the reader. The same file named again, under any name, is not read again; one that is to be read \
+otherwise must be named again and replaces what was kept of it. What statuses and events mean is not kept but applied \
+each night. The typed rows of one export are one Parquet file (zstd) with the [canonical columns](columns.md); a \
+column `…_key` is the XXH3 hash of another, times are UTC. Values that were found in your own databases stay as they \
+were found on the night of reading. Of rejected rows the numbers are kept, not the text.
+
+```sh
+duckdb -c \"SELECT source, count(*) FROM 'store/intake/*.parquet' GROUP BY 1\"
+```
+
+## Which rows a night looks at
+
+Those of the last `--window` days, in the days of `--tz`, from whatever export: late rows, and statuses that are sent \
+again, fall to the day they belong to. Rows from `--as-of` on are left out, so that a past night can be run again. A \
+click or conversion ID that several exports hold counts once, the last state of a conversion wins; rows without an ID \
+count as often as exports hold them.
+
+## The index
+
+`index/` knows of every click with an ID: the hash, the time, and where it came from. It holds no address, no user \
+agent and no ID. It is kept for the attribution window of the mapping and 90 days, longer than the rows if these are \
+pruned, so that a deposit, rebill or chargeback of an old click has its source. Such a conversion is counted as \
+`older_click`, has no time to conversion, and is never an orphan.
+
+## When something breaks
+
+A run that is killed, or finds the disk full, leaves the manifest before or after, never a part; files that no manifest \
+names are removed by the next run. `store verify` compares every file with its digest and exits with 3 if one is not \
+as it was written. Then restore it from a backup, or begin a new store and name the exports again: a store holds \
+nothing that the exports do not.
+
+`store forget --ip ADDRESS` or `--id ID` writes the files that hold the value anew without these rows, and takes their \
+clicks out of the index, all files or none. The file that they came from is still known and not read again; another \
+export that holds the same rows would bring them back.
+";
+
 fn data() -> String {
     let mut out = page("Words for the data", "Reject reasons, gates, statuses, events and output formats.");
     out += "## Reject reasons\n\n| reason | what it means |\n|---|---|\n";
@@ -256,8 +329,9 @@ fn data() -> String {
         out += &format!("| `{slug}` | {summary} |\n");
     }
     out += "\n## Gates on the whole input\n\nWith any of them the run reports, writes no list, and exits with 3.\n\n";
-    for (name, _) in GATES {
-        out += &format!("- `{name}`\n");
+    out += "| gate | may a store keep the new files' rows? |\n|---|---|\n";
+    for (name, keeps, _) in GATES {
+        out += &format!("| `{name}` | {} |\n", if *keeps { "yes: the files are sound" } else { "no" });
     }
     out += "\n## Statuses\n\n| status | words read as it |\n|---|---|\n";
     for (_, name, words) in STATUSES {

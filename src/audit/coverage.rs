@@ -9,7 +9,7 @@ use crate::base::time::{show, show_day};
 use crate::clean::Cleaned;
 use crate::clean::vocabulary::event;
 use crate::ingest::rates::Rate;
-use crate::ingest::{self, FileLedger, Intake, Mapping, Shape};
+use crate::ingest::{self, FileLedger, Intake, Mapping, Past, Shape};
 use crate::matching::gates::Gate;
 use crate::matching::{Class, Matched};
 use crate::measures::{self, Clock, Measures};
@@ -69,6 +69,8 @@ pub struct Facts<'a> {
     pub measures: &'a Measures,
     pub seen: &'a Seen,
     pub gates: &'a [Gate],
+    /// Gates that fired and that somebody has looked at.
+    pub accepted: &'a [Gate],
 }
 
 /// What was run on what.
@@ -272,6 +274,7 @@ fn classes(matched: &Matched) -> Classes {
         matched: class(Class::Matched),
         orphan: class(Class::Orphan),
         outside_span: class(Class::OutsideSpan),
+        older_click: class(Class::OlderClick),
         before_click: class(Class::BeforeClick),
         without_id: class(Class::WithoutId),
         retry: duplicate("retry"),
@@ -359,8 +362,33 @@ fn log_note(file: &FileLedger) -> Option<String> {
     Some(note)
 }
 
+/// What a run that remembers looked at.
+fn remembered(past: &Past, facts: &Facts) -> Vec<String> {
+    let exports = facts.intake.files.iter().filter(|f| f.duplicate_of.is_none()).count();
+    let fresh = past.fresh.kept.len();
+    let mut notes = vec![format!(
+        "the window begins at {}: its rows are of {exports} exports; {fresh} were read for the first time",
+        show(past.window.from)
+    )];
+    let mut note = |count: u64, sentence: &str| {
+        if count > 0 {
+            notes.push(sentence.replace("{}", &count.to_string()));
+        }
+    };
+    let outside: u64 = facts.intake.files.iter().map(|f| f.outside).sum();
+    note(outside, "{} rows of these exports lie outside the window and are not looked at");
+    note(past.outside as u64, "{} of the named exports have no row in the window");
+    note(past.pruned as u64, "{} exports of the window were pruned from the store: name them again");
+    note(
+        facts.matched.classes.get(&Class::OlderClick).copied().unwrap_or(0),
+        "{} conversions are of clicks before the window: they keep their source and have no CTIT",
+    );
+    notes
+}
+
 fn notes(facts: &Facts) -> Vec<String> {
     let mut notes = facts.intake.notes.clone();
+    notes.extend(facts.accepted.iter().map(|g| format!("gate {}, accepted: {}", g.name, g.sentence)));
     notes.extend(facts.seen.missing_events.iter().cloned());
     let mut note = |count: u64, sentence: &str| {
         if count > 0 {
@@ -386,6 +414,7 @@ fn notes(facts: &Facts) -> Vec<String> {
         let left = crate::base::money::Micro(left);
         notes.push(format!("{left} of the cost file lies on days or keys without clicks and is in no group"));
     }
+    notes.extend(facts.intake.past.as_ref().into_iter().flat_map(|past| remembered(past, facts)));
     notes.extend(found(facts.intake));
     for (word, count) in facts.seen.unknown_statuses.iter().take(10) {
         let word = Text::new(word.as_str()).term(40);

@@ -16,6 +16,7 @@ pub fn history(night: &Night, memory: &Memory) -> History {
         night: memory.tonight,
         before: memory.previous.as_ref().map(|record| record.head.day()),
         nights: memory.nights,
+        is_past: memory.is_past,
         silent: away().filter(flagged).map(|line| (key(line), verdict(line))).collect(),
         gone: away().filter(|l| !flagged(l) && !l.alarms.is_empty()).map(key).collect(),
     }

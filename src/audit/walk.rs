@@ -1,6 +1,6 @@
 //! The nights of some exports, one after the other, as if each had been run on its own morning.
 
-use super::{Settings, judged, taken_in};
+use super::{Judgement, Settings, judged, taken_in};
 use crate::base::column::Col;
 use crate::base::error::{Error, Result};
 use crate::base::time::DAY;
@@ -35,7 +35,7 @@ pub fn walk(settings: &mut Settings, rules: &RuleSet, each: &mut dyn FnMut(Walke
         intake.until(moment);
         settings.as_of = Some(moment);
         settings.earlier = Earlier::Records(records.clone());
-        let (report, record, ()) = judged(settings, rules, &intake, |_| ())?;
+        let Judgement { report, record, .. } = judged(settings, rules, &intake, |_| ())?;
         let gate = report.coverage.gates.first().map(|gate| gate.sentence.term(200));
         each(Walked { night, record: record.clone(), gate });
         records.extend(record);

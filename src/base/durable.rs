@@ -10,7 +10,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 /// How temporaries begin and end; only the holder of a folder's lock removes them.
 pub const PREFIX: &str = ".clickaudit-";
@@ -65,12 +65,24 @@ pub fn beside(path: &Path) -> Result<NamedTempFile> {
 /// # Errors
 /// The file cannot be flushed or renamed.
 pub fn put(file: NamedTempFile, path: &Path) -> Result<()> {
-    let place = || -> io::Result<()> {
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|e| e.error)?;
-        File::open(folder_of(path))?.sync_all()
-    };
-    place().map_err(|e| Error::writing(path, e))
+    let (file, temporary) = file.into_parts();
+    file.sync_all().and_then(|()| rename(temporary, path)).map_err(|e| Error::writing(path, e))
+}
+
+fn rename(temporary: TempPath, path: &Path) -> io::Result<()> {
+    fs::rename(&temporary, path)?;
+    // Nothing of that name is left to remove.
+    let _ = temporary.keep();
+    File::open(folder_of(path))?.sync_all()
+}
+
+/// The same for a temporary that others wrote.
+///
+/// # Errors
+/// The file cannot be flushed or renamed.
+pub fn settle(temporary: TempPath, path: &Path) -> Result<()> {
+    let flushed = File::open(&temporary).and_then(|file| file.sync_all());
+    flushed.and_then(|()| rename(temporary, path)).map_err(|e| Error::writing(path, e))
 }
 
 /// Writes a file whole or not at all.

@@ -43,6 +43,8 @@ pub enum Command {
     Pin(PinArgs),
     /// Keep blocklists as a state: plan, apply, verify, go back
     Blocklist(BlocklistArgs),
+    /// Look after the folder that nightly runs remember in
+    Store(StoreArgs),
     /// Hold the manifest of a run against the outputs it names: are all of them of that run?
     Verify(VerifyRunArgs),
     /// Write labelled traffic with planted fraud, to try things on
@@ -278,7 +280,7 @@ pub struct AuditArgs {
     /// Time zone in which days are cut [default: UTC]
     #[arg(long, value_name = "ZONE")]
     pub tz: Option<String>,
-    /// The moment the exports reach up to, such as 2026-03-09T00:00 [default: the newest row]
+    /// The moment the exports reach up to, such as 2026-03-09T00:00, or now [default: the newest row]
     #[arg(long, value_name = "TIME")]
     pub as_of: Option<String>,
     /// With --as-of: refuse exports whose newest row is older [default: 48h]
@@ -290,7 +292,16 @@ pub struct AuditArgs {
     /// With --store: let outputs hold only what changed since the night before; nothing where nothing did
     #[arg(long)]
     pub new_only: bool,
-    /// With --store: how long to wait for a run that is changing it [default: not at all]
+    /// With --store: know the nights and leave none, for runs by the hour
+    #[arg(long)]
+    pub between_nights: bool,
+    /// With --store: so many days are judged, the last one that of the newest row or of --as-of [default: 30d]
+    #[arg(long, value_name = "DAYS")]
+    pub window: Option<String>,
+    /// Gate that somebody has looked at, such as volume: it is told, and lists are made; repeatable
+    #[arg(long, value_delimiter = ',', value_name = "GATES")]
+    pub accept: Vec<String>,
+    /// With --store: how long to wait while another run is changing it
     #[arg(long, value_name = "TIME")]
     pub wait: Option<String>,
     /// Project file [default: ./clickaudit.yaml, if there is one]
@@ -776,6 +787,78 @@ pub struct RestoreArgs {
     pub by: Option<String>,
     #[command(flatten)]
     pub lists: ListOutputs,
+}
+
+#[derive(Args)]
+pub struct StoreArgs {
+    #[command(subcommand)]
+    pub command: StoreCommand,
+}
+
+#[derive(Subcommand)]
+pub enum StoreCommand {
+    /// Say what the store holds: days, files, rows, size
+    Status(StoreStatusArgs),
+    /// Check every file against its digest
+    Verify(StorePlace),
+    /// Let go of rows that are older; their clicks stay known as long as conversions may come
+    Prune(StorePruneArgs),
+    /// Remove the rows that hold an address or an ID
+    Forget(StoreForgetArgs),
+}
+
+/// Which store.
+#[derive(Args)]
+pub struct StorePlace {
+    /// The store's folder [default: the project file's]
+    #[arg(long, value_name = "FOLDER")]
+    pub store: Option<PathBuf>,
+    /// Project file [default: ./clickaudit.yaml, if there is one]
+    #[arg(long, value_name = "FILE", env = "CLICKAUDIT_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Read no project file
+    #[arg(long, conflicts_with = "config")]
+    pub no_config: bool,
+    /// How long to wait while a run is changing it
+    #[arg(long, value_name = "TIME")]
+    pub wait: Option<String>,
+}
+
+#[derive(Args)]
+pub struct StoreStatusArgs {
+    #[command(flatten)]
+    pub place: StorePlace,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: TableFormat,
+}
+
+#[derive(Args)]
+pub struct StorePruneArgs {
+    #[command(flatten)]
+    pub place: StorePlace,
+    /// Age of the newest row of an export, counted from the newest row of all, such as 60d
+    #[arg(long, value_name = "TIME")]
+    pub older_than: String,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub struct Forgotten {
+    /// Address, as it stands in the exports
+    #[arg(long, value_name = "ADDRESS")]
+    pub ip: Option<String>,
+    /// ID of a click, conversion, transaction or player
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+}
+
+#[derive(Args)]
+pub struct StoreForgetArgs {
+    #[command(flatten)]
+    pub place: StorePlace,
+    #[command(flatten)]
+    pub who: Forgotten,
 }
 
 #[derive(Args)]

@@ -19,7 +19,9 @@ use crate::history::{Earlier, Folder};
 use crate::ingest::enrich::{self, ListKind};
 use crate::ingest::guard::read_and_forget;
 use crate::ingest::mapping::{self, Said, seconds};
+use crate::ingest::shelf::Wish;
 use crate::ingest::{Enrichment, Guard, Inputs, Perspective, Plan, Shape, Wanted, ingest};
+use crate::matching::gates;
 use crate::report::{self, Job, Kind, Look, Output, Report, RulesInfo, Written};
 use crate::rules::{RuleFile, RuleSet, Tuning, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
@@ -29,7 +31,7 @@ use anstream::ColorChoice;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Runs the command.
 ///
@@ -53,26 +55,32 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
         complain(&RulesInfo::of(&rules, settings.suppressions.count()).sentence());
     }
     refuse_without_store(&args)?;
-    let _store = open_store(&args)?;
     let timings = args.timings.map(Timings::start);
     let progress = Progress::start(args.quiet);
     let meter = timings.as_ref().map(Timings::meter).unwrap_or_default();
     settings.meter = progress.as_ref().map_or(meter.clone(), |progress| progress.meter(meter));
+    let store = remember(&args, &mut settings)?;
     let mut audited = audit(&settings, &rules)?;
     drop(progress);
+    if let Some(store) = &store {
+        store.keep(&audited.fresh)?;
+    }
     let outputs = if args.new_only { only_news(&mut audited, outputs) } else { outputs };
     let exit = finish(&args, &audited, &outputs)?;
     settings.meter.done("outputs", audited.report.groups.len());
-    remember(&args, &settings, &audited)?;
+    leave(&args, &settings, &audited)?;
     timings.iter().for_each(Timings::tell);
     Ok(exit)
 }
 
 fn refuse_without_store(args: &AuditArgs) -> Result<()> {
-    if args.new_only && args.store.is_none() {
-        return Err(Error::usage("--new-only needs to know the night before").help("say --store FOLDER"));
+    let flags = [("--new-only", args.new_only), ("--between-nights", args.between_nights)];
+    match flags.iter().find(|(_, said)| *said).filter(|_| args.store.is_none()) {
+        Some((flag, _)) => {
+            Err(Error::usage(format!("{flag} needs to know the nights before")).help("say --store FOLDER"))
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// What changed since the night before; nothing but lists where nothing did. Lists are always whole.
@@ -83,15 +91,54 @@ fn only_news(audited: &mut Audited, outputs: Vec<Output>) -> Vec<Output> {
 }
 
 /// Leaves the night for the next one, once its outputs are in place.
-fn remember(args: &AuditArgs, settings: &Settings, audited: &Audited) -> Result<()> {
+fn leave(args: &AuditArgs, settings: &Settings, audited: &Audited) -> Result<()> {
     let (Some(store), Some(record)) = (&args.store, &audited.record) else { return Ok(()) };
+    if args.between_nights {
+        return Ok(());
+    }
+    if audited.report.history.as_ref().is_some_and(|history| history.is_past) {
+        if !args.quiet {
+            complain("note: the store holds later nights: this one is judged as it was, and not remembered");
+        }
+        return Ok(());
+    }
     Folder::of(store, &settings.grain).write(record)
 }
 
-/// The store of the run, if it has one, locked.
-fn open_store(args: &AuditArgs) -> Result<Option<Store>> {
-    let wait = args.wait.as_deref().map(seconds).transpose()?.map_or(Duration::ZERO, Duration::from_secs_f64);
-    args.store.as_deref().map(|folder| Store::open(folder, wait)).transpose()
+/// Opens the store of the run, if it has one, and lets the run see what is kept there.
+///
+/// # Errors
+/// A store that cannot be opened or is locked, or flags that cannot be read.
+pub(super) fn remember(args: &AuditArgs, settings: &mut Settings) -> Result<Option<Store>> {
+    let Some(folder) = args.store.as_deref() else {
+        let alone = [("--window", args.window.is_some()), ("--wait", args.wait.is_some())];
+        return match alone.iter().find(|(_, said)| *said) {
+            None => Ok(None),
+            Some((flag, _)) => Err(Error::usage(format!("{flag} needs a store"))
+                .help("name its folder with --store; it is made if it is not there")),
+        };
+    };
+    let wish = Wish { days: window(args.window.as_deref())?, zone: settings.zone, as_of: settings.as_of };
+    let store = Store::open(folder, wait(args.wait.as_deref())?)?;
+    settings.inputs.shelf = Some(store.shelf(wish)?);
+    Ok(Some(store))
+}
+
+/// How long to wait for a lock.
+pub(super) fn wait(text: Option<&str>) -> Result<Duration> {
+    Ok(text.map(seconds).transpose()?.map_or(Duration::ZERO, Duration::from_secs_f64))
+}
+
+/// The days that a run with a store judges.
+const WINDOW: u32 = 30;
+
+fn window(text: Option<&str>) -> Result<u32> {
+    let Some(text) = text else { return Ok(WINDOW) };
+    let days = seconds(text)? / 86_400.0;
+    if days.fract() == 0.0 && (1.0..=3_660.0).contains(&days) {
+        return Ok(days as u32);
+    }
+    Err(Error::usage(format!("`{text}` is no window")).help("say whole days, such as 7d or 30d"))
 }
 
 fn outputs(args: &AuditArgs) -> Result<Vec<Output>> {
@@ -217,6 +264,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         list_for: args.list_for.clone(),
         zone,
         as_of: args.as_of.as_deref().map(|text| moment(text, zone)).transpose()?,
+        accepted: args.accept.iter().map(|name| gates::named(name)).collect::<Result<_>>()?,
         max_age_s: seconds(args.max_age.as_deref().unwrap_or("48h"))?,
         maturity_s: seconds(args.maturity.as_deref().unwrap_or("24h"))?,
         fdr: fdr(args)?,
@@ -262,10 +310,10 @@ fn inputs(args: &AuditArgs) -> Result<Inputs> {
     let rows = has(Shape::Clicks) || has(Shape::Conversions) || !args.postbacks.is_empty();
     let kinds = [rows, has(Shape::Combined), has(Shape::Report)];
     match kinds.iter().filter(|k| **k).count() {
-        0 => {
+        0 if args.store.is_none() => {
             Err(Error::usage("no input is named").help("name the files: clickaudit audit CLICKS CONVERSIONS"))
         }
-        1 => Ok(Inputs { files, postbacks: args.postbacks.clone(), guard: guard() }),
+        0 | 1 => Ok(Inputs { files, postbacks: args.postbacks.clone(), guard: guard(), shelf: None }),
         _ => Err(Error::usage("clicks and conversions, --combined and --report cannot be mixed")
             .help("audit one kind at a time")),
     }
@@ -464,8 +512,13 @@ fn family(word: &String) -> Result<Family> {
 }
 
 fn moment(text: &str, zone: Zone) -> Result<i64> {
+    if text == "now" {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        return Ok(now.as_micros().try_into().unwrap_or(i64::MAX));
+    }
     TimeReader { format: TimeFormat::Iso, zone }.read(text.as_bytes()).map_err(|_| {
-        Error::usage(format!("`{text}` is no time")).help("write it as 2026-03-09 or 2026-03-09T06:00")
+        Error::usage(format!("`{text}` is no time"))
+            .help("write it as 2026-03-09 or 2026-03-09T06:00, or now")
     })
 }
 

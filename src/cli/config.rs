@@ -28,6 +28,7 @@ const ADDED: &[&str] = &["disable", "overrides", "protect", "suppression_files",
 
 /// Values to begin with, for keys that have no default that could be written down.
 const EXAMPLES: &[(&str, &str)] = &[
+    ("accept", "[volume]"),
     ("as_of", "2026-03-09T00:00"),
     ("currency", "USD"),
     ("ip_list", "[datacenter=networks/datacenter.txt]"),
@@ -36,8 +37,10 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("overrides", "{ctit-flood: {action: watch}}"),
     ("packs", "[igaming]"),
     ("perspective", "buyer"),
+    ("store", "store"),
     ("threads", "2"),
     ("time_zone", "Europe/Berlin"),
+    ("wait", "10m"),
     ("widest_ipv4", "24"),
     ("widest_ipv6", "48"),
 ];
@@ -49,6 +52,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("rules", "Rules"),
     ("protect", "What comes out, and its limits"),
     ("target_roi", "Money, comparison and time"),
+    ("store", "Every night"),
 ];
 
 /// One thing that a run can be told.

@@ -65,8 +65,9 @@ fn source(args: ExplainSourceArgs) -> Result<Exit> {
     let fail_on = audit.fail_on;
     let mut project = project::merge(&mut audit)?;
     let rules = audit::valid_rules(&audit, &mut project)?;
-    let settings = audit::settings(&audit, project, &rules)?;
+    let mut settings = audit::settings(&audit, project, &rules)?;
     audit::limit_threads(audit.threads);
+    let _store = audit::remember(&audit, &mut settings)?;
     let (page, _) = explain(&settings, &rules, &name)?;
     let text = match format {
         PageFormat::Text => page.text(&audit::look(audit.color)),

@@ -18,6 +18,7 @@ mod project;
 mod rules;
 mod shell;
 mod simulate;
+mod store;
 mod timings;
 mod verify;
 
@@ -58,6 +59,7 @@ fn carry_out(command: Command, matches: &ArgMatches) -> crate::base::error::Resu
         Command::History(args) => nights::history(&args),
         Command::Pin(args) => nights::pin(&args),
         Command::Blocklist(args) => blocklist::run(args.command),
+        Command::Store(args) => store::run(args.command),
         Command::Verify(args) => verify::run(&args),
         Command::Simulate(args) => simulate::run(args),
         Command::Evaluate(args) => evaluate::run(args),

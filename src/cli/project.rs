@@ -78,8 +78,11 @@ pub struct Project {
     as_of: Option<String>,
     max_age: Option<String>,
     store: Option<PathBuf>,
+    window: Option<String>,
+    accept: Vec<String>,
     wait: Option<String>,
     new_only: bool,
+    between_nights: bool,
     threads: Option<usize>,
     quiet: bool,
     /// The file itself, for faults that are found later.
@@ -202,9 +205,12 @@ impl Project {
         open(&mut args.as_of, &mut self.as_of);
         open(&mut args.max_age, &mut self.max_age);
         open(&mut args.store, &mut self.store);
+        open(&mut args.window, &mut self.window);
+        lists(&mut args.accept, &mut self.accept);
         open(&mut args.wait, &mut self.wait);
         open(&mut args.threads, &mut self.threads);
         args.new_only |= self.new_only;
+        args.between_nights |= self.between_nights;
         args.quiet |= self.quiet;
     }
 }

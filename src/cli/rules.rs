@@ -245,7 +245,8 @@ fn run_side(name: &str, mut args: AuditArgs) -> Result<Side> {
     args.output.clear();
     (args.rules, args.add_rules) = (vec![], vec![]);
     let set = audit::tuned(&rule_files(name)?, &args, &mut project)?;
-    let settings = audit::settings(&args, project, &set)?;
+    let mut settings = audit::settings(&args, project, &set)?;
+    let _store = audit::remember(&args, &mut settings)?;
     audit::limit_threads(args.threads);
     let audited = crate::audit::audit(&settings, &set)?;
     Ok(Side::of(&audited.report))

@@ -3,7 +3,7 @@
 use super::folder::{Folder, Pinning};
 use super::record::{Line, Record, Seen};
 use crate::base::column::Grain;
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::base::time::{self, DAY, SECOND};
 use crate::past::{Counts, News, Past, Point};
 use crate::rules::{Limit, Node, Rule, RuleSet};
@@ -67,6 +67,8 @@ pub struct Memory {
     /// How many nights are there before tonight.
     pub nights: usize,
     pub pins: Vec<Pinning>,
+    /// The store holds later nights: this one is run again.
+    pub is_past: bool,
     /// Of a window that moves on: the nights whose days it leaves behind, all of them or none.
     left: Vec<Record>,
     /// Values of the asked signals by group and signal, without the nights on which the group was flagged.
@@ -77,7 +79,7 @@ impl Memory {
     /// What is known on a night.
     ///
     /// # Errors
-    /// A record cannot be read, or there is one of a later night.
+    /// A record cannot be read.
     pub fn of(source: &Earlier, grain: &Grain, tonight: i32, asked: &Asked) -> Result<Memory> {
         let mut memory = Memory { tonight, ..Memory::default() };
         match source {
@@ -86,7 +88,7 @@ impl Memory {
             Earlier::Store(store) => {
                 let folder = Folder::of(store, grain);
                 let nights = folder.nights()?;
-                refuse_later(&nights, tonight)?;
+                memory.is_past = nights.last().is_some_and(|newest| *newest > tonight);
                 memory.pins = folder.pins()?;
                 let earlier: Vec<i32> = nights.into_iter().filter(|night| *night < tonight).collect();
                 let needed = |at: usize| at + 1 == earlier.len() || earlier[at] >= tonight - asked.days;
@@ -318,17 +320,6 @@ impl Seen {
     }
 }
 
-/// Refuses a night before one that was judged already: its standings rest on what came later.
-fn refuse_later(nights: &[i32], tonight: i32) -> Result<()> {
-    let Some(newest) = nights.last().filter(|newest| **newest > tonight) else { return Ok(()) };
-    Err(Error::usage(format!(
-        "the input reaches into {}, but the store already holds the night of {}",
-        time::show_day(tonight),
-        time::show_day(*newest)
-    ))
-    .help("audit newer exports, look at an earlier night without --store, or move the later nights out of its `runs` folder"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -395,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn later_nights_are_refused_and_tonight_is_not_its_own_past() {
+    fn later_nights_are_not_known_and_tonight_is_not_its_own_past() {
         let store = tempfile::tempdir().expect("a folder");
         let folder = Folder::of(store.path(), &Grain::source());
         for night in ["2026-03-08", "2026-03-09"] {
@@ -407,9 +398,10 @@ mod tests {
             Memory::of(&source, &Grain::source(), tonight, &Asked::default())
         };
         let again = of("2026-03-09").expect("the same night again");
+        let again_is_past = again.is_past;
         assert_eq!((again.nights, again.previous.map(|r| r.head.night)), (1, Some("2026-03-08".into())));
-        let error = of("2026-03-08").expect_err("a later night is there").to_string();
-        assert!(error.contains("2026-03-09"), "{error}");
+        let past = of("2026-03-08").expect("a past night again");
+        assert!(past.is_past && past.nights == 0 && !again_is_past);
         assert_eq!(of("2026-03-20").expect("a gap").nights, 2);
     }
 

@@ -9,7 +9,7 @@ use super::network::{address, network_key};
 use super::rates::{Rate, Rates};
 use super::reject::Reason;
 use super::value;
-use crate::base::column::{Col, Kind};
+use crate::base::column::{COLUMNS, Col, Kind};
 use crate::base::money::{Mark, cost_parts, row_cap, to_parts};
 use crate::base::networks::{neighbourhood, shown};
 use crate::base::time::{Clock, DAY};
@@ -109,7 +109,7 @@ pub struct Layout {
     pub brands: Brands,
     /// Rows carry a key of their content because they have no click ID.
     pub row_key: bool,
-    /// Names of all columns of a Parquet export, in its order; empty for text.
+    /// Names of all columns of the export, in its order; empty for a log.
     pub headers: Vec<String>,
     /// The fields that the audit reads; others are checked and not kept.
     pub wanted: Wanted,
@@ -199,6 +199,13 @@ impl Layout {
             Field::Brand => of_clicks && !self.brands.is_empty() && BRAND_COLUMNS.iter().any(placed),
         };
         exists && (field == Field::Row || self.wanted.has(field))
+    }
+
+    /// All fields that rows of this file have.
+    pub fn fields(&self) -> Vec<Field> {
+        let columns = COLUMNS.iter().flat_map(|c| [Field::Value(c.id), Field::Key(c.id)]);
+        let others = [Field::Net(Col::Ip), Field::Row].into_iter().chain(FLAGS);
+        columns.chain(others).filter(|field| self.has(*field)).collect()
     }
 
     /// A flag of one row, from the row's text in the mapped columns of [`Field::origin`].

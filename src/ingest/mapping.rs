@@ -14,13 +14,13 @@ use crate::base::near::nearest;
 use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::base::unit::Unit;
 use crate::base::yaml;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 /// Which side of the audit a file is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
     Clicks,

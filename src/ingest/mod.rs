@@ -9,7 +9,9 @@ pub mod columns;
 pub mod detect;
 pub mod enrich;
 pub mod export;
+pub mod forget;
 pub mod guard;
+pub mod index;
 mod json;
 pub mod mapping;
 mod network;
@@ -20,6 +22,8 @@ pub mod postback;
 pub mod preset;
 pub mod rates;
 mod reject;
+mod resume;
+pub mod shelf;
 mod stdin;
 mod table;
 mod text;
@@ -31,18 +35,21 @@ pub use guard::Guard;
 pub use mapping::{Mapping, Perspective, Shape, StatusMeans, Times, TransactionScope};
 pub use plan::{Plan, Reading};
 pub use reject::{REASONS, Reason, Reject, Rejects};
+pub use resume::{Past, stored};
 pub use table::{Batch, Table};
 pub use value::is_unexpanded_macro;
 
 use crate::base::column::Col;
 use crate::base::error::{Error, Result};
 use crate::base::money::cost_parts;
-use crate::base::time::Zone;
+use crate::base::time::{DAY, SECOND, Zone};
+use columns::Layout;
 use open::Packing;
-use parquet::IntakeWriter;
 use plan::Chosen;
 use polars::prelude::DataFrame;
 use postback::LogFacts;
+use resume::Writers;
+use shelf::Shelf;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -58,6 +65,8 @@ pub struct Inputs {
     pub guard: Guard,
     /// Logs of postbacks, which are conversions, too.
     pub postbacks: Vec<String>,
+    /// What earlier runs kept, where the run remembers.
+    pub shelf: Option<Shelf>,
 }
 
 /// First and last value of each time column.
@@ -89,6 +98,8 @@ pub struct FileLedger {
     pub at_export_limit: bool,
     /// What is told of a log of postbacks; `None` for any other file.
     pub log: Option<LogFacts>,
+    /// Rows outside the window of the run; they are not among [`FileLedger::rows`].
+    pub outside: u64,
 }
 
 /// All rows of an audit, typed, and what became of every file.
@@ -106,6 +117,8 @@ pub struct Intake {
     pub notes: Vec<String>,
     /// The currency of all amounts, if any was declared or seen.
     pub currency: Option<String>,
+    /// What a run that remembers knows besides.
+    pub past: Option<Past>,
     folder: TempDir,
     guard: Guard,
     /// What was piped in; parts of the intake may lie there.
@@ -136,6 +149,16 @@ impl Intake {
         self.costs.until = Some((moment, &[Col::Day]));
     }
 
+    /// The newest row: of clicks and days, and of conversions as far as a click could have led to them; one that is
+    /// dated years ahead must not make every click mature.
+    pub fn newest(&self) -> Option<i64> {
+        let days = self.span(Col::Day).filter(|_| self.has(Shape::Report)).map(|s| s.1 + DAY);
+        let (clicks, conversions) = (self.span(Col::ClickTime), self.span(Col::ConversionTime));
+        let window = (self.mapping.attribution_window_s * SECOND as f64) as i64;
+        let latest = clicks.map_or(i64::MAX, |c| c.1.saturating_add(window));
+        clicks.map(|c| c.1).max(conversions.map(|c| c.1.min(latest))).max(days)
+    }
+
     /// Whether any file of this shape was given.
     pub fn has(&self, shape: Shape) -> bool {
         self.files.iter().any(|f| f.shape == shape)
@@ -151,6 +174,11 @@ pub fn ingest(inputs: &Inputs, plan: &Plan, click_fields: &Wanted, threads: usiz
     let piped =
         inputs.files.values().flatten().chain(&inputs.postbacks).any(|path| is_stdin(Path::new(path)));
     let stdin = if piped { Some(Rc::new(Spool::fill()?)) } else { None };
+    let before = inputs.shelf.as_ref().and_then(Shelf::currency);
+    let plan = &match before.filter(|_| plan.currency().is_none()) {
+        Some(code) => plan.clone().in_currency(code),
+        None => plan.clone(),
+    };
     let mut intake = read(inputs, plan, click_fields, threads, stdin.clone())?;
     if plan.currency().is_none() {
         match currency(&intake.files)? {
@@ -168,6 +196,31 @@ pub fn ingest(inputs: &Inputs, plan: &Plan, click_fields: &Wanted, threads: usiz
     Ok(intake)
 }
 
+/// An export as it was named, and how it is read.
+struct Named {
+    path: PathBuf,
+    shape: Shape,
+    reading: Reading,
+    headers: Vec<String>,
+    /// It is a log of postbacks.
+    log: bool,
+}
+
+impl Named {
+    fn chosen(&self) -> Chosen<'_> {
+        Chosen { path: &self.path, shape: self.shape, reading: &self.reading }
+    }
+}
+
+/// Where the rows of one export are written.
+struct Target {
+    rows: PathBuf,
+    /// Its clicks by the hash of their ID.
+    index: Option<PathBuf>,
+    /// The files outlast the run.
+    lasting: bool,
+}
+
 fn read(
     inputs: &Inputs,
     plan: &Plan,
@@ -175,12 +228,7 @@ fn read(
     threads: usize,
     stdin: Option<Rc<Spool>>,
 ) -> Result<Intake> {
-    let files = readings(inputs, plan, stdin.as_deref())?;
-    let logs: Vec<(PathBuf, Reading)> =
-        expand(&inputs.postbacks)?.into_iter().map(|path| Ok((path, plan.log()?))).collect::<Result<_>>()?;
-    let exports = files.iter().map(|(path, shape, reading)| Chosen { path, shape: *shape, reading });
-    let of_logs = logs.iter().map(|(path, reading)| Chosen { path, shape: Shape::Conversions, reading });
-    let chosen: Vec<Chosen> = exports.chain(of_logs).collect();
+    let named = named(inputs, plan, stdin.as_deref())?;
     let mut intake = Intake {
         clicks: Table::default(),
         conversions: Table::default(),
@@ -188,26 +236,30 @@ fn read(
         costs: Table::default(),
         combined: false,
         files: Vec::new(),
-        mapping: plan.settle(&chosen)?,
-        notes: chosen.iter().flat_map(Chosen::notes).collect(),
+        mapping: plan.settle(&[])?,
+        notes: Vec::new(),
         currency: None,
+        past: None,
         folder: folder()?,
         guard: inputs.guard.clone(),
         stdin,
     };
-    for (path, shape, reading) in &files {
-        let added = intake.add(path, *shape, reading, click_fields, threads);
-        added.map_err(|e| stdin::speaking(intake.stdin.as_deref(), e))?;
+    if let Some(shelf) = &inputs.shelf {
+        resume::read(&mut intake, shelf, plan, &named, threads)?;
+        return Ok(intake);
     }
-    for (path, reading) in &logs {
-        let added = intake.add_log(path, reading);
+    let chosen: Vec<Chosen> = named.iter().map(Named::chosen).collect();
+    intake.mapping = plan.settle(&chosen)?;
+    intake.notes = chosen.iter().flat_map(Chosen::notes).collect();
+    for one in &named {
+        let added = intake.add(one, click_fields, threads);
         added.map_err(|e| stdin::speaking(intake.stdin.as_deref(), e))?;
     }
     Ok(intake)
 }
 
-/// How each file is read, before any of them is.
-fn readings(inputs: &Inputs, plan: &Plan, stdin: Option<&Spool>) -> Result<Vec<(PathBuf, Shape, Reading)>> {
+/// All inputs and how each is read, before any of them is: exports, then logs.
+fn named(inputs: &Inputs, plan: &Plan, stdin: Option<&Spool>) -> Result<Vec<Named>> {
     let mut files = Vec::new();
     for (&shape, patterns) in &inputs.files {
         for path in expand(patterns)? {
@@ -215,8 +267,12 @@ fn readings(inputs: &Inputs, plan: &Plan, stdin: Option<&Spool>) -> Result<Vec<(
             let headers = headers(place, plan.delimiter(shape)?, &inputs.guard);
             let headers = headers.map_err(|e| stdin::speaking(stdin, e))?;
             let reading = plan.reading(&path, shape, &headers)?;
-            files.push((path, shape, reading));
+            files.push(Named { path, shape, reading, headers, log: false });
         }
+    }
+    for path in expand(&inputs.postbacks)? {
+        let reading = plan.log()?;
+        files.push(Named { path, shape: Shape::Conversions, reading, headers: Vec::new(), log: true });
     }
     Ok(files)
 }
@@ -300,23 +356,47 @@ fn currency(files: &[FileLedger]) -> Result<Currency> {
 }
 
 impl Intake {
-    fn add(
-        &mut self,
-        path: &Path,
-        shape: Shape,
-        reading: &Reading,
-        click_fields: &Wanted,
-        threads: usize,
-    ) -> Result<()> {
-        let wanted = if shape == Shape::Clicks { click_fields } else { &Wanted::Everything };
-        let (mut ledger, part) = match open::packing(stdin::place(self.stdin.as_deref(), path))? {
-            Packing::Parquet => self.add_parquet(FileLedger::new(path, shape, reading))?,
-            packing => self.add_text(FileLedger::new(path, shape, reading), packing, wanted, threads)?,
-        };
-        ledger.at_export_limit = reading.mapping.export_limits.contains(&ledger.rows);
+    fn add(&mut self, named: &Named, click_fields: &Wanted, threads: usize) -> Result<()> {
+        let file = self.files.len();
+        let kind = if named.log { "postbacks" } else { named.shape.word() };
+        let rows = self.folder.path().join(format!("{file:04}-{kind}.parquet"));
+        let wanted = if named.shape == Shape::Clicks { click_fields } else { &Wanted::Everything };
+        let target = Target { rows, index: None, lasting: false };
+        let (ledger, layout) = self.read_file(named, wanted, threads, &target)?;
+        let part = layout.map(|(layout, direct)| {
+            let place = if direct { self.place(&named.path) } else { &target.rows };
+            Part { path: place.to_owned(), layout, direct, file, rows: None }
+        });
         self.keep(ledger, part);
-        self.combined |= shape == Shape::Combined;
+        self.combined |= named.shape == Shape::Combined;
         Ok(())
+    }
+
+    /// Where the bytes of an input are.
+    fn place<'p>(&'p self, path: &'p Path) -> &'p Path {
+        stdin::place(self.stdin.as_deref(), path)
+    }
+
+    /// Reads one input. Its layout is there if it has a usable row, with whether it is scanned where it lies.
+    fn read_file(
+        &self,
+        named: &Named,
+        wanted: &Wanted,
+        threads: usize,
+        target: &Target,
+    ) -> Result<(FileLedger, Option<(Layout, bool)>)> {
+        let ledger = FileLedger::new(&named.path, named.shape, &named.reading);
+        let packing = open::packing(self.place(&named.path))?;
+        let (mut ledger, layout, direct) = match packing {
+            _ if named.log => self.read_log(ledger, packing, target)?,
+            Packing::Parquet => self.read_parquet(ledger, target)?,
+            packing => self.read_text(ledger, packing, wanted, threads, target)?,
+        };
+        if !named.log {
+            ledger.at_export_limit = named.reading.mapping.export_limits.contains(&ledger.rows);
+        }
+        let any = ledger.rows > ledger.rejects.total();
+        Ok((ledger, any.then_some((layout, direct))))
     }
 
     fn table(&mut self, shape: Shape) -> &mut Table {
@@ -328,28 +408,28 @@ impl Intake {
         }
     }
 
-    fn add_text(
+    fn read_text(
         &self,
         mut ledger: FileLedger,
         packing: Packing,
         wanted: &Wanted,
         threads: usize,
-    ) -> Result<(FileLedger, Option<Part>)> {
-        let (file, shape) = (self.files.len(), ledger.shape);
-        let target = self.folder.path().join(format!("{file:04}-{}.parquet", shape.word()));
+        target: &Target,
+    ) -> Result<(FileLedger, Layout, bool)> {
+        let shape = ledger.shape;
         let mut keys = BTreeSet::new();
-        let (place, mapping) = (stdin::place(self.stdin.as_deref(), &ledger.path), &ledger.reading.mapping);
-        let (summary, layout, seen, writer) = loop {
-            let mut writer = IntakeWriter::new(target.clone());
+        let (place, mapping) = (self.place(&ledger.path), &ledger.reading.mapping);
+        let (summary, layout, seen, writers) = loop {
+            let mut writers = Writers::new(target);
             let mut seen = Spans::new();
             let mut write = |frame: &DataFrame| {
                 see(&mut seen, frame);
-                writer.write(frame)
+                writers.write(frame)
             };
             let (summary, layout) =
                 text::read(place, packing, shape, mapping, wanted, threads, &keys, &mut write)?;
             if summary.late_keys.is_subset(&keys) {
-                break (summary, layout, seen, writer);
+                break (summary, layout, seen, writers);
             }
             keys.extend(summary.late_keys);
         };
@@ -361,33 +441,32 @@ impl Intake {
         ledger.noticed = summary.noticed;
         ledger.truncated = summary.truncated;
         ledger.repeated_headers = summary.repeated_headers;
-        let any = writer.finish()? && ledger.rows > ledger.rejects.total();
-        Ok((ledger, any.then_some(Part { path: target, layout, direct: false, file })))
+        writers.finish()?;
+        Ok((ledger, layout, false))
     }
 
     /// A log of postbacks: its lines are conversions or rejects.
-    fn add_log(&mut self, path: &Path, reading: &Reading) -> Result<()> {
-        let place = stdin::place(self.stdin.as_deref(), path);
-        let packing = open::packing(place)?;
-        let file = self.files.len();
-        let target = self.folder.path().join(format!("{file:04}-postbacks.parquet"));
-        let mut writer = IntakeWriter::new(target.clone());
-        let mut ledger = FileLedger::new(path, Shape::Conversions, reading);
+    fn read_log(
+        &self,
+        mut ledger: FileLedger,
+        packing: Packing,
+        target: &Target,
+    ) -> Result<(FileLedger, Layout, bool)> {
+        let mut writers = Writers::new(target);
         let mut seen = Spans::new();
         let mut write = |frame: &DataFrame| {
             see(&mut seen, frame);
-            writer.write(frame)
+            writers.write(frame)
         };
-        let (summary, layout) = postback::read(place, packing, &reading.mapping, &mut write)?;
+        let place = self.place(&ledger.path);
+        let (summary, layout) = postback::read(place, packing, &ledger.reading.mapping, &mut write)?;
         let text = summary.text;
         ledger.spans = seen;
         (ledger.digest, ledger.rows, ledger.rejects) = (text.digest, text.rows, text.rejects);
         ledger.noticed = text.noticed;
         ledger.log = Some(summary.facts);
-        let any = writer.finish()? && ledger.rows > ledger.rejects.total();
-        let part = any.then_some(Part { path: target, layout, direct: false, file });
-        self.keep(ledger, part);
-        Ok(())
+        writers.finish()?;
+        Ok((ledger, layout, false))
     }
 
     /// Takes a file that was read; one with the bytes of an earlier one counts once.
@@ -403,24 +482,32 @@ impl Intake {
         }
     }
 
-    fn add_parquet(&self, mut ledger: FileLedger) -> Result<(FileLedger, Option<Part>)> {
-        let path = stdin::place(self.stdin.as_deref(), &ledger.path).to_owned();
+    /// A Parquet export: scanned where it lies, or kept where the rows outlast the run.
+    fn read_parquet(&self, mut ledger: FileLedger, target: &Target) -> Result<(FileLedger, Layout, bool)> {
+        let path = self.place(&ledger.path).to_owned();
         let layout = parquet::layout(&path, ledger.shape, &ledger.reading.mapping)?;
         self.guard.try_reading(&path, &layout.places.values().copied().collect::<Vec<_>>())?;
+        let mut writers = target.lasting.then(|| Writers::new(target));
         let (digest, summary) = std::thread::scope(|scope| {
             let digest = scope.spawn(|| open::digest(&path));
-            let summary = parquet::validate(&path, &layout, &mut |frame| see(&mut ledger.spans, frame));
+            let spans = &mut ledger.spans;
+            let summary = match &mut writers {
+                Some(writers) => parquet::read(&path, &layout, &mut |frame| {
+                    see(spans, frame);
+                    writers.write(frame)
+                }),
+                None => parquet::validate(&path, &layout, &mut |frame| see(spans, frame)),
+            };
             (digest.join(), summary)
         });
         let summary = summary?;
+        writers.map_or(Ok(false), Writers::finish)?;
         ledger.zone = layout.side.time.zone;
         ledger.digest = digest.map_err(|_| Error::input("internal: a digest stopped"))??.hex();
         ledger.rows = summary.rows;
         ledger.rejects = summary.rejects;
         ledger.noticed = summary.noticed;
-        let any = ledger.rows > ledger.rejects.total();
-        let file = self.files.len();
-        Ok((ledger, any.then_some(Part { path, layout, direct: true, file })))
+        Ok((ledger, layout, !target.lasting))
     }
 }
 
@@ -441,6 +528,7 @@ impl FileLedger {
             truncated: false,
             at_export_limit: false,
             log: None,
+            outside: 0,
         }
     }
 

@@ -93,6 +93,11 @@ impl Read for Digested {
     }
 }
 
+/// BLAKE3 of some bytes, hexadecimal.
+pub fn digest_of(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}
+
 /// The digest of a whole file.
 ///
 /// # Errors

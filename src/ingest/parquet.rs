@@ -8,7 +8,7 @@ use super::mapping::{Mapping, Shape};
 use super::reject::{Reason, Rejects};
 use super::table::{failed, open, stream};
 use super::value;
-use crate::base::column::{Col, Kind};
+use crate::base::column::{COLUMNS, Col, Kind};
 use crate::base::error::{Error, Result};
 use crate::base::money::{Mark, NANO, row_cap};
 use crate::base::time::{Clock, DAY, in_range};
@@ -21,13 +21,19 @@ use std::path::{Path, PathBuf};
 /// Writes frames of one layout to a Parquet file of the intake.
 pub struct IntakeWriter {
     path: PathBuf,
+    compression: ParquetCompression,
     writer: Option<BatchedWriter<File>>,
 }
 
 impl IntakeWriter {
     /// A writer that creates `path` with the first frame.
     pub fn new(path: PathBuf) -> IntakeWriter {
-        IntakeWriter { path, writer: None }
+        IntakeWriter { path, compression: ParquetCompression::Lz4Raw, writer: None }
+    }
+
+    /// The same for a file that is kept: smaller, and slower to write.
+    pub fn lasting(path: PathBuf) -> IntakeWriter {
+        IntakeWriter { path, compression: ParquetCompression::Zstd(None), writer: None }
     }
 
     /// Appends a frame as one row group.
@@ -37,10 +43,12 @@ impl IntakeWriter {
     pub fn write(&mut self, frame: &DataFrame) -> Result<()> {
         if self.writer.is_none() {
             let file = File::create(&self.path).map_err(|e| Error::writing(&self.path, e))?;
-            let writer = ParquetWriter::new(file).with_compression(ParquetCompression::Lz4Raw);
+            let writer = ParquetWriter::new(file).with_compression(self.compression);
             self.writer = Some(writer.batched(frame.schema()).map_err(|e| self.failed(e))?);
         }
-        let written = self.writer.as_mut().map_or(Ok(()), |w| w.write_batch(frame));
+        let mut frame = frame.clone();
+        frame.align_chunks();
+        let written = self.writer.as_mut().map_or(Ok(()), |w| w.write_batch(&frame));
         written.map_err(|e| self.failed(e))
     }
 
@@ -145,6 +153,42 @@ pub fn validate(path: &Path, layout: &Layout, seen: &mut dyn FnMut(&DataFrame)) 
         Ok(())
     })?;
     Ok(summary)
+}
+
+/// Reads a Parquet export to its end and hands its typed rows, all fields of them, to `sink`.
+///
+/// # Errors
+/// The file cannot be read, or what `sink` returns.
+pub fn read(
+    path: &Path,
+    layout: &Layout,
+    sink: &mut dyn FnMut(&DataFrame) -> Result<()>,
+) -> Result<ParquetSummary> {
+    let mut summary = ParquetSummary::default();
+    let mut plan = open(path)?;
+    let fields = layout.fields();
+    let names = needed(&mut plan, layout, &fields)?;
+    stream(plan.select(names.into_iter().map(col).collect::<Vec<_>>()), path, &mut |raw| {
+        let Canonical { frame, faults, noticed } = canonical(&raw, layout, &fields)?;
+        for (row, reason, found) in faults {
+            summary.rejects.add(summary.rows + row as u64 + 1, reason, found.as_bytes());
+        }
+        summary.noticed.append(noticed);
+        summary.rows += raw.height() as u64;
+        sink(&with_timestamps(frame)?)
+    })?;
+    Ok(summary)
+}
+
+/// Times as timestamps, as in the intake of text.
+fn with_timestamps(mut frame: DataFrame) -> Result<DataFrame> {
+    let times = COLUMNS.iter().filter(|c| c.kind == Kind::Time).map(|c| Field::Value(c.id).name());
+    for name in times {
+        let Ok(column) = frame.column(&name) else { continue };
+        let time = column.cast(&DataType::Datetime(TimeUnit::Microseconds, None)).map_err(internal)?;
+        frame.with_column(time).map_err(internal)?;
+    }
+    Ok(frame)
 }
 
 /// Names of the export's columns that `fields` and the checks of a row need.

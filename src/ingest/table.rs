@@ -4,7 +4,7 @@
 //! the way by the same rules. Later stages do not see the difference.
 
 use super::columns::{Field, Layout, key};
-use super::parquet;
+use super::{Spans, parquet};
 use crate::base::column::Col;
 use crate::base::error::{Error, Result};
 use polars::prelude::*;
@@ -24,6 +24,23 @@ pub struct Part {
     pub direct: bool,
     /// Index of the file in the ledger.
     pub file: usize,
+    /// The rows that a run looks at, if not all of them.
+    pub rows: Option<Rows>,
+}
+
+/// The rows of a file whose time in a column lies between two, the second excluded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rows {
+    pub col: Col,
+    pub from: i64,
+    pub until: i64,
+}
+
+impl Rows {
+    fn predicate(&self) -> Expr {
+        let time = || col(Field::Value(self.col).name()).cast(DataType::Int64);
+        time().gt_eq(lit(self.from)).and(time().lt(lit(self.until)))
+    }
 }
 
 /// All rows of one side.
@@ -139,6 +156,9 @@ impl Part {
     /// The scan of the columns needed; `None` if `only` asks for keys that the part does not have.
     fn plan(&self, fields: &[Field], only: Option<(Col, &Arc<HashSet<u64>>)>) -> Result<Option<LazyFrame>> {
         let mut plan = open(&self.path)?;
+        if let Some(rows) = &self.rows {
+            plan = plan.filter(rows.predicate());
+        }
         if let Some((column, keys)) = only {
             let Some(predicate) = self.has_key(column, keys.clone()) else { return Ok(None) };
             plan = plan.filter(predicate);
@@ -156,9 +176,6 @@ impl Part {
         if !self.layout.has(Field::Key(column)) {
             return None;
         }
-        let boolean = |_: &Schema, f: &polars::prelude::Field| {
-            Ok(polars::prelude::Field::new(f.name().clone(), DataType::Boolean))
-        };
         Some(if self.direct {
             let name = self.layout.header_of(column)?;
             col(name).cast(DataType::String).map(
@@ -170,16 +187,41 @@ impl Part {
                 boolean,
             )
         } else {
-            col(Field::Key(column).name()).map(
-                move |c| {
-                    let found = |k: Option<u64>| Some(k.is_some_and(|k| keys.contains(&k)));
-                    let mask: BooleanChunked = c.as_materialized_series().u64()?.iter().map(found).collect();
-                    Ok(mask.with_name(c.name().clone()).into_column())
-                },
-                boolean,
-            )
+            among(Field::Key(column), keys)
         })
     }
+}
+
+/// Whether the key in a column of the intake is among some.
+pub fn among(field: Field, keys: Arc<HashSet<u64>>) -> Expr {
+    col(field.name()).map(
+        move |c| {
+            let found = |k: Option<u64>| Some(k.is_some_and(|k| keys.contains(&k)));
+            let mask: BooleanChunked = c.as_materialized_series().u64()?.iter().map(found).collect();
+            Ok(mask.with_name(c.name().clone()).into_column())
+        },
+        boolean,
+    )
+}
+
+fn boolean(_: &Schema, field: &polars::prelude::Field) -> PolarsResult<polars::prelude::Field> {
+    Ok(polars::prelude::Field::new(field.name().clone(), DataType::Boolean))
+}
+
+/// How many rows of a file of the intake are among some, and first and last value of its time columns there.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn count(path: &Path, rows: &Rows, times: &[Col]) -> Result<(u64, Spans)> {
+    let named = times.iter().map(|c| col(Field::Value(*c).name()).cast(DataType::Int64));
+    let plan = open(path)?.filter(rows.predicate()).select(named.collect::<Vec<_>>());
+    let (mut inside, mut spans) = (0, Spans::new());
+    stream(plan, path, &mut |frame| {
+        inside += frame.height() as u64;
+        super::see(&mut spans, &frame);
+        Ok(())
+    })?;
+    Ok((inside, spans))
 }
 
 /// A lazy scan of one Parquet file, its path taken literally.

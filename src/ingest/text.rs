@@ -118,7 +118,8 @@ fn read_source(
         }
         places => (header, places?),
     };
-    let layout = Layout::new(shape, mapping, places, header.names.len(), wanted);
+    let mut layout = Layout::new(shape, mapping, places, header.names.len(), wanted);
+    layout.headers.clone_from(&header.names);
     let asked = asked_keys(side);
     let parser = Parser { layout: &layout, header: &header, keys: header.index(), asked };
     let multiline = layout.multiline && header.form != Form::Json;

@@ -190,7 +190,7 @@ impl Opened {
 /// Reads one file as an audit would.
 fn read(options: &Options, plan: &Plan, path: &Path, shape: Shape) -> Result<Intake> {
     let files = BTreeMap::from([(shape, vec![path.display().to_string()])]);
-    let inputs = Inputs { files, guard: options.guard.clone(), postbacks: Vec::new() };
+    let inputs = Inputs { files, guard: options.guard.clone(), postbacks: Vec::new(), shelf: None };
     ingest(&inputs, plan, &Wanted::Everything, options.threads)
 }
 

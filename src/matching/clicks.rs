@@ -4,6 +4,7 @@ use crate::base::column::Col;
 use crate::base::error::Result;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::clean::{Conversion, Id};
+use crate::ingest::index::COLUMNS as INDEXED;
 use crate::ingest::{Field, Intake, key};
 use hashbrown::HashMap;
 use std::collections::HashSet;
@@ -89,6 +90,43 @@ pub fn load(
         Ok(())
     })?;
     Ok(indexed(rows, symbols))
+}
+
+/// Clicks that are older than the window, by the hash of their ID, each ID's in the order of time.
+#[derive(Default)]
+pub struct OlderClicks(HashMap<u64, Vec<Known>>);
+
+/// Time of an older click, and the texts of the indexed columns.
+type Known = (i64, Vec<Option<String>>);
+
+impl OlderClicks {
+    /// Reads the older clicks that the conversions name.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn load(intake: &Intake, conversions: &[Conversion]) -> Result<OlderClicks> {
+        let Some(past) = intake.past.as_ref().filter(|past| !past.older.files.is_empty()) else {
+            return Ok(OlderClicks::default());
+        };
+        let wanted: HashSet<u64> =
+            conversions.iter().filter_map(|c| c.click_id.as_ref()).map(|id| id.key).collect();
+        let mut found = OlderClicks::default();
+        past.older.find(&Arc::new(wanted), &mut |click| {
+            let columns = click.columns.iter().map(|text| text.map(str::to_owned)).collect();
+            found.0.entry(click.key).or_default().push((click.time, columns));
+        })?;
+        found.0.values_mut().for_each(|clicks| clicks.sort());
+        Ok(found)
+    }
+
+    /// The last click of an ID up to a time, as the columns asked for.
+    pub fn before(&self, id: &Id, time: i64, columns: &[Col], symbols: &mut Symbols) -> Option<Click> {
+        let clicks = self.0.get(&id.key)?;
+        let (at, known) = clicks[..clicks.partition_point(|c| c.0 <= time)].last()?;
+        let text = |col: &Col| INDEXED.iter().position(|c| c == col).and_then(|i| known[i].as_deref());
+        let columns = columns.iter().map(|col| symbols.of_option(text(col))).collect();
+        Some(Click { id: id.text.clone(), time: *at, columns, visitor: None })
+    }
 }
 
 /// Sorts by key, ID, time and content, so that no order of files shows.

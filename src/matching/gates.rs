@@ -3,16 +3,23 @@
 //! A wrong join column, a shifted time zone or an export that was cut off looks like fraud at every source.
 //! Where a gate fires the run reports, judges nobody's list, and says what to repair.
 
+mod nightly;
+
 use super::{Class, Matched};
 use crate::base::column::Col;
-use crate::base::time::{HOUR, SECOND, show};
+use crate::base::error::{Error, Result};
+use crate::base::near::nearest;
+use crate::base::time::{HOUR, SECOND, Zone, show};
 use crate::ingest::{FileLedger, Intake, Shape};
+use std::collections::BTreeMap;
 
 /// A check that fired: its name and what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gate {
     pub name: &'static str,
     pub sentence: String,
+    /// The files themselves are sound: a store may keep their rows.
+    pub keeps: bool,
 }
 
 /// What gates look at.
@@ -22,27 +29,54 @@ pub struct Input<'a> {
     /// The moment the input should reach up to, if it was said, and the oldest its newest row may be.
     pub said_as_of: Option<i64>,
     pub max_age: i64,
+    /// Clicks that count, by day.
+    pub clicks_by_day: &'a BTreeMap<i32, u64>,
+    /// The moment the input reaches up to, and how days are cut.
+    pub as_of: i64,
+    pub zone: Zone,
 }
 
 /// A check of the whole input: what was found, if it fires.
 pub type Check = fn(&Input) -> Option<String>;
 
-/// Every gate: its name and its check.
-pub const GATES: &[(&str, Check)] = &[
-    ("too-many-rejects", too_many_rejects),
-    ("no-conversions", no_conversions),
-    ("cut-off-file", cut_off_file),
-    ("conversions-end-early", conversions_end_early),
-    ("export-limit", export_limit),
-    ("join", join),
-    ("before-click", before_click),
-    ("time-zone", time_zone),
-    ("stale", stale),
+/// What a gate says of the files.
+const SOUND: bool = true;
+const FAULTY: bool = false;
+
+/// Every gate: its name, whether the files are sound where it fires, and its check.
+pub const GATES: &[(&str, bool, Check)] = &[
+    ("too-many-rejects", FAULTY, too_many_rejects),
+    ("no-conversions", SOUND, no_conversions),
+    ("cut-off-file", FAULTY, cut_off_file),
+    ("conversions-end-early", SOUND, conversions_end_early),
+    ("export-limit", FAULTY, export_limit),
+    ("join", FAULTY, join),
+    ("before-click", FAULTY, before_click),
+    ("time-zone", FAULTY, time_zone),
+    ("stale", SOUND, stale),
+    ("schema", FAULTY, nightly::schema),
+    ("volume", SOUND, nightly::volume),
 ];
 
 /// The gates that fire.
 pub fn gates(input: &Input) -> Vec<Gate> {
-    GATES.iter().filter_map(|(name, check)| check(input).map(|sentence| Gate { name, sentence })).collect()
+    let fired = |(name, keeps, check): &(&'static str, bool, Check)| {
+        check(input).map(|sentence| Gate { name, sentence, keeps: *keeps })
+    };
+    GATES.iter().filter_map(fired).collect()
+}
+
+/// The gate of this name.
+///
+/// # Errors
+/// There is none, with the nearest names.
+pub fn named(name: &str) -> Result<&'static str> {
+    let names = || GATES.iter().map(|gate| gate.0);
+    names().find(|known| *known == name).ok_or_else(|| {
+        let near = nearest(name, names());
+        let choices: Vec<&str> = if near.is_empty() { names().collect() } else { near };
+        Error::usage(format!("`{name}` is no gate")).help(format!("there are {}", choices.join(", ")))
+    })
 }
 
 fn name(file: &FileLedger) -> String {
@@ -72,6 +106,9 @@ fn has_clicks(input: &Input) -> bool {
 }
 
 fn no_conversions(input: &Input) -> Option<String> {
+    if let Some(empty) = nightly::empty_conversions(input) {
+        return Some(empty);
+    }
     let mut files = input.intake.files.iter().filter(|f| f.shape == Shape::Conversions).peekable();
     let given = files.peek().is_some();
     let rows: u64 = files.map(|f| f.rows).sum();

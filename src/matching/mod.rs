@@ -14,7 +14,7 @@ use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SECOND;
 use crate::clean::{Cleaned, Conversion};
 use crate::ingest::{Intake, Shape, Times, is_unexpanded_macro};
-use clicks::{Click, Clicks, Visitor};
+use clicks::{Click, Clicks, OlderClicks, Visitor};
 pub use facts::{Facts, character_place, countries_differ};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +28,8 @@ pub enum Class {
     Orphan,
     /// No loaded click has the ID, and the span is too short to tell.
     OutsideSpan,
+    /// The click is older than the window and known from the index: it has a source and no time to conversion.
+    OlderClick,
     /// The row has no click ID, or a macro in its place.
     WithoutId,
 }
@@ -40,6 +42,7 @@ impl Class {
             Class::BeforeClick => "before_click",
             Class::Orphan => "orphan",
             Class::OutsideSpan => "outside_span",
+            Class::OlderClick => "older_click",
             Class::WithoutId => "without_id",
         }
     }
@@ -137,8 +140,9 @@ pub fn matching(
         window: window(intake),
         combined: intake.combined,
     };
+    let older = OlderClicks::load(intake, &cleaned.conversions)?;
     let mut matched: Vec<MatchedConversion> =
-        cleaned.conversions.into_iter().map(|c| finder.find(c)).collect();
+        cleaned.conversions.into_iter().map(|c| finder.find(c, &older, symbols)).collect();
     let mut duplicates = cleaned.duplicates;
     let source_conflicts = finder.conflicts(&matched, &sources);
     transactions::settle(&mut matched, options.columns, &sources, &mut duplicates);
@@ -186,8 +190,14 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    fn find(&self, conversion: Conversion) -> MatchedConversion {
-        let (class, click) = self.class_and_click(&conversion);
+    fn find(&self, conversion: Conversion, older: &OlderClicks, symbols: &mut Symbols) -> MatchedConversion {
+        let (mut class, mut click) = self.class_and_click(&conversion);
+        let unfound = matches!(class, Class::Orphan | Class::OutsideSpan);
+        let id = conversion.click_id.as_ref().filter(|_| unfound);
+        let older = id.and_then(|id| older.before(id, conversion.time, self.options.columns, symbols));
+        if let Some(found) = &older {
+            (class, click) = (Class::OlderClick, Some(found));
+        }
         let click_time = click.map(|c| c.time).or(conversion.click_time);
         let seconds = |from: i64| (conversion.time - from).div_euclid(SECOND);
         let told = conversion.times != Times::Approval;
@@ -205,7 +215,7 @@ impl Finder<'_> {
             replay: false,
             shared: false,
             facts: Facts::default(),
-            origin: click.map(Origin::of),
+            origin: click.filter(|_| class != Class::OlderClick).map(Origin::of),
             conversion,
         }
     }

@@ -34,7 +34,7 @@ use grain::GrainPass;
 use hashbrown::HashSet;
 use incidents::{Cell, Table};
 use rows::{ClickFilter, ClickRows, Places};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
@@ -117,6 +117,8 @@ pub struct Measures {
     pub unallocated_cost: Option<i64>,
     /// First and last click day.
     pub days: Option<(i32, i32)>,
+    /// Clicks that count, by day.
+    pub clicks_by_day: BTreeMap<i32, u64>,
     /// Days of an offer, a network or the whole input on which nothing that waits for a conversion is counted.
     pub incidents: Vec<Incident>,
     /// The sources of every offer and network, sorted, where the first grain holds both: without incidents.
@@ -160,6 +162,7 @@ pub fn measure(
         other_hits: pass.other_hits,
         unallocated_cost,
         days: pass.days,
+        clicks_by_day: std::mem::take(&mut pass.by_day),
         grains: pass.finish(symbols),
     })
 }
@@ -174,6 +177,7 @@ struct Pass<'a> {
     counted: u64,
     other_hits: u64,
     days: Option<(i32, i32)>,
+    by_day: BTreeMap<i32, u64>,
 }
 
 impl<'a> Pass<'a> {
@@ -189,7 +193,17 @@ impl<'a> Pass<'a> {
         if !grains.iter().any(GrainPass::has_sources) {
             grains.push(GrainPass::of_mature(of(Grain::source().columns()), &places, &available));
         }
-        Pass { grains, options, peer_columns, places, available, counted: 0, other_hits: 0, days: None }
+        Pass {
+            grains,
+            options,
+            peer_columns,
+            places,
+            available,
+            counted: 0,
+            other_hits: 0,
+            days: None,
+            by_day: BTreeMap::new(),
+        }
     }
 
     /// One thread reads batches and finds where rows belong while another adds them up.
@@ -248,6 +262,9 @@ impl<'a> Pass<'a> {
     fn widen(&mut self, days: &[i32]) {
         let (Some(&low), Some(&high)) = (days.iter().min(), days.iter().max()) else { return };
         self.days = Some(self.days.map_or((low, high), |(a, b)| (a.min(low), b.max(high))));
+        for run in days.chunk_by(|a, b| a == b) {
+            *self.by_day.entry(run[0]).or_default() += run.len() as u64;
+        }
     }
 
     /// Conversions stand on their click's day; without a known click on their own.

@@ -162,7 +162,7 @@ struct Coverage {
     clicks: Option<Rows>,
     /// null where no conversions were given.
     conversions: Option<Rows>,
-    /// How the conversions relate to the clicks: matched, orphan, outside_span, before_click, retry, update,
+    /// How the conversions relate to the clicks: matched, orphan, outside_span, older_click (with a store), before_click, retry, update,
     /// replay, without_id.
     conversion_classes: BTreeMap<&'static str, u64>,
     /// Click IDs that stand under two sources.

@@ -84,6 +84,8 @@ pub struct History {
     pub before: Option<i32>,
     /// How many nights there are before this one.
     pub nights: usize,
+    /// The store holds later nights: this one is run again.
+    pub is_past: bool,
     /// Flagged groups that sent nothing tonight, with what is still done about them.
     pub silent: Vec<(Vec<Option<Text>>, Verdict)>,
     /// Groups that sent a lot and have stopped.
@@ -305,6 +307,8 @@ pub struct Classes {
     pub matched: u64,
     pub orphan: u64,
     pub outside_span: u64,
+    /// Of clicks older than the window, known from the index of a store.
+    pub older_click: u64,
     pub before_click: u64,
     pub retry: u64,
     pub update: u64,
@@ -313,9 +317,11 @@ pub struct Classes {
 }
 
 impl Classes {
-    /// The classes as (name, words for people, count), in the order of reports.
-    pub fn table(&self) -> [(&'static str, &'static str, u64); 8] {
-        [
+    /// The classes as (name, words for people, count), in the order of reports. Older clicks are known only to a
+    /// run with a store.
+    pub fn table(&self) -> Vec<(&'static str, &'static str, u64)> {
+        let older = ("older_click", "of clicks before the window", self.older_click);
+        let mut table = vec![
             ("matched", "matched", self.matched),
             ("orphan", "orphans", self.orphan),
             ("outside_span", "outside the span", self.outside_span),
@@ -324,7 +330,11 @@ impl Classes {
             ("update", "updates", self.update),
             ("replay", "replays", self.replay),
             ("without_id", "without a click ID", self.without_id),
-        ]
+        ];
+        if self.older_click > 0 {
+            table.insert(3, older);
+        }
+        table
     }
 }
 

@@ -149,7 +149,7 @@ fn at_risk(report: &Report) -> Metric {
 fn gates(report: &Report) -> Metric {
     let metric = Metric::new("gate_fired", "1 where a check on the whole input refuses to judge it.");
     let fired = |name: &str| u8::from(report.coverage.gates.iter().any(|g| g.name == name));
-    GATES.iter().fold(metric, |m, (name, _)| m.with(&[("gate", name)], fired(name)))
+    GATES.iter().fold(metric, |m, (name, ..)| m.with(&[("gate", name)], fired(name)))
 }
 
 fn lists<'a>(report: &'a Report) -> [(&'static str, &'a List); 3] {

@@ -484,7 +484,8 @@ fn quality(page: &mut Page, report: &Report) {
     rows(page, "clicks", coverage.clicks.as_ref());
     rows(page, "conversions", coverage.conversions.as_ref());
     if coverage.conversions.is_some() {
-        let classes = coverage.classes.table().map(|(_, words, n)| format!("{} {words}", count(n)));
+        let class = |(_, words, n): (&str, &str, u64)| format!("{} {words}", count(n));
+        let classes: Vec<String> = coverage.classes.table().into_iter().map(class).collect();
         page.line("matching", LABEL, &classes.join(" · "));
     }
     if coverage.conflicts > 0 {

@@ -5,8 +5,20 @@
 //! that a kill at any instant leaves the state before or the state after; what neither knows is removed by the
 //! next run. Refuses: folders of something else, and stores of another version.
 
+mod forget;
+mod prune;
+mod status;
+mod verify;
+
+pub use prune::Pruned;
+pub use status::{Side, Status, status};
+pub use verify::{Fault, verify};
+
 use crate::base::durable::{self, Lock};
 use crate::base::error::{Error, Result};
+use crate::ingest::shelf::{Fresh, INDEX, INTAKE, Kept, Shelf, Stored, Wish};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,10 +31,27 @@ const MADE_BY: &str = "clickaudit store ";
 
 /// The folders of a store and what they hold. `runs` belongs to the history of runs.
 pub const FOLDERS: &[(&str, &str)] = &[
-    ("intake", "typed rows, one Parquet file for each export that was read"),
-    ("index", "clicks by the hash of their ID, for conversions that come late"),
+    (INTAKE, "typed rows, one Parquet file for each export that was read"),
+    (INDEX, "clicks by the hash of their ID, for conversions that come late"),
     ("runs", "what earlier runs found"),
 ];
+
+/// The file that says what counts.
+pub const MANIFEST: &str = "manifest.json";
+
+/// What is kept. A file that is not named here does not count.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Manifest {
+    version: u32,
+    /// Sorted by key.
+    pub kept: Vec<Kept>,
+}
+
+impl Manifest {
+    fn files(&self) -> impl Iterator<Item = &Stored> {
+        self.kept.iter().flat_map(|kept| kept.intake.iter().chain(&kept.index))
+    }
+}
 
 /// A store, opened for reading or for changing.
 #[derive(Debug)]
@@ -51,7 +80,9 @@ impl Store {
             durable::private_folder(&folder.join(name))?;
             durable::sweep(&folder.join(name))?;
         }
-        Ok(Store { folder: folder.to_owned(), lock: Some(lock) })
+        let store = Store { folder: folder.to_owned(), lock: Some(lock) };
+        store.remove_strangers(&store.manifest()?)?;
+        Ok(store)
     }
 
     /// Opens a store to look at it; needs no lock.
@@ -70,6 +101,82 @@ impl Store {
     /// Where the store is.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// What is kept.
+    ///
+    /// # Errors
+    /// The manifest cannot be read: then nothing is known, and that is not "nothing is there".
+    pub fn manifest(&self) -> Result<Manifest> {
+        let path = self.folder.join(MANIFEST);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Manifest::default()),
+            Err(e) => return Err(Error::reading(&path, e)),
+        };
+        serde_json::from_str(&text).map_err(|e| {
+            Error::input(format!("{} is no manifest of a store", path.display()))
+                .because(e)
+                .help("restore it from a backup, or start another store and name the exports again")
+        })
+    }
+
+    /// What a run that looks at these rows knows of earlier ones.
+    ///
+    /// # Errors
+    /// The manifest cannot be read.
+    pub fn shelf(&self, wish: Wish) -> Result<Shelf> {
+        Ok(Shelf { folder: self.folder.clone(), kept: self.manifest()?.kept, wish })
+    }
+
+    /// Keeps what a run read for the first time.
+    ///
+    /// # Errors
+    /// The store cannot be written; it is as it was then.
+    pub fn keep(&self, fresh: &Fresh) -> Result<()> {
+        if fresh.kept.is_empty() && fresh.replaced.is_empty() {
+            return Ok(());
+        }
+        let mut manifest = self.manifest()?;
+        let new: BTreeSet<&str> = fresh.kept.iter().map(|k| k.key.as_str()).collect();
+        manifest.kept.retain(|k| !new.contains(k.key.as_str()) && !fresh.replaced.contains(&k.key));
+        manifest.kept.extend(fresh.kept.iter().cloned());
+        self.replace(manifest)
+    }
+
+    /// Replaces the manifest, and removes the files that it no longer names.
+    fn replace(&self, mut manifest: Manifest) -> Result<()> {
+        manifest.version = VERSION;
+        manifest.kept.sort_by(|a, b| a.key.cmp(&b.key));
+        let mut text = serde_json::to_string_pretty(&manifest).expect("words and numbers are JSON");
+        text.push('\n');
+        durable::write(&self.folder.join(MANIFEST), text.as_bytes())?;
+        self.remove_strangers(&manifest)
+    }
+
+    /// Removes files of rows and clicks that the manifest does not name: a killed run left them.
+    fn remove_strangers(&self, manifest: &Manifest) -> Result<()> {
+        let named: BTreeSet<PathBuf> = manifest.files().map(|f| self.folder.join(&f.name)).collect();
+        for path in self.present()? {
+            if !named.contains(&path) {
+                durable::remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The files of rows and clicks that are there.
+    fn present(&self) -> Result<Vec<PathBuf>> {
+        let mut present = Vec::new();
+        for folder in [INTAKE, INDEX].map(|name| self.folder.join(name)) {
+            let entries = match fs::read_dir(&folder) {
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+                entries => entries.map_err(|e| Error::reading(&folder, e))?,
+            };
+            present.extend(entries.flatten().map(|e| e.path()).filter(|p| p.is_file()));
+        }
+        present.sort();
+        Ok(present)
     }
 
     /// The folder of runs.

@@ -27,6 +27,8 @@ const CASES: &[Case] = &[
     Case { gate: "export-limit", fault: ten_thousand_clicks, arguments: "" },
     Case { gate: "stale", fault: |folder| folder, arguments: "--as-of 2026-03-20" },
     Case { gate: "too-many-rejects", fault: unreadable_times, arguments: "" },
+    Case { gate: "schema", fault: a_night_without_costs, arguments: "--store st" },
+    Case { gate: "volume", fault: a_night_with_a_fifth, arguments: "--store st" },
 ];
 
 /// A zone west of Greenwich: its clock is behind UTC, so that the same text means a later moment.
@@ -74,6 +76,43 @@ fn unreadable_times(folder: Folder) -> Folder {
     let at = clicks.at("click_time");
     clicks.rows.iter_mut().step_by(100).for_each(|row| row[at] = "yesterday".to_owned());
     folder.with("clicks.csv", clicks.csv())
+}
+
+/// The sample up to a day in a store, and the rest of it as the next night's exports.
+fn a_second_night(folder: Folder, from: &str) -> Folder {
+    let clicks = |keep: &dyn Fn(&str) -> bool| Table::of_sample("clicks.csv").only("click_time", keep);
+    let conversions =
+        |keep: &dyn Fn(&str) -> bool| Table::of_sample("conversions.csv").only("conversion_time", keep);
+    let folder = folder
+        .with("first.csv", clicks(&|time| time < from).csv())
+        .with("theirs.csv", conversions(&|time| time < from).csv())
+        .with("clicks.csv", clicks(&|time| time >= from).csv())
+        .with("conversions.csv", conversions(&|time| time >= from).csv());
+    folder.run("audit first.csv theirs.csv --store st -q").exits(0);
+    folder
+}
+
+fn table(folder: &Folder, name: &str) -> Table {
+    let mut reader = csv::Reader::from_path(folder.path(name)).expect("a table");
+    let header = reader.headers().expect("a header").iter().map(str::to_owned).collect();
+    let fields = |record: csv::StringRecord| record.iter().map(str::to_owned).collect();
+    Table { header, rows: reader.records().map(|r| fields(r.expect("a row"))).collect() }
+}
+
+fn a_night_without_costs(folder: Folder) -> Folder {
+    let folder = a_second_night(folder, "2026-03-13");
+    let clicks = table(&folder, "clicks.csv").without("cost");
+    folder.with("clicks.csv", clicks.csv())
+}
+
+/// Every fifth click of the last day, with the conversions of these.
+fn a_night_with_a_fifth(folder: Folder) -> Folder {
+    let folder = a_second_night(folder, "2026-03-15");
+    let mut clicks = table(&folder, "clicks.csv");
+    clicks.rows = clicks.rows.into_iter().step_by(5).collect();
+    let ids: BTreeSet<&str> = clicks.rows.iter().map(|row| row[0].as_str()).collect();
+    let conversions = table(&folder, "conversions.csv").only("click_id", |id| ids.contains(id));
+    folder.with("clicks.csv", clicks.csv()).with("conversions.csv", conversions.csv())
 }
 
 #[test]

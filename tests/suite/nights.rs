@@ -90,16 +90,37 @@ fn more_rows_of_the_same_night_replace_it() {
 }
 
 #[test]
-fn an_earlier_night_is_refused_and_changes_nothing() {
+fn an_earlier_night_is_judged_as_it_was_and_changes_nothing() {
     let folder = Folder::new();
+    let first = night(&folder, 12, "");
     night(&folder, 13, "");
-    exports(&folder, 12, "");
-    folder.run(&format!("audit {AUDIT} -o json=report.json")).exits(2).says(&[
-        "the input reaches into 2026-03-12",
-        "holds the night of 2026-03-13",
-        "exit 2",
-    ]);
-    assert_eq!(folder.text("report.json"), "");
+    let records = || {
+        ["12", "13"].map(|day| folder.text(&format!("state/runs/traffic_source,source/2026-03-{day}.jsonl")))
+    };
+    let before = records();
+    let run = folder.run(&format!("audit {AUDIT} --as-of 2026-03-12T23:59:59 -o json=report.json"));
+    run.exits(0).says(&["the store holds later nights"]);
+    let again = folder.json("report.json");
+    assert_eq!(
+        (&again["history"]["night"], &again["history"]["nights"]),
+        (&Value::from("2026-03-12"), &Value::from(0))
+    );
+    assert_eq!(stands(&again, "3098120"), stands(&first, "3098120"));
+    assert_eq!(records(), before);
+}
+
+#[test]
+fn a_run_between_nights_knows_them_and_leaves_none() {
+    let folder = Folder::new();
+    night(&folder, 12, "");
+    exports(&folder, 13, "");
+    let report = folder.report(&format!("{AUDIT} --between-nights"));
+    assert_eq!(stands(&report, "3098120"), "block by block flagged");
+    assert!(!folder.path("state/runs/traffic_source,source/2026-03-13.jsonl").exists());
+    folder
+        .run("audit clicks.csv conversions.csv --between-nights")
+        .exits(2)
+        .says(&["--between-nights needs"]);
 }
 
 #[test]
@@ -263,7 +284,7 @@ fn with_rule(condition: &str) -> Folder {
 
 /// What the rule of the test does about `b`, and why it does less.
 fn acts(folder: &Folder) -> String {
-    let report = folder.report(&format!("{AUDIT} --rules mine"));
+    let report = folder.report(&format!("{AUDIT} --window 1d --rules mine"));
     let source = source(&report, "b");
     let finding = source["findings"].as_array().expect("findings").first();
     let word = |value: &Value| value.as_str().unwrap_or("").to_owned();
@@ -285,10 +306,10 @@ fn a_rule_asks_a_groups_own_past_once_there_is_one() {
     day(&folder, 7, 60);
     // One night of a hold is a watch.
     assert_eq!(acts(&folder), "watch: hold ");
-    let report = folder.report(&format!("{AUDIT} --rules mine"));
+    let report = folder.report(&format!("{AUDIT} --window 1d --rules mine"));
     let test = &source(&report, "b")["findings"][0]["evidence"][0];
     assert_eq!((test["op"].as_str(), test["own"].as_f64()), (Some("above_own_past"), Some(0.05)));
-    let table = folder.run(&format!("audit {AUDIT} --rules mine")).exits(0).text();
+    let table = folder.run(&format!("audit {AUDIT} --window 1d --rules mine")).exits(0).text();
     assert!(table.contains("limit: above 2.00 times its own 5.0%, the median of 6 nights"), "{table}");
     day(&folder, 8, 60);
     assert_eq!(acts(&folder), "hold: hold ");

@@ -413,6 +413,7 @@ impl Case {
             meter: Default::default(),
             pii: Default::default(),
             dossiers: false,
+            accepted: Vec::new(),
             pictures: 0,
             earlier: Default::default(),
             threads,

@@ -225,6 +225,14 @@ fn damaged(path: &Path, cause: std::io::Error) -> Error {
         .help("nothing of it was used: copy it again")
 }
 
+/// The layout of rows that a log gave, which say something in these columns.
+pub fn layout_of(mapping: &Mapping, columns: &BTreeSet<Col>) -> Layout {
+    let format = mapping.postbacks.format.unwrap_or(&LOG_FORMATS[0]);
+    let mut layout = Parser::new(mapping, format).layout();
+    layout.places.retain(|col, _| columns.contains(col));
+    layout
+}
+
 /// Turns lines into records of the columns that conversions may have.
 struct Parser<'m> {
     mapping: &'m Mapping,

@@ -155,6 +155,17 @@ impl Postbacks {
         })
     }
 
+    /// All that decides what a row becomes; of secrets only whether there are any.
+    pub fn way(&self) -> String {
+        let network = |n: &Network| {
+            let proofs = (n.token.is_some(), n.signature.is_some());
+            format!("{:?} {:?} {:?} {proofs:?}", n.name, n.fired_by, n.senders)
+        };
+        let networks: Vec<String> = std::iter::once(&self.any).chain(&self.networks).map(network).collect();
+        let format = self.format.map(|f| f.name);
+        format!("{} {format:?} {:?} {} {networks:?}", self.tracker.name, self.parameters, self.forwarded)
+    }
+
     /// What a parameter says. Where the user names a column's parameters, the tracker's are not asked for it.
     pub fn says(&self, name: &str) -> Option<Says> {
         let name = name.to_ascii_lowercase();
