@@ -185,10 +185,9 @@ impl Backtest {
         for record in records {
             for line in &record.lines {
                 let earlier = before.and_then(|record| record.line(&line.key));
-                if let Some(cut) = cuts.get_mut(&line.key).filter(|_| earlier.is_some_and(acts)) {
-                    if line.tonight.is_some() {
-                        cut.saved.add(Sum::between(earlier, line));
-                    }
+                let stands = earlier.is_some_and(acts) && line.tonight.is_some();
+                if let Some(cut) = cuts.get_mut(&line.key).filter(|_| stands) {
+                    cut.saved.add(Sum::between(earlier, line));
                 }
                 note(&mut cuts, line, record.head.day());
             }

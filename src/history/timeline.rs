@@ -21,6 +21,7 @@ const REASON: usize = 100;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// One group over the nights in which it is known.
+#[derive(Debug)]
 pub struct Story {
     pub grain: Vec<String>,
     pub currency: Option<Text>,
@@ -309,14 +310,14 @@ mod tests {
         }
         let mut two = records();
         two[0].lines[1].key = vec![Some("other".to_owned()), Some("a1".to_owned())];
-        let error = story(&two, "a1").err().expect("two");
+        let error = story(&two, "a1").expect_err("two");
         assert!(error.help.expect("help").contains("other/a1"));
         assert!(story(&records(), "zz").is_err() && story(&[], "a1").is_err());
     }
 
     #[test]
     fn a_story_for_people_and_for_programs() {
-        let story = story(&records(), "a1").ok().expect("a story");
+        let story = story(&records(), "a1").expect("a story");
         let told = text(&story);
         assert!(told.starts_with("net/a1 · 3 nights 2026-03-08 to 2026-03-10 · block since"), "{told}");
         assert!(told.contains("new clicks                   ▁█▅  10 to 80, last 45"), "{told}");
