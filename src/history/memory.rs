@@ -4,7 +4,7 @@ use super::folder::{Folder, Pinning};
 use super::record::{Line, Record, Seen};
 use crate::base::column::Grain;
 use crate::base::error::Result;
-use crate::base::time::{self, DAY, SECOND};
+use crate::base::time::{DAY, SECOND};
 use crate::past::{Counts, News, Past, Point};
 use crate::rules::{Limit, Node, Rule, RuleSet};
 use crate::signals::{self, Interval, Row, Signal};
@@ -323,6 +323,7 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::time;
     use crate::history::samples::{head, line};
     use crate::signals::{Absence, Estimate, Reading};
 
