@@ -16,13 +16,36 @@ use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::*;
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 /// Writes frames of one layout to a Parquet file of the intake.
 pub struct IntakeWriter {
     path: PathBuf,
     compression: ParquetCompression,
-    writer: Option<BatchedWriter<File>>,
+    writer: Option<(BatchedWriter<Gathered>, Gathered)>,
+}
+
+/// A file whose small writes are gathered. The engine writes footers byte by byte and does not flush; a second
+/// hand on the same file does, so that a full disk is noticed.
+#[derive(Clone)]
+struct Gathered(Arc<Mutex<BufWriter<File>>>);
+
+impl Gathered {
+    fn with<T>(&self, act: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>) -> io::Result<T> {
+        act(&mut *self.0.lock().map_err(|_| io::Error::other("the writer panicked"))?)
+    }
+}
+
+impl Write for Gathered {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.with(|file| file.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.with(BufWriter::flush)
+    }
 }
 
 impl IntakeWriter {
@@ -43,12 +66,13 @@ impl IntakeWriter {
     pub fn write(&mut self, frame: &DataFrame) -> Result<()> {
         if self.writer.is_none() {
             let file = File::create(&self.path).map_err(|e| Error::writing(&self.path, e))?;
-            let writer = ParquetWriter::new(file).with_compression(self.compression);
-            self.writer = Some(writer.batched(frame.schema()).map_err(|e| self.failed(e))?);
+            let file = Gathered(Arc::new(Mutex::new(BufWriter::with_capacity(1 << 18, file))));
+            let writer = ParquetWriter::new(file.clone()).with_compression(self.compression);
+            self.writer = Some((writer.batched(frame.schema()).map_err(|e| self.failed(e))?, file));
         }
         let mut frame = frame.clone();
         frame.align_chunks();
-        let written = self.writer.as_mut().map_or(Ok(()), |w| w.write_batch(&frame));
+        let written = self.writer.as_mut().map_or(Ok(()), |(w, _)| w.write_batch(&frame));
         written.map_err(|e| self.failed(e))
     }
 
@@ -57,8 +81,10 @@ impl IntakeWriter {
     /// # Errors
     /// The file cannot be written.
     pub fn finish(self) -> Result<bool> {
-        let Some(writer) = &self.writer else { return Ok(false) };
-        writer.finish().map(|_| true).map_err(|e| self.failed(e))
+        let Some((writer, file)) = &self.writer else { return Ok(false) };
+        writer.finish().map_err(|e| self.failed(e))?;
+        let flushed = file.with(BufWriter::flush);
+        flushed.map(|()| true).map_err(|e| Error::writing(&self.path, e).help("is the disk full?"))
     }
 
     fn failed(&self, cause: PolarsError) -> Error {

@@ -168,7 +168,8 @@ fn every_kind_of_export_comes_back_as_it_was() {
         "clicks.csv conversions.csv --currency EUR --rates rates.csv",
     ] {
         let _ = fs::remove_dir_all(folder.path("st"));
-        fs::write(folder.path("rates.csv"), "date,currency,rate\n2026-03-01,USD,0.9\n").expect("rates");
+        fs::write(folder.path("rates.csv"), "date,currency,rate\n2026-03-01,USD,0.9\n2026-03-08,USD,0.92\n")
+            .expect("rates");
         let plain = folder.run(&format!("audit {arguments} -o json=-"));
         folder.run(&format!("audit {arguments} --store st -q"));
         let again = folder.run(&format!("audit {arguments} --store st -o json=-"));
