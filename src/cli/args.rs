@@ -292,6 +292,9 @@ pub struct AuditArgs {
     /// With --store: let outputs hold only what changed since the night before; nothing where nothing did
     #[arg(long)]
     pub new_only: bool,
+    /// With --store: judge this run by itself; know no nights and leave none
+    #[arg(long, conflicts_with_all = ["new_only", "between_nights"])]
+    pub no_history: bool,
     /// With --store: know the nights and leave none, for runs by the hour
     #[arg(long)]
     pub between_nights: bool,

@@ -44,7 +44,7 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
         [&args.rejects, &args.manifest].into_iter().flatten().map(PathBuf::as_path).collect();
     report::check(&outputs, &beside, &read_files(&args))?;
     let rules = valid_rules(&args, &mut project)?;
-    if !args.quiet && args.store.is_none() {
+    if !args.quiet && (args.store.is_none() || args.no_history) {
         without_history(&rules).into_iter().for_each(|note| complain(&note));
     }
     let mut settings = settings(&args, project, &rules)?;
@@ -273,7 +273,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         dossiers: false,
         pii: privacy::pii(args.pii, args.pii_key.as_deref())?,
         pictures: 0,
-        earlier: args.store.clone().map_or(Earlier::None, Earlier::Store),
+        earlier: args.store.clone().filter(|_| !args.no_history).map_or(Earlier::None, Earlier::Store),
         threads: threads(args.threads.unwrap_or_else(cores))?,
         meter: Meter::default(),
     })

@@ -83,6 +83,7 @@ pub struct Project {
     wait: Option<String>,
     new_only: bool,
     between_nights: bool,
+    no_history: bool,
     threads: Option<usize>,
     quiet: bool,
     /// The file itself, for faults that are found later.
@@ -211,6 +212,7 @@ impl Project {
         open(&mut args.threads, &mut self.threads);
         args.new_only |= self.new_only;
         args.between_nights |= self.between_nights;
+        args.no_history |= self.no_history;
         args.quiet |= self.quiet;
     }
 }

@@ -45,6 +45,9 @@ pub struct Pooled {
     pub rate: f64,
     /// The variance of the logit from night to night beyond sampling.
     pub spread: f64,
+    /// Nights that said something about it.
+    #[serde(default)]
+    pub nights: u32,
 }
 
 /// The usual rate of one group.
@@ -149,7 +152,7 @@ fn ln_beta_binomial(news: Counts, p: f64, trials: f64) -> f64 {
 mod tests {
     use super::*;
 
-    const POOLED: Pooled = Pooled { rate: 0.05, spread: 0.04 };
+    const POOLED: Pooled = Pooled { rate: 0.05, spread: 0.04, nights: 0 };
 
     fn counts(x: f64, n: f64) -> Counts {
         Counts { x, n }

@@ -33,7 +33,9 @@ fn nights() -> Folder {
 }
 
 fn arguments(night: u32) -> String {
-    format!("audit clicks-{night}.csv conversions-{night}.csv --store st -q -o json=report.json --threads 1")
+    format!(
+        "audit clicks-{night}.csv conversions-{night}.csv --no-history --store st -q -o json=report.json --threads 1"
+    )
 }
 
 /// Every file of a store with its bytes; the lock has none.

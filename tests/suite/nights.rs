@@ -128,7 +128,7 @@ fn a_night_that_cannot_be_judged_is_not_remembered() {
     let folder = Folder::new();
     night(&folder, 12, "");
     exports(&folder, 13, "");
-    let run = folder.run(&format!("audit {AUDIT} --as-of 2026-04-20 -o json=report.json"));
+    let run = folder.run(&format!("audit {AUDIT} --as-of 2026-03-20 -o json=report.json"));
     run.exits(3).says(&["exit 3"]);
     assert_eq!(folder.json("report.json")["history"], Value::Null);
     let nights = fs::read_dir(folder.path("state/runs/traffic_source,source")).expect("nights").count();
