@@ -535,7 +535,7 @@ fn finish(args: &AuditArgs, audited: &Audited, outputs: &[Output]) -> Result<Exi
     let written = report::write(&audited.report, job)?;
     if !args.quiet {
         tell(args, &audited.report, &written);
-        if !args.output.is_empty() || args.store.is_some() {
+        if args.store.is_some() {
             complain(&summary(&audited.report, &written));
         }
     }

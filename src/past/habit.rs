@@ -144,6 +144,8 @@ fn evidence(news: Counts, usual: f64, ratio: f64, spread: f64) -> f64 {
 
 /// The likelihood of counts whose rate is a beta deviate of mean `p`, without the part that is the same for all.
 fn ln_beta_binomial(news: Counts, p: f64, trials: f64) -> f64 {
+    // Where everything or nothing is usual, rounding would leave no room for the other.
+    let p = p.clamp(1e-9, 1.0 - 1e-9);
     let (a, b) = (p * trials, (1.0 - p) * trials);
     ln_beta(news.x + a, (news.n - news.x).max(0.0) + b) - ln_beta(a, b)
 }
@@ -170,6 +172,18 @@ mod tests {
         assert!((found - 2.800_229_8).abs() < 1e-6, "{found}");
         let found = evidence(counts(5.0, 100.0), 0.05, 2.0, 0.04);
         assert!((found + 1.183_028_6).abs() < 1e-6, "{found}");
+    }
+
+    #[test]
+    fn all_and_nothing_are_rates_too() {
+        for x in [0.0, 100.0] {
+            let pooled = Pooled { rate: x / 100.0, spread: 0.04, nights: 9 };
+            let settled =
+                (0..60).fold(Habit::default(), |habit, _| habit.after(counts(x, 100.0), &pooled, false));
+            assert_eq!(settled.alarms(), (false, false));
+            let other = settled.after(counts(100.0 - x, 100.0), &pooled, false);
+            assert!(other.up.is_finite() && other.down.is_finite(), "{other:?}");
+        }
     }
 
     #[test]
