@@ -70,7 +70,7 @@ def main():
         for tool in list(runs) if number % 2 == 0 else list(runs)[::-1]:
             runs[tool].append(run.measured(command(tool, args, export)))
     print(f"{args.clicks:,} clicks, {len(COLUMNS)} columns, {export.stat().st_size / run.MIB:,.0f} MiB\n")
-    print(run.table({"csv": runs}))
+    print(run.table(args.clicks, {"csv": runs}))
     cpu = {tool: statistics.median(r["cpu"] for r in measured) for tool, measured in runs.items()}
     if args.max_ratio and cpu["clickaudit"] > args.max_ratio * cpu["duckdb"]:
         sys.exit(f"clickaudit takes {cpu['clickaudit'] / cpu['duckdb']:.2f} times DuckDB's CPU, more than {args.max_ratio}")

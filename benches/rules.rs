@@ -5,10 +5,12 @@
 
 use clickaudit::base::column::Col;
 use clickaudit::peers::Profile;
-use clickaudit::rules::{RuleFile, RuleSet, Truth, View, evaluate};
+use clickaudit::rules::{Rule, RuleFile, RuleSet, View, evaluate};
 use clickaudit::signals::{self, Absence, Estimate, IntervalKind, Reading, Row, Signal};
+use clickaudit::verdicts::{Answers, SharedReasons};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Instant;
 
 const RULES: usize = 1_000;
@@ -68,25 +70,28 @@ fn row(draws: &mut Draws) -> Row {
     Row::of(&given, &Absence::Fact("not drawn"))
 }
 
-/// Asks every rule about every group; how many fired, were unknown, and pieces of evidence.
-fn asked(set: &RuleSet, rows: &[Row], groups: usize) -> (usize, usize, usize) {
+/// Asks every rule about every group as an audit does, and keeps what an audit keeps.
+fn asked<'r>(set: &'r RuleSet, rows: &[Row], groups: usize) -> Vec<Answers<'r>> {
     let key = [(Col::Source, Some("pub1".to_owned()))];
     let profile = Profile::default();
-    let mut found = (0, 0, 0);
-    for row in rows.iter().cycle().take(groups) {
+    let rules: Arc<[&Rule]> = set.rules.iter().collect();
+    let mut reasons = SharedReasons::of(rules.len());
+    let of_group = |row: &Row| {
         let view = View::new(row, &key, &profile);
-        for rule in &set.rules {
-            let outcome = evaluate(rule, &view);
-            match &outcome.truth {
-                Truth::Silent => continue,
-                Truth::Fires => found.0 += 1,
-                Truth::Unknown(_) => found.1 += 1,
-            }
-            found.2 += outcome.evidence.len();
-            black_box(&outcome);
+        let mut answers = Answers::of(Arc::clone(&rules));
+        for (at, rule) in rules.iter().enumerate() {
+            answers.take(at, reasons.with(at, evaluate(rule, &view)));
         }
-    }
-    found
+        answers
+    };
+    rows.iter().cycle().take(groups).map(of_group).collect()
+}
+
+/// Bytes that this process has held at most, where the system tells.
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1_024)
 }
 
 #[allow(clippy::print_stderr)]
@@ -96,12 +101,17 @@ fn rules(criterion: &mut Criterion) {
     let set = RuleSet::of(&files).expect("rules without faults");
     let rows: Vec<Row> = (0..DIFFERENT).map(|_| row(&mut draws)).collect();
     let start = Instant::now();
-    let (fired, unknown, evidence) = asked(&set, &rows, GROUPS);
+    let answers = asked(&set, &rows, GROUPS);
     let seconds = start.elapsed().as_secs_f64();
+    let fired: usize = answers.iter().map(|group| group.fired().count()).sum();
+    let evidence: usize = answers.iter().flat_map(|group| group.fired()).map(|o| o.evidence.len()).sum();
+    let unknown: usize = answers.iter().map(|group| group.unknown().len()).sum();
     eprintln!(
-        "{RULES} rules × {GROUPS} groups: {seconds:.2} s on one thread; {fired} fired, {unknown} unknown, \
-         {evidence} pieces of evidence"
+        "{RULES} rules × {GROUPS} groups: {seconds:.2} s on one thread; {fired} fired with {evidence} pieces of \
+         evidence, {unknown} unknown; {} MiB at most",
+        peak_bytes().unwrap_or_default() >> 20
     );
+    drop(answers);
     let mut group = criterion.benchmark_group("rules");
     group.sample_size(10).throughput(Throughput::Elements((RULES * DIFFERENT) as u64));
     group.bench_function("1000 rules × 1000 groups", |b| {

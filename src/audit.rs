@@ -172,6 +172,7 @@ fn judged<'r, T>(
 
     let options = measures::Options {
         grains: &grains,
+        cuts: &rules.cuts(&grains),
         columns: &columns,
         fields: &fields,
         clock,

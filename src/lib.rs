@@ -10,6 +10,7 @@ pub mod clean;
 pub mod cli;
 pub mod compare;
 pub mod evaluate;
+pub mod expected;
 pub mod history;
 pub mod ingest;
 pub mod inspect;

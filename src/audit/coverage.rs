@@ -17,7 +17,7 @@ use crate::peers::Sibling;
 use crate::report::{
     self, AbsentSignal, Classes, Coverage, InputInfo, RateInfo, RowCount, RulesInfo, RunInfo,
 };
-use crate::rules::{RuleSet, Truth};
+use crate::rules::RuleSet;
 use crate::signals::{self, Reading};
 use crate::verdicts::Judged;
 use std::collections::{BTreeMap, BTreeSet};
@@ -310,8 +310,10 @@ fn said(facts: &Facts, groups: &[Judged], settings: &Settings, as_of: i64) -> Ve
     }
     let fired = groups.iter().flat_map(|group| {
         let subject = &group.subject;
-        let fired = subject.outcomes.iter().filter(|outcome| outcome.truth == Truth::Fires);
-        fired.map(|outcome| (outcome.rule.id.as_str(), &subject.grain, subject.key.as_slice()))
+        subject
+            .answers
+            .fired()
+            .map(|outcome| (outcome.rule.id.as_str(), &subject.grain, subject.key.as_slice()))
     });
     notes.extend(settings.suppressions.notes(fired, as_of));
     notes

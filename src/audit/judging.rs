@@ -6,12 +6,16 @@ use crate::base::money::{Micro, SCALE};
 use crate::base::text::Text;
 use crate::history::Memory;
 use crate::matching::{Matched, gates::Gate};
-use crate::measures::{self, M, Measures};
+use crate::measures::{self, CutMeasures, InCut, M, Measures};
+use crate::past::Past;
 use crate::peers::{Compared, Profile};
 use crate::report::{List, Lists, RuleTally, Totals};
-use crate::rules::{Outcome, Rule, RuleSet, Truth, View, evaluate};
+use crate::rules::{Outcome, Part, Rule, RuleSet, Truth, View, Why, evaluate};
 use crate::signals::{self, Context, Row};
-use crate::verdicts::{self, Braked, Judged, ListKind, Listing, Subject, Suppressions, Whole};
+use crate::verdicts::{
+    self, Answers, Braked, Judged, ListKind, Listing, SharedReasons, Subject, Suppressions, Whole,
+};
+use std::sync::Arc;
 
 /// What rules are asked about.
 pub struct Asked<'a> {
@@ -32,26 +36,119 @@ pub fn judged<'r>(
 ) -> (Vec<Judged<'r>>, Vec<RuleTally<'r>>) {
     let mut groups = Vec::new();
     let mut tallies: Vec<RuleTally> = rules.rules.iter().map(RuleTally::new).collect();
-    for (of_grain, compared) in asked.measures.grains.iter().zip(asked.compared) {
+    for (at, (of_grain, compared)) in asked.measures.grains.iter().zip(asked.compared).enumerate() {
         let audited = of_grain.grain == settings.grain;
-        let runs = |rule: &&Rule| match &rule.by {
-            Some(grain) => *grain == of_grain.grain,
-            None => audited,
-        };
-        let places: Vec<usize> = (0..rules.rules.len()).filter(|at| runs(&&rules.rules[*at])).collect();
-        let rules: Vec<&'r Rule> = places.iter().map(|at| &rules.rules[*at]).collect();
+        let mut asking = Asking::of(rules, at, audited, asked);
         for (group, profile) in of_grain.groups.iter().zip(&compared.profiles) {
-            let memory = Some(asked).filter(|_| audited);
-            let mut subject = subject(&of_grain.grain, group, profile, asked.context, &rules, memory);
+            let mut subject = subject(&of_grain.grain, group, profile, asked.context, asking.rules.clone());
+            asking.ask(&mut subject, &group.key, &mut tallies);
             suppress(&mut subject, &settings.suppressions, as_of);
-            count(&subject, &places, &mut tallies);
-            let fired = subject.outcomes.iter().any(|o| matches!(o.truth, Truth::Fires));
-            if audited || fired {
+            asking.count_suppressed(&subject, &mut tallies);
+            if audited || subject.answers.fired().next().is_some() {
                 groups.push(verdicts::judge(subject, &settings.protect));
             }
         }
     }
     (groups, tallies)
+}
+
+/// The rules that run on one grain.
+struct Asking<'a, 'r> {
+    rules: Arc<[&'r Rule]>,
+    /// Where they stand in the set.
+    places: Vec<usize>,
+    reasons: SharedReasons,
+    /// The cuts of the grain.
+    cuts: Vec<&'a CutMeasures>,
+    context: &'a Context,
+    /// Where its groups have a past, and the days of the clicks.
+    memory: Option<&'a Memory>,
+    days: Option<(i32, i32)>,
+}
+
+impl<'a, 'r> Asking<'a, 'r> {
+    fn of(set: &'r RuleSet, grain: usize, audited: bool, asked: &Asked<'a>) -> Asking<'a, 'r> {
+        let name = &asked.measures.grains[grain].grain;
+        let runs = |rule: &Rule| rule.by.as_ref().map_or(audited, |by| by == name);
+        let places: Vec<usize> = (0..set.rules.len()).filter(|at| runs(&set.rules[*at])).collect();
+        let rules: Arc<[&Rule]> = places.iter().map(|at| &set.rules[*at]).collect();
+        let cuts = asked.measures.cuts.iter().filter(|cut| cut.grain == grain).collect();
+        Asking {
+            reasons: SharedReasons::of(rules.len()),
+            rules,
+            places,
+            cuts,
+            context: asked.context,
+            memory: Some(asked.memory).filter(|_| audited),
+            days: asked.measures.days,
+        }
+    }
+
+    /// Asks every rule about a group and counts the answers.
+    fn ask(&mut self, subject: &mut Subject<'r>, key: &[Option<String>], tallies: &mut [RuleTally]) {
+        let texts = subject.texts();
+        let past = self.memory.and_then(|memory| memory.past(key, &subject.row, self.days));
+        let of_cuts = past.as_ref().map(Past::of_rules);
+        let view = View::new(&subject.row, &texts, &subject.profile).with_past(past.as_ref());
+        let mut seen: Vec<Option<Seen>> = self.cuts.iter().map(|_| None).collect();
+        for (at, (rule, place)) in self.rules.iter().zip(&self.places).enumerate() {
+            let outcome = match &rule.cut {
+                None => evaluate(rule, &view),
+                Some(wanted) => {
+                    let cut = self.cuts.iter().position(|cut| cut.cut == **wanted);
+                    let cut = cut.expect("every cut of a rule is measured");
+                    let seen = seen[cut].get_or_insert_with(|| Seen::of(self.cuts[cut], key, self.context));
+                    seen.ask(rule, &texts, of_cuts.as_ref())
+                }
+            };
+            let outcome = self.reasons.with(at, outcome);
+            tallies[*place].add(&outcome.truth);
+            subject.answers.take(at, outcome);
+        }
+    }
+
+    fn count_suppressed(&self, subject: &Subject, tallies: &mut [RuleTally]) {
+        for (rule, _) in &subject.suppressed {
+            let at = self.rules.iter().position(|asked| asked.id == rule.id);
+            at.into_iter().for_each(|at| tallies[self.places[at]].suppressed += 1);
+        }
+    }
+}
+
+/// What the rules of a cut see of one group.
+enum Seen {
+    Rows(Arc<Part>),
+    /// Nothing, and why.
+    Open(Why),
+    Nothing,
+}
+
+impl Seen {
+    fn of(cut: &CutMeasures, key: &[Option<String>], context: &Context) -> Seen {
+        match cut.of(key) {
+            InCut::Rows(totals) => {
+                let row = Row::compute(&signals::Group { totals, context });
+                Seen::Rows(Arc::new(Part { spend: money(&row, "cost"), at_stake: at_stake(totals), row }))
+            }
+            InCut::TooYoung => Seen::Open(Why::TooYoung(Arc::new(cut.cut.clone()))),
+            InCut::Untold(columns) => Seen::Open(Why::Untold(columns.to_vec())),
+            InCut::Nothing => Seen::Nothing,
+        }
+    }
+
+    /// Peers are those of the whole: a rule with row limits does not ask for them.
+    fn ask<'r>(&self, rule: &'r Rule, texts: &[(Col, Option<String>)], past: Option<&Past>) -> Outcome<'r> {
+        match self {
+            Seen::Rows(part) => {
+                let outcome =
+                    evaluate(rule, &View::new(&part.row, texts, &Profile::default()).with_past(past));
+                let fires = outcome.truth == Truth::Fires;
+                Outcome { part: fires.then(|| Arc::clone(part)), ..outcome }
+            }
+            Seen::Open(why) => Outcome::unknown(rule, why.clone()),
+            Seen::Nothing => Outcome::silent(rule),
+        }
+    }
 }
 
 /// Finds what is suppressed about a group.
@@ -61,52 +158,43 @@ fn suppress(subject: &mut Subject, suppressions: &Suppressions, as_of: i64) {
     }
     let found =
         |outcome: &Outcome<'_>| suppressions.find(&outcome.rule.id, &subject.grain, &subject.key, as_of);
-    let fired = subject.outcomes.iter().filter(|outcome| outcome.truth == Truth::Fires);
+    let fired = subject.answers.fired();
     subject.suppressed = fired.filter_map(|outcome| Some((outcome.rule, found(outcome)?))).collect();
 }
 
-/// Counts the answers about one group; `places` are those of its rules among the tallies.
-fn count(subject: &Subject, places: &[usize], tallies: &mut [RuleTally]) {
-    for (outcome, at) in subject.outcomes.iter().zip(places) {
-        let suppressed = subject.suppressed.iter().any(|(rule, _)| rule.id == outcome.rule.id);
-        tallies[*at].add(&outcome.truth, suppressed);
-    }
-}
-
+/// A group before any rule is asked.
 fn subject<'r>(
     grain: &Grain,
     group: &measures::Group,
     profile: &Profile,
     context: &Context,
-    rules: &[&'r Rule],
-    remembered: Option<&Asked>,
+    rules: Arc<[&'r Rule]>,
 ) -> Subject<'r> {
     let row = Row::compute(&signals::Group { totals: &group.totals, context });
-    let texts: Vec<(Col, Option<String>)> =
-        grain.columns().iter().copied().zip(group.key.iter().cloned()).collect();
-    let past = remembered.and_then(|of| of.memory.past(&group.key, &row, of.measures.days));
-    let view = View::new(&row, &texts, profile).with_past(past.as_ref());
-    let outcomes: Vec<Outcome<'r>> = rules.iter().map(|rule| evaluate(rule, &view)).collect();
-    let sum = |parts: &[M]| {
-        let known: Vec<i64> = parts.iter().filter_map(|m| group.totals.get(*m)).collect();
-        (!known.is_empty()).then(|| Micro::total(&known))
-    };
-    let priced = group.totals.get(M::Priced).is_some_and(|n| n > 0);
-    let payouts = sum(&[M::PayoutConfirmed, M::PayoutPending]);
-    let at_stake = payouts.or_else(|| sum(&[M::RevenueConfirmed, M::RevenuePending])).filter(|_| priced);
     Subject {
         grain: grain.clone(),
         key: group.key.iter().map(|text| text.as_deref().map(Text::new)).collect(),
-        outcomes,
+        answers: Answers::of(rules),
         events: group.totals.events.iter().map(|(e, s, n)| (Text::new(e.as_str()), *s, *n)).collect(),
         clicks: group.totals.get(M::Clicks).unwrap_or(0).max(0) as u64,
         spend: money(&row, "cost"),
         revenue: money(&row, "revenue"),
-        at_stake,
+        at_stake: at_stake(&group.totals),
         suppressed: Vec::new(),
         row,
         profile: profile.clone(),
     }
+}
+
+/// The payouts, or else the revenue, of conversions that could be invalid.
+fn at_stake(totals: &measures::Totals) -> Option<Micro> {
+    let sum = |parts: &[M]| {
+        let known: Vec<i64> = parts.iter().filter_map(|m| totals.get(*m)).collect();
+        (!known.is_empty()).then(|| Micro::total(&known))
+    };
+    let priced = totals.get(M::Priced).is_some_and(|n| n > 0);
+    let payouts = sum(&[M::PayoutConfirmed, M::PayoutPending]);
+    payouts.or_else(|| sum(&[M::RevenueConfirmed, M::RevenuePending])).filter(|_| priced)
 }
 
 /// A money signal of a group in micro-units.

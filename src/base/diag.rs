@@ -40,8 +40,10 @@ codes! {
         "Overrides change the action of a rule, switch it off, let it observe, or set one of its parameters. A rule that is made to block needs what every blocking rule needs: `status: stable`, a minimum sample, and tests on both sides.";
     BAD_SUPPRESSION "C003" "bad-suppression" "a suppression that nobody could answer for"
         "A suppression names one rule, one group or a pattern of groups, the reason, who decided, and the day it ends: at most 180 days ahead, or `permanent: true` in place of the day. It is for findings that somebody has looked at; whole partners belong on the protect list.";
-    FAILED_TEST "R001" "failed-test" "an inline test of a rule fails"
-        "The rule's own example was evaluated exactly as in an audit and the answer was another one than the example expects. Mend the condition or the example; the message says what each test of the condition answered.";
+    TOO_MANY_CUTS "C004" "too-many-cuts" "the rules of a run limit their rows in too many ways"
+        "Each different combination of `window`, `mature`, `events`, `where` and `by` is measured beside the whole, with a pass over the clicks and memory of its own. A run measures eight of them; rules with the same limits share one. Let rules share their limits, or leave some of them out with `disable`.";
+    FAILED_TEST "R001" "failed-test" "a test of a rule fails"
+        "The rule's own example was evaluated exactly as in an audit and the answer was another one than the example expects. Mend the condition or the example; the message says what each test of the condition answered. Of a folder with exports the audit found something else than its `expected.yml` says: `-` is what was expected, `+` what was found.";
     BAD_ID "R002" "bad-id" "a rule's id is not well formed"
         "An id has 3 to 64 small letters, digits and single hyphens and starts with a letter, such as `conversions-too-fast`. It names the pattern that was seen, never the cure.";
     ID_NOT_FILE_NAME "R003" "id-not-file-name" "a rule's id is not its file's name"
@@ -72,8 +74,6 @@ codes! {
         "Two rules of one family count as one piece of evidence; the family therefore follows from the signals that the rule tests. A rule that asks about the whole group (`risk`, `significant`, `pattern`) may name any family, and must name one if it tests no signal.";
     BAD_GRAIN "R016" "bad-grain" "a rule groups by something that is no column"
         "`by` lists canonical columns that can make a group, such as `source` or `source` and `campaign`.";
-    NOT_YET "R017" "not-yet" "a key that this version knows but cannot evaluate"
-        "The rule format reserves this key, and this version would have to ignore it. A rule that is silently half evaluated is worse than none: remove the key or use a version that evaluates it.";
     NO_FIRING_TEST "R018" "no-firing-test" "a stable rule has no test that fires"
         "A rule that was never seen firing may never fire. Add an example under `tests` with `expect: fires`.";
     NO_QUIET_TEST "R019" "no-quiet-test" "a blocking rule has no test that does not fire"
@@ -112,6 +112,12 @@ codes! {
         "A run evaluates the rules of the packs that are chosen. Without the key `packs` a rule belongs to `core` and always runs; with an empty list it would never run.";
     REPLACES "R041" "replaces" "a rule cannot stand in for the one it names"
         "`replaces` holds the id of another rule. Where one of the rule's own packs is chosen, the other rule is left out. A rule of `core` always runs and can replace nothing: retire the other one instead.";
+    EMPTY_WINDOW "R050" "empty-window" "row limits that no row can meet"
+        "`window` takes the clicks of the last so much time, `mature` those that are at least so old. A `window` that is not longer than `mature` leaves no click, so that the rule can never fire.";
+    BAD_ROW_LIMIT "R051" "bad-row-limit" "a row limit that cannot be followed"
+        "`window` and `mature` are times such as `7d`. `events` names events. `where` limits rows by format, model, offer, country, device, lander, account, network or event: `where: {offer: [casino], country: DE}`; a list of the rule may stand there as `{list: name}`.";
+    PART_BESIDE_WHOLE "R052" "part-beside-whole" "a rule with row limits asks for peers or for the past"
+        "`window`, `mature`, `events` and `where` let a rule ask about some of a group's rows. Risk, patterns, comparisons with peers and with the group's own past are made of all rows: held against a part of them they would say something else than they seem to. Use absolute limits, or write a second rule without row limits.";
     SYNTAX "Y001" "yaml-syntax" "the file is not the YAML that is read here"
         "One document of plain YAML: no anchors, no aliases, at most 32 levels and 4 MiB.";
     WRONG_SHAPE "Y002" "wrong-shape" "a value has another shape than expected"

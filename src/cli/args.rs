@@ -576,8 +576,8 @@ pub struct RulesArgs {
 pub enum RulesCommand {
     /// Say every fault of every rule file
     Check(RulePaths),
-    /// Run the tests inside the rules
-    Test(RulePaths),
+    /// Run the tests inside the rules, and those of folders with exports
+    Test(RulesTestArgs),
     /// List the rules
     List(RulesListArgs),
     /// Print a rule's file, where it comes from, and what a run changes about it
@@ -597,6 +597,15 @@ pub struct RulePaths {
     /// How faults are printed
     #[arg(long, value_enum, default_value_t)]
     pub format: FaultFormat,
+}
+
+#[derive(Args)]
+pub struct RulesTestArgs {
+    #[command(flatten)]
+    pub paths: RulePaths,
+    /// Write what was found into the expected.yml of every folder with exports; read the difference
+    #[arg(long)]
+    pub update: bool,
 }
 
 #[derive(Args)]

@@ -8,6 +8,7 @@ mod config;
 mod evaluate;
 mod exit;
 mod explain;
+mod folder_tests;
 mod inspect;
 mod log;
 mod nights;
@@ -17,6 +18,8 @@ mod progress;
 mod project;
 mod rules;
 mod shell;
+#[cfg(test)]
+mod shown;
 mod simulate;
 mod store;
 mod timings;

@@ -2,18 +2,18 @@
 
 use super::args::{
     AuditArgs, FaultFormat, PageFormat, RuleChoice, RulePaths, RulesArgs, RulesCommand, RulesDiffArgs,
-    RulesListArgs, RulesNewArgs, RulesShowArgs,
+    RulesListArgs, RulesNewArgs, RulesShowArgs, RulesTestArgs,
 };
 use super::exit::Exit;
-use super::{audit, complain, complain_styled, print, project};
+use super::{audit, complain, complain_styled, folder_tests, print, project};
 use crate::base::diag::{self, Diag};
 use crate::base::error::{Error, Result};
 use crate::base::text::Text;
 use crate::base::yaml;
 use crate::compare::{self, Side};
 use crate::rules::{
-    Changed, LeftOut, Rule, RuleFile, RuleSet, STDIN, Tuning, builtin_files, check, read, run_tests, schema,
-    skeleton, survivors,
+    Changed, LeftOut, Rule, RuleFile, RuleSet, STDIN, Tuning, builtin_files, check, read, read_with_tests,
+    run_tests, schema, skeleton, survivors,
 };
 use crate::signals;
 use std::fs::OpenOptions;
@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 pub fn run(args: RulesArgs) -> Result<Exit> {
     match args.command {
         RulesCommand::Check(paths) => checked(&paths),
-        RulesCommand::Test(paths) => tested(&paths),
+        RulesCommand::Test(args) => tested(&args),
         RulesCommand::List(args) => listed(&args),
         RulesCommand::Show(args) => shown(args),
         RulesCommand::New(args) => created(&args),
@@ -91,20 +91,47 @@ fn set(paths: &RulePaths) -> Result<std::result::Result<RuleSet, Exit>> {
     }
 }
 
-fn tested(paths: &RulePaths) -> Result<Exit> {
-    let set = match set(paths)? {
-        Ok(set) => set,
-        Err(exit) => return Ok(exit),
-    };
-    let results = run_tests(&set);
-    let mut faults: Vec<Diag> = results.iter().filter_map(|r| r.fault.clone()).collect();
-    faults.extend(survivors(&set));
-    if faults.is_empty() {
-        let rules = counted(set.rules.len() + set.retired.len(), "rule");
-        complain(&format!("{} of {rules} passed", counted(results.len(), "test")));
-        return Ok(Exit::Completed);
+/// The tests inside the rules, then those of folders with exports.
+fn tested(args: &RulesTestArgs) -> Result<Exit> {
+    let paths = &args.paths;
+    let (files, folders) = with_tests(paths)?;
+    let mut faults = Vec::new();
+    if !files.is_empty() {
+        let set = match RuleSet::of(&files) {
+            Ok(set) => set,
+            Err(faults) => return show(&faults, paths.format),
+        };
+        let results = run_tests(&set);
+        faults.extend(results.iter().filter_map(|r| r.fault.clone()));
+        faults.extend(survivors(&set));
+        if faults.is_empty() {
+            let rules = counted(set.rules.len() + set.retired.len(), "rule");
+            complain(&format!("{} of {rules} passed", counted(results.len(), "test")));
+        }
     }
-    show(&faults, paths.format)
+    let files = if files.is_empty() { builtin_files() } else { files };
+    for folder in &folders {
+        faults.extend(folder_tests::run(folder, &files, args.update)?);
+    }
+    if !faults.is_empty() {
+        return show(&faults, paths.format);
+    }
+    if !folders.is_empty() && !args.update {
+        complain(&format!("{} passed", counted(folders.len(), "folder test")));
+    }
+    Ok(Exit::Completed)
+}
+
+/// The rule files below the paths and the folders with exports; without paths the built-in rules.
+fn with_tests(paths: &RulePaths) -> Result<(Vec<RuleFile>, Vec<PathBuf>)> {
+    if paths.paths.is_empty() || paths.paths.iter().any(|path| path.as_os_str() == STDIN) {
+        return Ok((files(paths)?, Vec::new()));
+    }
+    let (files, folders) = read_with_tests(&paths.paths)?;
+    if files.is_empty() && folders.is_empty() {
+        return Ok((read(&paths.paths)?, folders));
+    }
+    Ok((files, folders))
 }
 
 /// Every rule in a line: those of all packs, or those that run with the named ones.

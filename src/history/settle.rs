@@ -6,9 +6,9 @@ use crate::base::column::Grain;
 use crate::base::money::Micro;
 use crate::past::{Held, Learnt, News, Pool, Tonight, learn};
 use crate::peers::q_values;
-use crate::rules::{Action, Class, Few, Limit, Nights, Outcome, Rule, Test, Truth};
+use crate::rules::{Action, Class, Few, Limit, Nights, Rule, Test};
 use crate::signals;
-use crate::verdicts::{Finding, Judged, Kept, Pin, Sight, Standing, State, Verdict};
+use crate::verdicts::{Answers, Finding, Judged, Kept, Pin, Sight, Standing, State, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs that a rule may ask about, at most.
@@ -182,7 +182,7 @@ fn present(
             .collect(),
         news: if all_is_new { BTreeMap::new() } else { news_of(news) },
         habits,
-        rules: held(&judged.subject.outcomes, before),
+        rules: held(&judged.subject.answers, before),
         key,
     }
 }
@@ -212,15 +212,16 @@ fn found(finding: &Finding) -> Found {
 }
 
 /// The answers of rules that ask about earlier runs.
-fn held(outcomes: &[Outcome], before: Option<&Line>) -> BTreeMap<String, Held> {
-    let asking = outcomes.iter().filter(|o| o.rule.runs.is_some() || o.rule.clear.is_some());
-    let of_rule = |outcome: &Outcome| {
-        let mut fired = vec![outcome.anew];
-        let earlier = before.and_then(|line| line.rules.get(&outcome.rule.id));
+fn held(answers: &Answers, before: Option<&Line>) -> BTreeMap<String, Held> {
+    let asking = answers.asked.iter().filter(|rule| rule.runs.is_some() || rule.clear.is_some());
+    let of_rule = |rule: &&Rule| {
+        let outcome = answers.fired().find(|outcome| outcome.rule.id == rule.id);
+        let mut fired = vec![outcome.is_some_and(|outcome| outcome.anew)];
+        let earlier = before.and_then(|line| line.rules.get(&rule.id));
         fired.extend(earlier.into_iter().flat_map(|held| &held.fired).take(RUNS - 1));
         // What began holds only once it acts: a rule that still waits has nothing to be cleared of.
-        let holding = outcome.truth == Truth::Fires && outcome.nights != Nights::Waiting;
-        (outcome.rule.id.clone(), Held { fired, holding })
+        let holding = outcome.is_some_and(|outcome| outcome.nights != Nights::Waiting);
+        (rule.id.clone(), Held { fired, holding })
     };
     asking.map(of_rule).collect()
 }

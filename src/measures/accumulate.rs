@@ -36,6 +36,21 @@ pub struct Contributions {
     pub keys: Vec<(Vec<M>, Vec<Option<u64>>)>,
 }
 
+impl Contributions {
+    /// Those of the rows of a mask.
+    pub fn only(self, mask: &[bool]) -> Contributions {
+        fn kept<T>(values: Vec<T>, mask: &[bool]) -> Vec<T> {
+            values.into_iter().zip(mask).filter(|(_, keep)| **keep).map(|(value, _)| value).collect()
+        }
+        Contributions {
+            sums: self.sums.into_iter().map(|(m, of)| (m, kept(of, mask))).collect(),
+            values: self.values.into_iter().map(|(m, of)| (m, kept(of, mask))).collect(),
+            many: self.many.into_iter().map(|(m, of)| (m, kept(of, mask))).collect(),
+            keys: self.keys.into_iter().map(|(m, of)| (m, kept(of, mask))).collect(),
+        }
+    }
+}
+
 /// Where rows belong: symbols of the grain's columns, of the stratum's and of the peer key's, and the day.
 pub struct Placement {
     pub group: Vec<Vec<Symbol>>,

@@ -5,11 +5,13 @@
 //! such, and never blocks.
 
 use super::accumulate::Accumulator;
+use super::cut::CutGrain;
 use super::{M, Pass, STRATUM_COLUMNS};
 use crate::base::column::{Col, Kind, Side};
 use crate::base::error::Result;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::ingest::{Field, Intake};
+use hashbrown::HashMap;
 use std::collections::BTreeMap;
 
 /// The columns by which the cost files give their costs.
@@ -53,6 +55,11 @@ impl Pass<'_> {
             grain.cost_allocated = grain.grain.columns().iter().any(|c| below(&c));
             left = deal(&mut grain.clicks, &costs, &places, symbols);
         }
+        for CutGrain { grain, pass, .. } in self.cuts.iter_mut().flat_map(|cut| &mut cut.grains) {
+            let whole = &self.grains[*grain];
+            pass.cost_allocated = whole.cost_allocated;
+            take_part(&mut pass.clicks, &whole.clicks);
+        }
         Ok(Some(left))
     }
 
@@ -93,6 +100,25 @@ fn deal(clicks: &mut Accumulator, costs: &Costs, places: &[usize], symbols: &Sym
         }
     }
     left
+}
+
+/// Gives the cells of a cut their part of what the whole's were dealt, by clicks: the clicks outside the cut carry
+/// the rest.
+fn take_part(cut: &mut Accumulator, whole: &Accumulator) {
+    clear(cut);
+    let place = |clicks: &Accumulator, at: usize| {
+        let cell = clicks.cell(at);
+        (clicks.stratum_key(cell.stratum), cell.peer, cell.day)
+    };
+    let cells: HashMap<_, usize> = (0..whole.cell_count()).map(|at| (place(whole, at), at)).collect();
+    for at in 0..cut.cell_count() {
+        let Some(of) = cells.get(&place(cut, at)) else { continue };
+        let (clicks, all) = (cut.sum(at, M::Clicks), whole.sum(*of, M::Clicks));
+        let part = i128::from(whole.sum(*of, M::Cost)) * i128::from(clicks) / i128::from(all.max(1));
+        if whole.sum(*of, M::CostedClicks) > 0 {
+            give(cut, at, part as i64);
+        }
+    }
 }
 
 /// Takes the clicks' own cost away: the cost files replace it.

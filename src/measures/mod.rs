@@ -6,6 +6,7 @@
 
 mod accumulate;
 mod costs;
+mod cut;
 mod declared;
 mod grain;
 mod hits;
@@ -15,6 +16,7 @@ mod rows;
 mod totals;
 
 pub use costs::key_columns as cost_columns;
+pub use cut::{Cut, CutMeasures, InCut};
 pub use declared::{Crowd, Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rhythm, Rows};
 pub use hits::{Facts, Hit, Identity};
 pub use incidents::Incident;
@@ -30,6 +32,7 @@ use crate::clean::ClickDuplicates;
 use crate::ingest::{Batch, Field, Intake, StatusMeans};
 use crate::matching::{Class, Matched, MatchedConversion};
 use accumulate::Placement;
+use cut::{CutGrain, CutPass};
 use grain::GrainPass;
 use hashbrown::HashSet;
 use incidents::{Cell, Table};
@@ -68,6 +71,8 @@ impl Clock {
 /// What to measure.
 pub struct Options<'a> {
     pub grains: &'a [Grain],
+    /// The cuts that rules ask for, each with the place of its grain among `grains`.
+    pub cuts: &'a [(usize, Cut)],
     /// The text columns of conversions, in the order of [`crate::matching::MatchedConversion::columns`].
     pub columns: &'a [Col],
     pub fields: &'a [Field],
@@ -108,6 +113,8 @@ pub struct GrainMeasures {
 /// All measures of an audit.
 pub struct Measures {
     pub grains: Vec<GrainMeasures>,
+    /// In the order in which they were asked for.
+    pub cuts: Vec<CutMeasures>,
     /// The measures that could be computed at all.
     pub available: BTreeSet<M>,
     /// Clicks that count, and clicks of another hit type.
@@ -147,29 +154,35 @@ pub fn measure(
     options: &Options,
     symbols: &mut Symbols,
 ) -> Result<Measures> {
-    let mut pass = Pass::new(intake, options);
-    pass.clicks(intake, duplicates, &converted(matched, options.main_event), symbols)?;
+    let mut pass = Pass::new(intake, options, symbols);
+    pass.clicks(intake, duplicates, matched, symbols)?;
     pass.round_costs(intake.cost_parts());
     pass.conversions(matched);
     pass.report(intake, symbols)?;
     let unallocated_cost = pass.costs(intake, symbols)?;
     let (incidents, branches) = pass.incidents(symbols);
+    let by_day = std::mem::take(&mut pass.by_day);
+    let (available, clicks, other_hits, days) =
+        (pass.available.clone(), pass.counted, pass.other_hits, pass.days);
+    let (grains, cuts) = pass.finish(&mapped(intake), symbols);
     Ok(Measures {
+        grains,
+        cuts,
+        available,
+        clicks,
+        other_hits,
+        unallocated_cost,
+        days,
+        clicks_by_day: by_day,
         incidents,
         branches,
-        available: pass.available.clone(),
-        clicks: pass.counted,
-        other_hits: pass.other_hits,
-        unallocated_cost,
-        days: pass.days,
-        clicks_by_day: std::mem::take(&mut pass.by_day),
-        grains: pass.finish(symbols),
     })
 }
 
 struct Pass<'a> {
     options: &'a Options<'a>,
     grains: Vec<GrainPass>,
+    cuts: Vec<CutPass>,
     /// The columns that cells are kept by besides their stratum's.
     peer_columns: Vec<Col>,
     places: Places,
@@ -181,7 +194,7 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn new(intake: &Intake, options: &'a Options) -> Pass<'a> {
+    fn new(intake: &Intake, options: &'a Options, symbols: &mut Symbols) -> Pass<'a> {
         let mut peer_columns = PEER_COLUMNS.to_vec();
         let placed = |c: &Col| STRATUM_COLUMNS.contains(c) || PEER_COLUMNS.contains(c);
         peer_columns.extend(costs::key_columns(intake).into_iter().filter(|c| !placed(c)));
@@ -193,8 +206,17 @@ impl<'a> Pass<'a> {
         if !grains.iter().any(GrainPass::has_sources) {
             grains.push(GrainPass::of_mature(of(Grain::source().columns()), &places, &available));
         }
+        let mut cuts: Vec<CutPass> = Vec::new();
+        for (grain, cut) in options.cuts {
+            let at = cuts.iter().position(|pass| pass.cut == *cut).unwrap_or_else(|| {
+                cuts.push(CutPass::new(cut, options.clock, options.main_event, options.columns, symbols));
+                cuts.len() - 1
+            });
+            cuts[at].grains.push(CutGrain::new(*grain, new(&options.grains[*grain])));
+        }
         Pass {
             grains,
+            cuts,
             options,
             peer_columns,
             places,
@@ -206,33 +228,38 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// The accumulators of all grains and of all cuts.
+    fn every(&mut self) -> impl Iterator<Item = &mut GrainPass> {
+        let cuts = self.cuts.iter_mut().flat_map(|cut| cut.grains.iter_mut().map(|grain| &mut grain.pass));
+        self.grains.iter_mut().chain(cuts)
+    }
+
     /// One thread reads batches and finds where rows belong while another adds them up.
     fn clicks(
         &mut self,
         intake: &Intake,
         duplicates: &ClickDuplicates,
-        converted: &HashSet<u64>,
+        matched: &Matched,
         symbols: &mut Symbols,
     ) -> Result<()> {
         let hit_type = intake.mapping.hit_type.as_deref();
         let mut filter = ClickFilter::new(self.options.fields, duplicates, hit_type);
         let available = self.available.clone();
-        let mut rows = ClickRows::new(duplicates, converted, self.options.clock, &available);
-        let mut grains = std::mem::take(&mut self.grains);
+        let whole = converted(matched, self.options.main_event);
+        let mut rows = ClickRows::new(duplicates, &whole, self.options.clock, &available);
+        let (mut grains, mut cuts) = (std::mem::take(&mut self.grains), std::mem::take(&mut self.cuts));
+        let of_cuts: Vec<HashSet<u64>> = cuts.iter().map(|cut| converted(matched, cut.main_event)).collect();
+        let of_cut =
+            |(cut, converted): (&CutPass, _)| ClickRows::new(duplicates, converted, cut.clock, &available);
+        let mut rows_of_cuts: Vec<ClickRows> = cuts.iter().zip(&of_cuts).map(of_cut).collect();
         let (send, batches) = sync_channel::<(Batch, Vec<Vec<Symbol>>, Vec<i32>)>(1);
         let places = self.places.clone();
         let scanned = std::thread::scope(|scope| {
             scope.spawn(|| {
                 for (batch, columns, days) in batches {
-                    let contributions = rows.contributions(&batch);
-                    let hits = rows.hits(&batch);
-                    for grain in &mut grains {
-                        let at = rows::placement(&columns, &grain.places, &places, days.clone());
-                        let strata = grain.clicks.add(&at, &contributions);
-                        let of = |(stratum, hit): (u32, &Hit)| Hit { stratum, ..*hit };
-                        if let Some(log) = &mut grain.hits {
-                            log.extend(strata.into_iter().zip(&hits).map(of));
-                        }
+                    rows::add_clicks(grains.iter_mut(), &mut rows, &batch, &columns, &days, &places);
+                    for (cut, rows) in cuts.iter_mut().zip(&mut rows_of_cuts) {
+                        cut.clicks(rows, &batch, &columns, &days, &places);
                     }
                 }
             });
@@ -250,7 +277,7 @@ impl<'a> Pass<'a> {
             drop(send);
             scanned
         });
-        self.grains = grains;
+        (self.grains, self.cuts) = (grains, cuts);
         self.other_hits -= duplicates.dropped.min(self.other_hits);
         scanned
     }
@@ -270,7 +297,7 @@ impl<'a> Pass<'a> {
     /// Conversions stand on their click's day; without a known click on their own.
     /// Costs of single clicks are finer than anything else: their sums become micro-units.
     fn round_costs(&mut self, parts: i64) {
-        for grain in self.grains.iter_mut().filter(|_| parts > 1) {
+        for grain in self.every().filter(|_| parts > 1) {
             for measure in MEASURES.iter().filter(|m| m.kind == Kind::Sum(Number::Cost)) {
                 grain.clicks.map(measure.id, |sum| from_parts(sum, parts));
             }
@@ -289,6 +316,9 @@ impl<'a> Pass<'a> {
             let at: Placement = rows::placement(&columns, &grain.places, &self.places, days.clone());
             grain.conversions.add(&at, &contributions);
         }
+        for cut in &mut self.cuts {
+            cut.conversions(rows, &columns, &days, &self.places, &self.available);
+        }
         if !rows.iter().any(|m| matches!(m.class, Class::Matched | Class::BeforeClick | Class::Orphan)) {
             self.available.remove(&M::Orphans);
         }
@@ -306,7 +336,7 @@ impl<'a> Pass<'a> {
         let sources = self.grains.iter().position(GrainPass::has_sources).expect("one grain is of sources");
         let incidents = incidents::find(&Table::of(&self.grains[sources], symbols).cells);
         if !incidents.is_empty() {
-            self.grains.iter_mut().for_each(|grain| incidents::forget(grain, &incidents, symbols));
+            self.every().for_each(|grain| incidents::forget(grain, &incidents, symbols));
         }
         let asked = self.grains[0].grain.columns();
         let siblings = [Col::Offer, Col::Network].iter().all(|col| asked.contains(col));
@@ -315,11 +345,21 @@ impl<'a> Pass<'a> {
         (incidents, branches)
     }
 
-    fn finish(self, symbols: &Symbols) -> Vec<GrainMeasures> {
+    fn finish(self, mapped: &BTreeSet<Col>, symbols: &Symbols) -> (Vec<GrainMeasures>, Vec<CutMeasures>) {
         let available: Arc<[bool]> = MEASURES.iter().map(|m| self.available.contains(&m.id)).collect();
         let (zone, threads) = (self.options.clock.zone, self.options.threads);
         let finish = |grain: GrainPass| grain.finish(&available, zone, threads, symbols);
-        self.grains.into_iter().filter(|grain| grain.hits.is_some()).map(finish).collect()
+        let grains = self.grains.into_iter().filter(|grain| grain.hits.is_some()).map(finish).collect();
+        let of_cut = |cut: CutPass| {
+            let missing = cut.missing(mapped);
+            cut.finish(&available, &missing, threads, symbols)
+        };
+        let mut cuts: Vec<CutMeasures> = self.cuts.into_iter().flat_map(of_cut).collect();
+        let asked = self.options.cuts;
+        cuts.sort_by_key(|found| {
+            asked.iter().position(|(grain, cut)| (found.grain, &found.cut) == (*grain, cut))
+        });
+        (grains, cuts)
     }
 }
 
@@ -343,6 +383,16 @@ fn branches(table: &Table) -> Vec<Branch> {
 /// Where a column that rows are placed by stands among the options' columns.
 fn place(options: &Options, col: Col) -> usize {
     options.columns.iter().position(|c| *c == col).expect("rows are placed by all of these columns")
+}
+
+/// The columns that any input has.
+fn mapped(intake: &Intake) -> BTreeSet<Col> {
+    let tables = [&intake.clicks, &intake.conversions, &intake.report];
+    let mut mapped: BTreeSet<Col> = tables.iter().flat_map(|table| table.columns()).collect();
+    if intake.mapping.status_means == StatusMeans::Event && mapped.contains(&Col::Status) {
+        mapped.insert(Col::Event);
+    }
+    mapped
 }
 
 /// The click IDs' keys of conversions that a click is known to have led to.

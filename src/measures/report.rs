@@ -61,6 +61,13 @@ impl Pass<'_> {
             grain.clicks.add(&at, &sides[0]);
             grain.conversions.add(&at, &sides[1]);
         }
+        let times: Vec<Option<i64>> = (0..batch.len()).map(time).collect();
+        for cut in &mut self.cuts {
+            let sides = |mature: &[bool]| {
+                [Rows::Clicks, Rows::Conversions].map(|side| contributions(batch, side, mature))
+            };
+            cut.report(&columns, &times, &days, &self.places, sides);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::accumulate::{Contributions, Placement};
 use super::declared::{Filter, Kind, M, MEASURES, Number, Rows, pack};
+use super::grain::GrainPass;
 use super::hits::Hit;
 use super::{Clock, Key};
 use crate::base::column::Col;
@@ -177,6 +178,27 @@ impl<'a> ClickRows<'a> {
             branded.for_each(|(hit, _)| hit.flags |= Hit::BRAND);
         }
         hits
+    }
+}
+
+/// Adds the clicks of a batch to grains, and to their logs.
+pub fn add_clicks<'g>(
+    grains: impl Iterator<Item = &'g mut GrainPass>,
+    rows: &mut ClickRows,
+    batch: &Batch,
+    columns: &[Vec<Symbol>],
+    days: &[i32],
+    others: &Places,
+) {
+    let contributions = rows.contributions(batch);
+    let hits = rows.hits(batch);
+    for grain in grains {
+        let at = placement(columns, &grain.places, others, days.to_vec());
+        let strata = grain.clicks.add(&at, &contributions);
+        let of = |(stratum, hit): (u32, &Hit)| Hit { stratum, ..*hit };
+        if let Some(log) = &mut grain.hits {
+            log.extend(strata.into_iter().zip(&hits).map(of));
+        }
     }
 }
 

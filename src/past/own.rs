@@ -51,6 +51,11 @@ pub struct Past {
 }
 
 impl Past {
+    /// What rules with row limits know: their own earlier answers, and no values, which are those of all rows.
+    pub fn of_rules(&self) -> Past {
+        Past { tonight: self.tonight, rules: self.rules.clone(), ..Past::default() }
+    }
+
     /// What a signal was over the last `over_s` seconds; `None` where there are too few nights.
     pub fn own(&self, signal: &Signal, over_s: f64) -> Option<Own> {
         let days = (over_s * SECOND as f64 / DAY as f64).floor() as i32;

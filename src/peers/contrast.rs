@@ -11,36 +11,72 @@ use super::scan::{
 use super::standing::{Direction, TooFew, Versus};
 use crate::base::stats::{self, Counted};
 use crate::measures::{GrainMeasures, M};
-use crate::signals::{Against, CONFIDENCE, Estimate, Family, Interval, Link, Reading, Row, Side, Signal};
+use crate::signals::{
+    self, Against, CONFIDENCE, Context, Estimate, Family, Interval, Link, Reading, Side, Signal,
+};
 use std::sync::Arc;
 
 /// How many times the peers' odds or value make a difference that matters (statistics.md, 4.3 (iii)).
 const LARGE: f64 = 1.5;
 
-/// A signal beside its peers, by stratum: `None` where the signal has no value.
+/// A comparison, or why there is none; boxed, since most strata have no value in most signals.
+type Found = Result<Box<Versus>, TooFew>;
+
+/// A signal beside its peers.
 pub struct Contrast {
     pub signal: &'static Signal,
-    pub strata: Vec<Option<Result<Versus, TooFew>>>,
+    /// By stratum: `None` where the signal has no value; empty if it has one nowhere.
+    strata: Vec<Option<Found>>,
     /// The spread between honest strata below and above the location.
     pub spread: Option<(f64, f64)>,
+}
+
+impl Contrast {
+    fn new(signal: &'static Signal, mut strata: Vec<Option<Found>>, spread: Option<(f64, f64)>) -> Contrast {
+        if strata.iter().all(Option::is_none) {
+            strata = Vec::new();
+        }
+        Contrast { signal, strata, spread }
+    }
+
+    /// What was found of a stratum.
+    pub fn of(&self, stratum: usize) -> Option<Result<&Versus, TooFew>> {
+        let found = self.strata.get(stratum)?.as_ref()?;
+        Some(found.as_deref().map_err(|why| *why))
+    }
+
+    /// Takes a comparison out: a large run has no room for two of each.
+    pub fn take(&mut self, stratum: usize) -> Option<Versus> {
+        self.strata.get_mut(stratum)?.take()?.ok().map(|versus| *versus)
+    }
 }
 
 /// Compares all strata in every signal that is asked for.
 pub fn contrasts(
     asked: &[&'static Signal],
-    rows: &[Row],
     measures: &GrainMeasures,
+    context: &Context,
     places: &Places,
     threads: usize,
 ) -> Vec<Contrast> {
-    let work = Work { rows, measures, places };
+    let work = Work { measures, context, places };
     parallel(threads, asked.len(), |at| work.contrast(asked[at]))
 }
 
 struct Work<'a> {
-    rows: &'a [Row],
     measures: &'a GrainMeasures,
+    context: &'a Context,
     places: &'a Places,
+}
+
+/// The estimates of one signal by stratum, where there is a value; an error where its sample is too small to be
+/// asked about.
+struct Estimates(Vec<Option<Result<Estimate, TooFew>>>);
+
+impl Estimates {
+    fn of(&self, stratum: usize) -> Option<Result<&Estimate, TooFew>> {
+        self.0[stratum].as_ref().map(|estimate| estimate.as_ref().map_err(|why| *why))
+    }
 }
 
 impl Work<'_> {
@@ -49,37 +85,47 @@ impl Work<'_> {
             Against::Rate | Against::Normal => self.fitted(signal),
             Against::Spikes(measure) => self.scanned(signal, measure),
             Against::Itself => self.alone(signal),
-            Against::Nothing => Contrast { signal, strata: vec![None; self.rows.len()], spread: None },
+            Against::Nothing => Contrast::new(signal, Vec::new(), None),
         }
     }
 
-    /// The estimate of a stratum, if its sample is large enough to be asked about.
-    fn estimate(&self, signal: &'static Signal, stratum: usize) -> Option<Result<&Estimate, TooFew>> {
-        match self.rows[stratum].reading(signal) {
-            Reading::Present(e) if e.n >= least_sample(signal) => Some(Ok(e)),
-            Reading::Present(_) => Some(Err(TooFew::Sample)),
-            Reading::Absent(_) => None,
-        }
+    fn estimates(&self, signal: &'static Signal) -> Estimates {
+        let least = least_sample(signal);
+        let of = |at: usize| {
+            let totals = &self.measures.strata[at].totals;
+            match signal.read(&signals::Group { totals, context: self.context }) {
+                Reading::Present(e) if e.n >= least => Some(Ok(e)),
+                Reading::Present(_) => Some(Err(TooFew::Sample)),
+                Reading::Absent(_) => None,
+            }
+        };
+        Estimates((0..self.count()).map(of).collect())
+    }
+
+    /// How many strata there are.
+    fn count(&self) -> usize {
+        self.measures.strata.len()
     }
 
     fn fitted(&self, signal: &'static Signal) -> Contrast {
-        let row = |at: usize| match self.estimate(signal, at) {
+        let estimates = self.estimates(signal);
+        let row = |at: usize| match estimates.of(at) {
             Some(Ok(e)) => Some(self.row(at, observation(e)?)),
             _ => None,
         };
-        let rows: Vec<Option<fit::Row>> = (0..self.rows.len()).map(row).collect();
+        let rows: Vec<Option<fit::Row>> = (0..self.count()).map(row).collect();
         let usable: Vec<fit::Row> = rows.iter().flatten().copied().collect();
         let fit = fit(&usable, &self.places.tree, &settings(signal));
         let of = |at: usize| {
-            let e = match self.estimate(signal, at)? {
+            let e = match estimates.of(at)? {
                 Ok(e) => e,
                 Err(why) => return Some(Err(why)),
             };
             let Some(row) = &rows[at] else { return Some(Err(TooFew::Sample)) };
-            Some(self.versus(e, row, &fit))
+            Some(self.versus(e, row, &fit).map(Box::new))
         };
-        let strata = (0..self.rows.len()).map(of).collect();
-        Contrast { signal, strata, spread: Some((fit.tau_low, fit.tau_high)) }
+        let strata = (0..self.count()).map(of).collect();
+        Contrast::new(signal, strata, Some((fit.tau_low, fit.tau_high)))
     }
 
     fn row(&self, stratum: usize, observation: Observation) -> fit::Row {
@@ -118,13 +164,14 @@ impl Work<'_> {
 
     /// A p-value of a test inside the group.
     fn alone(&self, signal: &'static Signal) -> Contrast {
+        let estimates = self.estimates(signal);
         let of = |at: usize| {
-            let e = match self.estimate(signal, at)? {
+            let e = match estimates.of(at)? {
                 Ok(e) => e,
                 Err(why) => return Some(Err(why)),
             };
             let ln_p = e.value().max(f64::MIN_POSITIVE).ln().min(0.0);
-            Some(Ok(Versus {
+            Some(Ok(Box::new(Versus {
                 expected: 0.5,
                 level: Arc::from("itself"),
                 peers: 0,
@@ -137,28 +184,29 @@ impl Work<'_> {
                 q: 1.0,
                 large: true,
                 decibans: 0.0,
-            }))
+            })))
         };
-        Contrast { signal, strata: (0..self.rows.len()).map(of).collect(), spread: None }
+        Contrast::new(signal, (0..self.count()).map(of).collect(), None)
     }
 
     fn scanned(&self, signal: &'static Signal, measure: M) -> Contrast {
         let scale = Scale::of(signal, measure);
-        let eligible = |at: usize| matches!(self.estimate(signal, at), Some(Ok(_)));
-        let histograms: Vec<Option<[Vec<u64>; 2]>> = (0..self.rows.len())
+        let estimates = self.estimates(signal);
+        let eligible = |at: usize| matches!(estimates.of(at), Some(Ok(_)));
+        let histograms: Vec<Option<[Vec<u64>; 2]>> = (0..self.count())
             .map(|at| {
                 eligible(at).then(|| scale.histograms(&self.measures.strata[at].totals.values(measure)))
             })
             .collect();
         let pools = Pools::new(&histograms, self.places);
         let of = |at: usize| {
-            let e = match self.estimate(signal, at)? {
+            let e = match estimates.of(at)? {
                 Ok(e) => e,
                 Err(why) => return Some(Err(why)),
             };
-            Some(self.spike(at, e, histograms[at].as_ref()?, &pools))
+            Some(self.spike(at, e, histograms[at].as_ref()?, &pools).map(Box::new))
         };
-        Contrast { signal, strata: (0..self.rows.len()).map(of).collect(), spread: None }
+        Contrast::new(signal, (0..self.count()).map(of).collect(), None)
     }
 
     fn spike(

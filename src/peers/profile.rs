@@ -7,7 +7,7 @@ use super::risk::{local_fdr, risk};
 use super::standing::{Direction, Profile, Standing, Versus};
 use super::{patterns, places::Places};
 use crate::measures::{GrainMeasures, M};
-use crate::signals::{self, Context, Family, Row, Signal, Suspicious};
+use crate::signals::{self, Context, Family, Signal, Suspicious};
 use std::collections::BTreeMap;
 
 /// Signals that rules may hold against peers, that are no part of a group's p by themselves. Distinct addresses
@@ -84,22 +84,19 @@ pub struct Summary {
 
 /// Holds every group of a grain against its peers.
 pub fn profiles(measures: &GrainMeasures, context: &Context, settings: &Settings) -> Compared {
-    let rows: Vec<Row> = parallel(settings.threads, measures.strata.len(), |at| {
-        Row::compute(&signals::Group { totals: &measures.strata[at].totals, context })
-    });
     let places = Places::new(measures, &settings.trusted);
     let asked: Vec<&'static Signal> = signals::all()
         .iter()
         .copied()
         .filter(|s| s.against != signals::Against::Nothing && !settings.without.contains(&s.family))
         .collect();
-    let contrasts = contrasts(&asked, &rows, measures, &places, settings.threads);
+    let contrasts = contrasts(&asked, measures, context, &places, settings.threads);
     let spreads = contrasts.iter().filter_map(|c| Some((c.signal.name, c.spread?))).collect();
-    let strata: Vec<Evidence> =
-        parallel(settings.threads, rows.len(), |at| Evidence::of(at, &contrasts, Side::Suspicious));
-    let decoys: Vec<Evidence> =
-        parallel(settings.threads, rows.len(), |at| Evidence::of(at, &contrasts, Side::Opposite));
-    let judge = Judge { measures, contrasts: &contrasts, strata: &strata, decoys: &decoys };
+    let evidence = |side: Side| -> Vec<Evidence> {
+        parallel(settings.threads, measures.strata.len(), |at| Evidence::of(at, &contrasts, side))
+    };
+    let (strata, decoys) = (evidence(Side::Suspicious), evidence(Side::Opposite));
+    let judge = Judge { measures, contrasts, strata: &strata, decoys: &decoys };
     let mut compared = judge.compared(settings);
     compared.summary.spreads = spreads;
     compared
@@ -136,7 +133,7 @@ impl Evidence {
     fn of(stratum: usize, contrasts: &[Contrast], side: Side) -> Evidence {
         let mut families: BTreeMap<Family, Vec<f64>> = BTreeMap::new();
         for contrast in contrasts.iter().filter(|c| !NOT_COMBINED.contains(&c.signal.name)) {
-            let Some(Ok(found)) = &contrast.strata[stratum] else { continue };
+            let Some(Ok(found)) = contrast.of(stratum) else { continue };
             if let Some(p) = counted(contrast.signal, found, side) {
                 families.entry(contrast.signal.family).or_default().push(p);
             }
@@ -154,7 +151,7 @@ impl Evidence {
     fn joint(stratum: usize, contrasts: &[Contrast]) -> Option<f64> {
         let ln_p = |name: &str, side: Direction| {
             let at = contrasts.binary_search_by_key(&name, |c| c.signal.name).ok()?;
-            contrasts[at].strata[stratum].as_ref()?.as_ref().ok()?.ln_p(side)
+            contrasts[at].of(stratum)?.ok()?.ln_p(side)
         };
         simes(&patterns::joint(&ln_p))
     }
@@ -196,13 +193,13 @@ fn tail(signal: &Signal, high: Option<f64>, low: Option<f64>, side: Side) -> Opt
 /// Everything that is known before groups are compared with each other.
 struct Judge<'a> {
     measures: &'a GrainMeasures,
-    contrasts: &'a [Contrast],
+    contrasts: Vec<Contrast>,
     strata: &'a [Evidence],
     decoys: &'a [Evidence],
 }
 
 impl Judge<'_> {
-    fn compared(&self, settings: &Settings) -> Compared {
+    fn compared(mut self, settings: &Settings) -> Compared {
         let members = self.members();
         let combined = |of: &[Evidence]| -> Vec<Option<f64>> {
             members.iter().map(|strata| self.combined(strata, of)).collect()
@@ -215,7 +212,9 @@ impl Judge<'_> {
         let q: Vec<f64> = fdr::q_values(&ln_p);
         let guarded = guarded_cut(&ln_p, &mirrored, settings.fdr);
         let local = local_fdr(&ln_p);
-        let mut profiles: Vec<Profile> = members.iter().map(|strata| self.profile(strata, &ln_p)).collect();
+        let mut ranked = ln_p.clone();
+        ranked.sort_by(f64::total_cmp);
+        let mut profiles: Vec<Profile> = members.iter().map(|strata| self.profile(strata, &ranked)).collect();
         for (place, &at) in tested.iter().enumerate() {
             let profile = &mut profiles[at];
             profile.ln_p = Some(ln_p[place]);
@@ -259,12 +258,12 @@ impl Judge<'_> {
         (if paid > 0.0 { paid / crate::base::money::SCALE as f64 } else { 0.0 }) + rows + 1e-9
     }
 
-    fn profile(&self, strata: &[usize], all: &[f64]) -> Profile {
-        let signals: Vec<(&'static str, Standing)> = self
-            .contrasts
-            .iter()
-            .filter_map(|c| Some((c.signal.name, self.standing(c, strata, all)?)))
-            .collect();
+    /// What is known of one group; `ranked` are the ln p of all groups, the least first.
+    fn profile(&mut self, strata: &[usize], ranked: &[f64]) -> Profile {
+        let count = self.contrasts.len();
+        let standing = |at: usize| Some((self.contrasts[at].signal.name, self.standing(at, strata, ranked)?));
+        let mut signals: Vec<(&'static str, Standing)> = (0..count).filter_map(standing).collect();
+        signals.shrink_to_fit();
         let mut families: BTreeMap<Family, Vec<(f64, f64)>> = BTreeMap::new();
         for &at in strata {
             for (family, p, _) in &self.strata[at].families {
@@ -277,24 +276,26 @@ impl Judge<'_> {
     }
 
     /// How a signal of a group stands: in the stratum in which it differs most.
-    fn standing(&self, contrast: &Contrast, strata: &[usize], all: &[f64]) -> Option<Standing> {
-        let known = strata.iter().filter_map(|&at| contrast.strata[at].as_ref().map(|f| (at, f)));
-        let (mut best, mut why): (Option<(f64, usize, &Versus)>, _) = (None, None);
-        for (at, found) in known {
-            match found {
-                Ok(versus) => {
+    fn standing(&mut self, contrast: usize, strata: &[usize], ranked: &[f64]) -> Option<Standing> {
+        let contrast = &mut self.contrasts[contrast];
+        let (mut best, mut why): (Option<(f64, usize)>, _) = (None, None);
+        for &at in strata {
+            match contrast.of(at) {
+                Some(Ok(versus)) => {
                     let p = shown_ln_p(contrast.signal, versus);
-                    if best.is_none_or(|(least, ..)| p < least) {
-                        best = Some((p, at, versus));
+                    if best.is_none_or(|(least, _)| p < least) {
+                        best = Some((p, at));
                     }
                 }
-                Err(reason) => why = why.max(Some(*reason)),
+                Some(Err(reason)) => why = why.max(Some(reason)),
+                None => {}
             }
         }
-        let Some((p, at, versus)) = best else { return why.map(Standing::TooFew) };
-        let price = self.price(contrast.signal.family, at, strata);
-        let q = q_at((p + price.ln()).min(0.0), all);
-        Some(Standing::Compared(Versus { q, decibans: decibans(p), ..versus.clone() }))
+        let Some((p, at)) = best else { return why.map(Standing::TooFew) };
+        let (family, versus) = (contrast.signal.family, contrast.take(at)?);
+        let price = self.price(family, at, strata);
+        let q = q_at((p + price.ln()).min(0.0), ranked);
+        Some(Standing::Compared(Versus { q, decibans: decibans(p), ..versus }))
     }
 
     /// How many looks were taken before this one: signals of its family, families, strata.
@@ -329,10 +330,10 @@ fn shown_ln_p(signal: &Signal, versus: &Versus) -> f64 {
     asked.or_else(|| [high, low].into_iter().flatten().min_by(f64::total_cmp)).unwrap_or(0.0)
 }
 
-/// The q-value that a group with this p would have among all (Benjamini and Hochberg).
-fn q_at(ln_p: f64, all: &[f64]) -> f64 {
-    let m = all.len().max(1) as f64;
-    let rank = all.iter().filter(|p| **p <= ln_p).count() as f64 + 1.0;
+/// The q-value that a group with this p would have among all, ranked from the least on (Benjamini and Hochberg).
+fn q_at(ln_p: f64, ranked: &[f64]) -> f64 {
+    let m = ranked.len().max(1) as f64;
+    let rank = ranked.partition_point(|p| *p <= ln_p) as f64 + 1.0;
     (ln_p.exp() * m / rank).min(1.0)
 }
 

@@ -113,7 +113,7 @@ fn not_judged(report: &Report, audited: &[&Judged]) -> Vec<String> {
         let mut reasons: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
         for group in &undecided {
             let of_group: std::collections::BTreeSet<String> =
-                group.unknown.iter().flat_map(|(_, why)| why).map(phrase::why).collect();
+                group.unknown.iter().flat_map(|(_, why)| why.iter()).map(phrase::why).collect();
             of_group.into_iter().for_each(|why| *reasons.entry(why).or_default() += 1);
         }
         let mut reasons: Vec<(usize, String)> = reasons.into_iter().map(|(why, n)| (n, why)).collect();

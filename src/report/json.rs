@@ -411,6 +411,8 @@ struct Test {
     /// What the group itself had, where the test is against its own past; `limit` is how many times that.
     own: Option<Number>,
     confidence: Option<Number>,
+    /// The rows of the group that it is about, in words; null for all of them.
+    rows: Option<String>,
 }
 
 /// A deciding rule that could not be decided.
@@ -442,6 +444,10 @@ enum Reason {
     Column {
         column: &'static str,
         absent: String,
+    },
+    /// None of the rows that the rule asks about can be judged.
+    Rows {
+        rows: String,
     },
 }
 
@@ -746,6 +752,7 @@ fn test(evidence: &Evidence) -> Test {
         limit_high: limits.next().flatten(),
         own: evidence.own.and_then(|own| number(own.value)),
         confidence: number(evidence.confidence),
+        rows: evidence.cut.as_ref().map(ToString::to_string),
     }
 }
 
@@ -769,6 +776,7 @@ fn undecided(rule: &str, why: &[Why]) -> Undecided {
             column: column.name(),
             absent: "the groups are not made of this column".to_owned(),
         },
+        Why::TooYoung(_) | Why::Untold(_) => Reason::Rows { rows: why.to_string() },
     };
     Undecided { rule: rule.to_owned(), reasons: why.iter().map(reason).collect() }
 }

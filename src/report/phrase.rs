@@ -42,6 +42,7 @@ pub fn evidence(evidence: &Evidence) -> String {
     let value = unit.format(estimate.value());
     let name = evidence.signal.name;
     let limit = if estimate.allocated { format!("{limit}, allocated cost") } else { limit };
+    let limit = evidence.cut.as_ref().map_or(limit.clone(), |cut| format!("{limit}, {cut}"));
     if let Interval::Exact(_) = estimate.interval {
         return format!("{name} {value} ({limit})");
     }
@@ -128,6 +129,7 @@ pub fn why(why: &Why) -> String {
         Why::Sample { signal, needed, .. } => format!("{}: a sample below {}", signal.name, count(*needed)),
         Why::Peers { .. } | Why::Uncompared | Why::Column(_) => why.to_string(),
         Why::NoHistory { .. } | Why::ShortHistory { .. } => why.to_string(),
+        Why::TooYoung(_) | Why::Untold(_) => why.to_string(),
     }
 }
 

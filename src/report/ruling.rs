@@ -109,7 +109,7 @@ impl<'r> RuleTally<'r> {
     }
 
     /// Counts one answer.
-    pub fn add(&mut self, truth: &Truth, suppressed: bool) {
+    pub fn add(&mut self, truth: &Truth) {
         match truth {
             Truth::Fires => self.fires += 1,
             Truth::Silent => self.silent += 1,
@@ -118,7 +118,6 @@ impl<'r> RuleTally<'r> {
                 why.iter().for_each(|why| self.lack(why));
             }
         }
-        self.suppressed += u64::from(suppressed);
     }
 
     fn lack(&mut self, why: &Why) {
@@ -164,6 +163,7 @@ impl<'r> RuleTally<'r> {
             Why::Absent { absence: Absence::Columns(columns), .. } => {
                 columns.iter().map(|c| c.name()).collect()
             }
+            Why::Untold(columns) => columns.iter().map(|c| c.name()).collect(),
             _ => Vec::new(),
         })
     }
@@ -202,6 +202,8 @@ fn cause(why: &Why) -> Cause {
         Why::Peers { .. } | Why::Uncompared => Cause::Peers,
         Why::NoHistory { .. } | Why::ShortHistory { .. } => Cause::History,
         Why::Column(_) => Cause::Groups,
+        Why::Untold(_) => Cause::Columns,
+        Why::TooYoung(_) => Cause::Samples,
         Why::Absent { .. } => Cause::Other,
     }
 }
@@ -250,18 +252,18 @@ mod tests {
 
     fn absent(columns: &[Col]) -> Truth {
         let signal = signals::find("known_bot_share").expect("declared");
-        Truth::Unknown(vec![Why::Absent { signal, absence: Absence::Columns(columns.to_vec()) }])
+        Truth::Unknown([Why::Absent { signal, absence: Absence::Columns(columns.to_vec()) }].into())
     }
 
     fn sample(n: u64) -> Truth {
         let signal = signals::find("cr").expect("declared");
-        Truth::Unknown(vec![Why::Sample { signal, n, needed: 100 }])
+        Truth::Unknown([Why::Sample { signal, n, needed: 100 }].into())
     }
 
     fn tally<'r>(rule: &'r Rule, answers: &[(Truth, usize)]) -> RuleTally<'r> {
         let mut tally = RuleTally::new(rule);
         for (truth, n) in answers {
-            (0..*n).for_each(|_| tally.add(truth, false));
+            (0..*n).for_each(|_| tally.add(truth));
         }
         tally
     }

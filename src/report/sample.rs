@@ -3,7 +3,8 @@
 use super::evidence::{Case, Dossier, reason};
 use super::explain::Sample;
 use super::{
-    AbsentSignal, Classes, Coverage, InputInfo, List, Lists, Report, RowCount, RulesInfo, RunInfo, Totals,
+    AbsentSignal, Classes, Coverage, InputInfo, List, Lists, Report, RowCount, RuleTally, RulesInfo, RunInfo,
+    Totals,
 };
 use crate::base::column::{Col, Grain};
 use crate::base::lists::Listed;
@@ -16,10 +17,11 @@ use crate::peers::expected_loss::Loss;
 use crate::peers::ranking::Expected;
 use crate::peers::shrink;
 use crate::peers::{Direction, Sibling, Versus};
-use crate::rules::{Action, Class, Evidence, Limit, Rule, Why};
+use crate::rules::{Action, Class, Evidence, Limit, Rule, Truth, Why};
 use crate::signals::{self, Absence, Estimate, Reading, Row};
-use crate::verdicts::{Finding, Judged, Listing, Resold, Shared, Subject, Verdict};
+use crate::verdicts::{Answers, Finding, Judged, Listing, Resold, Shared, Subject, Verdict};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The rules whose findings the sample shows.
 pub fn rules() -> Vec<Rule> {
@@ -40,6 +42,7 @@ pub fn rules() -> Vec<Rule> {
 pub fn report(rules: &[Rule]) -> Report<'_> {
     let mut report = empty();
     report.groups = groups(rules);
+    report.rules = tallies(rules);
     report.run.inputs = inputs();
     report.run.rules.stable = rules.len();
     report.coverage = coverage();
@@ -269,6 +272,7 @@ fn groups(rules: &[Rule]) -> Vec<Judged<'_>> {
         confidence: 0.95,
         versus: None,
         own: None,
+        cut: None,
     };
     let replays = Evidence {
         signal: signals::find("replayed_count").unwrap(),
@@ -277,6 +281,7 @@ fn groups(rules: &[Rule]) -> Vec<Judged<'_>> {
         confidence: 0.95,
         versus: None,
         own: None,
+        cut: None,
     };
     let fast = |x, n, money: Option<i64>| Finding {
         evidence: vec![short(x, n)],
@@ -303,15 +308,26 @@ fn groups(rules: &[Rule]) -> Vec<Judged<'_>> {
     groups
 }
 
-fn unknown(rules: &[Rule], n: u64) -> Vec<(&Rule, Vec<Why>)> {
+/// What each rule said of these groups.
+fn tallies(rules: &[Rule]) -> Vec<RuleTally<'_>> {
+    let groups = groups(rules);
+    let tally = |rule| {
+        let mut tally = RuleTally::new(rule);
+        for group in &groups {
+            let fires = group.findings.iter().any(|finding| finding.rule.id == tally.rule.id);
+            tally.add(if fires { &Truth::Fires } else { &Truth::Silent });
+        }
+        tally
+    };
+    rules.iter().map(tally).collect()
+}
+
+fn unknown(rules: &[Rule], n: u64) -> Vec<(&Rule, Arc<[Why]>)> {
     let signal = |name| signals::find(name).unwrap();
     let sample = Why::Sample { signal: signal("ctit_short_share"), n: 4 + n, needed: 30 };
     let absent = Why::Absent { signal: signal("replayed_count"), absence: Absence::NoConversions };
-    let mut unknown = vec![(&rules[0], vec![sample.clone()]), (&rules[1], vec![sample])];
-    if n == 1 {
-        unknown[1].1.push(absent);
-    }
-    unknown
+    let second = if n == 1 { vec![sample.clone(), absent] } else { vec![sample.clone()] };
+    vec![(&rules[0], [sample].into()), (&rules[1], second.into())]
 }
 
 fn finding(rule: &Rule) -> Finding<'_> {
@@ -322,6 +338,7 @@ fn finding(rule: &Rule) -> Finding<'_> {
         confidence: 0.95,
         versus: None,
         own: None,
+        cut: None,
     };
     Finding {
         rule,
@@ -342,7 +359,7 @@ fn group<'r>(id: &str, verdict: Verdict, findings: Vec<Finding<'r>>) -> Judged<'
             grain: Grain::source(),
             key: vec![None, Some(Text::new(id))],
             row: row(),
-            outcomes: vec![],
+            answers: Answers::of([].into()),
             clicks: 2_401,
             revenue: None,
             spend: Some(Micro(480_200_000)),
@@ -521,7 +538,53 @@ pub const JSON: &str = r#"{
     "spreads": {},
     "tested": 0
   },
-  "rules": [],
+  "rules": [
+    {
+      "action": "block",
+      "by": null,
+      "class": "fraud",
+      "fires": 2,
+      "groups": 7,
+      "observe": false,
+      "rule": "conversions-too-fast",
+      "silent": 5,
+      "status": "stable",
+      "suppressed": 0,
+      "title": "Too fast",
+      "unknown": 0,
+      "unknown_because": []
+    },
+    {
+      "action": "block",
+      "by": null,
+      "class": "fraud",
+      "fires": 1,
+      "groups": 7,
+      "observe": false,
+      "rule": "replayed-conversions",
+      "silent": 6,
+      "status": "stable",
+      "suppressed": 0,
+      "title": "Paid twice",
+      "unknown": 0,
+      "unknown_because": []
+    },
+    {
+      "action": "block",
+      "by": null,
+      "class": "quality",
+      "fires": 3,
+      "groups": 7,
+      "observe": false,
+      "rule": "one-address",
+      "silent": 4,
+      "status": "stable",
+      "suppressed": 0,
+      "title": "One address",
+      "unknown": 0,
+      "unknown_because": []
+    }
+  ],
   "run": {
     "as_of": "2026-03-14T23:59:59Z",
     "currency": "USD",
@@ -611,6 +674,7 @@ pub const JSON: &str = r#"{
               "n": 240,
               "op": "above",
               "own": null,
+              "rows": null,
               "signal": "ctit_short_share",
               "value": 0.6208333333
             }
@@ -635,6 +699,7 @@ pub const JSON: &str = r#"{
               "n": 240,
               "op": "above",
               "own": null,
+              "rows": null,
               "signal": "replayed_count",
               "value": 12
             }
@@ -659,6 +724,7 @@ pub const JSON: &str = r#"{
               "n": 2401,
               "op": "above",
               "own": null,
+              "rows": null,
               "signal": "top_ip_share",
               "value": 0.2915451895
             }

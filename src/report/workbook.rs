@@ -5,13 +5,13 @@
 //! out. The file's date is the end of the exports: the same input makes the same bytes.
 
 use super::output::failed;
-use super::{Format, InputInfo, Kind, List, Look, Rendered, Report, phrase};
+use super::{Format, InputInfo, Kind, List, Look, Rendered, Report, RuleTally, phrase};
 use crate::base::error::Result;
 use crate::base::money::Micro;
 use crate::base::text::Text;
 use crate::base::time::{self, SECOND};
 use crate::base::unit::Unit;
-use crate::rules::{Evidence, Rule, Truth};
+use crate::rules::Evidence;
 use crate::signals::{self, Signal};
 use crate::verdicts::{Finding, Judged, Verdict};
 use rust_xlsxwriter::{
@@ -175,7 +175,7 @@ fn workbook(report: &Report) -> std::result::Result<Vec<u8>, rust_xlsxwriter::Xl
         sources(report, &groups)?,
         findings(report, &groups)?,
         evidence(report, &groups)?,
-        rules(&groups)?,
+        rules(&report.rules)?,
         quality(report)?,
     ] {
         book.push_worksheet(sheet);
@@ -385,21 +385,13 @@ fn test(evidence: &Evidence) -> Vec<Cell> {
     ]
 }
 
-/// Rules by what they said of the audited sources.
-fn rules(groups: &[&Judged]) -> Page {
-    let mut counts: BTreeMap<&str, (&Rule, [u64; 3])> = BTreeMap::new();
-    for outcome in groups.iter().flat_map(|g| &g.subject.outcomes) {
-        let at = match outcome.truth {
-            Truth::Fires => 0,
-            Truth::Silent => 1,
-            Truth::Unknown(_) => 2,
-        };
-        counts.entry(&outcome.rule.id).or_insert((outcome.rule, [0; 3])).1[at] += 1;
-    }
+/// Rules by what they said of the groups they were asked about.
+fn rules(tallies: &[RuleTally]) -> Page {
     let mut sheet = Sheet::new("Rules")?;
     let names = ["rule", "title", "class", "action", "status", "family", "fires", "silent", "unknown", "why"];
-    sheet.header(&names.map(str::to_owned), counts.len())?;
-    sheet.rows(counts.into_values().map(|(rule, [fires, silent, unknown])| {
+    sheet.header(&names.map(str::to_owned), tallies.len())?;
+    sheet.rows(tallies.iter().map(|tally| {
+        let rule = tally.rule;
         vec![
             Cell::of_rule(&rule.id),
             Cell::of_rule(&rule.title),
@@ -407,9 +399,9 @@ fn rules(groups: &[&Judged]) -> Page {
             Cell::word(rule.action.word()),
             Cell::word(rule.status.word()),
             Cell::word(rule.family.word()),
-            Cell::count(fires),
-            Cell::count(silent),
-            Cell::count(unknown),
+            Cell::count(tally.fires),
+            Cell::count(tally.silent),
+            Cell::count(tally.unknown),
             Cell::of_rule(rule.why.split_whitespace().collect::<Vec<_>>().join(" ").as_str()),
         ]
     }))?;

@@ -16,8 +16,9 @@ pub struct Line {
 
 /// The condition of a rule, a line for each part.
 pub fn condition(rule: &Rule) -> Vec<Line> {
-    let mut lines = Vec::new();
-    add(&rule.when, 0, "", &mut lines);
+    let mut lines: Vec<Line> = Vec::new();
+    lines.extend(rule.cut.iter().map(|cut| Line { depth: 0, text: format!("among rows {cut}:") }));
+    add(&rule.when, lines.len(), "", &mut lines);
     lines
 }
 

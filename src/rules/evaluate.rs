@@ -55,6 +55,7 @@ impl<'v> View<'v> {
 /// Asks a rule about a group.
 pub fn evaluate<'a>(rule: &'a Rule, view: &View) -> Outcome<'a> {
     let Answer { truth, evidence } = answer(&rule.when, view);
+    let evidence = of_cut(rule, evidence);
     let held = view.past.and_then(|past| past.rules.get(&rule.id));
     let anew = truth == Truth::Fires;
     if !anew && held.is_some_and(|held| held.holding) && !is_cleared(rule, &truth, view) {
@@ -63,7 +64,15 @@ pub fn evaluate<'a>(rule: &'a Rule, view: &View) -> Outcome<'a> {
     let told = rule.message.as_ref().filter(|_| anew);
     let message = told.map(|message| message.text(|signal| view.row.reading(signal)));
     let nights = if anew { nights(rule, view.past, held) } else { Nights::Unasked };
-    Outcome { rule, truth, evidence, message, nights, anew }
+    Outcome { rule, truth, evidence, message, nights, anew, part: None }
+}
+
+/// The same evidence, of the rows that the rule is about.
+fn of_cut(rule: &Rule, mut evidence: Vec<Evidence>) -> Vec<Evidence> {
+    if rule.cut.is_some() {
+        evidence.iter_mut().for_each(|piece| piece.cut.clone_from(&rule.cut));
+    }
+    evidence
 }
 
 /// Whether what ends the rule has come: its `clear`, or else that its `when` is silent.
@@ -77,7 +86,7 @@ fn still<'a>(rule: &'a Rule, view: &View) -> Outcome<'a> {
     let message = format!("{}: since an earlier run, and not cleared yet", rule.title);
     Outcome {
         truth: Truth::Fires,
-        evidence: rule.when.tests().iter().filter_map(now).collect(),
+        evidence: of_cut(rule, rule.when.tests().iter().filter_map(now).collect()),
         message: Some(message),
         nights: Nights::Confirmed,
         ..Outcome::silent(rule)
@@ -110,7 +119,7 @@ fn answer(node: &Node, view: &View) -> Answer {
         }
         Look::Unknown => {
             lacks(node, view, &mut reasons);
-            Truth::Unknown(reasons)
+            Truth::Unknown(reasons.into())
         }
     };
     Answer { truth, evidence }
@@ -380,7 +389,7 @@ fn lack(node: &Node, view: &View) -> Why {
 
 fn evidence(test: &Test, estimate: Estimate, versus: Option<Versus>) -> Evidence {
     let &Test { signal, limit, confidence, .. } = test;
-    Evidence { signal, estimate, limit, confidence, versus, own: None }
+    Evidence { signal, estimate, limit, confidence, versus, own: None, cut: None }
 }
 
 /// The signals that make the whole group abnormal, the least likely first.
@@ -555,7 +564,7 @@ mod tests {
         assert_eq!(asked(&[(Col::Source, None)]), 'S');
         assert_eq!(asked(&[(Col::Campaign, Some("pub2".to_owned()))]), 'U');
         let Truth::Unknown(why) = beside_nobody(&node, &[], &nothing).truth else { panic!("not unknown") };
-        assert_eq!(why, [Why::Column(Col::Source)]);
+        assert_eq!(*why, [Why::Column(Col::Source)]);
     }
 
     #[test]
@@ -689,7 +698,7 @@ mod tests {
             Node::Pattern { pattern: Pattern::Replay, p: None },
             Node::Risk { above: 60.0, few: Few::Unknown },
         ] {
-            assert_eq!(asked(&condition, &nobody).truth, Truth::Unknown(vec![Why::Uncompared]));
+            assert_eq!(asked(&condition, &nobody).truth, Truth::Unknown([Why::Uncompared].into()));
         }
         assert_eq!(asked(&Node::Risk { above: 60.0, few: Few::Silent }, &nobody).truth, Truth::Silent);
     }

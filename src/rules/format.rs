@@ -15,8 +15,8 @@ use serde::de::{
 use std::borrow::Cow;
 use std::fmt;
 
-/// Keys that the format reserves and this version cannot evaluate yet.
-pub(super) const NOT_YET: &[&str] = &["events", "mature", "where", "window"];
+/// Keys that limit the rows of a whole rule and mean nothing inside a test.
+pub(super) const ROW_LIMITS: &[&str] = &["events", "mature", "where", "window"];
 
 /// Keys that every rule has.
 pub(super) const REQUIRED: &[&str] = &["id", "title", "status", "class", "action", "why", "when"];
@@ -47,6 +47,17 @@ pub(super) struct RawRule {
     pub family: Option<Spanned<String>>,
     /// The columns that make a group; the audited grain unless given.
     pub by: Option<Spanned<Vec<Spanned<String>>>>,
+    /// Only clicks of the last so much time, and their conversions: `7d`.
+    #[schemars(with = "Option<Amount>")]
+    pub window: Option<Spanned<String>>,
+    /// Only clicks at least so old, and what they brought within that time: `14d`. Takes the place of the run's.
+    #[schemars(with = "Option<Amount>")]
+    pub mature: Option<Spanned<String>>,
+    /// Only conversions of these events.
+    pub events: Option<Spanned<Vec<Spanned<String>>>>,
+    /// Only rows with these texts: `{offer: [casino], country: DE}`.
+    #[serde(default, rename = "where")]
+    pub only: Entries<Spanned<RawTexts>>,
     /// Why this is trouble, for the analyst and for the partner who is accused.
     pub why: Option<Spanned<String>>,
     /// What else could explain it.
@@ -409,11 +420,11 @@ mod tests {
         assert_eq!(schema["$defs"]["RawTest"]["patternProperties"]["^x-"], true);
         let keys = schema["properties"].as_object().expect("a mapping of keys");
         assert!(REQUIRED.iter().all(|k| keys.contains_key(*k)));
-        assert!(NOT_YET.iter().all(|k| !keys.contains_key(*k)), "a key cannot be both");
+        assert!(ROW_LIMITS.iter().all(|k| keys.contains_key(*k)));
     }
 
     #[test]
-    fn reserved_keys_are_sorted_and_unique() {
-        assert!(NOT_YET.windows(2).all(|w| w[0] < w[1]));
+    fn row_limits_are_sorted_and_unique() {
+        assert!(ROW_LIMITS.windows(2).all(|w| w[0] < w[1]));
     }
 }

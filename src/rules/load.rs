@@ -94,10 +94,7 @@ pub fn builtin_files() -> Vec<RuleFile> {
 /// # Errors
 /// A path that does not exist or cannot be read, a file that is no text, or no rule file at all.
 pub fn read(paths: &[PathBuf]) -> error::Result<Vec<RuleFile>> {
-    let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
-    for path in paths {
-        collect(path, 0, &mut found, &mut seen)?;
-    }
+    let found = Found::below(paths)?.files;
     if found.is_empty() {
         let named: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
         return Err(Error::usage(format!("there is no rule file in {}", named.join(", ")))
@@ -106,23 +103,59 @@ pub fn read(paths: &[PathBuf]) -> error::Result<Vec<RuleFile>> {
     found.iter().map(|path| file(path)).collect()
 }
 
-/// Files that are named themselves may be pipes; those that lie in a folder may not. Folders that lead round in
-/// circles are `seen` once.
-fn collect(
-    path: &Path,
-    depth: usize,
-    found: &mut BTreeSet<PathBuf>,
-    seen: &mut BTreeSet<PathBuf>,
-) -> error::Result<()> {
+/// The rule files and the folder tests below these paths; a folder test holds no rules of others.
+///
+/// # Errors
+/// A path that does not exist or cannot be read, or a file that is no text.
+pub fn read_with_tests(paths: &[PathBuf]) -> error::Result<(Vec<RuleFile>, Vec<PathBuf>)> {
+    let Found { files, tests, .. } = Found::below(paths)?;
+    let files: error::Result<Vec<RuleFile>> = files.iter().map(|path| file(path)).collect();
+    Ok((files?, tests.into_iter().collect()))
+}
+
+/// The file that says what is expected of a folder test.
+pub const EXPECTED: &str = "expected.yml";
+
+/// The exports of a folder test, unless its project file names others.
+pub const EXPORTS: [&str; 2] = ["clicks.csv", "conversions.csv"];
+
+/// Whether a folder is a test: it holds exports, or says what is expected of them.
+fn is_test(folder: &Path) -> bool {
+    EXPORTS.iter().chain([&EXPECTED]).any(|name| folder.join(name).is_file())
+}
+
+/// What lies below the paths that a user names.
+#[derive(Default)]
+struct Found {
+    files: BTreeSet<PathBuf>,
+    tests: BTreeSet<PathBuf>,
+    /// Folders that lead round in circles are looked into once.
+    seen: BTreeSet<PathBuf>,
+}
+
+impl Found {
+    fn below(paths: &[PathBuf]) -> error::Result<Found> {
+        let mut found = Found::default();
+        paths.iter().try_for_each(|path| collect(path, 0, &mut found))?;
+        Ok(found)
+    }
+}
+
+/// Files that are named themselves may be pipes; those that lie in a folder may not.
+fn collect(path: &Path, depth: usize, found: &mut Found) -> error::Result<()> {
     let failed = |e| usage(path, e);
     let metadata = fs::metadata(path).map_err(failed)?;
     if !metadata.is_dir() {
         if depth == 0 || metadata.is_file() {
-            found.insert(path.to_owned());
+            found.files.insert(path.to_owned());
         }
         return Ok(());
     }
-    if !seen.insert(fs::canonicalize(path).map_err(failed)?) {
+    if !found.seen.insert(fs::canonicalize(path).map_err(failed)?) {
+        return Ok(());
+    }
+    if is_test(path) {
+        found.tests.insert(path.to_owned());
         return Ok(());
     }
     if depth > MAX_DEPTH {
@@ -133,7 +166,7 @@ fn collect(
         let entry = entry.map_err(failed)?.path();
         let is_rule = entry.extension().is_some_and(|e| ENDINGS.iter().any(|r| e == *r));
         if is_rule || entry.is_dir() {
-            collect(&entry, depth + 1, found, seen)?;
+            collect(&entry, depth + 1, found)?;
         }
     }
     Ok(())
@@ -170,6 +203,8 @@ pub(super) fn digest<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> String {
             update(&set.value);
         }
         rule.when.columns().into_iter().flat_map(|c| c.texts.iter()).for_each(|text| update(text));
+        let only = rule.cut.iter().flat_map(|cut| cut.only.values());
+        only.flatten().for_each(|text| update(text));
     }
     hasher.finalize().to_hex()[..16].to_owned()
 }

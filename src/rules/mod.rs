@@ -10,6 +10,7 @@ pub mod describe;
 mod evaluate;
 mod example;
 mod format;
+mod limits;
 mod lists;
 mod load;
 mod message;
@@ -18,6 +19,7 @@ mod mutants;
 mod packs;
 mod page;
 mod params;
+mod policies;
 mod selftest;
 mod skeleton;
 mod tuning;
@@ -25,12 +27,12 @@ mod tuning;
 pub use check::check;
 pub use evaluate::{View, evaluate};
 pub use format::schema;
-pub use load::{Refusal, builtin_files, read};
+pub use load::{EXPECTED, EXPORTS, Refusal, builtin_files, read, read_with_tests};
 pub use message::Message;
 pub use model::{
     Action, Bar, Changed, Class, ColumnTest, Evidence, Example, Expect, Few, LeftOut, Limit, Nights, Node,
-    Outcome, Pack, Param, PastLimit, PeerLimit, Rule, RuleFile, RuleSet, Runs, STDIN, Status, Test, Truth,
-    Why,
+    Outcome, Pack, Param, Part, PastLimit, PeerLimit, Rule, RuleFile, RuleSet, Runs, STDIN, Status, Test,
+    Truth, Why,
 };
 pub use mutants::survivors;
 pub use packs::{PACKS, PackInfo};

@@ -2,10 +2,12 @@
 
 use super::message::Message;
 use crate::base::column::{Col, Grain};
+use crate::base::money::Micro;
 use crate::base::unit::Unit;
+use crate::measures::Cut;
 use crate::past::{LEAST_NIGHTS, Own, Past};
 use crate::peers::{Direction, Pattern, Profile, TooFew, Versus};
-use crate::signals::{self, Absence, Against, Estimate, Family, Reading, Signal, Suspicious};
+use crate::signals::{self, Absence, Against, Estimate, Family, Reading, Row, Signal, Suspicious};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -58,6 +60,14 @@ impl RuleSet {
     pub fn ids(&self) -> BTreeSet<&str> {
         let left_out = self.left_out.iter().map(|(rule, _)| rule);
         self.rules.iter().chain(&self.retired).chain(left_out).map(|rule| rule.id.as_str()).collect()
+    }
+
+    /// The cuts that rules ask for, each once, with the place of its grain; the audited one is the first.
+    pub fn cuts(&self, grains: &[Grain]) -> Vec<(usize, Cut)> {
+        let place = |by: &Grain| grains.iter().position(|grain| grain == by);
+        let cut =
+            |rule: &Rule| Some((rule.by.as_ref().map_or(Some(0), place)?, (**rule.cut.as_ref()?).clone()));
+        self.rules.iter().filter_map(cut).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// The grains that rules ask for beside the audited one, sorted, each once.
@@ -125,6 +135,8 @@ pub struct Rule {
     pub family: Family,
     /// The grain the rule runs on; none = the audited grain.
     pub by: Option<Grain>,
+    /// The rows that it asks about; none = all.
+    pub cut: Option<Arc<Cut>>,
     pub why: String,
     /// What else could explain it.
     pub innocent: Vec<String>,
@@ -425,8 +437,8 @@ pub struct Example {
 pub enum Truth {
     Fires,
     Silent,
-    /// Cannot be told, with every reason that stood in the way.
-    Unknown(Vec<Why>),
+    /// Cannot be told, with every reason that stood in the way; groups that lack the same share them.
+    Unknown(Arc<[Why]>),
 }
 
 impl Truth {
@@ -457,6 +469,10 @@ pub enum Why {
     ShortHistory { signal: &'static Signal },
     /// The group is not made of this column.
     Column(Col),
+    /// All rows of the group that the rule asks about are too young.
+    TooYoung(Arc<Cut>),
+    /// No input has these columns, by which the rule limits its rows.
+    Untold(Vec<Col>),
 }
 
 impl fmt::Display for Why {
@@ -475,6 +491,11 @@ impl fmt::Display for Why {
                 write!(f, "{}: fewer than {LEAST_NIGHTS} earlier nights to compare with", signal.name)
             }
             Why::Column(column) => write!(f, "{column}: the groups are not made of this column"),
+            Why::TooYoung(cut) => write!(f, "{cut}: all clicks of the group are younger"),
+            Why::Untold(columns) => {
+                let names: Vec<&str> = columns.iter().map(|column| column.name()).collect();
+                write!(f, "{}: no column is mapped, so that the rule's rows cannot be told", names.join(", "))
+            }
         }
     }
 }
@@ -490,6 +511,8 @@ pub struct Evidence {
     pub versus: Option<Versus>,
     /// What the group itself had, where that was the test.
     pub own: Option<Own>,
+    /// The rows that it is about; none = all of the group's.
+    pub cut: Option<Arc<Cut>>,
 }
 
 /// What earlier runs say of a rule that fires.
@@ -516,6 +539,17 @@ pub struct Outcome<'a> {
     pub nights: Nights,
     /// The condition itself fires: it is not only that what began has not ended.
     pub anew: bool,
+    /// What the rows come to that it asks about, if it fires and does not ask about all.
+    pub part: Option<Arc<Part>>,
+}
+
+/// What the rows of a cut come to for one group.
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub row: Row,
+    pub spend: Option<Micro>,
+    /// The payouts (or the revenue) of its conversions that could be invalid.
+    pub at_stake: Option<Micro>,
 }
 
 impl<'a> Outcome<'a> {
@@ -528,12 +562,19 @@ impl<'a> Outcome<'a> {
             message: None,
             nights: Nights::Unasked,
             anew: false,
+            part: None,
         }
     }
 
-    /// What is said of the group: the message, or else the rule's title.
-    pub fn title(&self) -> &str {
-        self.message.as_deref().unwrap_or(&self.rule.title)
+    /// The rule has no answer, for this reason.
+    pub fn unknown(rule: &'a Rule, why: Why) -> Outcome<'a> {
+        Outcome { truth: Truth::Unknown([why].into()), ..Outcome::silent(rule) }
+    }
+
+    /// What is said of the group: the message, or else the rule's title, and of which rows.
+    pub fn title(&self) -> String {
+        let title = self.message.as_deref().unwrap_or(&self.rule.title);
+        self.rule.cut.as_ref().map_or(title.to_owned(), |cut| format!("{title} ({cut})"))
     }
 }
 
@@ -554,6 +595,7 @@ impl Rule {
             deterministic: false,
             family: signal.family,
             by: None,
+            cut: None,
             why: "For tests.".to_owned(),
             innocent: Vec::new(),
             references: Vec::new(),

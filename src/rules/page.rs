@@ -73,6 +73,9 @@ impl Page {
     pub fn text(&self) -> String {
         let Code { code, slug, title, explanation } = self.code;
         let mut out = format!("{code} {slug}: {title}\n\n{explanation}\n");
+        if self.broken.is_empty() {
+            return out;
+        }
         self.broken.iter().for_each(|file| out += &format!("\nWrong, {}:\n\n{}", file.name, indented(file)));
         out += &format!("\nWhat is said of it:\n\n{}\n", indent(&self.faults));
         self.mended.iter().for_each(|file| out += &format!("\nRight, {}:\n\n{}", file.name, indented(file)));
@@ -84,8 +87,12 @@ impl Page {
         let Code { code, slug, title, explanation } = self.code;
         let fenced = |file: &RuleFile| format!("```yaml\n# {}\n{}```\n\n", file.name, shown(&file.text));
         let all = |files: &[RuleFile]| files.iter().map(fenced).collect::<String>();
+        let head = format!("## {code} `{slug}`\n\n{title}: {explanation}\n\n");
+        if self.broken.is_empty() {
+            return head;
+        }
         format!(
-            "## {code} `{slug}`\n\n{title}: {explanation}\n\nWrong:\n\n{}```text\n{}\n```\n\nRight:\n\n{}",
+            "{head}Wrong:\n\n{}```text\n{}\n```\n\nRight:\n\n{}",
             all(&self.broken),
             self.faults.trim_end(),
             all(&self.mended)

@@ -8,8 +8,11 @@ use super::load;
 use super::model::{Action, Changed, LeftOut, Pack, Rule, RuleSet};
 use super::packs;
 use super::params::Params;
+use super::policies;
+use crate::base::column::Grain;
 use crate::base::diag::{self, Code, Diag};
 use crate::base::yaml::{Entries, Spanned};
+use crate::measures::Cut;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -174,9 +177,33 @@ impl RuleSet {
             diag::sort(&mut faults);
             return Err(faults);
         }
+        refuse_many_cuts(&rules)?;
         let digest = load::digest(rules.iter().chain(&self.retired));
         Ok(RuleSet { rules, retired: self.retired, left_out, digest, packs, observe: tuning.observe })
     }
+}
+
+/// Cuts that one run measures: each is a further pass over the clicks and a log of its own.
+const MOST_CUTS: usize = 8;
+
+/// Refuses rules with more different row limits than a run can measure.
+fn refuse_many_cuts(rules: &[Rule]) -> Result<(), Vec<Diag>> {
+    let mut cuts: BTreeMap<(Option<&Grain>, &Cut), Vec<&Rule>> = BTreeMap::new();
+    for rule in rules {
+        if let Some(cut) = &rule.cut {
+            cuts.entry((rule.by.as_ref(), cut)).or_default().push(rule);
+        }
+    }
+    if cuts.len() <= MOST_CUTS {
+        return Ok(());
+    }
+    let ids = |rules: &[&Rule]| rules.iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>().join(", ");
+    let shared: Vec<String> = cuts.iter().map(|((_, cut), rules)| format!("{cut}: {}", ids(rules))).collect();
+    let message =
+        format!("the rules limit their rows in {} ways, at most {MOST_CUTS} are measured", cuts.len());
+    let first = cuts.values().next().map_or("", |rules| rules[0].file.name.as_str());
+    let help = format!("rules with the same limits share one; {}", shared.join("; "));
+    Err(vec![Diag::new(&diag::TOO_MANY_CUTS, first, message).help(help)])
 }
 
 impl Override {
@@ -192,7 +219,7 @@ impl Override {
             rule.action = action.value;
             // What strengthens a block means nothing for a weaker action, and does no harm there.
             if let Some((message, help)) =
-                Some(&*rule).filter(|r| r.action == Action::Block).and_then(check::broken)
+                Some(&*rule).filter(|r| r.action == Action::Block).and_then(policies::broken)
             {
                 let message = format!("`{}` cannot be made to {}: {message}", rule.id, action.word());
                 faults.push(self.fault(&diag::BAD_OVERRIDE, &action.span, message).help(help));
@@ -362,6 +389,21 @@ mod tests {
         experimental[1].status = Status::Experimental;
         let faults = set(experimental).tuned(&flags(&["too-fast.action=block"])).expect_err("a fault");
         assert!(diag::plain(&faults).contains("an experimental rule cannot block"));
+    }
+
+    #[test]
+    fn rules_with_the_same_row_limits_share_a_cut() {
+        let limited = |days: i64| Cut { window_s: Some(days * 86_400), ..Cut::default() };
+        let rule = |n: i64, days: i64| Rule {
+            cut: Some(limited(days).into()),
+            ..Rule::sample(&format!("rule-{n}"))
+        };
+        let shared: Vec<Rule> = (0..20).map(|n| rule(n, n % 8 + 1)).collect();
+        let tuned = set(shared).tuned(&Tuning::default()).expect("eight cuts");
+        assert_eq!(tuned.cuts(&[Grain::source()]).len(), 8);
+        let many: Vec<Rule> = (0..20).map(|n| rule(n, n % 9 + 1)).collect();
+        let told = diag::plain(&set(many).tuned(&Tuning::default()).expect_err("nine cuts"));
+        assert!(told.contains("in 9 ways") && told.contains("in the last 9d: rule-8, rule-17"), "{told}");
     }
 
     #[test]

@@ -130,6 +130,17 @@ pub struct Signal {
     pub formula: fn(&Group) -> Result<Estimate, Absence>,
 }
 
+impl Signal {
+    /// What the signal says of a group.
+    pub fn read(&self, group: &Group) -> Reading {
+        match (self.formula)(group) {
+            Ok(estimate) if estimate.is_finite() => Reading::Present(estimate),
+            Ok(_) => Reading::Absent(Absence::Nothing("finite value")),
+            Err(absence) => Reading::Absent(absence),
+        }
+    }
+}
+
 /// Signals are told apart by name.
 impl PartialEq for Signal {
     fn eq(&self, other: &Signal) -> bool {
@@ -184,12 +195,7 @@ pub struct Row {
 impl Row {
     /// Computes every signal of a group.
     pub fn compute(group: &Group) -> Row {
-        let read = |s: &&Signal| match (s.formula)(group) {
-            Ok(estimate) if estimate.is_finite() => Reading::Present(estimate),
-            Ok(_) => Reading::Absent(Absence::Nothing("finite value")),
-            Err(absence) => Reading::Absent(absence),
-        };
-        Row { readings: ALL.iter().map(read).collect() }
+        Row { readings: ALL.iter().map(|signal| signal.read(group)).collect() }
     }
 
     /// What one signal says.

@@ -5,6 +5,7 @@
 //! which a deciding rule could not be answered, and to list an ID that is protected, that a list cannot
 //! hold, or that a brake stops.
 
+mod answers;
 mod growth;
 mod list;
 mod money;
@@ -16,6 +17,7 @@ mod samples;
 mod state;
 mod suppress;
 
+pub use answers::{Answers, Shared as SharedReasons};
 pub use growth::{growth, scalable};
 pub use list::{Brake, Braked, ListKind, Listing, Whole, entry, listing};
 pub use outlook::{Clawback, Counted, Outlook, Resold, Shared, verdict_on};
@@ -27,8 +29,9 @@ use crate::base::column::{Col, Grain};
 use crate::base::money::Micro;
 use crate::base::text::Text;
 use crate::peers::Profile;
-use crate::rules::{Action, Class, Evidence, Outcome, Rule, Truth, Why};
+use crate::rules::{Action, Class, Evidence, Outcome, Rule, Why};
 use crate::signals::Row;
+use std::sync::Arc;
 
 /// What to do about a group; the most severe comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,8 +79,8 @@ pub struct Subject<'r> {
     pub row: Row,
     /// What its peers say of it.
     pub profile: Profile,
-    /// What each rule that runs on this grain says of the group.
-    pub outcomes: Vec<Outcome<'r>>,
+    /// What the rules that run on this grain say of the group.
+    pub answers: Answers<'r>,
     pub clicks: u64,
     /// Conversions by event and status.
     pub events: Vec<(Text, &'static str, u64)>,
@@ -162,7 +165,7 @@ pub struct Judged<'r> {
     /// The verdict if what only observes had its effect; never milder than the verdict.
     pub would_be: Verdict,
     /// The deciding rules that could not be answered, by rule ID.
-    pub unknown: Vec<(&'r Rule, Vec<Why>)>,
+    pub unknown: Vec<(&'r Rule, Arc<[Why]>)>,
     /// How many other rules could not be answered.
     pub not_possible: usize,
     /// The largest amount of any finding that has an effect.
@@ -194,21 +197,20 @@ pub fn judge<'r>(subject: Subject<'r>, protect: &Protect) -> Judged<'r> {
     let suppressed = |outcome: &Outcome| subject.suppressed_by(outcome.rule).is_some();
     let findings = policy::findings(&subject, |outcome| !outcome.rule.observe && !suppressed(outcome));
     let with_observed = policy::findings(&subject, |outcome| !suppressed(outcome));
-    let would_be = policy::verdict(&with_observed, &subject.outcomes);
-    let verdict = policy::verdict(&findings, &subject.outcomes);
-    let unknown = unknown_deciding(&subject.outcomes);
+    let would_be = policy::verdict(&with_observed, &subject.answers);
+    let verdict = policy::verdict(&findings, &subject.answers);
     Judged {
         verdict: policy::not_cleared(verdict, would_be),
         would_be,
         idle: idle(&subject, with_observed),
         class: findings.first().map(|f| f.rule.class),
         money_at_risk: findings.iter().filter(|f| f.action != Action::Note).filter_map(|f| f.money).max(),
-        not_possible: count_unknown(&subject.outcomes) - unknown.len(),
+        not_possible: subject.answers.not_possible(),
         protected: protect.covers(&subject.grain, &subject.key),
         outlook: Outlook::default(),
         kept: None,
         findings,
-        unknown,
+        unknown: subject.answers.unknown(),
         subject,
     }
 }
@@ -224,22 +226,4 @@ fn idle<'r>(subject: &Subject<'r>, with_observed: Vec<Finding<'r>>) -> Vec<Idle<
         }));
     }
     idle
-}
-
-/// The deciding rules without an answer and what each of them lacks.
-fn unknown_deciding<'r>(outcomes: &[Outcome<'r>]) -> Vec<(&'r Rule, Vec<Why>)> {
-    let mut unknown: Vec<(&Rule, Vec<Why>)> = outcomes
-        .iter()
-        .filter(|o| o.rule.decides)
-        .filter_map(|o| match &o.truth {
-            Truth::Unknown(why) => Some((o.rule, why.clone())),
-            Truth::Fires | Truth::Silent => None,
-        })
-        .collect();
-    unknown.sort_by(|a, b| a.0.id.cmp(&b.0.id));
-    unknown
-}
-
-fn count_unknown(outcomes: &[Outcome]) -> usize {
-    outcomes.iter().filter(|o| matches!(o.truth, Truth::Unknown(_))).count()
 }

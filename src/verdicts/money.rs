@@ -8,37 +8,60 @@ use super::Subject;
 use crate::base::money::{Micro, SCALE};
 use crate::base::unit::Unit;
 use crate::rules::{Class, Evidence, Outcome};
-use crate::signals::{self, Family, Side, Suspicious};
+use crate::signals::{self, Family, Row, Side, Suspicious};
+
+/// What the rows come to that a rule asked about: those of its cut, or all of the group's.
+struct Asked<'a> {
+    row: &'a Row,
+    spend: Option<Micro>,
+    at_stake: Option<Micro>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(outcome: &'a Outcome, subject: &'a Subject) -> Asked<'a> {
+        match &outcome.part {
+            Some(part) => Asked { row: &part.row, spend: part.spend, at_stake: part.at_stake },
+            None => Asked { row: &subject.row, spend: subject.spend, at_stake: subject.at_stake },
+        }
+    }
+
+    /// The value of a signal, if it is present.
+    fn value(&self, signal: &str) -> Option<f64> {
+        let reading = self.row.reading(signals::find(signal)?);
+        reading.estimate().map(|e| e.value())
+    }
+}
 
 /// The amount of one fired rule, or `None` where it claims none or the amounts are not known.
 pub(super) fn of(outcome: &Outcome, subject: &Subject) -> Option<Micro> {
+    let asked = Asked::of(outcome, subject);
     if outcome.rule.class == Class::Profit {
-        return loss(subject);
+        return loss(&asked);
     }
-    outcome.evidence.iter().filter_map(|e| of_evidence(e, outcome, subject)).max()
+    outcome.evidence.iter().filter_map(|e| of_evidence(e, outcome, &asked)).max()
 }
 
-/// What the group lost, at most what was spent on it.
-fn loss(subject: &Subject) -> Option<Micro> {
-    let lost = (-value(subject, "profit")?).max(0.0);
-    let spend = subject.spend?.0.max(0);
+/// What was lost, at most what was spent on it.
+fn loss(asked: &Asked) -> Option<Micro> {
+    let lost = (-asked.value("profit")?).max(0.0);
+    let spend = asked.spend?.0.max(0);
     Some(Micro(((lost * SCALE as f64).round() as i64).min(spend)))
 }
 
-fn of_evidence(evidence: &Evidence, outcome: &Outcome, subject: &Subject) -> Option<Micro> {
+fn of_evidence(evidence: &Evidence, outcome: &Outcome, asked: &Asked) -> Option<Micro> {
     let (amount, part) = match evidence.signal.unit {
-        Unit::Share => (amount(evidence.signal.side, subject)?, least_part(evidence)?),
-        Unit::Count if outcome.rule.deterministic => (subject.at_stake?, counted_part(evidence, subject)?),
+        Unit::Share => (amount(evidence.signal.side, asked)?, least_part(evidence)?),
+        Unit::Count if outcome.rule.deterministic => (asked.at_stake?, counted_part(evidence, asked)?),
         _ => return None,
     };
     Some(Micro((amount.0.max(0) as f64 * part.clamp(0.0, 1.0)).round() as i64))
 }
 
 /// What a share of this side is a share of.
-fn amount(side: Side, subject: &Subject) -> Option<Micro> {
+fn amount(side: Side, asked: &Asked) -> Option<Micro> {
     match side {
-        Side::Click => subject.spend,
-        Side::Conversion => subject.at_stake,
+        Side::Click => asked.spend,
+        Side::Conversion => asked.at_stake,
     }
 }
 
@@ -55,15 +78,9 @@ fn least_part(evidence: &Evidence) -> Option<f64> {
 }
 
 /// The part of the conversions that was counted as invalid.
-fn counted_part(evidence: &Evidence, subject: &Subject) -> Option<f64> {
-    let all = value(subject, "conversion_count").filter(|n| *n > 0.0)?;
+fn counted_part(evidence: &Evidence, asked: &Asked) -> Option<f64> {
+    let all = asked.value("conversion_count").filter(|n| *n > 0.0)?;
     (evidence.signal.suspicious == Suspicious::High).then(|| evidence.estimate.value() / all)
-}
-
-/// The value of a signal of the group, if it is present.
-fn value(subject: &Subject, signal: &str) -> Option<f64> {
-    let reading = subject.row.reading(signals::find(signal)?);
-    reading.estimate().map(|e| e.value())
 }
 
 #[cfg(test)]

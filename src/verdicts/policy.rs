@@ -3,8 +3,8 @@
 //! The verdict of a group is the strongest action that any of its findings may still take, so every
 //! verdict of one night can be read off its findings. What earlier nights make of it is in `state`.
 
-use super::{Finding, Subject, Verdict, money};
-use crate::rules::{Action, Class, Evidence, Nights, Node, Outcome, Rule, Status, Test, Truth};
+use super::{Answers, Finding, Subject, Verdict, money};
+use crate::rules::{Action, Class, Evidence, Nights, Node, Outcome, Rule, Status, Test};
 use crate::signals::{Side, Suspicious};
 
 /// One fired rule and what decides how far it may act.
@@ -60,12 +60,12 @@ pub(super) fn findings<'r>(subject: &Subject<'r>, counts: impl Fn(&Outcome) -> b
 }
 
 /// The verdict that the findings and the answers of the deciding rules lead to.
-pub(super) fn verdict(findings: &[Finding], outcomes: &[Outcome]) -> Verdict {
+pub(super) fn verdict(findings: &[Finding], answers: &Answers) -> Verdict {
     match findings.first().map(|f| f.action) {
         Some(Action::Block) => Verdict::Block,
         Some(Action::Hold) => Verdict::Hold,
         Some(Action::Watch) => Verdict::Watch,
-        Some(Action::Note) | None if decided(outcomes) => Verdict::Clean,
+        Some(Action::Note) | None if answers.decided() => Verdict::Clean,
         Some(Action::Note) | None => Verdict::Undecided,
     }
 }
@@ -84,7 +84,7 @@ fn cases<'s, 'r>(subject: &'s Subject<'r>, counts: impl Fn(&Outcome) -> bool) ->
         company: false,
         backed: false,
     };
-    let fired = subject.outcomes.iter().filter(|o| o.truth == Truth::Fires && counts(o));
+    let fired = subject.answers.fired().filter(|o| counts(o));
     let mut cases: Vec<Case> = fired.map(case).collect();
     let corroborated = corroborated(&cases);
     let far = is_far(subject);
@@ -129,7 +129,7 @@ fn finding<'r>(case: &Case<'_, 'r>, subject: &Subject<'r>) -> Finding<'r> {
     let reduction = REDUCTIONS.iter().filter(weaker).find(|r| (r.applies)(case));
     Finding {
         rule,
-        title: case.outcome.title().to_owned(),
+        title: case.outcome.title(),
         action: reduction.map_or(rule.action, |r| r.at_most),
         reduced: reduction.map(|r| r.reason),
         confirmed: case.outcome.nights == Nights::Confirmed,
@@ -145,7 +145,8 @@ fn is_stable(rule: &Rule) -> bool {
 /// Whether the rule fired because of an allocated cost, also where it fired because something about the
 /// cost did not hold, which leaves no evidence.
 fn allocated(outcome: &Outcome, subject: &Subject) -> bool {
-    let in_row = |t: &Test| subject.row.reading(t.signal).estimate().is_some_and(|e| e.allocated);
+    let row = outcome.part.as_ref().map_or(&subject.row, |part| &part.row);
+    let in_row = |t: &Test| row.reading(t.signal).estimate().is_some_and(|e| e.allocated);
     outcome.evidence.iter().any(|e| e.estimate.allocated)
         || denied(&outcome.rule.when).into_iter().any(in_row)
 }
@@ -166,12 +167,6 @@ fn on_conversion_side(outcome: &Outcome) -> bool {
     let telling = |e: &&Evidence| e.signal.suspicious != Suspicious::Neither;
     let all = outcome.rule.class == Class::Profit || !outcome.evidence.iter().any(|e| telling(&e));
     outcome.evidence.iter().filter(|e| all || telling(e)).any(|e| e.signal.side == Side::Conversion)
-}
-
-/// Whether there are deciding rules and each of them was answered.
-fn decided(outcomes: &[Outcome]) -> bool {
-    let mut deciding = outcomes.iter().filter(|o| o.rule.decides).peekable();
-    deciding.peek().is_some() && deciding.all(|o| !matches!(o.truth, Truth::Unknown(_)))
 }
 
 /// The place of a finding: by action, then class, then rule ID.

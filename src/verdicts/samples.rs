@@ -4,7 +4,7 @@
 //! action, a class (fraud unless said), flags, `silent` or `unknown` (fires unless said), and the signals
 //! of the evidence. The rule's family is that of its first signal.
 
-use super::{Finding, Judged, Outlook, Protect, Subject, Verdict, judge};
+use super::{Answers, Finding, Judged, Outlook, Protect, Subject, Verdict, judge};
 use crate::base::column::Grain;
 use crate::base::money::Micro;
 use crate::base::text::Text;
@@ -35,7 +35,7 @@ pub(super) fn outcome<'r>(rule: &'r Rule, case: &str) -> Outcome<'r> {
     let evidence = signals_of(case).map(|s| evidence(s, has("allocated"))).collect();
     match () {
         _ if has("silent") => Outcome::silent(rule),
-        _ if has("unknown") => Outcome { truth: Truth::Unknown(Vec::new()), ..Outcome::silent(rule) },
+        _ if has("unknown") => Outcome { truth: Truth::Unknown([].into()), ..Outcome::silent(rule) },
         _ => Outcome { truth: Truth::Fires, evidence, ..Outcome::silent(rule) },
     }
 }
@@ -57,6 +57,7 @@ fn evidence(signal: &'static Signal, allocated: bool) -> Evidence {
         confidence: 0.95,
         versus: None,
         own: None,
+        cut: None,
     }
 }
 
@@ -71,12 +72,14 @@ pub(super) fn row(present: &[(&str, f64)], allocated: bool) -> Row {
 
 /// A group of the default grain with 100 conversions, 200.00 spent, 1,000.00 at stake and 50.00 lost.
 pub(super) fn subject<'r>(key: &[&str], outcomes: Vec<Outcome<'r>>) -> Subject<'r> {
+    let mut answers = Answers::of(outcomes.iter().map(|outcome| outcome.rule).collect());
+    outcomes.into_iter().enumerate().for_each(|(at, outcome)| answers.take(at, outcome));
     Subject {
         profile: crate::peers::Profile::default(),
         grain: Grain::source(),
         key: key.iter().map(|k| (!k.is_empty()).then(|| Text::new(*k))).collect(),
         row: row(&[("conversion_count", 100.0), ("profit", -50.0)], false),
-        outcomes,
+        answers,
         clicks: 1_000,
         revenue: None,
         spend: Some(Micro(200_000_000)),

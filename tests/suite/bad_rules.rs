@@ -101,7 +101,7 @@ when:
             "2:1 unknown-key: there is no key `titel` here",
             "8:33 wrong-unit: `5` is above 1, but a share lies between 0 and 1",
             "9:22 unknown-signal: there is no signal `ctit_shrt_share`",
-            "9:51 not-yet: this version cannot evaluate `window` yet",
+            "9:51 unknown-key: there is no key `window` here",
         ]
     );
     assert!(faults.iter().all(|f| f.help.is_some()), "{}", plain(&faults));

@@ -32,6 +32,7 @@ const ORDER: &[&str] = &[
     "blocklist",
     "compare",
     "backtest",
+    "expected",
     "reference",
     "cli",
 ];
@@ -94,6 +95,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "cli",
             "evaluate",
             "history",
+            "expected",
             "ingest/enrich/crawlers",
             "ingest/mapping",
             "ingest/postback/settings",
@@ -125,6 +127,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "compare",
             "evaluate/read",
             "history",
+            "expected/write",
             "ingest/enrich/crawlers",
             "inspect/json",
             "report/json",

@@ -7,7 +7,7 @@ mod dense;
 mod peered;
 
 use crate::reference::{
-    self, ClickRow, ConversionRow, DAY, Facts, Key, Local, Perspective, SECOND, Scope, Signals, Value,
+    self, ClickRow, ConversionRow, Cut, DAY, Facts, Key, Local, Perspective, SECOND, Scope, Signals, Value,
 };
 use clickaudit::audit::{Audited, Settings, audit};
 use clickaudit::base::column::Grain;
@@ -17,7 +17,7 @@ use clickaudit::base::yaml;
 use clickaudit::ingest::mapping::MappingFile;
 use clickaudit::ingest::{self, Inputs, Mapping, Plan, Shape, TransactionScope};
 use clickaudit::report::{Format, Look};
-use clickaudit::rules::{Pack, RuleSet};
+use clickaudit::rules::{Pack, RuleFile, RuleSet};
 use clickaudit::signals;
 use clickaudit::verdicts::{Brake, Protect, Verdict};
 use proptest::prelude::*;
@@ -942,6 +942,102 @@ fn agrees(case: &Case) -> TestCaseResult {
     balanced(&audited)
 }
 
+/// Row limits as a rule has them, and as the reference does.
+type Limited = (&'static str, fn() -> Cut);
+
+/// Row limits of the kinds that rules have, from the case's own offers and events.
+const CUTS: [Limited; 4] = [
+    ("window: 5d", || Cut { window: Some(5 * DAY), ..Cut::default() }),
+    ("mature: 3d", || Cut { mature: Some(3 * DAY), ..Cut::default() }),
+    ("where: {offer: [o1, o2], event: [deposit, registration]}", || Cut {
+        events: vec!["deposit", "registration"],
+        offers: vec!["o1", "o2"],
+        ..Cut::default()
+    }),
+    ("window: 6d\nmature: 36h\nevents: [first_deposit]", || Cut {
+        window: Some(6 * DAY),
+        mature: Some(DAY + DAY / 2),
+        events: vec!["first_deposit"],
+        ..Cut::default()
+    }),
+];
+
+/// Rules that fire wherever there are rows, one for each of these row limits.
+fn rules_of_cuts() -> RuleSet {
+    let rule = |(at, (limits, _)): (usize, &Limited)| {
+        let present = |signal: &str| format!("{{test: {{signal: {signal}, present: true}}}}");
+        let text = format!(
+            "id: cut-{at}\ntitle: T\nstatus: experimental\nclass: data\naction: note\nwhy: W\n{limits}\n\
+             when: {{any: [{}, {}, {}]}}\n",
+            present("click_count"),
+            present("conversion_count"),
+            present("missing_click_id_share")
+        );
+        RuleFile::new(format!("cut-{at}.yml"), &text)
+    };
+    let files: Vec<RuleFile> = CUTS.iter().enumerate().map(rule).collect();
+    RuleSet::of(&files).unwrap_or_else(|faults| panic!("{faults:?}"))
+}
+
+/// The signals that a rule with row limits saw of every source on which it fired.
+fn readings_of_cut(audited: &Audited, rule: &str) -> Signals {
+    let text = |t: &Option<Text>| t.as_ref().map(|t| t.raw().to_owned());
+    let mut all = Signals::new();
+    for subject in audited.report.groups.iter().map(|g| &g.subject) {
+        let fired = subject.answers.fired().find(|outcome| outcome.rule.id == rule);
+        let Some(part) = fired.and_then(|outcome| outcome.part.as_ref()) else { continue };
+        let value = |signal: &&'static signals::Signal| {
+            let estimate = part.row.reading(signal).estimate();
+            let (low, high) = estimate.map_or((0.0, 0.0), signals::Estimate::printed);
+            (signal.name, estimate.map(|e| Value { value: e.value(), n: e.n, low, high }))
+        };
+        let key = (text(&subject.key[0]), text(&subject.key[1]));
+        all.insert(key, signals::all().iter().map(value).collect());
+    }
+    all
+}
+
+impl Case {
+    /// Whether the exports have the columns that a cut looks at.
+    fn can_tell(&self, cut: &Cut) -> bool {
+        let has = |columns: &Option<BTreeSet<&'static str>>, name| {
+            columns.as_ref().is_some_and(|columns| columns.contains(name))
+        };
+        let (clicks, conversions) = (&self.facts.click_columns, &self.facts.conversion_columns);
+        let events = cut.events.is_empty() || has(conversions, "event");
+        events && (cut.offers.is_empty() || has(clicks, "offer") || has(conversions, "offer"))
+    }
+}
+
+/// Every signal of every cut, as the reference says.
+fn agrees_in_cuts(case: &Case) -> TestCaseResult {
+    let folder = folder();
+    let rules = rules_of_cuts();
+    let audited = run(&case.settings(case.files(folder.path()), 2), &rules);
+    for (at, (limits, cut)) in CUTS.iter().enumerate() {
+        let actual = readings_of_cut(&audited, &format!("cut-{at}"));
+        let expected = reference::audit_cut(&case.clicks, &case.conversions, &case.facts, &cut());
+        for (key, signals) in &actual {
+            let expected = expected.signals.get(key);
+            prop_assert!(expected.is_some(), "{limits}: {key:?} has no rows");
+            let expected = expected.expect("there are rows");
+            for (name, found) in signals {
+                let expected = expected[name];
+                prop_assert!(
+                    same(*found, expected),
+                    "{limits}: {key:?} {name}: {found:?} is not {expected:?}"
+                );
+            }
+        }
+        let told = |v: &BTreeMap<&str, Option<Value>>| {
+            ["click_count", "conversion_count", "missing_click_id_share"].iter().any(|name| v[name].is_some())
+        };
+        let missed = expected.signals.iter().find(|(key, v)| told(v) && !actual.contains_key(*key));
+        prop_assert!(missed.is_none() || !case.can_tell(&cut()), "{limits}: {missed:?}");
+    }
+    Ok(())
+}
+
 /// Rows read = used + rejected + duplicate; shares are shares; no money at risk is negative.
 fn balanced(audited: &Audited) -> TestCaseResult {
     let coverage = &audited.report.coverage;
@@ -977,6 +1073,15 @@ proptest! {
     #[test]
     fn every_signal_of_much_traffic_is_what_the_reference_says(case in dense::dense()) {
         agrees(&case)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(24))]
+
+    #[test]
+    fn every_signal_of_a_cut_is_what_the_reference_says(case in prop_oneof![case(), dense::dense()]) {
+        agrees_in_cuts(&case)?;
     }
 }
 

@@ -120,6 +120,16 @@ pub struct Facts {
     pub conversion_columns: Option<BTreeSet<&'static str>>,
 }
 
+/// The rows that a rule with row limits asks about.
+#[derive(Clone, Debug, Default)]
+pub struct Cut {
+    /// Microseconds back from the end.
+    pub window: Option<i64>,
+    pub mature: Option<i64>,
+    pub events: Vec<&'static str>,
+    pub offers: Vec<&'static str>,
+}
+
 /// A signal of one group: value, sample size and 95 % limits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Value {
@@ -676,10 +686,23 @@ struct Audit<'a> {
     usual_approval: Option<f64>,
     /// Enough click IDs have a click to know what they look like.
     forms_known: bool,
+    as_of: i64,
+    maturity: i64,
+    cut: Cut,
 }
 
 /// All signals of all groups.
 pub fn audit(click_rows: &[ClickRow], conversion_rows: &[ConversionRow], facts: &Facts) -> Outcome {
+    audit_cut(click_rows, conversion_rows, facts, &Cut::default())
+}
+
+/// All signals of the groups that have rows in a cut. What holds for the whole input is learnt from all rows.
+pub fn audit_cut(
+    click_rows: &[ClickRow],
+    conversion_rows: &[ConversionRow],
+    facts: &Facts,
+    cut: &Cut,
+) -> Outcome {
     let all_clicks = clicks(click_rows, facts);
     let latest = latest(conversion_rows, facts);
     let main_event = main_event(&latest, facts);
@@ -715,14 +738,45 @@ pub fn audit(click_rows: &[ClickRow], conversion_rows: &[ConversionRow], facts: 
         cv2: 0.0,
         usual_approval: None,
         forms_known,
+        as_of,
+        maturity: facts.maturity,
+        cut: cut.clone(),
     };
     audit.tied = audit.can_tie();
     audit.learn_amounts();
     audit.learn_approval();
+    audit.narrow();
     Outcome { signals: audit.signals(), click_rows, conversions: audit.conversions.len() }
 }
 
 impl Audit<'_> {
+    /// Takes on the cut's clock and the event that its rates are on.
+    fn narrow(&mut self) {
+        if let Some(mature) = self.cut.mature {
+            (self.maturity, self.mature_until) = (mature, self.as_of - mature);
+        }
+        if let Some(first) = self.cut.events.first() {
+            let among = self.main_event.as_ref().is_some_and(|main| self.cut.events.contains(&main.as_str()));
+            self.main_event = if among { self.main_event.clone() } else { Some((*first).to_owned()) };
+        }
+    }
+
+    fn takes(&self, click_time: i64, offer: &Text) -> bool {
+        let young = self.cut.window.is_none_or(|window| click_time >= self.as_of - window);
+        let old = self.cut.mature.is_none_or(|mature| click_time <= self.as_of - mature);
+        let named = offer.as_ref().is_some_and(|offer| self.cut.offers.contains(&offer.as_str()));
+        young && old && (self.cut.offers.is_empty() || named)
+    }
+
+    fn takes_click(&self, click: &Click) -> bool {
+        self.takes(click.time, &click.row.offer)
+    }
+
+    fn takes_conversion(&self, c: &Conversion) -> bool {
+        let event = self.cut.events.is_empty() || self.cut.events.contains(&c.event.as_str());
+        event && self.takes(c.click_time.unwrap_or(c.time), &c.offer)
+    }
+
     fn click_column(&self, name: &str) -> bool {
         self.facts.click_columns.as_ref().is_some_and(|c| c.contains(name))
     }
@@ -784,7 +838,7 @@ impl Audit<'_> {
     }
 
     fn in_time(&self, c: &Conversion) -> bool {
-        let fits = |t: i64| t <= self.mature_until && c.time - t <= self.facts.maturity;
+        let fits = |t: i64| t <= self.mature_until && c.time - t <= self.maturity;
         c.class == Class::Matched && c.click_time.is_some_and(fits)
     }
 
@@ -805,14 +859,19 @@ impl Audit<'_> {
         let keys: BTreeSet<Key> = self
             .clicks
             .iter()
+            .filter(|c| self.takes_click(c))
             .map(Click::key)
-            .chain(self.conversions.iter().map(|c| c.key.clone()))
+            .chain(self.conversions.iter().filter(|c| self.takes_conversion(c)).map(|c| c.key.clone()))
             .collect();
         let group = |key: Key| {
             let of = Group {
                 audit: self,
-                clicks: self.clicks.iter().filter(|c| c.key() == key).collect(),
-                conversions: self.conversions.iter().filter(|c| c.key == key).collect(),
+                clicks: self.clicks.iter().filter(|c| c.key() == key && self.takes_click(c)).collect(),
+                conversions: self
+                    .conversions
+                    .iter()
+                    .filter(|c| c.key == key && self.takes_conversion(c))
+                    .collect(),
             };
             (key, of.signals())
         };

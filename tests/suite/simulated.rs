@@ -10,9 +10,9 @@ use clickaudit::history::{Asked, Earlier, Head, Memory, Record, SCHEMA_VERSION, 
 use clickaudit::ingest::Perspective;
 use clickaudit::measures::{GrainMeasures, Group, M, Stratum, Totals};
 use clickaudit::peers::{Settings, profiles};
-use clickaudit::rules::{RuleSet, Tuning, View, builtin_files, evaluate};
+use clickaudit::rules::{Rule, RuleSet, Tuning, View, builtin_files, evaluate};
 use clickaudit::signals::{Context, Row};
-use clickaudit::verdicts::{Judged, Protect, Standing, Subject, Verdict, judge};
+use clickaudit::verdicts::{Answers, Judged, Protect, Standing, Subject, Verdict, judge};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -229,19 +229,21 @@ fn context() -> Context {
 fn judged<'r>(measures: &GrainMeasures, rules: &'r RuleSet) -> Vec<Judged<'r>> {
     let context = context();
     let settings = Settings { fdr: 0.1, trusted: Vec::new(), without: Vec::new(), threads: 2 };
+    let whole = |rule: &&Rule| rule.by.is_none() && rule.cut.is_none();
+    let asked: Arc<[&Rule]> = rules.rules.iter().filter(whole).collect();
     let compared = profiles(measures, &context, &settings);
     let one = |(group, profile): (&Group, &clickaudit::peers::Profile)| {
         let row = Row::compute(&clickaudit::signals::Group { totals: &group.totals, context: &context });
         let texts: Vec<(Col, Option<String>)> =
             measures.grain.columns().iter().copied().zip(group.key.iter().cloned()).collect();
         let view = View::new(&row, &texts, profile);
-        let outcomes =
-            rules.rules.iter().filter(|r| r.by.is_none()).map(|rule| evaluate(rule, &view)).collect();
+        let mut answers = Answers::of(Arc::clone(&asked));
+        asked.iter().enumerate().for_each(|(at, rule)| answers.take(at, evaluate(rule, &view)));
         let subject = Subject {
             grain: measures.grain.clone(),
             key: group.key.iter().map(|text| text.as_deref().map(Text::new)).collect(),
             profile: profile.clone(),
-            outcomes,
+            answers,
             clicks: group.totals.get(M::Clicks).unwrap_or(0) as u64,
             events: Vec::new(),
             spend: None,

@@ -35,6 +35,7 @@ fn carried<'r>(group: &Judged<'r>) -> Outlook<'r> {
     let change = |(rule, way): (&'r Rule, Way)| {
         let verdict = match way.first() {
             [] => silenced(subject, &[rule]),
+            _ if rule.cut.is_some() => silenced(subject, &[rule]),
             moves => judged(moved(subject, moves)),
         };
         Change { rule, moves: way.moves, together: way.together, verdict }
@@ -46,15 +47,18 @@ fn carried<'r>(group: &Judged<'r>) -> Outlook<'r> {
 fn nearest<'r>(group: &Judged<'r>) -> Outlook<'r> {
     let subject = &group.subject;
     let key = subject.texts();
+    // What a rule sees of a cut is only kept where it fires.
+    let whole = subject.answers.asked.iter().filter(|rule| rule.cut.is_none());
+    let accusing = whole.filter(|rule| rule.action != Action::Note);
     let silent =
-        subject.outcomes.iter().filter(|o| o.truth == Truth::Silent && o.rule.action != Action::Note);
-    let way = |outcome: &Outcome<'r>| {
-        let fires = |row: &Row| ask(outcome.rule, row, &key, &subject.profile).truth == Truth::Fires;
-        let tests = outcome.rule.when.tests();
+        accusing.filter(|rule| ask(rule, &subject.row, &key, &subject.profile).truth == Truth::Silent);
+    let way = |rule: &&'r Rule| {
+        let fires = |row: &Row| ask(rule, row, &key, &subject.profile).truth == Truth::Fires;
+        let tests = rule.when.tests();
         let moves =
             tests.iter().filter(|t| accuses(t.signal)).filter_map(|test| step(test, &subject.row, &fires));
         let best = moves.min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
-        Some((distance(&best), outcome.rule, best))
+        Some((distance(&best), *rule, best))
     };
     let mut found: Vec<(f64, &'r Rule, Move)> = silent.filter_map(way).collect();
     found.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.id.cmp(&b.1.id)));
@@ -83,18 +87,20 @@ impl Way {
 /// The least moves that make a rule silent: of one signal, or else of all that it rests on.
 fn silencing(rule: &Rule, evidence: &[Evidence], subject: &Subject) -> Way {
     let key = subject.texts();
+    let part = subject.answers.fired().find(|outcome| outcome.rule.id == rule.id);
+    let seen = part.and_then(|outcome| outcome.part.as_ref()).map_or(&subject.row, |part| &part.row);
     let silent = |row: &Row| ask(rule, row, &key, &subject.profile).truth == Truth::Silent;
     let tests = telling(evidence);
-    let alone: Vec<Move> = tests.iter().filter_map(|test| step(test, &subject.row, &silent)).collect();
+    let alone: Vec<Move> = tests.iter().filter_map(|test| step(test, seen, &silent)).collect();
     if !alone.is_empty() {
         return Way { moves: alone, together: false };
     }
     let each = |test: &Test| {
         let only = Rule { when: Node::Test(test.clone()), ..rule.clone() };
-        step(test, &subject.row, &|row| ask(&only, row, &key, &subject.profile).truth == Truth::Silent)
+        step(test, seen, &|row| ask(&only, row, &key, &subject.profile).truth == Truth::Silent)
     };
     let moves: Vec<Move> = tests.iter().filter_map(each).collect();
-    let enough = silent(&moved_row(&subject.row, &moves));
+    let enough = silent(&moved_row(seen, &moves));
     Way { moves: if enough { moves } else { Vec::new() }, together: true }
 }
 
@@ -133,8 +139,8 @@ fn moved_row(row: &Row, moves: &[Move]) -> Row {
 /// The group as it would be, with the answers of its rules.
 fn moved<'r>(subject: &Subject<'r>, moves: &[Move]) -> Subject<'r> {
     let (row, key) = (moved_row(&subject.row, moves), subject.texts());
-    let outcomes = subject.outcomes.iter().map(|o| ask(o.rule, &row, &key, &subject.profile)).collect();
-    Subject { row, outcomes, ..subject.clone() }
+    let answers = subject.answers.again(|rule| ask(rule, &row, &key, &subject.profile));
+    Subject { row, answers, ..subject.clone() }
 }
 
 fn judged(subject: Subject) -> Verdict {
@@ -143,14 +149,7 @@ fn judged(subject: Subject) -> Verdict {
 
 /// The verdict if these rules were silent.
 fn silenced(subject: &Subject, rules: &[&Rule]) -> Verdict {
-    let answer = |outcome: &Outcome| rules.iter().any(|r| r.id == outcome.rule.id);
-    let mut subject = subject.clone();
-    for outcome in subject.outcomes.iter_mut() {
-        if answer(outcome) {
-            *outcome = Outcome::silent(outcome.rule);
-        }
-    }
-    judged(subject)
+    judged(Subject { answers: subject.answers.clone().without(rules), ..subject.clone() })
 }
 
 /// The least move of a test's signal that makes `holds` true, in either direction.

@@ -235,6 +235,9 @@ fn evidence(evidence: &Evidence) -> String {
     if e.allocated {
         words.push_str("; its cost was dealt out in equal parts");
     }
+    if let Some(cut) = &evidence.cut {
+        words.push_str(&format!("; {cut}"));
+    }
     words
 }
 

@@ -6,8 +6,7 @@ use super::writer::Html;
 use crate::base::text::Text;
 use crate::base::time;
 use crate::report::phrase::{count, counted};
-use crate::report::{self, RowCount};
-use crate::rules::{Rule, Truth};
+use crate::report::{self, RowCount, RuleTally};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Cells of a path, a reason or a note.
@@ -168,14 +167,6 @@ fn notes(h: &mut Html, view: &View) {
     });
 }
 
-/// What one rule said over all groups.
-#[derive(Default)]
-struct Said {
-    fired: u64,
-    silent: u64,
-    unknown: u64,
-}
-
 /// The rules that were asked, those that fired first.
 pub fn rules(h: &mut Html, view: &View) {
     h.words("h2", &[], "Rules");
@@ -186,21 +177,9 @@ pub fn rules(h: &mut Html, view: &View) {
     if let Some(unanswered) = report::unanswered(&view.report.rules) {
         h.words("p", &[], &format!("{unanswered}."));
     }
-    let mut said: BTreeMap<&str, (&Rule, Said)> = BTreeMap::new();
-    for outcome in view.groups.iter().flat_map(|g| &g.subject.outcomes) {
-        let (_, said) = said.entry(&outcome.rule.id).or_insert((outcome.rule, Said::default()));
-        match outcome.truth {
-            Truth::Fires => said.fired += 1,
-            Truth::Silent => said.silent += 1,
-            Truth::Unknown(_) => said.unknown += 1,
-        }
-    }
-    for finding in view.groups.iter().flat_map(|g| &g.findings) {
-        said.entry(&finding.rule.id).or_insert((finding.rule, Said { fired: 1, ..Said::default() }));
-    }
-    let mut said: Vec<(&Rule, Said)> = said.into_values().collect();
-    said.sort_by_key(|(rule, said)| (std::cmp::Reverse(said.fired), &rule.id));
-    let silent = said.split_off(said.partition_point(|(_, said)| said.fired > 0));
+    let mut said: Vec<&RuleTally> = view.report.rules.iter().collect();
+    said.sort_by_key(|tally| (std::cmp::Reverse(tally.fires), &tally.rule.id));
+    let silent = said.split_off(said.partition_point(|tally| tally.fires > 0));
     table(h, "Rules that fired", &said, "why it matters");
     if !silent.is_empty() {
         h.element("details", &[("class", "plain")], |h| {
@@ -214,7 +193,7 @@ pub fn rules(h: &mut Html, view: &View) {
     }
 }
 
-fn table(h: &mut Html, name: &str, rules: &[(&Rule, Said)], why: &str) {
+fn table(h: &mut Html, name: &str, rules: &[&RuleTally], why: &str) {
     scroll(h, name, |h| {
         head(
             h,
@@ -228,11 +207,12 @@ fn table(h: &mut Html, name: &str, rules: &[(&Rule, Said)], why: &str) {
                 ("", why),
             ],
         );
-        h.element("tbody", &[], |h| rules.iter().for_each(|(rule, said)| one(h, rule, said)));
+        h.element("tbody", &[], |h| rules.iter().for_each(|tally| one(h, tally)));
     });
 }
 
-fn one(h: &mut Html, rule: &Rule, said: &Said) {
+fn one(h: &mut Html, tally: &RuleTally) {
+    let rule = tally.rule;
     h.element("tr", &[("id", &format!("rule-{}", rule.id))], |h| {
         h.element("th", &[("scope", "row")], |h| {
             h.text(&rule.title);
@@ -240,11 +220,11 @@ fn one(h: &mut Html, rule: &Rule, said: &Said) {
         });
         h.words("td", &[], rule.class.word());
         h.words("td", &[], rule.action.word());
-        for n in [said.fired, said.silent, said.unknown] {
+        for n in [tally.fires, tally.silent, tally.unknown] {
             h.words("td", &[("class", "n")], &count(n));
         }
         let why = crate::report::phrase::unwrapped(&rule.why);
-        h.words("td", &[("class", "soft")], if said.fired > 0 { &why } else { "" });
+        h.words("td", &[("class", "soft")], if tally.fires > 0 { &why } else { "" });
     });
 }
 
