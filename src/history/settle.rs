@@ -6,7 +6,7 @@ use crate::base::column::Grain;
 use crate::base::money::Micro;
 use crate::past::{Held, Learnt, News, Pool, Tonight, learn};
 use crate::peers::q_values;
-use crate::rules::{Action, Class, Few, Limit, Nights, Rule, Test};
+use crate::rules::{Action, Class, Limit, Nights, Rule, Test};
 use crate::signals;
 use crate::verdicts::{Answers, Finding, Judged, Kept, Pin, Sight, Standing, State, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,19 +95,20 @@ fn is_flagged(line: &Line) -> bool {
 }
 
 /// Which groups may be accused on peers alone: those that are flagged already, and the discoveries among all others.
+/// Who could not be compared is accused by fixed limits, for which nobody has to pay.
 fn discovered(groups: &[&mut Judged], before: &[Option<&Line>], fdr: f64) -> Vec<bool> {
     let flagged = |at: usize| before[at].is_some_and(is_flagged);
-    let ln_p = |at: usize| groups[at].subject.profile.ln_p.filter(|_| !flagged(at));
-    let asked: Vec<usize> = (0..groups.len()).filter(|at| ln_p(*at).is_some()).collect();
+    let ln_p = |at: usize| groups[at].subject.profile.ln_p;
+    let asked: Vec<usize> = (0..groups.len()).filter(|at| !flagged(*at) && ln_p(*at).is_some()).collect();
     let q = q_values(&asked.iter().filter_map(|at| ln_p(*at)).collect::<Vec<f64>>());
-    let mut discovered: Vec<bool> = (0..groups.len()).map(flagged).collect();
+    let mut discovered = vec![true; groups.len()];
     asked.iter().zip(q).for_each(|(at, ln_q)| discovered[*at] = ln_q <= fdr.ln());
     discovered
 }
 
 /// Whether a rule asks peers, so that its false alarms are those of a comparison.
 fn asks_peers(rule: &Rule) -> bool {
-    let beside = |test: &&Test| matches!(test.limit, Limit::Peers(limit) if limit.few != Few::Fires);
+    let beside = |test: &&Test| matches!(test.limit, Limit::Peers(_));
     rule.when.asks_of_the_whole() || rule.when.tests().iter().any(beside)
 }
 
