@@ -2,6 +2,7 @@
 //!
 //! The stages, in the order the data takes; each imports only what stands above it.
 
+pub mod anonymise;
 pub mod audit;
 pub mod backtest;
 pub mod base;
@@ -18,6 +19,7 @@ pub mod matching;
 pub mod measures;
 pub mod past;
 pub mod peers;
+pub mod reconcile;
 pub mod reference;
 pub mod report;
 pub mod rules;

@@ -10,12 +10,14 @@ use crate::ingest::enrich::{DERIVED, Source};
 use crate::ingest::postback::{ENTITIES, LOG_FORMATS, NEEDS, OVERS, Says, TRACKERS, Tracker};
 use crate::matching::gates::GATES;
 use crate::measures::{MEASURES, Merge};
+use crate::reconcile;
 use crate::report::{self, FORMATS};
 use crate::rules::{self, PACKS, Pack, Rule, RuleSet, describe};
 use crate::signals;
 use crate::store;
 
 mod presets;
+mod terms;
 
 /// Parts of the README that are generated: the name in its marks, and the text.
 pub fn parts() -> Vec<(&'static str, String)> {
@@ -34,8 +36,11 @@ pub fn documents() -> Vec<(&'static str, String)> {
         ("data.md", data()),
         ("store.md", store_page()),
         ("presets.md", presets::presets()),
+        ("offers.md", terms::offers()),
+        ("sources.md", terms::sources().unwrap_or_else(|e| format!("{e:#}"))),
         ("manifest.schema.json", report::manifest_schema() + "\n"),
         ("report.schema.json", report::json::schema() + "\n"),
+        ("reconcile.schema.json", reconcile::schema()),
         ("rule.schema.json", format!("{:#}\n", rules::schema())),
     ]
 }
@@ -187,9 +192,15 @@ fn one_rule(out: &mut String, r: &Rule) {
 
 fn postbacks() -> String {
     let intro = "How logs of postbacks are read (`--postbacks`, `postbacks:` in a mapping) and what \
-                 `clickaudit postback` knows. Names come from the vendors' public documentation; where that is \
-                 silent, from links in use.";
+                 `clickaudit postback` knows. Not every vendor publishes its names: the macros of some come partly \
+                 from postback links that are in use, and may be out of date.";
     let mut out = page("Postbacks", intro);
+    out += "## Trackers\n\n| tracker | | its macros are | its transaction ID is unique by |\n|---|---|---|---|\n";
+    for t in TRACKERS {
+        let (scope, found) = (format!("{:?}", t.scope).to_lowercase(), t.found.word());
+        out += &format!("| `{}` | {} | {found} | {scope} |\n", t.name, t.title);
+    }
+    out.push('\n');
     out += "## Formats of logs\n\n| format | what it is |\n|---|---|\n";
     for f in LOG_FORMATS {
         out += &format!("| `{}` | {} |\n", f.name, f.summary);
@@ -240,7 +251,7 @@ fn tracker_section(tracker: &Tracker) -> String {
             n => format!("`{open}{0}1{close}` to `{open}{0}{n}{close}`", m.name),
         })
         .collect();
-    out + &format!("\nMacros: {}.\n", macros.join(", "))
+    out + &format!("\nMacros: {}. {}\n", macros.join(", "), tracker.found.sentence())
 }
 
 fn diagnostics() -> String {

@@ -12,10 +12,11 @@ INSTALLS, CLICKS = 30, 1_000
 
 def signal(source, name):
     """Value, sample, peers' value and p of a signal; None where it is absent."""
-    found = source["signals"].get(name, {})
-    if "value" not in found:
+    found = source["signals"].get(name)
+    if found is None:
         return None
-    return found["value"], found["n"], found.get("peers"), found.get("p"), found.get("not_compared")
+    why = next((why for why, names in source.get("not_compared", {}).items() if name in names), None)
+    return found["value"], found["n"], found.get("peers"), found.get("p"), why
 
 
 def cell(found, scale, unit):
@@ -36,10 +37,10 @@ def main():
     for source in sorted(report["sources"], key=lambda s: -s["clicks"]):
         if set(source["key"]) != {"traffic_source", "source"}:
             continue
-        installs = source["signals"]["conversion_count"].get("value", 0)
+        installs = source["signals"].get("conversion_count", {}).get("value", 0)
         if installs < INSTALLS and source["clicks"] < CLICKS:
             continue
-        q = source["q"]
+        q = source.get("q")
         cells = [
             source["key"]["source"],
             f"{source['clicks']:,}",

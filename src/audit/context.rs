@@ -2,10 +2,10 @@
 
 use crate::base::column::Col;
 use crate::clean::Status;
-use crate::ingest::{Intake, Shape, StatusMeans, TransactionScope};
+use crate::ingest::{Intake, Offers, Shape, StatusMeans, TransactionScope};
 use crate::matching::{Matched, MatchedConversion};
 use crate::measures::{Clock, M, Measures};
-use crate::signals::Context;
+use crate::signals::{Allowed, Context};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The context of an audit's signals.
@@ -37,6 +37,7 @@ pub fn of(
         typical_payout_of: typical_by_offer(&matched.conversions, offers),
         payout_cv2: squared_variation(&amounts),
         usual_approval: usual_approval(&matched.conversions, clock),
+        allowed: allowed(&intake.mapping.offers, measures, clock),
     }
 }
 
@@ -47,7 +48,19 @@ fn mapped(intake: &Intake) -> [BTreeSet<Col>; 2] {
     if intake.mapping.status_means == StatusMeans::Event && conversions.contains(&Col::Status) {
         conversions.insert(Col::Event);
     }
+    conversions.extend(intake.mapping.offers.fills());
     [clicks, conversions]
+}
+
+/// What every offer that has rows allows, by the terms that hold at the end.
+fn allowed(offers: &Offers, measures: &Measures, clock: Clock) -> BTreeMap<Option<String>, Allowed> {
+    let groups = measures.grains.iter().flat_map(|g| &g.groups);
+    let names: BTreeSet<&Option<String>> = groups.flat_map(|g| g.totals.rows_of.keys()).collect();
+    let of = |name: &Option<String>| {
+        let terms = offers.terms(name.as_deref()?, clock.as_of)?;
+        Some((name.clone(), Allowed { incentive: terms.incentive, brand: terms.brand }))
+    };
+    if offers.is_empty() { BTreeMap::new() } else { names.into_iter().filter_map(of).collect() }
 }
 
 /// Positive amounts of conversions that are approved or may become so, sorted, in micro-units.
@@ -105,7 +118,10 @@ fn usual_approval(conversions: &[MatchedConversion], clock: Clock) -> Option<f64
     let due = |m: &&MatchedConversion| {
         m.facts.decision_due && m.click_time.unwrap_or(m.conversion.time) <= clock.mature_until()
     };
-    let count = |status| conversions.iter().filter(due).filter(|m| m.conversion.status == status).count();
+    let blamed = |m: &&MatchedConversion| !crate::measures::is_excused(m);
+    let count = |status| {
+        conversions.iter().filter(due).filter(blamed).filter(|m| m.conversion.status == status).count()
+    };
     let (approved, rejected) = (count(Status::Approved), count(Status::Rejected));
     (approved + rejected > 0).then(|| approved as f64 / (approved + rejected) as f64)
 }

@@ -87,6 +87,9 @@ pub fn run(facts: &Facts, settings: &Settings, rules: &RuleSet, clock: Clock, ma
         ("pii", settings.pii.word().to_owned()),
         ("target_roi", format!("{}", settings.target_roi)),
     ]);
+    parameters.extend(mapping.offers.file.as_ref().map(|file| ("offers", Text::new(file.as_str()).json())));
+    let sources = mapping.sources.told.join(", ");
+    parameters.extend((!sources.is_empty()).then(|| ("sources", Text::new(sources).json())));
     parameters.extend(losses::parameters());
     parameters.extend(
         mapping.enrichment.told().iter().map(|(what, file)| (*what, Text::new(file.as_str()).json())),
@@ -364,6 +367,118 @@ fn log_note(file: &FileLedger) -> Option<String> {
     Some(note)
 }
 
+/// What the sources file came to: where zones were read, and which traffic sources it does not name.
+fn sellers(facts: &Facts) -> Vec<String> {
+    let sources = &facts.intake.mapping.sources;
+    if sources.is_empty() {
+        return Vec::new();
+    }
+    let there: BTreeSet<&str> = facts
+        .measures
+        .traffic_sources
+        .iter()
+        .filter_map(|(name, _)| sources.of(name.as_deref()?))
+        .map(|s| s.name.as_str())
+        .collect();
+    let tables = [("clicks", &facts.intake.clicks), ("conversions", &facts.intake.conversions)];
+    let overlays = tables
+        .iter()
+        .flat_map(|(side, t)| t.parts.iter().filter_map(move |p| Some((*side, p.layout.overlay.as_ref()?))));
+    let mut told: BTreeSet<String> = BTreeSet::new();
+    for (side, overlay) in overlays {
+        let shown = |text: &str| Text::new(text).term(60);
+        for (seller, what, header) in
+            overlay.found.iter().filter(|(seller, ..)| there.contains(seller.as_str()))
+        {
+            told.insert(format!(
+                "of {side} from {}, the {what} is read from `{}`",
+                shown(seller),
+                shown(header)
+            ));
+        }
+        for (seller, what, token) in
+            overlay.missing.iter().filter(|(s, ..)| side == "clicks" && there.contains(s.as_str()))
+        {
+            told.insert(format!(
+                "the clicks have no column for the {what} of {} ({}): it is not known",
+                shown(seller),
+                shown(token)
+            ));
+        }
+    }
+    let mut notes: Vec<String> = told.into_iter().take(SELLERS_TOLD).collect();
+    let unknown: Vec<&(Option<String>, u64)> = facts
+        .measures
+        .traffic_sources
+        .iter()
+        .filter(|(name, _)| name.as_deref().is_none_or(|n| sources.of(n).is_none()))
+        .collect();
+    let clicks: u64 = unknown.iter().map(|(_, n)| n).sum();
+    if clicks > 0 {
+        let names: Vec<String> = unknown
+            .iter()
+            .take(5)
+            .map(|(name, _)| name.as_deref().map_or("(none)".to_owned(), |n| Text::new(n).term(40)))
+            .collect();
+        notes.push(format!(
+            "{clicks} clicks are of traffic sources that the sources file does not name ({}{}): they are read as the preset says",
+            names.join(", "),
+            if unknown.len() > names.len() { ", …" } else { "" }
+        ));
+    }
+    notes
+}
+
+/// Sentences about traffic sources, at most.
+const SELLERS_TOLD: usize = 40;
+
+/// What the offers file came to.
+fn terms(facts: &Facts) -> Vec<String> {
+    let offers = &facts.intake.mapping.offers;
+    let Some(file) = &offers.file else { return Vec::new() };
+    let told = facts.matched.terms;
+    let mut notes = vec![format!(
+        "the terms of offers are those of {} ({})",
+        Text::new(file.as_str()).term(120),
+        offers.count()
+    )];
+    let mut note = |count: u64, sentence: String| {
+        if count > 0 {
+            notes.push(sentence);
+        }
+    };
+    let sum = crate::base::money::Micro(told.filled_sum);
+    note(
+        told.filled,
+        format!(
+            "{} conversions carry no payout of their own: what was agreed stands for it ({sum} in all)",
+            told.filled
+        ),
+    );
+    note(
+        told.unqualified,
+        format!(
+            "{} first deposits are below the minimum of their offer and do not qualify",
+            told.unqualified
+        ),
+    );
+    note(
+        told.over_cap,
+        format!(
+            "{} conversions lie beyond the cap of their offer: being rejected says nothing against their source",
+            told.over_cap
+        ),
+    );
+    note(
+        told.without,
+        format!(
+            "{} conversions are of offers, or of days, for which the offers file has no terms",
+            told.without
+        ),
+    );
+    notes
+}
+
 /// What a run that remembers looked at.
 fn remembered(past: &Past, facts: &Facts) -> Vec<String> {
     let exports = facts.intake.files.iter().filter(|f| f.duplicate_of.is_none()).count();
@@ -388,6 +503,51 @@ fn remembered(past: &Past, facts: &Facts) -> Vec<String> {
     notes
 }
 
+/// What of the cost files fits no click, and which clicks have no complete costs.
+fn cost_gaps(facts: &Facts) -> Vec<String> {
+    let Some(gaps) = &facts.measures.cost_gaps else { return Vec::new() };
+    let mut notes = Vec::new();
+    if gaps.unallocated != 0 {
+        let left = crate::base::money::Micro(gaps.unallocated);
+        notes.push(format!("{left} of the cost file lies on days or keys without clicks and is in no group"));
+    }
+    if gaps.unseen_clicks > 0 {
+        notes.push(format!(
+            "{} bought clicks are of keys that no click ever came of: they are in no group's click loss",
+            gaps.unseen_clicks
+        ));
+    }
+    let (mut unknown, mut told) = (0, 0);
+    for uncosted in &gaps.uncosted {
+        let of = uncosted
+            .traffic_source
+            .as_deref()
+            .map_or(String::new(), |name| format!(" of {}", Text::new(name).term(60)));
+        match uncosted.days.filter(|(first, last)| first <= last) {
+            Some((first, last)) if told < GAPS_TOLD => {
+                told += 1;
+                notes.push(format!(
+                    "the costs{of} are complete from {} to {}: {} clicks on other days are left out of ROI and profit",
+                    show_day(first),
+                    show_day(last),
+                    uncosted.clicks
+                ));
+            }
+            Some(_) => {}
+            None => unknown += uncosted.clicks,
+        }
+    }
+    if unknown > 0 {
+        notes.push(format!(
+            "{unknown} clicks are of traffic sources for which the cost file is complete on no day: they have no ROI and no profit"
+        ));
+    }
+    notes
+}
+
+/// Traffic sources whose gaps are told one by one.
+const GAPS_TOLD: usize = 10;
+
 fn notes(facts: &Facts) -> Vec<String> {
     let mut notes = facts.intake.notes.clone();
     notes.extend(facts.accepted.iter().map(|g| format!("gate {}, accepted: {}", g.name, g.sentence)));
@@ -404,6 +564,8 @@ fn notes(facts: &Facts) -> Vec<String> {
     );
     let headers = facts.intake.files.iter().map(|f| f.repeated_headers).sum();
     note(headers, "{} lines repeat the header and are not rows");
+    let blank = facts.intake.files.iter().map(|f| f.blank_lines).sum();
+    note(blank, "{} blank lines are not rows");
     notes.extend(facts.intake.files.iter().filter_map(log_note));
     if !facts.intake.costs.is_empty() {
         let key: Vec<&str> = measures::cost_columns(facts.intake).iter().map(|c| c.name()).collect();
@@ -412,10 +574,9 @@ fn notes(facts: &Facts) -> Vec<String> {
             key.join(", ")
         ));
     }
-    if let Some(left) = facts.measures.unallocated_cost.filter(|c| *c != 0) {
-        let left = crate::base::money::Micro(left);
-        notes.push(format!("{left} of the cost file lies on days or keys without clicks and is in no group"));
-    }
+    notes.extend(cost_gaps(facts));
+    notes.extend(terms(facts));
+    notes.extend(sellers(facts));
     notes.extend(facts.intake.past.as_ref().into_iter().flat_map(|past| remembered(past, facts)));
     notes.extend(found(facts.intake));
     for (word, count) in facts.seen.unknown_statuses.iter().take(10) {

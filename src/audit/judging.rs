@@ -5,6 +5,8 @@ use crate::base::column::{Col, Grain};
 use crate::base::money::{Micro, SCALE};
 use crate::base::text::Text;
 use crate::history::Memory;
+use crate::ingest::Sources;
+use crate::ingest::offers::REJECT_CLASSES;
 use crate::matching::{Matched, gates::Gate};
 use crate::measures::{self, CutMeasures, InCut, M, Measures};
 use crate::past::Past;
@@ -176,6 +178,8 @@ fn subject<'r>(
         key: group.key.iter().map(|text| text.as_deref().map(Text::new)).collect(),
         answers: Answers::of(rules),
         events: group.totals.events.iter().map(|(e, s, n)| (Text::new(e.as_str()), *s, *n)).collect(),
+        reject_classes: reject_classes(&group.totals),
+        fraud_reasons: words(&group.totals.fraud_reasons),
         clicks: group.totals.get(M::Clicks).unwrap_or(0).max(0) as u64,
         spend: money(&row, "cost"),
         revenue: money(&row, "revenue"),
@@ -184,6 +188,24 @@ fn subject<'r>(
         row,
         profile: profile.clone(),
     }
+}
+
+/// Rejected conversions by the class of their reason, in the order of the classes.
+fn reject_classes(totals: &measures::Totals) -> Vec<(&'static str, u64)> {
+    let class = |(at, n): &(i64, u64)| {
+        let known = usize::try_from(*at).ok().and_then(|at| REJECT_CLASSES.get(at));
+        known.map(|class| (class.1, *n))
+    };
+    totals.values(M::RejectClasses).iter().filter_map(class).collect()
+}
+
+/// So many words of a group are told, the commonest: the text is an export's, and there may be any number.
+const WORDS_TOLD: usize = 20;
+
+fn words(counted: &[(String, u64)]) -> Vec<(Text, u64)> {
+    let mut commonest: Vec<&(String, u64)> = counted.iter().collect();
+    commonest.sort_by_key(|(word, n)| (std::cmp::Reverse(*n), word.as_str()));
+    commonest.into_iter().take(WORDS_TOLD).map(|(word, n)| (Text::new(word.as_str()), *n)).collect()
 }
 
 /// The payouts, or else the revenue, of conversions that could be invalid.
@@ -238,6 +260,7 @@ pub fn lists(
     settings: &Settings,
     gates: &[Gate],
     totals: &Totals,
+    sources: &Arc<Sources>,
     observe: bool,
 ) -> Lists {
     let list_for = settings.list_for.as_deref();
@@ -265,5 +288,6 @@ pub fn lists(
         scale: unless_gated(&|| verdicts::growth(groups, &settings.grain, list_for)),
         protected: settings.protect.networks(),
         widest: settings.widest,
+        sources: Arc::clone(sources),
     }
 }

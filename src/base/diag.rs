@@ -42,6 +42,10 @@ codes! {
         "A suppression names one rule, one group or a pattern of groups, the reason, who decided, and the day it ends: at most 180 days ahead, or `permanent: true` in place of the day. It is for findings that somebody has looked at; whole partners belong on the protect list.";
     TOO_MANY_CUTS "C004" "too-many-cuts" "the rules of a run limit their rows in too many ways"
         "Each different combination of `window`, `mature`, `events`, `where` and `by` is measured beside the whole, with a pass over the clicks and memory of its own. A run measures eight of them; rules with the same limits share one. Let rules share their limits, or leave some of them out with `disable`.";
+    BAD_OFFER "C005" "bad-offer" "a cell or a row of an offers file that cannot be read"
+        "An offers file is a table with a header line; every row says what holds for one offer from a day on. A row that is half read would judge partners by other terms than were agreed, so the whole file is refused. docs/offers.md says what each column holds.";
+    BAD_TRAFFIC_SOURCE "C006" "bad-traffic-source" "a traffic source in a sources file that cannot be read"
+        "A sources file says for each traffic source which variable of the tracker carries its zone, and how its costs and lists are. A wrong zone would block the wrong publisher, so the whole file is refused. docs/sources.md says what each key holds, and which starters there are.";
     FAILED_TEST "R001" "failed-test" "a test of a rule fails"
         "The rule's own example was evaluated exactly as in an audit and the answer was another one than the example expects. Mend the condition or the example; the message says what each test of the condition answered. Of a folder with exports the audit found something else than its `expected.yml` says: `-` is what was expected, `+` what was found.";
     BAD_ID "R002" "bad-id" "a rule's id is not well formed"

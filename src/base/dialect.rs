@@ -19,6 +19,13 @@ pub enum Holds {
     Networks(Widest),
 }
 
+/// Dialects are told apart by their name.
+impl std::fmt::Debug for Dialect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
 /// One way to write a list.
 pub struct Dialect {
     /// As in `-o blocklist:NAME=PATH`.
@@ -562,6 +569,24 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn nothing_protected_is_on_any_list(
+            texts in prop::collection::vec(any_text(), 0..30),
+            protected in prop::collection::vec("8\\.[0-9]{1,2}\\.[0-9]{1,2}\\.0/2[4-9]|2a00::/4[0-8]", 1..4),
+        ) {
+            let protected: Vec<Network> = protected.iter().filter_map(|text| networks::parse(text)).collect();
+            let texts: Vec<Text> = texts.iter().map(|t| Text::new(t.as_str())).collect();
+            let candidates: Vec<Candidate> =
+                texts.iter().map(|t| Candidate { parts: vec![Some(t)], rule: "r" }).collect();
+            for dialect in DIALECTS.iter().filter(|d| matches!(d.holds, Holds::Networks(_))) {
+                let accepted = dialect.accept(&candidates, &protected, Widest::CUSTOMER);
+                let list = dialect.write(&accepted.entries).expect("within the limit");
+                for net in dialect.read(&list).iter().filter_map(|text| networks::parse(text)) {
+                    prop_assert!(!protected.iter().any(|p| networks::overlap(p, &net)), "{}: {}", dialect.name, net);
+                }
+            }
+        }
+
         #[test]
         fn what_is_read_back_is_what_was_accepted(texts in prop::collection::vec(any_text(), 0..30)) {
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();

@@ -17,9 +17,14 @@ pub struct Listed {
     pub rule: String,
 }
 
+/// The dialect of a traffic source's lists, where it is known.
+pub type OwnDialect<'a> = &'a dyn Fn(&str) -> Option<&'static Dialect>;
+
 /// How a list is written.
 pub struct Sheet<'a> {
-    pub dialect: &'a Dialect,
+    pub dialect: &'static Dialect,
+    /// The dialect of a traffic source, where each file has its own.
+    pub own: Option<OwnDialect<'a>>,
     pub destination: &'a Destination,
     /// Addresses that must not be on any list.
     pub protected: &'a [Network],
@@ -70,27 +75,45 @@ pub fn files(sheet: &Sheet, listed: &[Listed], seen: &[Listed]) -> Result<Vec<Li
         let there: Vec<&str> = group.key.iter().map(|(col, _)| col.as_str()).collect();
         return Err(format!("{{{column}}} is no column of the groups; they have {}", there.join(", ")));
     }
-    let mut by_path: BTreeMap<PathBuf, Vec<&Listed>> = BTreeMap::new();
+    let in_path = |col: &String| sheet.destination.columns().any(|c| c == col);
+    if let Some(group) = seen.iter().chain(listed).find(|l| l.key.iter().all(|(col, _)| in_path(col))) {
+        let columns: Vec<&str> = group.key.iter().map(|(col, _)| col.as_str()).collect();
+        return Err(format!(
+            "all columns of the groups ({}) stand in the path, and nothing is left to be listed",
+            columns.join(", ")
+        ));
+    }
+    // A file's traffic source is known even if nothing of it is listed.
+    let mut by_path: BTreeMap<PathBuf, (Option<&Text>, Vec<&Listed>)> = BTreeMap::new();
     for group in seen {
-        by_path.entry(sheet.destination.path(|col| group.value(col))).or_default();
+        let of_path = by_path.entry(sheet.destination.path(|col| group.value(col))).or_default();
+        of_path.0 = of_path.0.or(group.value(TRAFFIC_SOURCE));
     }
     if sheet.destination.is_fixed() {
         by_path.entry(sheet.destination.path(|_| None)).or_default();
     }
     for group in listed {
-        by_path.entry(sheet.destination.path(|col| group.value(col))).or_default().push(group);
+        let of_path = by_path.entry(sheet.destination.path(|col| group.value(col))).or_default();
+        of_path.0 = of_path.0.or(group.value(TRAFFIC_SOURCE));
+        of_path.1.push(group);
     }
-    by_path.into_iter().map(|(path, groups)| file(sheet, path, groups)).collect()
+    by_path.into_iter().map(|(path, (seller, groups))| file(sheet, path, seller, groups)).collect()
 }
 
-fn file<'l>(sheet: &Sheet, path: PathBuf, mut groups: Vec<&'l Listed>) -> Result<ListFile, String> {
+fn file<'l>(
+    sheet: &Sheet,
+    path: PathBuf,
+    seller: Option<&Text>,
+    mut groups: Vec<&'l Listed>,
+) -> Result<ListFile, String> {
+    let dialect = sheet.own.zip(seller).and_then(|(own, seller)| own(seller.raw())).unwrap_or(sheet.dialect);
     groups.sort();
     one_traffic_source(&groups)?;
     let candidate =
         |group: &&'l Listed| Candidate { parts: group.parts(sheet.destination), rule: &group.rule };
     let candidates: Vec<Candidate> = groups.iter().map(candidate).collect();
-    let accepted = sheet.dialect.accept(&candidates, sheet.protected, sheet.widest);
-    let text = sheet.dialect.write(&accepted.entries).map_err(|why| format!("{}: {why}", path.display()))?;
+    let accepted = dialect.accept(&candidates, sheet.protected, sheet.widest);
+    let text = dialect.write(&accepted.entries).map_err(|why| format!("{}: {why}", path.display()))?;
     Ok(ListFile { path, text, refused: accepted.refused })
 }
 
@@ -130,7 +153,8 @@ mod tests {
     fn check(path: &str, listed: &[Listed], seen: &[Listed]) -> Result<Vec<(String, String)>, String> {
         let destination = Destination::parse(path).expect(path);
         let dialect = Dialect::find("lines").expect("a dialect");
-        let sheet = Sheet { dialect, destination: &destination, protected: &[], widest: Widest::CUSTOMER };
+        let sheet =
+            Sheet { dialect, own: None, destination: &destination, protected: &[], widest: Widest::CUSTOMER };
         let files = files(&sheet, listed, seen)?;
         Ok(files.into_iter().map(|f| (f.path.display().to_string(), f.text)).collect())
     }
@@ -162,6 +186,13 @@ mod tests {
                 .expect_err("no column")
                 .contains("they have traffic_source, campaign")
         );
+    }
+
+    #[test]
+    fn a_path_leaves_something_to_be_listed() {
+        let listed = [group("popmax", "a", "z1")];
+        let why = check("{traffic_source}/{campaign}/{source}.txt", &listed, &[]).expect_err("no ID is left");
+        assert!(why.contains("nothing is left to be listed"), "{why}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Networks of addresses for lists: only what is out on the internet, in the fewest lines that say the same.
+//! Networks of addresses, and lists of them: only what is out on the internet, in the fewest lines that say the
+//! same. The only home of ipnet.
 //!
 //! Refuses to cover an address that was not asked for: networks merge only where together they are whole.
 
@@ -14,6 +15,19 @@ pub fn parse(text: &str) -> Option<IpNet> {
     }
     let net: IpNet = text.parse().ok()?;
     (net.trunc() == net).then_some(net)
+}
+
+/// The network that a text names in a list that somebody else wrote: host bits are cut off, and an IPv4 network
+/// in IPv6 clothes is an IPv4 network, since addresses are asked about as IPv4.
+pub fn of_any_form(text: &str) -> Option<IpNet> {
+    let single = || text.parse::<IpAddr>().map(IpNet::from);
+    let network = text.parse::<IpNet>().map(|net| net.trunc()).or_else(|_| single()).ok()?;
+    let mapped = match network {
+        IpNet::V6(net) if net.prefix_len() >= 96 => net.network().to_ipv4_mapped(),
+        _ => None,
+    };
+    let plain = mapped.and_then(|v4| IpNet::new(v4.into(), network.prefix_len() - 96).ok());
+    Some(plain.unwrap_or(network))
 }
 
 /// Blocks that no list may name, with what they are for (IANA special-purpose registries, RFC 6890).
@@ -157,6 +171,22 @@ mod tests {
         for text in ["1.2.3.4/24", "8.8.8.", "08.8.8.8", "8.8.8.8/33", "8.8.8.8 ", "x", "", "1.2.3.4-1.2.3.9"]
         {
             assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn networks_of_others_are_read_in_any_form() {
+        for (text, shown_as) in [
+            ("198.51.100.9/28", Some("198.51.100.0/28")),
+            ("192.0.2.7", Some("192.0.2.7")),
+            ("::ffff:203.0.113.0/120", Some("203.0.113.0/24")),
+            ("::ffff:203.0.113.9", Some("203.0.113.9")),
+            ("2001:db8::/32", Some("2001:db8::/32")),
+            ("0.0.0.0/0", Some("0.0.0.0/0")),
+            ("example.net/33", None),
+            ("", None),
+        ] {
+            assert_eq!(of_any_form(text).map(|net| shown(&net)).as_deref(), shown_as, "{text}");
         }
     }
 

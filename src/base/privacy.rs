@@ -1,9 +1,10 @@
 //! What in a text belongs to a person, and what stands in its place in an output.
 //!
-//! Addresses, e-mail addresses and device IDs are looked for anywhere in a text, whatever column it came from: a
-//! sub ID may carry what a tracking link was filled with. Hashing is pseudonymisation, no anonymisation: who has
-//! the key can try all addresses. Names, phone numbers and player IDs are not recognised here; columns that are
-//! not mapped never reach an output.
+//! Addresses, e-mail addresses, device IDs and telephone numbers are looked for anywhere in a text, whatever column
+//! it came from: a sub ID may carry what a tracking link was filled with. What a parameter says of itself
+//! (`player_id=77`) is believed. Hashing is pseudonymisation, no anonymisation: who has the key can try all
+//! addresses. Names of people, and numbers of any form that nothing marks as theirs, are not recognised here;
+//! columns that are not mapped never reach an output. A text is looked through once, however long it is.
 
 use super::networks::{neighbourhood, shown};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -44,6 +45,11 @@ impl Key {
     pub fn new(bytes: [u8; Key::LENGTH]) -> Key {
         Key(bytes)
     }
+
+    /// The bytes, for another use of the same kind.
+    pub fn bytes(&self) -> &[u8; Key::LENGTH] {
+        &self.0
+    }
 }
 
 impl std::fmt::Debug for Key {
@@ -60,7 +66,38 @@ const TOKEN: usize = 16;
 enum Personal {
     Mail,
     Address(IpAddr),
+    /// A UUID: GAID, IDFA, OAID.
     Device,
+    /// Sixteen hexadecimal digits, as an Android ID has.
+    Android,
+    /// Fifteen digits with the check digit and the beginning of an IMEI.
+    Imei,
+    Phone,
+    /// What a parameter calls the ID of a device or of a person.
+    Named,
+}
+
+/// What a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Any text.
+    Text,
+    /// The ID of a click or a transaction: many systems number these in forms that devices' IDs have.
+    Id,
+    /// The name of a group that has far more clicks than a device: as a whole it is no bare number of one.
+    Name,
+}
+
+impl Role {
+    /// Whether what looks like this is meant.
+    fn means(self, what: Personal, whole: bool) -> bool {
+        let bare = matches!(what, Personal::Android | Personal::Imei);
+        match self {
+            Role::Text => true,
+            Role::Id => !(bare || matches!(what, Personal::Device | Personal::Named)),
+            Role::Name => !(bare && whole),
+        }
+    }
 }
 
 impl Personal {
@@ -69,6 +106,10 @@ impl Personal {
             Personal::Mail => "[e-mail]".to_owned(),
             Personal::Address(address) => network(address),
             Personal::Device => format!("{}-…", &text[..8]),
+            Personal::Android => format!("{}…", &text[..6]),
+            Personal::Imei => format!("{}…", &text[..8]),
+            Personal::Phone => "[phone]".to_owned(),
+            Personal::Named => "[id]".to_owned(),
         }
     }
 
@@ -76,7 +117,9 @@ impl Personal {
         let (kind, value) = match self {
             Personal::Mail => ("mail", text.to_lowercase().replace("%40", "@")),
             Personal::Address(address) => ("ip", address.to_canonical().to_string()),
-            Personal::Device => ("device", text.to_ascii_lowercase()),
+            Personal::Device | Personal::Android | Personal::Imei => ("device", text.to_ascii_lowercase()),
+            Personal::Phone => ("phone", text.chars().filter(char::is_ascii_digit).collect()),
+            Personal::Named => ("id", text.to_owned()),
         };
         let digest = blake3::keyed_hash(&key.0, value.as_bytes()).to_hex();
         format!("{kind}-{}", &digest[..TOKEN])
@@ -88,11 +131,13 @@ pub fn network(address: IpAddr) -> String {
     shown(&neighbourhood(address))
 }
 
-/// The text with everything personal in it covered; `None` where there is nothing of that kind. In an ID of a
-/// click or a transaction a device ID is none: many systems number their clicks that way.
-pub fn covered(text: &str, pii: &Pii, is_id: bool) -> Option<String> {
-    let found = found(text, is_id);
-    if found.is_empty() || matches!(pii, Pii::Raw) {
+/// The text with everything personal in it covered; `None` where there is nothing of that kind.
+pub fn covered(text: &str, pii: &Pii, role: Role) -> Option<String> {
+    if matches!(pii, Pii::Raw) {
+        return None;
+    }
+    let found = found(text, role);
+    if found.is_empty() {
         return None;
     }
     let (mut out, mut at) = (String::with_capacity(text.len()), 0);
@@ -112,52 +157,178 @@ pub fn covered(text: &str, pii: &Pii, is_id: bool) -> Option<String> {
 type Found = (Range<usize>, Personal);
 
 /// Every personal value of a text, in its order.
-fn found(text: &str, is_id: bool) -> Vec<Found> {
-    let mut found = mails(text);
-    let mut add = |place: Range<usize>, what: Personal| {
-        if found.iter().all(|(other, _)| place.end <= other.start || other.end <= place.start) {
-            found.push((place, what));
-        }
+fn found(text: &str, role: Role) -> Vec<Found> {
+    let of_kind = |kind: fn(&str) -> Vec<Found>| {
+        let mut of_kind = kind(text);
+        of_kind.retain(|(place, what)| role.means(*what, place.len() == text.len()));
+        of_kind
     };
-    if !is_id {
-        devices(text).into_iter().for_each(|place| add(place, Personal::Device));
-    }
-    for (place, address) in addresses(text) {
-        add(place, Personal::Address(address));
-    }
-    found.sort_by_key(|(place, _)| place.start);
-    found
+    let address = |text: &str| {
+        addresses(text).into_iter().map(|(place, found)| (place, Personal::Address(found))).collect()
+    };
+    let kinds: [fn(&str) -> Vec<Found>; 6] = [mails, named, devices, address, phones, numbers];
+    kinds.into_iter().fold(Vec::new(), |found, kind| merged(found, of_kind(kind)))
 }
+
+/// Both lists in order, without what of the second lies in the first.
+fn merged(first: Vec<Found>, second: Vec<Found>) -> Vec<Found> {
+    if first.is_empty() || second.is_empty() {
+        return if first.is_empty() { second } else { first };
+    }
+    let (mut all, mut rest) = (Vec::with_capacity(first.len() + second.len()), first.into_iter().peekable());
+    for (place, what) in second {
+        while let Some(earlier) = rest.next_if(|(other, _)| other.end <= place.start) {
+            all.push(earlier);
+        }
+        let before = all.last().map_or(0, |(other, _): &Found| other.end);
+        let after = rest.peek().map_or(usize::MAX, |(other, _)| other.start);
+        if before <= place.start && place.end <= after {
+            all.push((place, what));
+        }
+    }
+    all.extend(rest);
+    all
+}
+
+/// The most characters that an address has before its sign and behind it (RFC 5321).
+const LOCAL: usize = 64;
+const DOMAIN: usize = 255;
 
 fn mails(text: &str) -> Vec<Found> {
     let signs = text.match_indices('@').chain(text.match_indices("%40"));
-    let mut found: Vec<Found> = Vec::new();
-    for (at, sign) in signs {
-        let local = |c: char| c.is_alphanumeric() || "._%+-'".contains(c);
-        let domain = |c: char| c.is_alphanumeric() || ".-".contains(c);
-        let start = text[..at].trim_end_matches(local).len();
-        let after = at + sign.len();
-        let length = text[after..].find(|c| !domain(c)).unwrap_or(text.len() - after);
-        let end = after + text[after..after + length].trim_end_matches(['.', '-']).len();
-        let top = text[after..end].rsplit_once('.').map_or("", |(_, top)| top);
-        if start < at && top.chars().count() >= 2 && top.chars().all(char::is_alphabetic) {
-            found.push((start..end, Personal::Mail));
-        }
-    }
+    let mut found: Vec<Found> =
+        signs.filter_map(|(at, sign)| Some((mail(text, at, sign)?, Personal::Mail))).collect();
     found.sort_by_key(|(place, _)| place.start);
     found.dedup_by(|later, earlier| later.0.start < earlier.0.end);
     found
 }
 
+/// The address around a sign at `at`.
+fn mail(text: &str, at: usize, sign: &str) -> Option<Range<usize>> {
+    let local = |c: char| c.is_alphanumeric() || "._%+-'".contains(c);
+    let domain = |c: char| c.is_alphanumeric() || ".-".contains(c);
+    let before = text[..at].char_indices().rev().take(LOCAL).take_while(|(_, c)| local(*c));
+    let start = before.last()?.0;
+    let after = at + sign.len();
+    let behind = text[after..].char_indices().take(DOMAIN).take_while(|(_, c)| domain(*c));
+    let length = behind.last().map_or(0, |(at, c)| at + c.len_utf8());
+    let end = after + text[after..after + length].trim_end_matches(['.', '-']).len();
+    let top = text[after..end].rsplit_once('.').map_or("", |(_, top)| top);
+    (top.chars().count() >= 2 && top.chars().all(char::is_alphabetic)).then_some(start..end)
+}
+
+/// Names of parameters that carry the ID of a device or a person.
+const NAMED: &[&str] = &[
+    "advertising_id",
+    "aifa",
+    "android_id",
+    "androidid",
+    "customer_id",
+    "device_id",
+    "deviceid",
+    "gaid",
+    "idfa",
+    "idfv",
+    "imei",
+    "oaid",
+    "player_id",
+    "playerid",
+];
+/// Names of parameters that carry a telephone number.
+const CALLED: &[&str] = &["msisdn", "phone", "tel"];
+/// The least characters of an ID that a parameter names: fewer are a word.
+const SHORTEST: usize = 4;
+
+/// Values that a parameter calls personal: `gaid=…`, `player_id: …`.
+fn named(text: &str) -> Vec<Found> {
+    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    let bytes = text.as_bytes();
+    let mut found: Vec<Found> = Vec::new();
+    for (at, sign) in text.match_indices(['=', ':']) {
+        let name = bytes[..at].iter().rev().take(20).take_while(|b| word(**b)).count();
+        let name = text[at - name..at].to_ascii_lowercase();
+        let phone = CALLED.contains(&name.as_str());
+        if !phone && !NAMED.contains(&name.as_str()) {
+            continue;
+        }
+        let after = at + sign.len();
+        let start = after + text[after..].len() - text[after..].trim_start_matches(' ').len();
+        let mark = |b: u8| b"-_.+".contains(&b);
+        let length = bytes[start..].iter().take_while(|b| word(**b) || mark(**b)).count();
+        let digits = bytes[start..start + length].iter().filter(|b| b.is_ascii_digit()).count();
+        if length >= SHORTEST && digits > 0 {
+            found.push((start..start + length, if phone { Personal::Phone } else { Personal::Named }));
+        }
+    }
+    found.dedup_by(|later, earlier| later.0.start < earlier.0.end);
+    found
+}
+
+/// Digits of a telephone number (E.164), behind its country's.
+const PHONE: std::ops::RangeInclusive<usize> = 8..=15;
+
+/// Telephone numbers with the sign of an international one.
+fn phones(text: &str) -> Vec<Found> {
+    let bytes = text.as_bytes();
+    let part = |b: u8| b.is_ascii_digit() || b" -().".contains(&b);
+    let signs = text.match_indices('+').chain(text.match_indices("%2B")).chain(text.match_indices("%2b"));
+    let phone = |(at, sign): (usize, &str)| {
+        let inside = at > 0 && bytes[at - 1].is_ascii_alphanumeric();
+        let after = at + sign.len();
+        let run = bytes[after..].iter().take(PHONE.end() * 2).take_while(|b| part(**b)).count();
+        let run = text[after..after + run].trim_end_matches(|c: char| !c.is_ascii_digit()).len();
+        let digits = bytes[after..after + run].iter().filter(|b| b.is_ascii_digit()).count();
+        let begins = bytes.get(after).is_some_and(|b| b.is_ascii_digit() || *b == b'(');
+        let ends = bytes.get(after + run).is_none_or(|b| !b.is_ascii_alphanumeric());
+        (begins && ends && !inside && PHONE.contains(&digits)).then_some((at..after + run, Personal::Phone))
+    };
+    let mut found: Vec<Found> = signs.filter_map(phone).collect();
+    found.sort_by_key(|(place, _)| place.start);
+    found.dedup_by(|later, earlier| later.0.start < earlier.0.end);
+    found
+}
+
+/// Digits of an Android ID and of an IMEI, and how the latter begin: by the bodies that give them out.
+const ANDROID: usize = 16;
+const IMEI: usize = 15;
+const IMEI_BEGINS: &[&str] = &["01", "35", "86", "99"];
+
+/// IDs of devices that stand alone: nothing but their form tells them.
+fn numbers(text: &str) -> Vec<Found> {
+    let runs = runs(text, |b| b.is_ascii_alphanumeric());
+    let of_run = |place: Range<usize>| {
+        let run = text[place.clone()].as_bytes();
+        let hex = run.iter().all(u8::is_ascii_hexdigit);
+        let digits = run.iter().filter(|b| b.is_ascii_digit()).count();
+        let imei =
+            || digits == IMEI && IMEI_BEGINS.iter().any(|b| text[place.clone()].starts_with(b)) && luhn(run);
+        match run.len() {
+            ANDROID if hex && digits > 0 && digits < ANDROID => Some((place, Personal::Android)),
+            IMEI if imei() => Some((place, Personal::Imei)),
+            _ => None,
+        }
+    };
+    runs.into_iter().filter_map(of_run).collect()
+}
+
+/// Whether the last digit is the check digit of the others (ISO/IEC 7812-1).
+fn luhn(digits: &[u8]) -> bool {
+    let digit = |(at, b): (usize, &u8)| {
+        let value = u32::from(b - b'0') * if at % 2 == 1 { 2 } else { 1 };
+        value / 10 + value % 10
+    };
+    digits.iter().rev().enumerate().map(digit).sum::<u32>() % 10 == 0
+}
+
 /// Lengths of the groups of a device ID (GAID, IDFA, OAID): a UUID.
 const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
 
-fn devices(text: &str) -> Vec<Range<usize>> {
+fn devices(text: &str) -> Vec<Found> {
     let length = GROUPS.iter().sum::<usize>() + GROUPS.len() - 1;
     let (bytes, mut at, mut found) = (text.as_bytes(), 0, Vec::new());
     while at + length <= bytes.len() {
         if bytes[at + GROUPS[0]] == b'-' && is_uuid(&bytes[at..at + length]) {
-            found.push(at..at + length);
+            found.push((at..at + length, Personal::Device));
             at += length;
         } else {
             at += 1;
@@ -238,9 +409,9 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &str) {
-        let masked = covered(text, &Pii::Mask, false);
+        let masked = covered(text, &Pii::Mask, Role::Text);
         assert_eq!(masked.as_deref().unwrap_or(text), expected);
-        assert_eq!(covered(expected, &Pii::Mask, false), None, "masked twice");
+        assert_eq!(covered(expected, &Pii::Mask, Role::Text), None, "masked twice");
     }
 
     #[test]
@@ -278,19 +449,67 @@ mod tests {
         check(device, "AEBE52E7-…");
         check(&format!("gaid_{device}_1"), "gaid_AEBE52E7-…_1");
         check("00000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000000");
-        assert_eq!(covered(device, &Pii::Mask, true), None);
-        assert_eq!(covered("jane@example.com", &Pii::Mask, true).as_deref(), Some("[e-mail]"));
+        assert_eq!(covered(device, &Pii::Mask, Role::Id), None);
+        assert_eq!(covered("jane@example.com", &Pii::Mask, Role::Id).as_deref(), Some("[e-mail]"));
+    }
+
+    #[test]
+    fn numbers_of_devices_and_people_are_cut() {
+        check("9774d56d682e549c", "9774d5…");
+        check("sub_9774D56D682E549C.x", "sub_9774D5….x");
+        check("490154203237518 356938035643809", "490154203237518 35693803…");
+        check("+49 (170) 123-45 67, +12025550143", "[phone], [phone]");
+        check("call%2B441632960961!", "call%2B441632960961!");
+        check("to=%2B441632960961!", "to=[phone]!");
+        check("tel:0170-1234567&player_id=77001&gaid=none", "tel:[phone]&player_id=[id]&gaid=none");
+        check("idfa: aebe52e703ee455ab3c4e57283966239;", "idfa: [id];");
+        for other in [
+            "0123456789012345",
+            "abcdefabcdefabcd",
+            "9774d56d682e549",
+            "9774d56d682e549c0",
+            "356938035643808",
+            "1+12345678",
+            "+1+1",
+            "+1234567",
+            "2026-03-09T12:30:45+01:00",
+            "player_id={id}",
+            "id=12345678",
+        ] {
+            check(other, other);
+        }
+    }
+
+    #[test]
+    fn a_name_with_many_clicks_is_no_bare_number_of_a_device() {
+        let as_name = |text: &str| covered(text, &Pii::Mask, Role::Name);
+        assert_eq!((as_name("9774d56d682e549c"), as_name("356938035643809")), (None, None));
+        assert_eq!(as_name("x 9774d56d682e549c").as_deref(), Some("x 9774d5…"));
+        assert_eq!(as_name("203.0.113.77").as_deref(), Some("203.0.113.0/24"));
+        assert_eq!(covered("9774d56d682e549c gaid=12345", &Pii::Mask, Role::Id), None);
+    }
+
+    #[test]
+    fn a_long_text_is_looked_through_once() {
+        for piece in
+            ["1.1.1.1 ", "%40", "a@b.cd ", "@", "+4917012345678 ", "gaid=1234 ", ":", "-", "2001:db8::1 "]
+        {
+            let text = piece.repeat((1 << 20) / piece.len());
+            let shown = covered(&text, &Pii::Mask, Role::Text).unwrap_or(text);
+            assert!(shown.len() > 1 << 16, "{piece}");
+        }
     }
 
     #[test]
     fn tokens_are_stable_and_depend_on_the_key() {
-        let of = |byte, text: &str| covered(text, &Pii::Hash(Key::new([byte; Key::LENGTH])), false).unwrap();
+        let of =
+            |byte, text: &str| covered(text, &Pii::Hash(Key::new([byte; Key::LENGTH])), Role::Text).unwrap();
         assert_eq!(of(1, "203.0.113.77"), of(1, "::ffff:203.0.113.77"));
         assert_eq!(of(1, "Jane@Example.com"), of(1, "jane%40example.com"));
         assert_ne!(of(1, "203.0.113.77"), of(2, "203.0.113.77"));
         let token = of(1, "203.0.113.77");
         assert!(token.starts_with("ip-") && token.len() == 3 + TOKEN, "{token}");
-        assert_eq!(covered("203.0.113.77", &Pii::Raw, false), None);
+        assert_eq!(covered("203.0.113.77", &Pii::Raw, Role::Text), None);
         assert_eq!(format!("{:?}", Key::new([7; Key::LENGTH])), "Key(..)");
     }
 
@@ -299,14 +518,14 @@ mod tests {
         fn no_address_stays(text in "\\PC{0,20}", v4 in any::<u32>(), v6 in any::<u128>(), v6_too in any::<bool>()) {
             let address = if v6_too { IpAddr::V6(v6.into()) } else { IpAddr::V4(v4.into()) };
             let whole = format!("{text} {address} {text}");
-            let masked = covered(&whole, &Pii::Mask, false).unwrap_or_default();
+            let masked = covered(&whole, &Pii::Mask, Role::Text).unwrap_or_default();
             let cut = format!(" {} ", network(address));
             prop_assert!(v6_too && v6 == 0 || masked.contains(&cut), "{}", masked);
         }
 
         #[test]
         fn any_text_can_be_covered(text in any::<String>()) {
-            let _ = covered(&text, &Pii::Mask, false);
+            let _ = covered(&text, &Pii::Mask, Role::Text);
         }
     }
 }

@@ -7,7 +7,7 @@
 //! otherwise. Lists alone take the text itself: what is masked cannot be blocked. Nothing here joins, compares or
 //! interprets the text.
 
-use super::privacy::{Pii, covered};
+use super::privacy::{Pii, Role, covered};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
@@ -24,10 +24,8 @@ pub struct Text {
 /// What an output shows of a text.
 #[derive(Clone)]
 enum Cover {
-    /// What is personal is masked.
-    Masked,
-    /// The same, but it is an ID of a click or a transaction and may look like a device ID.
-    MaskedId,
+    /// What is personal is masked, as in a text of this kind.
+    Masked(Role),
     /// This in its place.
     By(Box<str>),
     /// All of it.
@@ -37,12 +35,12 @@ enum Cover {
 impl Text {
     /// Takes the text as it is.
     pub fn new(text: impl Into<String>) -> Text {
-        Text { raw: text.into(), cover: Cover::Masked }
+        Text { raw: text.into(), cover: Cover::Masked(Role::Text) }
     }
 
     /// The ID of a click, a conversion or a transaction.
     pub fn id(text: impl Into<String>) -> Text {
-        Text { raw: text.into(), cover: Cover::MaskedId }
+        Text { raw: text.into(), cover: Cover::Masked(Role::Id) }
     }
 
     /// What the user wrote, such as a path or a flag: nothing in it is masked.
@@ -52,16 +50,20 @@ impl Text {
 
     /// Settles what outputs show of what is personal in the text.
     pub fn cover(&mut self, pii: &Pii) {
-        let is_id = match self.cover {
-            Cover::Masked => false,
-            Cover::MaskedId => true,
-            Cover::By(_) | Cover::Open => return,
-        };
-        match (pii, covered(&self.raw, pii, is_id)) {
-            (_, Some(shown)) => self.cover = Cover::By(shown.into()),
-            (Pii::Raw, None) => self.cover = Cover::Open,
-            (_, None) => {}
+        let Cover::Masked(role) = self.cover else { return };
+        match covered(&self.raw, pii, role) {
+            Some(shown) => self.cover = Cover::By(shown.into()),
+            // Nothing in it is personal: it need not be looked through again.
+            None => self.cover = Cover::Open,
         }
+    }
+
+    /// The same text as the name of a group that has far more clicks than a device.
+    pub fn as_name(mut self) -> Text {
+        if let Cover::Masked(role @ Role::Text) = &mut self.cover {
+            *role = Role::Name;
+        }
+        self
     }
 
     /// The same text, settled for outputs.
@@ -77,10 +79,9 @@ impl Text {
 
     fn shown(&self) -> Cow<'_, str> {
         let masked =
-            |is_id| covered(&self.raw, &Pii::Mask, is_id).map_or(Cow::Borrowed(&*self.raw), Cow::Owned);
+            |role| covered(&self.raw, &Pii::Mask, role).map_or(Cow::Borrowed(&*self.raw), Cow::Owned);
         match &self.cover {
-            Cover::Masked => masked(false),
-            Cover::MaskedId => masked(true),
+            Cover::Masked(role) => masked(*role),
             Cover::By(shown) => Cow::Borrowed(shown),
             Cover::Open => Cow::Borrowed(&self.raw),
         }
@@ -89,7 +90,7 @@ impl Text {
     /// For a terminal, a log or a plain text: one line, everything invisible as `\u{..}`, cut to `max_cells`
     /// with `…`.
     pub fn term(&self, max_cells: usize) -> String {
-        fit(&visible(&self.shown(), is_invisible), max_cells)
+        fit(&visible(head(&self.shown(), max_cells), is_invisible), max_cells)
     }
 
     /// For the value of a JSON string. JSON can carry any text, so nothing is changed here; whoever writes the
@@ -100,7 +101,7 @@ impl Text {
 
     /// For a text node or a quoted attribute value of HTML: what would act is visible, cut to `max_cells` with `…`.
     pub fn html(&self, max_cells: usize) -> String {
-        escaped(&fit(&visible(&self.shown(), is_control), max_cells))
+        escaped(&fit(&visible(head(&self.shown(), max_cells), is_control), max_cells))
     }
 
     /// For a CSV cell: no control characters, and a leading `'` where a spreadsheet would see a formula.
@@ -122,23 +123,10 @@ impl Text {
         }
     }
 
-    /// For Markdown: one line, everything that Markdown or HTML could act on behind a backslash or as an entity,
+    /// For Markdown: one line, what Markdown or HTML would act on at its place behind a backslash or as an entity,
     /// cut to `max_cells`.
     pub fn md(&self, max_cells: usize) -> String {
-        let mut out = String::new();
-        for c in self.term(max_cells).chars() {
-            match c {
-                '<' => out.push_str("&lt;"),
-                '>' => out.push_str("&gt;"),
-                '&' => out.push_str("&amp;"),
-                '@' => out.push_str("&#64;"),
-                ':' => out.push_str("&#58;"),
-                c if c.is_ascii_punctuation() && !".,_-/".contains(c) => out.extend(['\\', c]),
-                '_' => out.push_str("\\_"),
-                c => out.push(c),
-            }
-        }
-        out
+        markdown(&self.term(max_cells))
     }
 
     /// For a chat message of any service: one line, what would mention, link or format as `\u{..}`, cut to
@@ -146,7 +134,7 @@ impl Text {
     pub fn chat(&self, max_cells: usize) -> String {
         let active = |c: char| "@<>&*~`|[]".contains(c) || is_invisible(c);
         let linked = |text: String| text.replace("://", ":\\u{2f}/").replace("www.", "www\\u{2e}");
-        fit(&linked(visible(&self.shown(), active)), max_cells)
+        fit(&linked(visible(head(&self.shown(), max_cells), active)), max_cells)
     }
 
     /// For the value of a label of Prometheus's text format, without its quotes.
@@ -292,6 +280,35 @@ fn escape_escapes(text: &str) -> String {
     out
 }
 
+/// Without what means anything to Markdown (CommonMark and its dialects on GitHub and GitLab) inside a line, a cell
+/// or a heading, and at the beginning of an item.
+fn markdown(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let numbered = chars.iter().take_while(|c| c.is_ascii_digit()).count();
+    let mut out = String::with_capacity(text.len());
+    for (at, &c) in chars.iter().enumerate() {
+        let (before, after) = (at.checked_sub(1).map(|at| chars[at]), chars.get(at + 1).copied());
+        let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let starts = at == 0;
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '@' => out.push_str("&#64;"),
+            '&' if word(after) || after == Some('#') => out.push_str("&amp;"),
+            // The beginnings of addresses and of small pictures.
+            ':' if word(after) || matches!(after, Some('/' | '+' | '-' | '_')) => out.push_str("&#58;"),
+            '.' if out.to_ascii_lowercase().ends_with("www") => out.push_str("&#46;"),
+            '#' if word(after) => out.push_str("&#35;"),
+            '_' if word(before) && word(after) => out.push(c),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '$' => out.extend(['\\', c]),
+            '#' | '-' | '+' | '=' if starts => out.extend(['\\', c]),
+            '.' | ')' if numbered > 0 && at == numbered => out.extend(['\\', c]),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// Words of the program's own, or of a rule file, for a text node or a quoted attribute value of HTML.
 pub fn html(words: &str) -> String {
     escaped(&visible(words, is_control))
@@ -340,8 +357,8 @@ fn is_list_id(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
 }
 
-/// A null word, or only zeros (`0`, the zeroed advertising ID).
-fn is_placeholder(text: &str) -> bool {
+/// Whether a text stands for no ID: a null word, or only zeros (`0`, the zeroed advertising ID).
+pub fn is_placeholder(text: &str) -> bool {
     let zeros = text.bytes().all(|b| b"0._-".contains(&b));
     zeros || PLACEHOLDERS.contains(&text.to_ascii_lowercase().as_str())
 }
@@ -386,6 +403,14 @@ fn visible(text: &str, hidden: fn(char) -> bool) -> String {
 /// that a cut text always fits.
 fn cells(c: char) -> usize {
     if c < '\u{1100}' { 1 } else { 2 }
+}
+
+/// As much of a text as can make a difference where it is cut to so many cells: no character takes less than one.
+fn head(text: &str, max_cells: usize) -> &str {
+    match text.char_indices().nth(max_cells.saturating_add(1)) {
+        Some((at, _)) => &text[..at],
+        None => text,
+    }
 }
 
 fn fit(text: &str, max_cells: usize) -> String {
@@ -444,6 +469,8 @@ pub(crate) const HOSTILE: &[&str] = &[
     "</script><script>alert(1)</script>",
     "<!--<script>",
     "<img src=x onerror=alert(1)>",
+    "\"><svg onload=alert(1)>",
+    "\u{0}",
     "javascript:alert(1)",
     "*",
     "*::*",
@@ -553,9 +580,21 @@ mod tests {
     fn markdown_and_chats_show_what_they_would_have_obeyed() {
         let md = |text: &str| Text::new(text).md(80);
         assert_eq!(md("pub-1.x"), "pub-1.x");
-        assert_eq!(md("*a*_b_|`c`|[d](e)"), "\\*a\\*\\_b\\_\\|\\`c\\`\\|\\[d\\]\\(e\\)");
-        assert_eq!(md("<img src=x> &amp; @here"), "&lt;img src\\=x&gt; &amp;amp\\; &#64;here");
-        assert_eq!(md("a\nb"), "a\\\\u\\{a\\}b");
+        assert_eq!(md("*a*_b_|`c`|[d](e)"), "\\*a\\*\\_b\\_\\|\\`c\\`\\|\\[d\\](e)");
+        assert_eq!(md("<img src=x> &amp; @here"), "&lt;img src=x&gt; &amp;amp; &#64;here");
+        assert_eq!(md("a\nb"), "a\\\\u{a}b");
+        assert_eq!(md("ctit_share 61.2% of 240 (55–67%, limit: above 30%) & more; a = b!"), {
+            "ctit_share 61.2% of 240 (55–67%, limit: above 30%) & more; a = b!"
+        });
+        assert_eq!(
+            md("https://WWW.evil.example :smile: #1"),
+            "https&#58;//WWW&#46;evil.example &#58;smile: &#35;1"
+        );
+        for (text, shown) in
+            [("# x", "\\# x"), ("- x", "\\- x"), ("12. x", "12\\. x"), ("1) x", "1\\) x"), ("===", "\\===")]
+        {
+            assert_eq!(md(text), shown);
+        }
         let chat = |text: &str| Text::new(text).chat(80);
         assert_eq!(chat("zone_12"), "zone_12");
         assert_eq!(chat("@here <!all> *x*"), "\\u{40}here \\u{3c}!all\\u{3e} \\u{2a}x\\u{2a}");

@@ -25,6 +25,8 @@ pub enum TimeFormat {
     EpochUs,
     /// A chrono pattern such as `%Y-%m-%d %I:%M:%S %p`.
     Pattern(String),
+    /// Any of these; no text is one time in one of them and another time in another.
+    AnyOf(Vec<TimeFormat>),
 }
 
 impl FromStr for TimeFormat {
@@ -44,14 +46,105 @@ impl FromStr for TimeFormat {
     }
 }
 
+/// Points in time that formats are held against each other with, through the whole century: the step is some
+/// months, days, hours, minutes and seconds, so that all parts of a time vary.
+const PROBES: i64 = 64;
+const PROBE_STEP: i64 = 48_271_309;
+
 impl TimeFormat {
+    /// A column that may be written in each of several formats, row by row.
+    ///
+    /// # Errors
+    /// None is named, or a text can be one time in one of them and another time in another: then only who made
+    /// the file knows which it is.
+    pub fn any_of(mut formats: Vec<TimeFormat>) -> Result<TimeFormat, String> {
+        for (at, one) in formats.iter().enumerate() {
+            for other in &formats[..at] {
+                if let Some(text) = one.taken_by(other).or_else(|| other.taken_by(one)) {
+                    return Err(format!(
+                        "`{text}` is one time as `{}` and another as `{}`; name the one that holds",
+                        other.name(),
+                        one.name()
+                    ));
+                }
+            }
+        }
+        match formats.len() {
+            0 => Err("no time format is named".to_owned()),
+            1 => Ok(formats.remove(0)),
+            _ => Ok(TimeFormat::AnyOf(formats)),
+        }
+    }
+
+    /// The formats of a column, mostly one.
+    pub fn all(&self) -> &[TimeFormat] {
+        match self {
+            TimeFormat::AnyOf(formats) => formats,
+            one => std::slice::from_ref(one),
+        }
+    }
+
+    /// As a mapping declares it; of several the first.
+    pub fn name(&self) -> &str {
+        match self {
+            TimeFormat::Iso => "iso",
+            TimeFormat::EpochS => "epoch_s",
+            TimeFormat::EpochMs => "epoch_ms",
+            TimeFormat::EpochUs => "epoch_us",
+            TimeFormat::Pattern(pattern) => pattern,
+            TimeFormat::AnyOf(formats) => formats.first().map_or("", TimeFormat::name),
+        }
+    }
+
     /// Microseconds of one step of an epoch format.
-    pub fn step(&self) -> Option<i64> {
+    fn step(&self) -> Option<i64> {
         match self {
             TimeFormat::EpochS => Some(SECOND),
             TimeFormat::EpochMs => Some(1_000),
             TimeFormat::EpochUs => Some(1),
-            TimeFormat::Iso | TimeFormat::Pattern(_) => None,
+            TimeFormat::Iso | TimeFormat::Pattern(_) | TimeFormat::AnyOf(_) => None,
+        }
+    }
+
+    /// Whether whole numbers can be times.
+    pub fn counts(&self) -> bool {
+        self.all().iter().any(|format| format.step().is_some())
+    }
+
+    /// A whole number as microseconds since 1970: of several steps the one that leads into our century.
+    ///
+    /// # Errors
+    /// No format counts steps, or the number lies before 2000 or after 2099.
+    pub fn of_number(&self, number: i64) -> Result<i64, TimeFault> {
+        let mut steps = self.all().iter().filter_map(TimeFormat::step).peekable();
+        let none = if steps.peek().is_some() { TimeFault::OutOfRange } else { TimeFault::Unreadable };
+        steps.find_map(|step| in_range(number.saturating_mul(step)).ok()).ok_or(none)
+    }
+
+    /// A text of this format that another one reads as another time.
+    fn taken_by(&self, other: &TimeFormat) -> Option<String> {
+        let reader = |format: &TimeFormat| TimeReader { format: format.clone(), zone: Zone::UTC };
+        let (own, other) = (reader(self), reader(other));
+        let texts = (0..PROBES).flat_map(|i| self.written(978_307_200 + i * PROBE_STEP));
+        texts.filter(|text| own.read(text.as_bytes()).is_ok()).find(|text| {
+            let read = other.read(text.as_bytes());
+            read.is_ok() && read != own.read(text.as_bytes())
+        })
+    }
+
+    /// Ways to write a point in time, given in seconds.
+    fn written(&self, second: i64) -> Vec<String> {
+        let time = DateTime::from_timestamp(second, 0).unwrap_or_default();
+        let with = |pattern: &str| {
+            let mut text = String::new();
+            std::fmt::Write::write_fmt(&mut text, format_args!("{}", time.format(pattern)))
+                .map(|()| text)
+                .ok()
+        };
+        match self {
+            TimeFormat::Iso => [with("%Y-%m-%d %H:%M:%S"), with("%Y-%m-%d")].into_iter().flatten().collect(),
+            TimeFormat::Pattern(pattern) => with(pattern).into_iter().collect(),
+            format => format.step().map(|step| (second * (SECOND / step)).to_string()).into_iter().collect(),
         }
     }
 }
@@ -149,7 +242,19 @@ impl TimeReader {
     /// Those of [`TimeReader::read`].
     pub fn read_by_clock(&self, text: &[u8]) -> Result<(i64, Clock), TimeFault> {
         let text = text.trim_ascii();
-        let found = match &self.format {
+        let mut outcome = Err(TimeFault::Unreadable);
+        for format in self.format.all() {
+            match self.read_as(format, text) {
+                Ok(read) => return Ok(read),
+                Err(fault) if outcome == Err(TimeFault::Unreadable) => outcome = Err(fault),
+                Err(_) => {}
+            }
+        }
+        outcome
+    }
+
+    fn read_as(&self, format: &TimeFormat, text: &[u8]) -> Result<(i64, Clock), TimeFault> {
+        let found = match format {
             TimeFormat::Iso => self.iso(text),
             TimeFormat::Pattern(pattern) => self.pattern(text, pattern),
             format => format.step().and_then(|step| epoch(text, step)).map(|micros| (micros, Clock::Plain)),
@@ -317,6 +422,43 @@ mod tests {
         check("%Y-%m-%d %H:%M:%S %z", "Asia/Tokyo", "2026-03-02 13:05:09 -0500", Ok("2026-03-02T18:05:09Z"));
         check("%Y-%m-%d %I:%M:%S %p", "UTC", "2025-12-18 12:52:23 AM", Ok("2025-12-18T00:52:23Z"));
         check("%d/%m/%Y", "UTC", "18/12/2025", Ok("2025-12-18T00:00:00Z"));
+    }
+
+    /// What is mixed in one column is read row by row only where no row could be two times.
+    #[test]
+    fn several_formats_hold_beside_each_other_where_no_text_is_two_times() {
+        let any = |names: &[&str]| {
+            TimeFormat::any_of(names.iter().map(|name| name.parse().expect("a format")).collect())
+        };
+        let voluum = any(&["%Y-%m-%d %I:%M:%S %p", "iso"]).expect("no text is both");
+        let reader = TimeReader { format: voluum, zone: "America/New_York".parse().unwrap() };
+        for (text, utc) in [
+            ("2026-03-02 01:05:09 PM", "2026-03-02T18:05:09Z"),
+            ("2026-03-02 13:05:09", "2026-03-02T18:05:09Z"),
+            ("2026-03-02T13:05:09.250Z", "2026-03-02T13:05:09Z"),
+        ] {
+            assert_eq!(reader.read(text.as_bytes()).map(show), Ok(utc.to_owned()), "{text}");
+        }
+        assert_eq!(reader.read(b"1999-01-01 00:00:00"), Err(TimeFault::OutOfRange));
+        let numbers = any(&["iso", "epoch_s", "epoch_ms"]).expect("numbers tell themselves by their size");
+        assert_eq!(
+            (numbers.of_number(1_772_456_709), numbers.of_number(1_772_456_709_000)),
+            (Ok(1_772_456_709 * SECOND), Ok(1_772_456_709 * SECOND))
+        );
+        assert_eq!(numbers.of_number(7), Err(TimeFault::OutOfRange));
+        for names in [
+            ["%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M"],
+            ["%m/%d/%y", "%d/%m/%y"],
+            ["%Y-%d-%m %H:%M:%S", "iso"],
+            ["epoch_s", "%H%M%d%m%y"],
+        ] {
+            let why = any(&names).expect_err("a text can be both");
+            assert!(
+                why.contains("is one time as") && why.contains(names[0]) && why.contains(names[1]),
+                "{why}"
+            );
+        }
+        assert!(any(&[]).is_err() && any(&["iso", "%Y-%m-%d %H:%M:%S"]).is_ok());
     }
 
     #[test]

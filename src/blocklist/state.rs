@@ -213,5 +213,5 @@ impl Store {
 /// The values of a key in the order of the grain, for people.
 pub(super) fn named(key: &BTreeMap<String, Option<String>>, grain: &[String]) -> Text {
     let part = |col: &String| key.get(col).and_then(Option::as_deref).unwrap_or("(none)").to_owned();
-    Text::new(grain.iter().map(part).collect::<Vec<_>>().join(" / "))
+    Text::new(grain.iter().map(part).collect::<Vec<_>>().join(" / ")).as_name()
 }

@@ -24,7 +24,7 @@ pub fn verify(text: &str, dialect: &Dialect, expected: Option<&[String]>) -> Vec
     let mut findings = Vec::new();
     let mut find = |what: &str, concerned: Vec<&str>| {
         if !concerned.is_empty() {
-            let examples = concerned.iter().take(SHOWN).map(|t| Text::new(*t)).collect();
+            let examples = concerned.iter().take(SHOWN).map(|t| Text::new(*t).as_name()).collect();
             findings.push(Finding { what: what.to_owned(), examples, count: concerned.len() });
         }
     };

@@ -1,10 +1,11 @@
 //! Conversion rows as values, and the latest row of each conversion ID.
 
 use super::postbacks::{Postback, Proof};
-use super::vocabulary::{EventFacts, OTHER_EVENT, Status, event};
+use super::vocabulary::{EventFacts, OTHER_EVENT, Status, event, flags};
 use crate::base::column::{COLUMNS, Col, Kind};
 use crate::base::error::Result;
 use crate::base::symbol::{Symbol, Symbols};
+use crate::ingest::offers::{Offers, RejectClass, Terms};
 use crate::ingest::postback::{SIGNATURE_WORDS, TOKEN_WORDS};
 use crate::ingest::{Batch, Field, Intake, Mapping, StatusMeans, Times, TransactionScope, key};
 use polars::prelude::{Int64Chunked, StringChunked};
@@ -44,6 +45,10 @@ pub struct Conversion {
     pub revenue: Option<i64>,
     /// What the customer paid or deposited.
     pub sale_amount: Option<i64>,
+    /// Why an anti-fraud service blocked or flagged it, in its words.
+    pub fraud_reason: Symbol,
+    /// Why it was rejected, where its word is known.
+    pub reject_class: Option<RejectClass>,
     /// The advertiser's ID of the customer.
     pub player_id: Option<Id>,
     pub ip: Option<u64>,
@@ -97,7 +102,8 @@ pub fn read(intake: &Intake, carried: &[Col], symbols: &mut Symbols) -> Result<R
         let newest = file.spans.get(&Col::ConversionTime).map_or(0, |s| s.1);
         let mapping = &file.reading.mapping;
         let times = mapping.side(file.shape).times;
-        let mut words = Words { mapping, times, symbols, unknown: &mut read.unknown_statuses };
+        let offers = &*intake.mapping.offers;
+        let mut words = Words { mapping, offers, times, symbols, unknown: &mut read.unknown_statuses };
         for row in 0..batch.len() {
             read.rows.extend(columns.row(row, newest, &mut words));
         }
@@ -136,7 +142,9 @@ impl<'a> Columns<'a> {
 
     fn row(&self, row: usize, as_of: i64, words: &mut Words) -> Option<Conversion> {
         let time = self.integer(Col::ConversionTime, row)?;
-        let (event_name, facts, status) = words.read(self.text(Col::Event, row), self.text(Col::Status, row));
+        let terms = words.offers.words(self.text(Col::Offer, row), time);
+        let (event, status) = (self.text(Col::Event, row), self.text(Col::Status, row));
+        let (event_name, facts, status) = words.read(event, status, terms);
         let id = |col| self.text(col, row).map(Id::new);
         Some(Conversion {
             conversion_id: id(Col::ConversionId),
@@ -153,6 +161,11 @@ impl<'a> Columns<'a> {
             payout: self.integer(Col::Payout, row),
             revenue: self.integer(Col::Revenue, row),
             sale_amount: self.integer(Col::SaleAmount, row),
+            reject_class: self
+                .text(Col::RejectReason, row)
+                .filter(|_| status == Status::Rejected)
+                .and_then(|why| terms.map_or_else(|| RejectClass::of(why), |terms| terms.class(why))),
+            fraud_reason: words.fraud_reason(self.text(Col::FraudReason, row)),
             player_id: id(Col::PlayerId),
             ip: self.ips.and_then(|k| k.get(row)),
             carried: self
@@ -208,31 +221,41 @@ impl<'a> Columns<'a> {
 }
 
 /// Turns an export's words into the field's.
-struct Words<'a> {
-    mapping: &'a Mapping,
-    times: Times,
-    symbols: &'a mut Symbols,
-    unknown: &'a mut BTreeMap<String, u64>,
+pub(super) struct Words<'a> {
+    pub mapping: &'a Mapping,
+    pub offers: &'a Offers,
+    pub times: Times,
+    pub symbols: &'a mut Symbols,
+    pub unknown: &'a mut BTreeMap<String, u64>,
 }
 
 impl Words<'_> {
-    fn read(&mut self, event_word: Option<&str>, status_word: Option<&str>) -> (String, EventFacts, Status) {
+    /// Event and status of a row, by what its status column means.
+    pub fn read(
+        &mut self,
+        event_word: Option<&str>,
+        status_word: Option<&str>,
+        terms: Option<&Terms>,
+    ) -> (String, EventFacts, Status) {
         match self.mapping.status_means {
             StatusMeans::Status => {
-                let (name, facts) = self.event(event_word.unwrap_or("conversion"));
+                let (name, facts) = self.event(event_word.unwrap_or("conversion"), terms);
                 (name, facts, status_word.map_or(Status::Approved, |w| self.status(w)))
             }
             StatusMeans::Event => {
                 let word = status_word.or(event_word).unwrap_or("conversion");
-                let (name, facts) = self.event(word);
+                let (name, facts) = self.event(word, terms);
                 let declared = self.mapping.statuses.get(&word.trim().to_lowercase());
                 (name, facts, declared.map_or(Status::Approved, |w| Status::of(w)))
             }
         }
     }
 
-    fn event(&self, word: &str) -> (String, EventFacts) {
-        let mapped = self.mapping.events.get(&word.trim().to_lowercase());
+    /// The offer's own words come first, then the mapping's.
+    fn event(&self, word: &str, terms: Option<&Terms>) -> (String, EventFacts) {
+        let key = word.trim().to_lowercase();
+        let agreed = terms.and_then(|terms| terms.events.get(&key));
+        let mapped = agreed.or_else(|| self.mapping.events.get(&key));
         let (name, facts) = event(mapped.map_or(word, String::as_str));
         if name.is_empty() { ("conversion".to_owned(), OTHER_EVENT) } else { (name, facts) }
     }
@@ -246,7 +269,14 @@ impl Words<'_> {
         status
     }
 
-    fn once(&self, name: &str, facts: &EventFacts) -> bool {
+    /// A service that found nothing says so in some word.
+    fn fraud_reason(&mut self, word: Option<&str>) -> Symbol {
+        let reason = word.map(str::trim).filter(|word| flags(word));
+        self.symbols.of_option(reason)
+    }
+
+    /// Whether a player can do it once only.
+    pub fn once(&self, name: &str, facts: &EventFacts) -> bool {
         self.mapping.once.as_ref().map_or(facts.once, |once| once.contains(name))
     }
 }

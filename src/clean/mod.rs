@@ -6,6 +6,7 @@
 mod clicks;
 mod conversions;
 mod postbacks;
+pub mod statement;
 pub mod vocabulary;
 
 pub use clicks::{ClickDuplicates, click_content};

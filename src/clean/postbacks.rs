@@ -143,6 +143,8 @@ mod tests {
             payout: None,
             revenue: None,
             sale_amount: None,
+            fraud_reason: Symbol::NONE,
+            reject_class: None,
             player_id: None,
             ip: None,
             carried: Vec::new(),

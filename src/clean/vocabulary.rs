@@ -83,6 +83,30 @@ impl Status {
     }
 }
 
+/// Words by which an anti-fraud service says that it found nothing.
+pub const NOT_FLAGGED: &[&str] = &[
+    "",
+    "-",
+    "0",
+    "clean",
+    "false",
+    "n/a",
+    "na",
+    "nil",
+    "no",
+    "none",
+    "not fraud",
+    "not_fraud",
+    "null",
+    "ok",
+    "passed",
+];
+
+/// Whether a service's word is a reason to take a conversion for fraud.
+pub fn flags(word: &str) -> bool {
+    !NOT_FLAGGED.contains(&word.trim().to_lowercase().as_str())
+}
+
 /// What is known of an event by its name.
 #[derive(Clone, Copy, Debug)]
 pub struct EventFacts {
@@ -121,12 +145,19 @@ pub const EVENTS: &[EventFacts] = &[
     EventFacts { name: "refund", aliases: &[], once: false, short_s: None },
 ];
 
+/// A first deposit that is smaller than its offer asks for: no deposit that anybody is paid for.
+pub const UNQUALIFIED: EventFacts =
+    EventFacts { name: "unqualified_deposit", aliases: &[], once: true, short_s: Some(30) };
+
 /// The facts of an event that no table knows.
 pub const OTHER_EVENT: EventFacts = EventFacts { name: "", aliases: &[], once: false, short_s: Some(10) };
 
 /// The canonical name and facts of an event word.
 pub fn event(word: &str) -> (String, EventFacts) {
     let word = word.trim().to_lowercase();
+    if word == UNQUALIFIED.name {
+        return (word, UNQUALIFIED);
+    }
     let known = EVENTS.iter().find(|e| e.name == word || e.aliases.contains(&word.as_str()));
     known.map_or((word, OTHER_EVENT), |facts| (facts.name.to_owned(), *facts))
 }
@@ -151,6 +182,22 @@ mod tests {
     fn mappings_know_the_same_statuses() {
         let words: Vec<&str> = STATUSES.iter().map(|(_, name, _)| *name).collect();
         assert_eq!(words, crate::ingest::mapping::STATUS_WORDS);
+    }
+
+    #[test]
+    fn a_service_that_found_nothing_flags_nothing() {
+        for word in ["None", " 0 ", "not fraud", "OK"] {
+            assert!(!flags(word), "{word}");
+        }
+        assert!(flags("ctit_anomalies") && flags("bots"));
+        assert!(NOT_FLAGGED.is_sorted());
+    }
+
+    #[test]
+    fn offers_know_the_same_events() {
+        let names: Vec<&str> = EVENTS.iter().map(|e| e.name).collect();
+        assert_eq!(names, crate::ingest::offers::EVENT_NAMES);
+        assert_eq!(event(UNQUALIFIED.name).1.name, UNQUALIFIED.name);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::exit::EXITS;
 use crate::base::dialect::DIALECTS;
+use crate::reconcile;
 use crate::report::FORMATS;
 use crate::rules::FIRST_SIGNAL;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -27,6 +28,10 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Say what a file is, or a pair: preset, columns, rows, words, IDs, clocks, and what is missing
     Inspect(InspectArgs),
+    /// Hold two statements of the same conversions against each other: what is missing, what differs, what is owed
+    Reconcile(Box<ReconcileArgs>),
+    /// Write exports that can be shown to others: nobody's IDs, addresses and amounts, and the same relations
+    Anonymise(AnonymiseArgs),
     /// Check and test rules
     Rules(RulesArgs),
     /// Check or build the link that reports conversions
@@ -81,7 +86,8 @@ fn formats() -> String {
     let dialects: Vec<String> = DIALECTS.iter().map(|d| format!("  {:<18} {}", d.name, d.summary)).collect();
     format!(
         "Output formats for -o FORMAT=PATH (`-` is stdout):\n{}\n\nDialects of lists, as in blocklist:DIALECT=PATH; \
-         {{traffic_source}} or another column in the path makes a file for each:\n{}\n\nExamples:\n  \
+         {{traffic_source}} or another column in the path makes a file for each; blocklist:own \
+         writes each in the dialect that --sources has for its traffic source:\n{}\n\nExamples:\n  \
          clickaudit audit clicks.csv conversions.csv\n  \
          clickaudit audit --clicks 'exports/clicks-*.csv.gz' --conversions conv.csv -o json=report.json\n  \
          clickaudit audit clicks.csv conversions.csv -o blocklist:lines=- -q | sort",
@@ -162,6 +168,15 @@ pub struct AuditArgs {
     /// Costs by day and campaign or zone; they replace the clicks' own
     #[arg(long, value_name = "FILE")]
     pub costs: Vec<String>,
+    #[command(flatten)]
+    pub outbound: OutboundArgs,
+    /// What was agreed for each offer, by date: payout, cap, hold, allowed countries and so on; CSV
+    #[arg(long, value_name = "FILE")]
+    pub offers: Option<PathBuf>,
+    /// What differs by traffic source, such as the variable that carries the zone: a YAML file, or the name of a
+    /// starter; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub sources: Vec<String>,
     /// Database in MaxMind's format that gives addresses their country, where the export has none
     #[arg(long, value_name = "MMDB")]
     pub geoip: Option<PathBuf>,
@@ -226,6 +241,9 @@ pub struct AuditArgs {
     /// Write last, when all outputs are in place, which files belong to this run, with their digests
     #[arg(long, value_name = "PATH")]
     pub manifest: Option<PathBuf>,
+    /// An earlier run's JSON report, or its ndjson: outputs for people then say who is new, worse, better, cleared
+    #[arg(long, value_name = "REPORT")]
+    pub previous: Option<PathBuf>,
     /// Exit with 1 if there is such a verdict or a graver one
     #[arg(long, value_name = "VERDICT")]
     pub fail_on: Option<FailOn>,
@@ -335,6 +353,20 @@ pub struct VerifyRunArgs {
     /// How the result is printed
     #[arg(long, value_enum, default_value_t)]
     pub format: PageFormat,
+}
+
+/// Postbacks that were forwarded to the traffic source.
+#[derive(Args, Clone, Default)]
+pub struct OutboundArgs {
+    /// Postbacks forwarded to the traffic source, held against the conversions; a file or a pattern, repeatable
+    #[arg(long, value_name = "FILE")]
+    pub sent: Vec<String>,
+    /// What the columns of --sent are called; its conversion_time is when a postback was sent
+    #[arg(long, value_name = "FILE")]
+    pub sent_map: Option<PathBuf>,
+    /// A postback that is sent later after its conversion is late [default: 1h]
+    #[arg(long, value_name = "TIME")]
+    pub sent_late: Option<String>,
 }
 
 #[derive(Args)]
@@ -447,7 +479,7 @@ pub enum PageFormat {
 #[command(after_help = "Examples:\n  clickaudit inspect visits.csv\n  \
     clickaudit inspect clicks.csv conversions.csv --write-map mapping.yaml")]
 pub struct InspectArgs {
-    /// One export, or clicks and conversions
+    /// One export, or clicks and conversions; - is stdin
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// What a single file is: clicks, conversions, combined, report or costs [default: what its header tells]
@@ -474,6 +506,147 @@ pub struct InspectArgs {
     /// When to colour
     #[arg(long, value_enum, default_value_t)]
     pub color: Colour,
+}
+
+fn statement_formats() -> String {
+    let lines: Vec<String> =
+        reconcile::FORMATS.iter().map(|f| format!("  {:<8} {}", f.name, f.summary)).collect();
+    format!(
+        "Output formats for -o FORMAT=PATH (`-` is stdout):\n{}\n\nExamples:\n  \
+         clickaudit reconcile tracker.csv network.csv\n  \
+         clickaudit reconcile tracker.csv network.csv --event first_deposit --only network=adnet -o csv=differences.csv\n  \
+         clickaudit reconcile tracker.csv network.csv --theirs-preset affise --join click_id=sub3 --fail-on-difference 1%",
+        lines.join("\n")
+    )
+}
+
+#[derive(Args)]
+#[command(after_help = statement_formats())]
+pub struct ReconcileArgs {
+    /// Our statement of conversions; a file, or a pattern in quotes
+    pub ours: String,
+    /// Their statement
+    pub theirs: String,
+    /// Preset that reads ours [default: what the header tells, or generic]
+    #[arg(long, value_name = "NAME")]
+    pub ours_preset: Option<String>,
+    /// Preset that reads theirs
+    #[arg(long, value_name = "NAME")]
+    pub theirs_preset: Option<String>,
+    /// What the columns of ours are called
+    #[arg(long, value_name = "FILE")]
+    pub ours_map: Option<PathBuf>,
+    /// What the columns of theirs are called
+    #[arg(long, value_name = "FILE")]
+    pub theirs_map: Option<PathBuf>,
+    /// Zone of local times in ours [default: the preset's]
+    #[arg(long, value_name = "ZONE")]
+    pub ours_time_zone: Option<String>,
+    /// Zone of local times in theirs
+    #[arg(long, value_name = "ZONE")]
+    pub theirs_time_zone: Option<String>,
+    /// Currency of rows of ours that say none
+    #[arg(long, value_name = "CODE")]
+    pub ours_currency: Option<String>,
+    /// Currency of rows of theirs that say none
+    #[arg(long, value_name = "CODE")]
+    pub theirs_currency: Option<String>,
+    /// Whose statement ours is: buyer, network or advertiser [default: the preset's]
+    #[arg(long, value_name = "WHO")]
+    pub ours_perspective: Option<String>,
+    /// Whose statement theirs is
+    #[arg(long, value_name = "WHO")]
+    pub theirs_perspective: Option<String>,
+    /// IDs or headers to join by, such as click_id=sub3 [default: the pair that matches best]
+    #[arg(long, value_name = "OURS=THEIRS")]
+    pub join: Option<String>,
+    /// Compare only this event; repeatable
+    #[arg(long, value_name = "EVENT")]
+    pub event: Vec<String>,
+    /// Compare only rows of ours with this value: network, offer, traffic_source, source or country; repeatable
+    #[arg(long, value_name = "COLUMN=VALUE")]
+    pub only: Vec<String>,
+    /// First day to compare [default: the first that both cover whole]
+    #[arg(long, value_name = "DAY")]
+    pub from: Option<String>,
+    /// Last day to compare
+    #[arg(long, value_name = "DAY")]
+    pub to: Option<String>,
+    /// Time zone in which days are cut
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub tz: String,
+    /// How far apart rows without an ID in common may be
+    #[arg(long, value_name = "TIME", default_value = "5m")]
+    pub time_tolerance: String,
+    /// By how much equal amounts may differ
+    #[arg(long, value_name = "AMOUNT", default_value = "0.01")]
+    pub amount_tolerance: String,
+    #[command(flatten)]
+    pub outbound: OutboundArgs,
+    /// Exit with 1 if so much money is in dispute in any currency, or such a share of the conversions differs
+    #[arg(long, value_name = "AMOUNT|SHARE")]
+    pub fail_on_difference: Option<String>,
+    /// Output; without any the table goes to stdout
+    #[arg(short, long, value_name = "FORMAT=PATH")]
+    pub output: Vec<String>,
+    /// Write every rejected row with file, line and reason to this CSV file
+    #[arg(long, value_name = "PATH")]
+    pub rejects: Option<PathBuf>,
+    /// Threads [default: as many as there are cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// When to colour
+    #[arg(long, value_enum, default_value_t)]
+    pub color: Colour,
+}
+
+/// What becomes of user agents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum AgentMode {
+    /// As they are
+    #[default]
+    Keep,
+    /// Only the program and the system
+    Bucket,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  clickaudit anonymise clicks.csv conversions.csv --out shared\n  \
+    clickaudit anonymise 'exports/*.csv.gz' --out shared --scale-amounts --key-file case.key")]
+pub struct AnonymiseArgs {
+    /// Exports of text or NDJSON, packed or not; files or patterns. What joins them has to go through one key
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<String>,
+    /// Folder to write them to, under the same names
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// Secret, made if it is not there [default: in the user's state folder]
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Multiply all amounts by one secret factor
+    #[arg(long)]
+    pub scale_amounts: bool,
+    /// What becomes of user agents
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub user_agents: AgentMode,
+    /// Header of a column that stays as it is; repeatable
+    #[arg(long, value_name = "COLUMN")]
+    pub keep: Vec<String>,
+    /// Header of a column that is emptied; repeatable
+    #[arg(long, value_name = "COLUMN")]
+    pub drop: Vec<String>,
+    /// What the columns of the exports are called
+    #[arg(long, value_name = "FILE")]
+    pub map: Option<PathBuf>,
+    /// Preset that reads them; NAME or SIDE=NAME, repeatable [default: what the header tells]
+    #[arg(long, value_name = "NAME")]
+    pub preset: Vec<String>,
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 #[derive(Args)]

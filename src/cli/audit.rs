@@ -15,14 +15,16 @@ use crate::base::near::nearest;
 use crate::base::networks::Widest;
 use crate::base::time::{TimeFormat, TimeReader, Zone, show_day};
 use crate::base::unit::Unit;
+use crate::compare::{self, Side};
 use crate::history::{Earlier, Folder};
 use crate::ingest::enrich::{self, ListKind};
 use crate::ingest::guard::read_and_forget;
 use crate::ingest::mapping::{self, Said, seconds};
 use crate::ingest::shelf::Wish;
-use crate::ingest::{Enrichment, Guard, Inputs, Perspective, Plan, Shape, Wanted, ingest};
+use crate::ingest::{Enrichment, Guard, Inputs, Offers, Perspective, Plan, Shape, Sources, Wanted, ingest};
 use crate::matching::gates;
-use crate::report::{self, Job, Kind, Look, Output, Report, RulesInfo, Written};
+use crate::reconcile::{Files, Sent};
+use crate::report::{self, Job, Kind, Look, News, Output, Report, RulesInfo, Written};
 use crate::rules::{RuleFile, RuleSet, Tuning, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
 use crate::store::Store;
@@ -55,6 +57,7 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
         complain(&RulesInfo::of(&rules, settings.suppressions.count()).sentence());
     }
     refuse_without_store(&args)?;
+    let previous = args.previous.as_deref().map(previous).transpose()?;
     let timings = args.timings.map(Timings::start);
     let progress = Progress::start(args.quiet);
     let meter = timings.as_ref().map(Timings::meter).unwrap_or_default();
@@ -64,6 +67,9 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     drop(progress);
     if let Some(store) = &store {
         store.keep(&audited.fresh)?;
+    }
+    if let Some(previous) = previous {
+        audited.report.news = Some(since(&previous, &audited.report)?);
     }
     let outputs = if args.new_only { only_news(&mut audited, outputs) } else { outputs };
     let exit = finish(&args, &audited, &outputs)?;
@@ -103,6 +109,20 @@ fn leave(args: &AuditArgs, settings: &Settings, audited: &Audited) -> Result<()>
         return Ok(());
     }
     Folder::of(store, &settings.grain).write(record)
+}
+
+/// The earlier run that this one is compared with: read before any work is done.
+fn previous(path: &Path) -> Result<Side> {
+    let text = std::fs::read_to_string(path).map_err(|e| Error::reading(path, e))?;
+    compare::report(&text, &path.display().to_string())
+}
+
+/// What changed since an earlier run.
+fn since(previous: &Side, report: &Report) -> Result<News> {
+    let changes = compare::changes(previous, &Side::of(report)).map_err(|e| {
+        Error::usage(format!("--previous: {}", e.message)).help("name a report with the same --by")
+    })?;
+    Ok(changes.into())
 }
 
 /// Opens the store of the run, if it has one, and lets the run see what is kept there.
@@ -228,14 +248,18 @@ fn read_files(args: &AuditArgs) -> Vec<PathBuf> {
         &args.combined,
         &args.report,
         &args.costs,
+        &args.outbound.sent,
     ];
     let inputs = inputs.into_iter().flatten().map(PathBuf::from);
     let others =
         [&args.rules, &args.add_rules, &args.protect, &args.suppressions, &args.rates, &args.crawlers];
     let others = others.into_iter().flatten().cloned();
     let lists = args.ip_list.iter().filter_map(|text| Some(PathBuf::from(text.split_once('=')?.1)));
-    let single = [&args.map, &args.geoip, &args.asn_db].into_iter().flatten().cloned();
-    inputs.chain(others).chain(lists).chain(single).chain(project::place(args)).collect()
+    let single =
+        [&args.map, &args.geoip, &args.asn_db, &args.offers, &args.previous, &args.outbound.sent_map];
+    let single = single.into_iter().flatten().cloned();
+    let sources = args.sources.iter().map(PathBuf::from);
+    inputs.chain(others).chain(lists).chain(single).chain(sources).chain(project::place(args)).collect()
 }
 
 /// The engine reads its number of threads from the environment, once.
@@ -253,6 +277,7 @@ pub(super) fn limit_threads(threads: Option<usize>) {
 pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) -> Result<Settings> {
     let zone: Zone = args.tz.as_deref().unwrap_or("UTC").parse().map_err(Error::usage)?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let sent = sent(args, &project)?;
     Ok(Settings {
         inputs: inputs(args)?,
         grain: grain(args.by.as_deref().unwrap_or("source"))?,
@@ -271,6 +296,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         without: args.without.iter().map(family).collect::<Result<_>>()?,
         target_roi: target_roi(args)?,
         dossiers: false,
+        sent,
         pii: privacy::pii(args.pii, args.pii_key.as_deref())?,
         pictures: 0,
         earlier: args.store.clone().filter(|_| !args.no_history).map_or(Earlier::None, Earlier::Store),
@@ -279,10 +305,38 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
     })
 }
 
+/// The forwarded postbacks, and the conversions that they tell of.
+fn sent(args: &AuditArgs, project: &Project) -> Result<Option<Sent>> {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads(args.threads.unwrap_or_else(cores))?;
+    let Some((postbacks, limits)) = super::reconcile::sent(&args.outbound, threads)? else { return Ok(None) };
+    let files = inputs(args)?.files;
+    let of = |shape: Shape| files.get(&shape).cloned();
+    let Some(patterns) = of(Shape::Conversions).or_else(|| of(Shape::Combined)) else {
+        return Err(Error::usage("--sent is held against conversions, and there are none")
+            .help("name them with --conversions or --combined"));
+    };
+    let conversions = Files {
+        word: "conversions",
+        patterns,
+        presets: args.preset.clone(),
+        user: args
+            .map
+            .as_deref()
+            .map(mapping::load)
+            .transpose()?
+            .or(project.mapping.clone())
+            .unwrap_or_default(),
+        guard: guard(),
+        threads,
+    };
+    Ok(Some(Sent { conversions, postbacks, limits }))
+}
+
 /// More threads than this are a slip of the finger.
 const MOST_THREADS: usize = 1_024;
 
-fn threads(wanted: usize) -> Result<usize> {
+pub(super) fn threads(wanted: usize) -> Result<usize> {
     if (1..=MOST_THREADS).contains(&wanted) {
         return Ok(wanted);
     }
@@ -305,7 +359,7 @@ fn inputs(args: &AuditArgs) -> Result<Inputs> {
     for (shape, paths) in all.into_iter().filter(|(_, paths)| !paths.is_empty()) {
         files.insert(shape, paths);
     }
-    refuse_stdin(&files)?;
+    refuse_stdin(files.values().flatten().chain(&args.postbacks).map(String::as_str))?;
     let has = |shape: Shape| files.contains_key(&shape);
     let rows = has(Shape::Clicks) || has(Shape::Conversions) || !args.postbacks.is_empty();
     let kinds = [rows, has(Shape::Combined), has(Shape::Report)];
@@ -313,7 +367,9 @@ fn inputs(args: &AuditArgs) -> Result<Inputs> {
         0 if args.store.is_none() => {
             Err(Error::usage("no input is named").help("name the files: clickaudit audit CLICKS CONVERSIONS"))
         }
-        0 | 1 => Ok(Inputs { files, postbacks: args.postbacks.clone(), guard: guard(), shelf: None }),
+        0 | 1 => {
+            Ok(Inputs { files, postbacks: args.postbacks.clone(), guard: guard(), shelf: None, stdin: None })
+        }
         _ => Err(Error::usage("clicks and conversions, --combined and --report cannot be mixed")
             .help("audit one kind at a time")),
     }
@@ -351,8 +407,8 @@ pub(super) fn read_parquet(args: &ReadParquetArgs) -> Result<Exit> {
 }
 
 /// Stdin is one file, and must be piped in.
-fn refuse_stdin(files: &BTreeMap<Shape, Vec<String>>) -> Result<()> {
-    match files.values().flatten().filter(|path| *path == "-").count() {
+pub(super) fn refuse_stdin<'p>(paths: impl Iterator<Item = &'p str>) -> Result<()> {
+    match paths.filter(|path| *path == "-").count() {
         0 => Ok(()),
         1 if std::io::IsTerminal::is_terminal(&std::io::stdin()) => {
             Err(Error::usage("`-` is stdin, and nothing is piped in")
@@ -396,6 +452,8 @@ fn plan(args: &AuditArgs, project: Project) -> Result<Plan> {
         main_event: args.main_event.clone(),
         trusted: args.trusted.clone(),
         enrichment: Some(Arc::new(Enrichment::load(&enrichment(args)?)?)),
+        offers: args.offers.as_deref().map(|path| Offers::load(path).map(Arc::new)).transpose()?,
+        sources: Some(Arc::new(Sources::load(&args.sources)?)),
         rates: args.rates.iter().map(|path| path.display().to_string()).collect(),
         time_zones: args.time_zone.iter().map(|text| time_zone(text)).collect::<Result<_>>()?,
     });
@@ -425,7 +483,7 @@ fn ip_list(text: &str) -> Result<(ListKind, PathBuf)> {
     Ok((kind, PathBuf::from(path)))
 }
 
-fn perspective(who: &str) -> Result<Perspective> {
+pub(super) fn perspective(who: &str) -> Result<Perspective> {
     let unknown =
         || Error::usage(format!("`{who}` is no perspective")).help("use buyer, network or advertiser");
     Perspective::ALL.into_iter().find(|p| p.word() == who).ok_or_else(unknown)

@@ -218,6 +218,13 @@ fn list_outputs(lists: &ListOutputs) -> Result<Vec<Output>> {
     if let Some(other) = outputs.iter().find(|o| o.dialect.is_none()) {
         return Err(Error::usage(format!("`{}` is no list", other.name())).help("write blocklist:lines=PATH"));
     }
+    if let Some(own) = outputs.iter().find(|o| o.own) {
+        return Err(Error::usage(format!(
+            "`{}` is for audits: a state knows no traffic sources' dialects",
+            own.name()
+        ))
+        .help("name the dialect, such as blocklist:comma"));
+    }
     report::check(&outputs, &[], &[])?;
     Ok(outputs)
 }
@@ -268,7 +275,7 @@ fn of_output(
     let kind = kind(output);
     let destination: Destination = output.target.destination();
     let dialect = output.dialect.ok_or_else(|| Error::usage("no dialect"))?;
-    let sheet = Sheet { dialect, destination: &destination, protected, widest };
+    let sheet = Sheet { dialect, own: None, destination: &destination, protected, widest };
     let listed: Vec<Listed> = revision.standing(kind).map(listed).collect();
     let seen: Vec<Listed> = revision.entries.iter().filter(|e| e.list == kind).map(self::listed).collect();
     let made = lists::files(&sheet, &listed, if destination.is_fixed() { &[] } else { &seen });
@@ -296,7 +303,8 @@ fn kind(output: &Output) -> Kind {
 }
 
 fn listed(entry: &Entry) -> Listed {
-    let value = |col: &String| entry.key.get(col).and_then(Option::as_deref).map(Text::new);
+    let value =
+        |col: &String| entry.key.get(col).and_then(Option::as_deref).map(|id| Text::new(id).as_name());
     Listed {
         key: entry.grain.iter().map(|col| (col.clone(), value(col))).collect(),
         rule: entry.rule.clone(),
@@ -359,8 +367,13 @@ fn expected(state: &Path, output: &Output, only: &[String]) -> Result<Vec<String
     // Columns that are filtered on stand for the file that is verified.
     let columns: String = wanted.iter().map(|(col, _)| format!("{{{col}}}")).collect();
     let destination = Destination::parse(&format!("list{columns}")).map_err(Error::usage)?;
-    let sheet =
-        Sheet { dialect, destination: &destination, protected: &[], widest: Widest { v4: 8, v6: 12 } };
+    let sheet = Sheet {
+        dialect,
+        own: None,
+        destination: &destination,
+        protected: &[],
+        widest: Widest { v4: 8, v6: 12 },
+    };
     let files = lists::files(&sheet, &listed, &[])
         .map_err(|why| Error::input(why).help("say which file it is with --only traffic_source=NAME"))?;
     Ok(files.iter().flat_map(|file| dialect.read(&file.text)).collect())

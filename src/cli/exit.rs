@@ -18,7 +18,10 @@ pub enum Exit {
 /// Every exit code with what it means.
 pub const EXITS: &[(Exit, &str)] = &[
     (Exit::Completed, "completed; nothing at or above --fail-on"),
-    (Exit::Findings, "completed; verdicts at or above --fail-on"),
+    (
+        Exit::Findings,
+        "completed; verdicts at or above --fail-on, or differences at or above --fail-on-difference",
+    ),
     (Exit::Usage, "wrong usage, configuration or rules; nothing read, nothing written"),
     (Exit::Refused, "input refused: unreadable, malformed or not to be judged; no list is written"),
     (Exit::Braked, "safety brake: a list was left as it was; other outputs are written"),

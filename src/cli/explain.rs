@@ -80,10 +80,12 @@ fn source(args: ExplainSourceArgs) -> Result<Exit> {
 /// A page goes to stdout; whatever else an audit writes is the audit's business. What a project file asks for
 /// is left alone.
 fn refuse_outputs(args: &AuditArgs) -> Result<()> {
-    let flag = if args.output.is_empty() { "--rejects" } else { "--output" };
-    if args.output.is_empty() && args.rejects.is_none() {
-        return Ok(());
-    }
+    let asked = [
+        ("--output", !args.output.is_empty()),
+        ("--rejects", args.rejects.is_some()),
+        ("--manifest", args.manifest.is_some()),
+    ];
+    let Some((flag, _)) = asked.into_iter().find(|(_, asked)| *asked) else { return Ok(()) };
     Err(Error::usage(format!("{flag} does not go with explain: the page goes to stdout"))
         .help("use --format text or --format json, or `clickaudit audit` for reports and lists"))
 }

@@ -20,6 +20,7 @@ pub fn run(args: InspectArgs) -> Result<Exit> {
         return Err(Error::usage(format!("{} files are too many", args.files.len()))
             .help("inspect one file, or a pair: clicks and conversions"));
     }
+    audit::refuse_stdin(args.files.iter().filter_map(|path| path.to_str()))?;
     audit::limit_threads(args.threads);
     let page = inspect::inspect(&options(&args)?)?;
     let text = match args.format {
@@ -66,11 +67,14 @@ pub(super) fn write_new(path: &Path, text: &str) -> Result<()> {
     file.write_all(text.as_bytes()).map_err(|e| Error::writing(path, e))
 }
 
-/// A file of which no row can be used is refused, as an audit would.
+/// A file that cannot be read, or of which no row can be used, is refused, as an audit would.
 fn exit(page: &inspect::Page) -> Exit {
-    let useless = page.files.iter().find(|file| file.used == 0);
-    let Some(file) = useless else { return Exit::Completed };
-    let why = if file.rows == 0 { "there are no rows" } else { "there is no usable row" };
-    complain(&format!("exit {}: {}: {why}", Exit::Refused as u8, file.path.display()));
+    let unread = page.unread.first().map(|file| file.why.message.clone());
+    let useless = page.files.iter().find(|file| file.used == 0).map(|file| {
+        let why = if file.rows == 0 { "there are no rows" } else { "there is no usable row" };
+        format!("{}: {why}", file.path.display())
+    });
+    let Some(why) = unread.or(useless) else { return Exit::Completed };
+    complain(&format!("exit {}: {why}", Exit::Refused as u8));
     Exit::Refused
 }

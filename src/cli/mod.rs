@@ -1,5 +1,6 @@
 //! The command line: the only code that prints, exits, or reads the clock or the environment.
 
+mod anonymise;
 mod args;
 mod audit;
 mod backtest;
@@ -16,6 +17,7 @@ mod postback;
 mod privacy;
 mod progress;
 mod project;
+mod reconcile;
 mod rules;
 mod shell;
 #[cfg(test)]
@@ -55,6 +57,8 @@ fn carry_out(command: Command, matches: &ArgMatches) -> crate::base::error::Resu
         Command::Explain(args) => explain::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Postback(args) => postback::run(args),
+        Command::Reconcile(args) => reconcile::run(*args),
+        Command::Anonymise(args) => anonymise::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Signals => rules::signals(),
         Command::Backtest(args) => backtest::run(*args),

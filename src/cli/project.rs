@@ -29,6 +29,11 @@ pub struct Project {
     combined: Vec<String>,
     report: Vec<String>,
     costs: Vec<String>,
+    sent: Vec<String>,
+    sent_map: Option<PathBuf>,
+    sent_late: Option<String>,
+    offers: Option<PathBuf>,
+    sources: Option<Names>,
     geoip: Option<PathBuf>,
     asn_db: Option<PathBuf>,
     ip_list: Vec<String>,
@@ -57,6 +62,7 @@ pub struct Project {
     output: Vec<String>,
     rejects: Option<PathBuf>,
     manifest: Option<PathBuf>,
+    previous: Option<PathBuf>,
     fail_on: Option<FailOn>,
     list_for: Option<String>,
     max_source_share: Option<String>,
@@ -164,6 +170,11 @@ impl Project {
             args.report = std::mem::take(&mut self.report);
         }
         lists(&mut args.costs, &mut self.costs);
+        lists(&mut args.outbound.sent, &mut self.sent);
+        open(&mut args.outbound.sent_map, &mut self.sent_map);
+        open(&mut args.outbound.sent_late, &mut self.sent_late);
+        open(&mut args.offers, &mut self.offers);
+        lists(&mut args.sources, &mut self.sources.take().map(|n| n.list()).unwrap_or_default());
         open(&mut args.geoip, &mut self.geoip);
         open(&mut args.asn_db, &mut self.asn_db);
         lists(&mut args.ip_list, &mut self.ip_list);
@@ -185,6 +196,7 @@ impl Project {
         lists(&mut args.time_zone, &mut self.time_zone.take().map(|n| n.list()).unwrap_or_default());
         open(&mut args.rejects, &mut self.rejects);
         open(&mut args.manifest, &mut self.manifest);
+        open(&mut args.previous, &mut self.previous);
         open(&mut args.fail_on, &mut self.fail_on);
         open(&mut args.list_for, &mut self.list_for);
         open(&mut args.max_source_share, &mut self.max_source_share);

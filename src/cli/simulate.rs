@@ -162,8 +162,8 @@ fn sheet(mapping: &Mapping, shape: Shape, can: &[Col]) -> Sheet {
 }
 
 fn stamp(side: &SideMapping) -> Stamp {
-    match &side.time.format {
-        TimeFormat::Iso => Stamp::Iso,
+    match &side.time.format.all()[0] {
+        TimeFormat::Iso | TimeFormat::AnyOf(_) => Stamp::Iso,
         TimeFormat::EpochS => Stamp::EpochS,
         TimeFormat::EpochMs => Stamp::EpochMs,
         TimeFormat::EpochUs => Stamp::EpochUs,

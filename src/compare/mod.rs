@@ -17,7 +17,7 @@ use crate::base::money::Micro;
 use crate::base::text::Text;
 use crate::base::time::show;
 use crate::history::{Line, Record};
-use crate::report::Report;
+use crate::report::{Moved as Told, News, Report};
 use crate::signals;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -89,7 +89,7 @@ impl Side {
                     (tally.rule.id.clone(), counts)
                 })
                 .collect(),
-            groups: audited.map(|group| (group.subject.key.clone(), of_group(group))).collect(),
+            groups: by_key(audited.map(|group| (shown(&group.subject.key), of_group(group)))),
         }
     }
 }
@@ -105,6 +105,38 @@ fn of_group(group: &crate::verdicts::Judged) -> Group {
         revenue: revenue.map(|e| micro(e.value())),
         at_risk: group.money_at_risk,
         why: group.findings.first().map(|finding| finding.title.clone()),
+    }
+}
+
+/// Groups by their names; where masks make two names one, the graver verdict stands for both.
+fn by_key(groups: impl Iterator<Item = (Key, Group)>) -> BTreeMap<Key, Group> {
+    let mut found: BTreeMap<Key, Group> = BTreeMap::new();
+    for (key, group) in groups {
+        match found.get(&key) {
+            Some(other) if place(&other.verdict) <= place(&group.verdict) => {}
+            _ => drop(found.insert(key, group)),
+        }
+    }
+    found
+}
+
+/// A name as reports show it, so that a run and a report of it say the same.
+fn shown(key: &Key) -> Key {
+    key.iter().map(|part| part.as_ref().map(|part| Text::new(part.json()))).collect()
+}
+
+/// The changes, for the outputs of the newer run.
+impl From<Changes> for News {
+    fn from(changes: Changes) -> News {
+        let moved = changes.changed.into_iter().map(|c| Told {
+            key: c.key,
+            change: c.change,
+            from: c.from,
+            to: c.to,
+            at_risk: c.group.at_risk,
+        });
+        let gone = changes.gone.into_iter().map(|(key, group)| (key, group.verdict));
+        News { since: changes.from, moved: moved.collect(), gone: gone.collect(), notes: changes.notes }
     }
 }
 

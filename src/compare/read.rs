@@ -1,6 +1,6 @@
 //! A run from its JSON report.
 
-use super::{Counts, Group, Key, Side, micro};
+use super::{Counts, Group, Key, Side, by_key, micro};
 use crate::base::error::{Error, Result};
 use crate::base::money::{Micro, SCALE};
 use crate::base::text::Text;
@@ -16,7 +16,7 @@ pub fn report(text: &str, name: &str) -> Result<Side> {
         Error::input(format!("{name} is no JSON report of an audit: {why}"))
             .help("make one with `clickaudit audit … -o json=report.json`")
     };
-    let document: Value = serde_json::from_str(text).map_err(|e| no_report("it is no JSON").because(e))?;
+    let document = parsed(text).map_err(|e| no_report("it is no JSON").because(e))?;
     let sources = document["sources"].as_array().filter(|_| document["schema_version"].is_u64());
     let sources = sources.ok_or_else(|| no_report("`schema_version` or `sources` is missing"))?;
     let run = &document["run"];
@@ -27,11 +27,11 @@ pub fn report(text: &str, name: &str) -> Result<Side> {
     let mut inputs: Vec<String> =
         list(&run["inputs"]).iter().filter_map(|input| input["digest"].as_str().map(str::to_owned)).collect();
     inputs.sort();
-    let groups: BTreeMap<Key, Group> = sources
+    let of_grain = sources
         .iter()
         .filter(|source| grain.iter().all(|column| source["key"].get(column).is_some()))
-        .map(|source| (key(source, &grain), group(source)))
-        .collect();
+        .map(|source| (key(source, &grain), group(source)));
+    let groups = by_key(of_grain);
     let rules = rules(&document, &groups);
     Ok(Side {
         when: run["as_of"].as_str().map(str::to_owned),
@@ -42,6 +42,24 @@ pub fn report(text: &str, name: &str) -> Result<Side> {
         rules,
         groups,
     })
+}
+
+/// The document; of a report in lines (`-o ndjson`) the same, put together again.
+fn parsed(text: &str) -> serde_json::Result<Value> {
+    let lines = || text.lines().map(serde_json::from_str::<Value>);
+    let Some(Ok(mut whole)) = lines().next().filter(|line| line.as_ref().is_ok_and(|l| l["record"] == "run"))
+    else {
+        return serde_json::from_str(text);
+    };
+    let mut sources = Vec::new();
+    for line in lines().skip(1) {
+        let line = line?;
+        if line["record"] == "source" {
+            sources.push(line);
+        }
+    }
+    whole["sources"] = Value::Array(sources);
+    Ok(whole)
 }
 
 fn list(value: &Value) -> &[Value] {
@@ -121,6 +139,24 @@ mod tests {
         );
         assert_eq!(side.rules["too-fast"], Counts { groups: 1, fires: 1, ..Counts::default() });
         assert_eq!(side.groups.len(), 1);
+    }
+
+    #[test]
+    fn a_report_in_lines_is_the_same() {
+        let whole: Value = serde_json::from_str(REPORT).expect("JSON");
+        let mut lines =
+            vec![serde_json::json!({"record": "run", "schema_version": 2, "run": whole["run"]}).to_string()];
+        lines.push(r#"{"record": "incident"}"#.to_owned());
+        for source in whole["sources"].as_array().expect("a list") {
+            let mut source = source.clone();
+            source["record"] = "source".into();
+            lines.push(source.to_string());
+        }
+        let (one, other) =
+            (report(REPORT, "r").expect("a report"), report(&lines.join("\n"), "r").expect("lines"));
+        assert_eq!((one.groups, one.grain), (other.groups, other.grain));
+        lines[2].truncate(20);
+        assert!(report(&lines.join("\n"), "r").is_err(), "a line that is cut off");
     }
 
     #[test]

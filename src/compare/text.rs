@@ -85,7 +85,7 @@ fn name(key: &Key) -> String {
 }
 
 fn short(digest: &str) -> String {
-    Text::new(digest).term(usize::MAX).chars().take(12).collect()
+    Text::of_user(digest).term(usize::MAX).chars().take(12).collect()
 }
 
 fn count(n: u64) -> String {

@@ -6,8 +6,10 @@ use super::brand::Brands;
 use super::enrich::{Agent, DERIVED, Derived, Enrichment, Source};
 use super::mapping::{Mapping, Shape, SideMapping};
 use super::network::{address, network_key};
+use super::offers::Offers;
 use super::rates::{Rate, Rates};
 use super::reject::Reason;
+use super::sources::{Overlay, Picked, Sources};
 use super::value;
 use crate::base::column::{COLUMNS, Col, Kind};
 use crate::base::money::{Mark, cost_parts, row_cap, to_parts};
@@ -101,8 +103,16 @@ pub struct Layout {
     pub constants: BTreeMap<Col, String>,
     /// Columns that the file does not have and that are found from others of its columns.
     pub derived: Vec<&'static Derived>,
+    /// Where columns stand by traffic source.
+    pub overlay: Option<Overlay>,
+    /// What was agreed for each offer, where the file names offers and no models.
+    pub terms: Option<Arc<Offers>>,
+    /// The traffic sources, where costs are in their currencies.
+    pub sellers: Option<Arc<Sources>>,
     pub enrichment: Arc<Enrichment>,
     pub currency: Option<String>,
+    /// Amounts stay in the currency of their row, which is a column of its own.
+    pub keeps_currencies: bool,
     pub rates: Arc<Rates>,
     /// Parts of a micro-unit that costs of clicks are kept in; 1 for other amounts and other shapes.
     pub cost_parts: i64,
@@ -155,9 +165,13 @@ impl Layout {
             multiline: side.multiline,
             derived: derived(shape, &mapping.enrichment, &places, &constants),
             enrichment: Arc::clone(&mapping.enrichment),
+            overlay: None,
+            terms: terms(mapping, &places, &constants),
+            sellers: sellers(shape, mapping, &places),
             places,
             constants,
             currency: mapping.currency.clone(),
+            keeps_currencies: mapping.keeps_currencies,
             rates: mapping.rates.clone(),
             brands: Brands::new(&mapping.brand_terms),
             row_key,
@@ -168,9 +182,48 @@ impl Layout {
         }
     }
 
+    /// The same layout of a file with these headers, its columns read by traffic source.
+    pub fn laid_over(mut self, headers: &[String], sources: &Sources) -> Layout {
+        self.overlay = Overlay::of(sources, self.shape, headers, &self.places, &self.constants);
+        self
+    }
+
+    /// Whether a column is read by traffic source.
+    pub fn overlays(&self, col: Col) -> bool {
+        self.overlay.as_ref().is_some_and(|overlay| overlay.has(col))
+    }
+
+    /// What else of a row is read, besides the mapped columns, to find columns.
+    pub fn origins(&self) -> BTreeSet<usize> {
+        let of_terms = self.terms.as_ref().and_then(|_| self.places.get(&Col::Offer).copied());
+        self.overlay.iter().flat_map(Overlay::places).chain(of_terms).collect()
+    }
+
+    /// What of the sources and offers files decides what rows become; empty where neither does.
+    pub fn told(&self) -> String {
+        let overlay = self.overlay.as_ref().map(Overlay::told);
+        let models = self.terms.as_ref().map(|terms| terms.models());
+        let currencies = self.sellers.as_ref().map(|sellers| sellers.currencies());
+        match (overlay, models, currencies) {
+            (None, None, None) => String::new(),
+            told => format!("{told:?}"),
+        }
+    }
+
+    /// The currency of a row's traffic source, where rows are costs and have none of their own.
+    pub fn currency_of(&self, traffic_source: &[u8]) -> Option<&str> {
+        let name = std::str::from_utf8(traffic_source).ok()?;
+        self.sellers.as_ref()?.of(name)?.currency.as_deref()
+    }
+
     /// The canonical columns that rows of this file have.
     pub fn columns(&self) -> BTreeSet<Col> {
-        let derived = self.derived.iter().map(|d| d.col);
+        let derived = self
+            .derived
+            .iter()
+            .map(|d| d.col)
+            .chain(self.overlay.iter().flat_map(|o| o.columns.iter().map(|c| c.0)));
+        let derived = derived.chain(self.terms.iter().map(|_| Col::Model));
         self.places.keys().chain(self.constants.keys()).copied().chain(derived).collect()
     }
 
@@ -189,8 +242,12 @@ impl Layout {
         let of_clicks = matches!(self.shape, Shape::Clicks | Shape::Combined);
         let placed = |col: &Col| self.places.contains_key(col);
         let exists = match field {
-            Field::Value(Col::Currency) => false,
-            Field::Value(col) => placed(&col) || self.constants.contains_key(&col) || self.derives(col),
+            Field::Value(Col::Currency) => self.keeps_currencies,
+            Field::Value(col) => {
+                let found =
+                    self.derives(col) || self.overlays(col) || (col == Col::Model && self.terms.is_some());
+                placed(&col) || self.constants.contains_key(&col) || found
+            }
             Field::Key(col) => col.kind() == Kind::Key && (placed(&col) || self.derives(col)),
             Field::Net(col) => col == Col::Ip && placed(&col),
             Field::Row => self.row_key,
@@ -222,6 +279,18 @@ impl Layout {
         }
     }
 
+    /// The text of a row's column that stands at a place, unless its traffic source has it elsewhere.
+    pub fn text_of<'t>(&'t self, col: Col, at: usize, text: &dyn Fn(usize) -> &'t [u8]) -> &'t [u8] {
+        match self.overlay.as_ref().filter(|overlay| overlay.has(col)) {
+            None => text(at),
+            Some(overlay) => match overlay.text(col, text) {
+                Some(Picked::Text(said)) => said,
+                Some(Picked::Fixed(said)) => said.as_bytes(),
+                None => &[],
+            },
+        }
+    }
+
     /// The key of the network of an address.
     pub fn net(&self, text: &[u8]) -> Option<u64> {
         if value::is_null(text, &self.side) { None } else { network_key(text) }
@@ -243,7 +312,7 @@ impl Layout {
     /// A currency other than ours that has no rate.
     pub fn rate(&self, currency: &str, day: Option<i32>) -> std::result::Result<Option<Rate>, Reason> {
         match &self.currency {
-            Some(ours) if ours != currency => {
+            Some(ours) if ours != currency && !self.keeps_currencies => {
                 self.rates.of(currency, ours, day).map(Some).ok_or(Reason::CurrencyWithoutRate)
             }
             _ => Ok(None),
@@ -353,6 +422,23 @@ fn derived(
     DERIVED.iter().filter(|d| d.fits(shape)).filter(lacks).filter(found).collect()
 }
 
+/// The offers' terms, if they say models and the file does not.
+fn terms(
+    mapping: &Mapping,
+    places: &BTreeMap<Col, usize>,
+    constants: &BTreeMap<Col, String>,
+) -> Option<Arc<Offers>> {
+    let has = |col: Col| places.contains_key(&col) || constants.contains_key(&col);
+    let asked = mapping.offers.have_models() && places.contains_key(&Col::Offer) && !has(Col::Model);
+    asked.then(|| Arc::clone(&mapping.offers))
+}
+
+/// The traffic sources, if the file is of costs without a currency of their own.
+fn sellers(shape: Shape, mapping: &Mapping, places: &BTreeMap<Col, usize>) -> Option<Arc<Sources>> {
+    let named = places.contains_key(&Col::TrafficSource) && !places.contains_key(&Col::Currency);
+    (shape == Shape::Costs && named && !mapping.sources.is_empty()).then(|| Arc::clone(&mapping.sources))
+}
+
 /// Where a column's fields go; `None` for a field that is checked and not kept.
 enum Slot {
     Text(Option<StringChunkedBuilder>),
@@ -375,7 +461,7 @@ struct Cell {
 /// A flag and the fields of a record that it is found in.
 struct Flag {
     field: Field,
-    at: Vec<usize>,
+    at: Vec<(Col, usize)>,
     values: BooleanChunkedBuilder,
 }
 
@@ -389,9 +475,15 @@ pub struct RowBuilder<'a> {
     nets: Option<(usize, Keys)>,
     row_keys: Vec<u64>,
     found: FoundRows<'a>,
+    /// The currency of every row, where rows keep their own.
+    currencies: Option<StringChunkedBuilder>,
     noticed: Noticed,
     /// Which of the cells holds the day that rates are of.
     day_cell: Option<usize>,
+    /// Which of the cells holds the time of the row.
+    time_cell: Option<usize>,
+    /// Where the traffic source stands, if the currency follows from it.
+    seller_at: Option<usize>,
     tender: Tender,
     rows: usize,
 }
@@ -434,16 +526,19 @@ impl<'a> RowBuilder<'a> {
             parsed: None,
             nano: None,
         };
-        let cells: Vec<Cell> = layout.places.iter().filter(|(c, _)| **c != Col::Currency).map(cell).collect();
+        let kept = |col: Col| col != Col::Currency && !layout.overlays(col);
+        let cells: Vec<Cell> = layout.places.iter().filter(|(c, _)| kept(**c)).map(cell).collect();
         let flag = |&field: &Field| Flag {
             field,
-            at: field.origin().iter().filter_map(|c| layout.places.get(c)).copied().collect(),
+            at: field.origin().iter().filter_map(|c| Some((*c, *layout.places.get(c)?))).collect(),
             values: BooleanChunkedBuilder::new(field.name(), capacity),
         };
         let net = Field::Net(Col::Ip);
         let nets = |&at: &usize| layout.has(net).then(|| (at, Keys::new(net.name(), capacity)));
         RowBuilder {
             layout,
+            time_cell: cells.iter().position(|c| Some(c.col) == layout.time_column()),
+            seller_at: layout.sellers.as_ref().and_then(|_| layout.places.get(&Col::TrafficSource).copied()),
             day_cell: cells.iter().position(|c| Some(c.col) == layout.rate_column()),
             cells,
             currency_at: layout.places.get(&Col::Currency).copied(),
@@ -451,34 +546,41 @@ impl<'a> RowBuilder<'a> {
             nets: layout.places.get(&Col::Ip).and_then(nets),
             row_keys: Vec::new(),
             found: FoundRows::new(layout, capacity, &|_| true),
+            currencies: layout.has(Field::Value(Col::Currency)).then(|| currencies(capacity)),
             noticed: Noticed::default(),
             tender: Tender::ours(layout),
             rows: 0,
         }
     }
 
-    /// Appends a record whose text is known to be UTF-8 and whose width is right.
+    /// Appends a record whose width is right.
     ///
     /// # Errors
     /// Why the row is rejected; nothing of it is kept then.
-    pub fn push(&mut self, record: &csv::ByteRecord) -> std::result::Result<(), Reason> {
+    pub fn push(&mut self, record: &csv::StringRecord) -> std::result::Result<(), Reason> {
         let clocks = self.parse(record)?;
         for cell in &mut self.cells {
             cell.append(&record[cell.at], &self.layout.side);
         }
         self.tender.rows += 1;
+        if let Some(currencies) = &mut self.currencies {
+            currencies.append_option(self.tender.code.as_deref().or(self.layout.currency.as_deref()));
+        }
         for clock in clocks {
             self.noticed.see_time(clock);
         }
         for Flag { field, at, values } in &mut self.flags {
-            values.append_option(self.layout.flag(*field, at.iter().map(|&at| &record[at])));
+            let texts =
+                at.iter().map(|(col, at)| self.layout.text_of(*col, *at, &|at| record[at].as_bytes()));
+            values.append_option(self.layout.flag(*field, texts));
         }
         if let Some((at, nets)) = &mut self.nets {
-            nets.append_option(self.layout.net(&record[*at]));
+            nets.append_option(self.layout.net(record[*at].as_bytes()));
         }
-        self.found.push(&|at| &record[at]);
+        let time = self.time_cell.and_then(|at| self.cells[at].parsed);
+        self.found.push(time, &|at| record[at].as_bytes());
         if self.layout.row_key {
-            self.row_keys.push(row_key(self.layout.places.values().map(|&at| &record[at])));
+            self.row_keys.push(row_key(self.layout.places.values().map(|&at| record[at].as_bytes())));
         }
         self.rows += 1;
         Ok(())
@@ -486,11 +588,11 @@ impl<'a> RowBuilder<'a> {
 
     /// Parses every integer column and checks every key, so that a fault leaves no trace; tells times that the
     /// clock does not show once.
-    fn parse(&mut self, record: &csv::ByteRecord) -> std::result::Result<Vec<Clock>, Reason> {
+    fn parse(&mut self, record: &csv::StringRecord) -> std::result::Result<Vec<Clock>, Reason> {
         let (time_column, side) = (self.layout.time_column(), &self.layout.side);
         let (mut marks, mut clocks) = (Vec::new(), Vec::new());
         for cell in &mut self.cells {
-            let text = &record[cell.at];
+            let text = record[cell.at].as_bytes();
             match (&cell.slot, cell.col.kind()) {
                 (Slot::Integer(_), Kind::Money) => {
                     let amount = value::amount(text, side)?;
@@ -525,8 +627,15 @@ impl<'a> RowBuilder<'a> {
     }
 
     /// Finds what the amounts of the row are in.
-    fn tender(&mut self, record: &csv::ByteRecord, marks: &[Mark]) -> std::result::Result<(), Reason> {
-        let text = self.currency_at.map_or(&b""[..], |at| record[at].trim_ascii());
+    fn tender(&mut self, record: &csv::StringRecord, marks: &[Mark]) -> std::result::Result<(), Reason> {
+        let by_seller = || {
+            self.seller_at.and_then(|at| self.layout.currency_of(record[at].as_bytes())).map(str::as_bytes)
+        };
+        let text = self
+            .currency_at
+            .map(|at| record[at].as_bytes().trim_ascii())
+            .or_else(by_seller)
+            .unwrap_or_default();
         let day = self.day_cell.and_then(|at| self.cells[at].parsed).map(|t| t.div_euclid(DAY) as i32);
         let same = marks.is_empty() && text == self.tender.text && !self.tender.marked();
         if same && (self.tender.rate.is_none() || day == self.tender.day) {
@@ -569,6 +678,7 @@ impl<'a> RowBuilder<'a> {
         columns.extend(self.flags.into_iter().map(|f| f.values.finish().into_column()));
         columns.extend(self.nets.map(|(_, nets)| nets.finish().into_column()));
         columns.extend(self.found.finish());
+        columns.extend(self.currencies.map(|c| c.finish().into_column()));
         if self.layout.row_key {
             columns.push(Series::new(Field::Row.name(), self.row_keys).into());
         }
@@ -584,6 +694,11 @@ pub fn row_key<'t>(texts: impl Iterator<Item = &'t [u8]>) -> u64 {
         hash.update(&[0]);
     }
     hash.digest()
+}
+
+/// The column of currencies, in the making.
+pub fn currencies(capacity: usize) -> StringChunkedBuilder {
+    StringChunkedBuilder::new(Field::Value(Col::Currency).name(), capacity)
 }
 
 /// A column with one text in every row.
@@ -605,16 +720,17 @@ fn slot(has: &dyn Fn(Field) -> bool, col: Col, capacity: usize) -> Slot {
 }
 
 impl Cell {
-    fn append(&mut self, text: &[u8], side: &SideMapping) {
+    fn append(&mut self, text: &str, side: &SideMapping) {
+        let present = || Some(text).filter(|t| !value::is_null(t.as_bytes(), side));
         match &mut self.slot {
-            Slot::Text(Some(texts)) => texts.append_option(present(text, side)),
+            Slot::Text(Some(texts)) => texts.append_option(present()),
             Slot::Key(texts, keys) => {
-                let present = Some(text).filter(|t| !value::is_null(t, side));
+                let present = present();
                 if let Some(keys) = keys {
-                    keys.append_option(present.map(key));
+                    keys.append_option(present.map(|t| key(t.as_bytes())));
                 }
                 if let Some(texts) = texts {
-                    texts.append_option(present.and_then(|t| std::str::from_utf8(t).ok()));
+                    texts.append_option(present);
                 }
             }
             Slot::Integer(Some(values)) => values.append_option(self.parsed),
@@ -673,10 +789,22 @@ struct Found<'e> {
     flag: Option<bool>,
 }
 
+/// Where a column that is found comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum From {
+    /// The visitor.
+    Visitor(Source),
+    /// The traffic source.
+    Seller,
+    /// The terms of the offer.
+    Terms,
+}
+
 /// Collects the columns of a file that are found from its others.
 pub struct FoundRows<'a> {
     layout: &'a Layout,
-    cells: Vec<(Cell, Source)>,
+    cells: Vec<(Cell, From)>,
+    offer_at: Option<usize>,
     ip_at: Option<usize>,
     agent_at: Option<usize>,
     /// User agents met in these rows.
@@ -687,17 +815,27 @@ impl<'a> FoundRows<'a> {
     /// An empty builder of those of the layout's derived columns of which `keep` keeps a field.
     pub fn new(layout: &'a Layout, capacity: usize, keep: &dyn Fn(Field) -> bool) -> FoundRows<'a> {
         let has = |field| layout.has(field) && keep(field);
-        let cell = |d: &&'static Derived| {
-            let cell =
-                Cell { col: d.col, at: 0, slot: slot(&has, d.col, capacity), parsed: None, nano: None };
-            cell.is_kept().then_some((cell, d.source))
+        let cell = |col: Col, from: From| {
+            let cell = Cell { col, at: 0, slot: slot(&has, col, capacity), parsed: None, nano: None };
+            cell.is_kept().then_some((cell, from))
         };
-        let cells: Vec<(Cell, Source)> = layout.derived.iter().filter_map(cell).collect();
+        let visitors = layout.derived.iter().map(|d| (d.col, From::Visitor(d.source)));
+        let sellers = layout.overlay.iter().flat_map(|o| o.columns.iter().map(|c| (c.0, From::Seller)));
+        let terms = layout.terms.iter().map(|_| (Col::Model, From::Terms));
+        let all = visitors.chain(sellers).chain(terms);
+        let cells: Vec<(Cell, From)> = all.filter_map(|(col, from)| cell(col, from)).collect();
         let at = |origin: Col| {
-            let asked = cells.iter().any(|(_, source)| source.origin() == origin);
-            layout.places.get(&origin).copied().filter(|_| asked)
+            let asks = |from: &From| matches!(from, From::Visitor(source) if source.origin() == origin);
+            layout.places.get(&origin).copied().filter(|_| cells.iter().any(|(_, from)| asks(from)))
         };
-        FoundRows { layout, ip_at: at(Col::Ip), agent_at: at(Col::UserAgent), cells, agents: HashMap::new() }
+        FoundRows {
+            layout,
+            ip_at: at(Col::Ip),
+            agent_at: at(Col::UserAgent),
+            offer_at: layout.places.get(&Col::Offer).copied(),
+            cells,
+            agents: HashMap::new(),
+        }
     }
 
     /// Whether there is nothing to find.
@@ -705,17 +843,33 @@ impl<'a> FoundRows<'a> {
         self.cells.is_empty()
     }
 
-    /// Appends a row, given the text of a field by its place.
-    pub fn push<'t>(&mut self, text: &dyn Fn(usize) -> &'t [u8]) {
+    /// Appends a row with its time, given the text of a field by its place.
+    pub fn push<'t>(&mut self, time: Option<i64>, text: &dyn Fn(usize) -> &'t [u8])
+    where
+        'a: 't,
+    {
         if self.cells.is_empty() {
             return;
         }
-        let enrichment = &*self.layout.enrichment;
-        let said = |at: usize| Some(text(at)).filter(|t| !value::is_null(t, &self.layout.side));
+        let layout = self.layout;
+        let enrichment = &*layout.enrichment;
+        let said = |at: usize| Some(text(at)).filter(|t| !value::is_null(t, &layout.side));
         let visitor = self.ip_at.and_then(said).and_then(address);
         let agent = self.agent_at.and_then(said).map(|text| agent(&mut self.agents, enrichment, text));
-        for (cell, source) in &mut self.cells {
-            cell.append_found(&find(enrichment, *source, visitor, agent));
+        let model = || {
+            let offer = std::str::from_utf8(self.offer_at.and_then(said)?).ok()?;
+            let terms = layout.terms.as_ref()?.terms(offer, time.unwrap_or(0))?;
+            terms.model.map(|model| model.word())
+        };
+        for (cell, from) in &mut self.cells {
+            let found = match from {
+                From::Visitor(source) => find(enrichment, *source, visitor, agent),
+                From::Seller => {
+                    Found { text: seller_text(layout, cell.col, text).map(Cow::Borrowed), flag: None }
+                }
+                From::Terms => Found { text: model().map(Cow::Borrowed), flag: None },
+            };
+            cell.append_found(&found);
         }
     }
 
@@ -732,6 +886,16 @@ fn agent(met: &mut HashMap<Box<[u8]>, Agent>, enrichment: &Enrichment, text: &[u
     let agent = enrichment.agents().of(text);
     met.insert(text.into(), agent);
     agent
+}
+
+/// What a row's traffic source says of a column.
+fn seller_text<'t>(layout: &'t Layout, col: Col, text: &dyn Fn(usize) -> &'t [u8]) -> Option<&'t str> {
+    match layout.overlay.as_ref()?.text(col, text)? {
+        Picked::Text(said) if value::is_null(said, &layout.side) => None,
+        // The whole record was checked to be UTF-8, and fields are cut at ASCII marks.
+        Picked::Text(said) => std::str::from_utf8(said).ok(),
+        Picked::Fixed(said) => Some(said),
+    }
 }
 
 /// What one source says of a visitor.
@@ -753,10 +917,4 @@ fn find<'e>(
         Source::System => text(agent.and_then(|a| a.os).map(Cow::Borrowed)),
         Source::Headless => flag(agent.map(|a| a.headless)),
     }
-}
-
-/// A text field, unless it says nothing. The whole record was checked to be UTF-8, and fields are cut at
-/// ASCII marks.
-fn present<'t>(text: &'t [u8], side: &SideMapping) -> Option<&'t str> {
-    if value::is_null(text, side) { None } else { std::str::from_utf8(text).ok() }
 }

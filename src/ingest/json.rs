@@ -4,6 +4,7 @@
 //! Refuses what RFC 8259 does not allow, and nesting beyond all measure.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// Objects and arrays inside each other, at most. Exports have two or three levels.
 const DEEPEST: usize = 32;
@@ -23,6 +24,17 @@ pub enum Leaf<'t> {
     Raw(&'t [u8]),
 }
 
+impl Leaf<'_> {
+    /// The text; what is null has none.
+    pub fn text(&self) -> &[u8] {
+        match self {
+            Leaf::Null => b"",
+            Leaf::Text(text) => text,
+            Leaf::Number(raw) | Leaf::Raw(raw) => raw,
+        }
+    }
+}
+
 /// Says that a line is no JSON object.
 #[derive(Debug, PartialEq)]
 pub struct NoJson;
@@ -40,6 +52,17 @@ pub fn begins_object(line: &[u8]) -> bool {
 /// # Errors
 /// The line is no JSON object, or nested too deep; some leaves may have been handed on by then.
 pub fn flatten<'t>(line: &'t str, each: &mut dyn FnMut(&[u8], Leaf<'t>)) -> Outcome<()> {
+    leaves(line, &mut |path, leaf, _| each(path, leaf))
+}
+
+/// What is done with a leaf: its path, what it is, and where in the line it stands.
+type Each<'t, 'e> = dyn FnMut(&[u8], Leaf<'t>, Range<usize>) + 'e;
+
+/// The same with the place in the line at which each leaf stands, its quotes included.
+///
+/// # Errors
+/// Those of [`flatten`].
+pub fn leaves<'t>(line: &'t str, each: &mut Each<'t, '_>) -> Outcome<()> {
     let mut walk = Walk { text: line.as_bytes(), at: 0, path: Vec::new() };
     walk.blank();
     walk.object(0, each)?;
@@ -80,7 +103,7 @@ impl<'t> Walk<'t> {
         self.pass(byte).is_ok()
     }
 
-    fn object(&mut self, depth: usize, each: &mut dyn FnMut(&[u8], Leaf<'t>)) -> Outcome<()> {
+    fn object(&mut self, depth: usize, each: &mut Each<'t, '_>) -> Outcome<()> {
         self.pass(b'{')?;
         self.blank();
         if self.takes(b'}') {
@@ -106,7 +129,7 @@ impl<'t> Walk<'t> {
     }
 
     /// The value of a key.
-    fn member(&mut self, depth: usize, each: &mut dyn FnMut(&[u8], Leaf<'t>)) -> Outcome<()> {
+    fn member(&mut self, depth: usize, each: &mut Each<'t, '_>) -> Outcome<()> {
         self.blank();
         if self.peek() == Some(b'{') {
             return if depth < DEEPEST { self.object(depth + 1, each) } else { Err(NoJson) };
@@ -118,7 +141,7 @@ impl<'t> Walk<'t> {
             Some(b'-' | b'0'..=b'9') => self.number().map(Leaf::Number)?,
             _ => self.word()?,
         };
-        each(&self.path, leaf);
+        each(&self.path, leaf, from..self.at);
         Ok(())
     }
 
@@ -143,7 +166,7 @@ impl<'t> Walk<'t> {
         let path = self.path.len();
         loop {
             self.blank();
-            let inner = self.member(depth + 1, &mut |_, _| ());
+            let inner = self.member(depth + 1, &mut |_, _, _| ());
             self.path.truncate(path);
             inner?;
             self.blank();

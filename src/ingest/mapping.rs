@@ -5,9 +5,12 @@
 
 use super::brand;
 use super::enrich::Enrichment;
+use super::offers::Offers;
 use super::postback::{PostbackFile, Postbacks};
 use super::preset::{self, Export, GENERIC, Preset};
 use super::rates::Rates;
+use super::sources::Sources;
+use super::stated::{Stated, Stating};
 use crate::base::column::{Col, Kind};
 use crate::base::error::{Error, Result, read_small};
 use crate::base::near::nearest;
@@ -173,13 +176,58 @@ impl Names {
     }
 }
 
+/// A fact that every preset states, if only by the word `unknown`.
+pub struct Fact {
+    /// The key of the mapping.
+    pub name: &'static str,
+    /// What is not known where it is not.
+    pub summary: &'static str,
+    stating: fn(&MappingFile) -> Stating,
+}
+
+impl Fact {
+    /// How a mapping states the fact.
+    pub fn of(&self, file: &MappingFile) -> Stating {
+        (self.stating)(file)
+    }
+}
+
+const fn fact(name: &'static str, summary: &'static str, stating: fn(&MappingFile) -> Stating) -> Fact {
+    Fact { name, summary, stating }
+}
+
+/// All facts that are of a whole export; zone, format and meaning of times are of a side.
+pub const FACTS: &[Fact] = &[
+    fact("perspective", "whose money it is", |f| Stating::of_plain(&f.perspective)),
+    fact("status_means", "whether the status column holds a status or the event", |f| {
+        Stating::of_plain(&f.status_means)
+    }),
+    fact("statuses", "its words for statuses", |f| Stating::of(&f.statuses)),
+    fact("once", "which events happen once", |f| Stating::of(&f.once)),
+    fact("hit_type", "which clicks count", |f| Stating::of(&f.hit_type)),
+    fact("transaction_scope", "within what a transaction ID is unique", |f| {
+        Stating::of(&f.transaction_scope)
+    }),
+    fact("reuses_click_ids", "whether one click ID stands for several clicks", |f| {
+        Stating::of(&f.reuses_click_ids)
+    }),
+    fact("drops_orphans", "whether it leaves out conversions without a click", |f| {
+        Stating::of(&f.drops_orphans)
+    }),
+    fact("drops_duplicates", "whether it leaves out repeated conversions", |f| {
+        Stating::of(&f.drops_duplicates)
+    }),
+    fact("bots_filtered", "whether it leaves out bots", |f| Stating::of(&f.bots_filtered)),
+    fact("export_limits", "at how many rows an export is cut off", |f| Stating::of(&f.export_limits)),
+];
+
 /// How one side of an export is read, as it stands in YAML.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SideFile {
     columns: BTreeMap<String, Names>,
     constants: BTreeMap<String, String>,
-    time_format: Option<String>,
+    time_format: Option<Names>,
     time_zone: Option<String>,
     zone_from: Option<ZoneFrom>,
     times: Option<Times>,
@@ -205,23 +253,23 @@ pub struct MappingFile {
     #[serde(skip)]
     more_rates: Vec<String>,
     status_means: Option<StatusMeans>,
-    statuses: BTreeMap<String, String>,
+    statuses: Option<Stated<BTreeMap<String, String>>>,
     events: BTreeMap<String, String>,
-    once: Option<Vec<String>>,
+    once: Option<Stated<Vec<String>>>,
     main_event: Option<String>,
-    hit_type: Option<String>,
+    hit_type: Option<Stated<String>>,
     join: Option<String>,
-    transaction_scope: Option<TransactionScope>,
+    transaction_scope: Option<Stated<TransactionScope>>,
     attribution_window: Option<String>,
-    drops_orphans: Option<bool>,
-    drops_duplicates: Option<bool>,
-    reuses_click_ids: Option<bool>,
-    bots_filtered: Option<bool>,
-    export_limits: Option<Vec<u64>>,
+    drops_orphans: Option<Stated<bool>>,
+    drops_duplicates: Option<Stated<bool>>,
+    reuses_click_ids: Option<Stated<bool>>,
+    bots_filtered: Option<Stated<bool>>,
+    export_limits: Option<Stated<Vec<u64>>>,
     brand_terms: Vec<String>,
     trusted: Vec<String>,
     columns: BTreeMap<String, Names>,
-    time_format: Option<String>,
+    time_format: Option<Names>,
     time_zone: Option<String>,
     zone_from: Option<ZoneFrom>,
     times: Option<Times>,
@@ -237,6 +285,13 @@ pub struct MappingFile {
     /// Not of the file: what else the run was given.
     #[serde(skip)]
     enrichment: Arc<Enrichment>,
+    /// Not of the file: every row keeps its own currency.
+    #[serde(skip)]
+    keeps_currencies: bool,
+    #[serde(skip)]
+    offers: Arc<Offers>,
+    #[serde(skip)]
+    sources: Arc<Sources>,
 }
 
 /// The canonical statuses, as [`crate::ingest`]'s right neighbour knows them; a test compares the two.
@@ -265,6 +320,8 @@ pub struct Mapping {
     pub name: String,
     pub perspective: Option<Perspective>,
     pub currency: Option<String>,
+    /// Amounts stay in the currency of their row, which is kept beside them.
+    pub keeps_currencies: bool,
     pub rates: Arc<Rates>,
     pub status_means: StatusMeans,
     /// The export's own status words, lower case, by canonical name.
@@ -289,6 +346,10 @@ pub struct Mapping {
     pub trusted: Vec<String>,
     /// What columns are found from where an export has none.
     pub enrichment: Arc<Enrichment>,
+    /// What was agreed for each offer.
+    pub offers: Arc<Offers>,
+    /// What differs from traffic source to traffic source.
+    pub sources: Arc<Sources>,
     /// How logs of postbacks are read.
     pub postbacks: Postbacks,
     sides: BTreeMap<Shape, SideMapping>,
@@ -317,6 +378,23 @@ impl Mapping {
         strict(preset.name.clone(), &layers)
     }
 
+    /// What a preset leaves unsaid of the times of one of its exports.
+    pub fn unsaid_of_times(preset: &Preset, export: &Export) -> Vec<&'static str> {
+        let user = MappingFile::default();
+        let layers = [
+            Layer { file: &preset.mapping, export: None },
+            Layer { file: &user, export: Some((export.shape, &export.side)) },
+        ];
+        let parts = Parts::of(export.shape, &layers);
+        let said = [
+            ("time_format", parts.last(|s| &s.time_format, |f| &f.time_format).is_some()),
+            ("time_zone", parts.last(|s| &s.time_zone, |f| &f.time_zone).is_some()),
+            ("zone_from", parts.last(|s| &s.zone_from, |f| &f.zone_from).is_some()),
+            ("times", parts.last(|s| &s.times, |f| &f.times).is_some()),
+        ];
+        said.into_iter().filter(|(_, said)| !said).map(|(name, _)| name).collect()
+    }
+
     /// The part of the mapping for files of this shape.
     pub fn side(&self, shape: Shape) -> &SideMapping {
         &self.sides[&shape]
@@ -327,6 +405,16 @@ impl MappingFile {
     /// The same for postbacks with this tracker's parameters.
     pub fn fired_for(&mut self, tracker: &str) {
         self.postbacks.fired_for(tracker);
+    }
+
+    /// Whether amounts stay in the currency of their row.
+    pub fn keeps_currencies(&self) -> bool {
+        self.keeps_currencies
+    }
+
+    /// The same with amounts that stay in the currency of their row.
+    pub fn keep_currencies(&mut self) {
+        self.keeps_currencies = true;
     }
 
     /// The preset that the file is laid over.
@@ -369,6 +457,8 @@ impl MappingFile {
         if let Some(enrichment) = said.enrichment {
             self.enrichment = enrichment;
         }
+        self.offers = said.offers.unwrap_or_else(|| Arc::clone(&self.offers));
+        self.sources = said.sources.unwrap_or_else(|| Arc::clone(&self.sources));
         self.more_rates.extend(said.rates);
         for (shape, zone) in said.time_zones {
             match shape {
@@ -391,6 +481,8 @@ pub struct Said {
     pub trusted: Vec<String>,
     /// The user's own files about visitors.
     pub enrichment: Option<Arc<Enrichment>>,
+    pub offers: Option<Arc<Offers>>,
+    pub sources: Option<Arc<Sources>>,
     /// Rates files.
     pub rates: Vec<String>,
     /// Zones of all files, or of those of one shape.
@@ -420,10 +512,15 @@ fn last<T: Clone>(layers: &[Layer], get: impl Fn(&MappingFile) -> &Option<T>) ->
     layers.iter().rev().find_map(|layer| get(layer.file).clone())
 }
 
+/// What the last layer that speaks of a fact knows of it.
+fn known<T: Clone>(layers: &[Layer], get: impl Fn(&MappingFile) -> &Option<Stated<T>>) -> Option<T> {
+    last(layers, get).and_then(|fact| fact.value().cloned())
+}
+
 fn strict(preset: String, layers: &[Layer]) -> Result<Mapping> {
     let user = layers.last().expect("the user's layer is always there").file;
-    let words = |get: fn(&MappingFile) -> &BTreeMap<String, String>| {
-        let pairs = layers.iter().flat_map(|layer| get(layer.file));
+    let words = |get: fn(&MappingFile) -> Option<&BTreeMap<String, String>>| {
+        let pairs = layers.iter().filter_map(|layer| get(layer.file)).flatten();
         pairs.map(|(word, means)| (word.to_lowercase(), means.clone())).collect::<BTreeMap<_, _>>()
     };
     let window = last(layers, |f| &f.attribution_window);
@@ -431,24 +528,30 @@ fn strict(preset: String, layers: &[Layer]) -> Result<Mapping> {
         name: user.name.clone().unwrap_or(preset),
         perspective: last(layers, |f| &f.perspective),
         currency: last(layers, |f| &f.currency).map(|code| code.to_uppercase()),
+        keeps_currencies: user.keeps_currencies,
         rates: Arc::new(rates(user)?),
         status_means: last(layers, |f| &f.status_means).unwrap_or(StatusMeans::Status),
-        statuses: statuses(words(|f| &f.statuses))?,
-        events: words(|f| &f.events),
-        once: last(layers, |f| &f.once).map(|once| once.into_iter().collect()),
+        statuses: statuses(words(|f| f.statuses.as_ref()?.value()))?,
+        events: words(|f| Some(&f.events)),
+        once: known(layers, |f| &f.once).map(|once| once.into_iter().collect()),
         main_event: last(layers, |f| &f.main_event),
-        hit_type: last(layers, |f| &f.hit_type),
-        transaction_scope: last(layers, |f| &f.transaction_scope),
+        hit_type: known(layers, |f| &f.hit_type),
+        transaction_scope: known(layers, |f| &f.transaction_scope),
         attribution_window_s: seconds(window.as_deref().unwrap_or("30d"))?,
-        drops_orphans: last(layers, |f| &f.drops_orphans).unwrap_or(false),
-        drops_duplicates: last(layers, |f| &f.drops_duplicates).unwrap_or(false),
-        reuses_click_ids: last(layers, |f| &f.reuses_click_ids).unwrap_or(false),
-        bots_filtered: last(layers, |f| &f.bots_filtered).unwrap_or(false),
-        export_limits: last(layers, |f| &f.export_limits).unwrap_or_default(),
+        drops_orphans: known(layers, |f| &f.drops_orphans).unwrap_or(false),
+        drops_duplicates: known(layers, |f| &f.drops_duplicates).unwrap_or(false),
+        reuses_click_ids: known(layers, |f| &f.reuses_click_ids).unwrap_or(false),
+        bots_filtered: known(layers, |f| &f.bots_filtered).unwrap_or(false),
+        export_limits: known(layers, |f| &f.export_limits).unwrap_or_default(),
         brand_terms: brand_terms(&user.brand_terms)?,
         trusted: trusted(&user.trusted)?,
         enrichment: Arc::clone(&user.enrichment),
-        postbacks: Postbacks::build(&user.postbacks, user.transaction_scope)?,
+        offers: Arc::clone(&user.offers),
+        sources: Arc::clone(&user.sources),
+        postbacks: Postbacks::build(
+            &user.postbacks,
+            user.transaction_scope.as_ref().and_then(Stated::value).copied(),
+        )?,
         sides: BTreeMap::new(),
     };
     for shape in Shape::ALL {
@@ -604,7 +707,7 @@ fn side_mapping(shape: Shape, layers: &[Layer]) -> Result<SideMapping> {
         columns,
         constants,
         time: TimeReader {
-            format: format.as_deref().unwrap_or("iso").parse::<TimeFormat>().map_err(Error::usage)?,
+            format: format.map_or(Ok(TimeFormat::Iso), |names| time_format(&names)).map_err(Error::usage)?,
             zone: zone.as_deref().unwrap_or("UTC").parse::<Zone>().map_err(Error::usage)?,
         },
         zone_from: zone_from.unwrap_or(ZoneFrom::Format),
@@ -615,6 +718,12 @@ fn side_mapping(shape: Shape, layers: &[Layer]) -> Result<SideMapping> {
         multiline: parts.sides.iter().rev().find_map(|(side, _)| side.multiline).unwrap_or(false),
         nulls: nulls.unwrap_or_else(default_nulls),
     })
+}
+
+fn time_format(names: &Names) -> std::result::Result<TimeFormat, String> {
+    let formats = names.list().iter().map(|name| name.parse()).collect::<std::result::Result<_, String>>()?;
+    TimeFormat::any_of(formats)
+        .map_err(|why| format!("these time formats cannot hold beside each other: {why}"))
 }
 
 fn default_nulls() -> Vec<String> {

@@ -15,6 +15,7 @@ pub mod index;
 mod json;
 pub mod mapping;
 mod network;
+pub mod offers;
 mod open;
 mod parquet;
 pub mod plan;
@@ -24,6 +25,8 @@ pub mod rates;
 mod reject;
 mod resume;
 pub mod shelf;
+pub mod sources;
+pub mod stated;
 mod stdin;
 mod table;
 mod text;
@@ -32,28 +35,35 @@ mod value;
 pub use columns::{Field, Noticed, Wanted, key};
 pub use enrich::Enrichment;
 pub use guard::Guard;
-pub use mapping::{Mapping, Perspective, Shape, StatusMeans, Times, TransactionScope};
+pub use json::{Leaf, begins_object, leaves};
+pub use mapping::{
+    Mapping, MappingFile, Perspective, Shape, SideMapping, StatusMeans, Times, TransactionScope,
+};
+pub use network::address;
+pub use offers::Offers;
+pub use open::{Packer, Packing, packing};
 pub use plan::{Plan, Reading};
 pub use reject::{REASONS, Reason, Reject, Rejects};
 pub use resume::{Past, stored};
-pub use table::{Batch, Table};
-pub use value::is_unexpanded_macro;
+pub use sources::Sources;
+pub use stdin::{Spool, is_stdin, place, speaking};
+pub use table::{Batch, Sample, Table};
+pub use value::{amount, is_null, is_unexpanded_macro};
 
 use crate::base::column::Col;
 use crate::base::error::{Error, Result};
 use crate::base::money::cost_parts;
 use crate::base::time::{DAY, SECOND, Zone};
 use columns::Layout;
-use open::Packing;
 use plan::Chosen;
 use polars::prelude::DataFrame;
 use postback::LogFacts;
 use resume::Writers;
 use shelf::Shelf;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use stdin::{Spool, is_stdin};
 use table::Part;
 use tempfile::TempDir;
 
@@ -67,6 +77,8 @@ pub struct Inputs {
     pub postbacks: Vec<String>,
     /// What earlier runs kept, where the run remembers.
     pub shelf: Option<Shelf>,
+    /// What was piped in, where it is kept already.
+    pub stdin: Option<Rc<Spool>>,
 }
 
 /// First and last value of each time column.
@@ -87,6 +99,8 @@ pub struct FileLedger {
     /// The earlier file with the same bytes; this one's rows are all duplicates then.
     pub duplicate_of: Option<usize>,
     pub repeated_headers: u64,
+    /// Lines that hold nothing; they are no rows.
+    pub blank_lines: u64,
     pub noticed: Noticed,
     /// Of times without an offset.
     pub zone: Zone,
@@ -173,14 +187,18 @@ impl Intake {
 pub fn ingest(inputs: &Inputs, plan: &Plan, click_fields: &Wanted, threads: usize) -> Result<Intake> {
     let piped =
         inputs.files.values().flatten().chain(&inputs.postbacks).any(|path| is_stdin(Path::new(path)));
-    let stdin = if piped { Some(Rc::new(Spool::fill()?)) } else { None };
+    let stdin = match &inputs.stdin {
+        Some(kept) => Some(Rc::clone(kept)),
+        None if piped => Some(Rc::new(Spool::fill()?)),
+        None => None,
+    };
     let before = inputs.shelf.as_ref().and_then(Shelf::currency);
     let plan = &match before.filter(|_| plan.currency().is_none()) {
         Some(code) => plan.clone().in_currency(code),
         None => plan.clone(),
     };
     let mut intake = read(inputs, plan, click_fields, threads, stdin.clone())?;
-    if plan.currency().is_none() {
+    if plan.currency().is_none() && !plan.keeps_currencies() {
         match currency(&intake.files)? {
             Currency::Agreed(None) => {}
             Currency::Agreed(Some(code)) if cost_parts(Some(&code)) == cost_parts(None) => {
@@ -194,6 +212,15 @@ pub fn ingest(inputs: &Inputs, plan: &Plan, click_fields: &Wanted, threads: usiz
     }
     intake.currency = intake.currency.or(intake.mapping.currency.clone());
     Ok(intake)
+}
+
+/// Reads one file as it stands there, for who only looks at it: amounts of several currencies stay what they
+/// are, and nothing may be added up.
+///
+/// # Errors
+/// A file that is missing, damaged or lacks a needed column.
+pub fn unsettled(inputs: &Inputs, plan: &Plan, threads: usize) -> Result<Intake> {
+    read(inputs, plan, &Wanted::Everything, threads, inputs.stdin.clone())
 }
 
 /// An export as it was named, and how it is read.
@@ -253,7 +280,7 @@ fn read(
     intake.notes = chosen.iter().flat_map(Chosen::notes).collect();
     for one in &named {
         let added = intake.add(one, click_fields, threads);
-        added.map_err(|e| stdin::speaking(intake.stdin.as_deref(), e))?;
+        added.map_err(|e| speaking(intake.stdin.as_deref(), e))?;
     }
     Ok(intake)
 }
@@ -263,9 +290,9 @@ fn named(inputs: &Inputs, plan: &Plan, stdin: Option<&Spool>) -> Result<Vec<Name
     let mut files = Vec::new();
     for (&shape, patterns) in &inputs.files {
         for path in expand(patterns)? {
-            let place = stdin::place(stdin, &path);
+            let place = place(stdin, &path);
             let headers = headers(place, plan.delimiter(shape)?, &inputs.guard);
-            let headers = headers.map_err(|e| stdin::speaking(stdin, e))?;
+            let headers = headers.map_err(|e| speaking(stdin, e))?;
             let reading = plan.reading(&path, shape, &headers)?;
             files.push(Named { path, shape, reading, headers, log: false });
         }
@@ -288,6 +315,36 @@ pub fn headers(path: &Path, delimiter: Option<u8>, guard: &Guard) -> Result<Vec<
     }
 }
 
+/// The header of a file and its first rows as they stand there; with a separator, if one is declared.
+///
+/// # Errors
+/// The file cannot be read, or has no header.
+pub fn sample(path: &Path, delimiter: Option<u8>, guard: &Guard, rows: usize) -> Result<Sample> {
+    match open::packing(path)? {
+        Packing::Parquet => {
+            let all: Vec<usize> = (0..headers(path, delimiter, guard)?.len()).collect();
+            guard.try_reading(path, &all).and_then(|()| parquet::sample(path, rows))
+        }
+        packing => text::sample(path, packing, delimiter, rows),
+    }
+}
+
+/// The unpacked bytes of a text export.
+///
+/// # Errors
+/// It cannot be opened.
+pub fn unpacked(path: &Path, packing: Packing) -> Result<Box<dyn Read + Send>> {
+    open::text(path, packing, &open::Digest::default())
+}
+
+/// The separator of a text export, `None` where its lines are JSON objects, and the names of its fields.
+///
+/// # Errors
+/// It cannot be read, or has no header.
+pub fn layout_of(path: &Path, packing: Packing, declared: Option<u8>) -> Result<(Option<u8>, Vec<String>)> {
+    text::layout_of(path, packing, declared)
+}
+
 /// A folder of this run's own that nobody else can read.
 fn folder() -> Result<TempDir> {
     let mut builder = tempfile::Builder::new();
@@ -303,7 +360,10 @@ fn folder() -> Result<TempDir> {
 }
 
 /// The files that paths and patterns name, sorted, each once.
-fn expand(patterns: &[String]) -> Result<BTreeSet<PathBuf>> {
+///
+/// # Errors
+/// A pattern that is none, or that no file fits.
+pub fn expand(patterns: &[String]) -> Result<BTreeSet<PathBuf>> {
     let mut paths = BTreeSet::new();
     for pattern in patterns {
         let literal = Path::new(pattern);
@@ -441,6 +501,7 @@ impl Intake {
         ledger.noticed = summary.noticed;
         ledger.truncated = summary.truncated;
         ledger.repeated_headers = summary.repeated_headers;
+        ledger.blank_lines = summary.blank_lines;
         writers.finish()?;
         Ok((ledger, layout, false))
     }
@@ -464,6 +525,7 @@ impl Intake {
         ledger.spans = seen;
         (ledger.digest, ledger.rows, ledger.rejects) = (text.digest, text.rows, text.rejects);
         ledger.noticed = text.noticed;
+        ledger.blank_lines = text.blank_lines;
         ledger.log = Some(summary.facts);
         writers.finish()?;
         Ok((ledger, layout, false))
@@ -522,6 +584,7 @@ impl FileLedger {
             rejects: Rejects::default(),
             duplicate_of: None,
             repeated_headers: 0,
+            blank_lines: 0,
             noticed: Noticed::default(),
             zone: Zone::UTC,
             spans: BTreeMap::new(),

@@ -5,7 +5,7 @@
 
 use crate::base::error::{Error, Result};
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -133,6 +133,59 @@ pub fn text(path: &Path, packing: Packing, digest: &Digest) -> Result<Box<dyn Re
             capped(Box::new(decoder))
         }
     })
+}
+
+/// Packs what is written to it as a file is packed.
+pub enum Packer<'w> {
+    Plain(&'w mut dyn Write),
+    Gzip(flate2::write::GzEncoder<&'w mut dyn Write>),
+    Zstd(zstd::stream::write::Encoder<'static, &'w mut dyn Write>),
+}
+
+impl<'w> Packer<'w> {
+    /// A packer of this kind; what is no archive goes through.
+    ///
+    /// # Errors
+    /// The archive cannot be begun.
+    pub fn new(packing: Packing, sink: &'w mut dyn Write) -> io::Result<Packer<'w>> {
+        Ok(match packing {
+            Packing::Gzip => {
+                Packer::Gzip(flate2::write::GzEncoder::new(sink, flate2::Compression::default()))
+            }
+            Packing::Zstd => Packer::Zstd(zstd::stream::write::Encoder::new(sink, 0)?),
+            Packing::Plain | Packing::Parquet => Packer::Plain(sink),
+        })
+    }
+
+    /// Writes the end of the archive.
+    ///
+    /// # Errors
+    /// The sink takes no more.
+    pub fn finish(self) -> io::Result<()> {
+        match self {
+            Packer::Plain(sink) => sink.flush(),
+            Packer::Gzip(encoder) => encoder.finish().map(drop),
+            Packer::Zstd(encoder) => encoder.finish().map(drop),
+        }
+    }
+}
+
+impl Write for Packer<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Packer::Plain(sink) => sink.write(bytes),
+            Packer::Gzip(encoder) => encoder.write(bytes),
+            Packer::Zstd(encoder) => encoder.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Packer::Plain(sink) => sink.flush(),
+            Packer::Gzip(encoder) => encoder.flush(),
+            Packer::Zstd(encoder) => encoder.flush(),
+        }
+    }
 }
 
 /// Stops a file that unpacks to far more than its size.

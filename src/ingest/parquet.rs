@@ -3,10 +3,10 @@
 //! A Parquet export's rows are judged by the same rules as text: what does not fit the declared type is a
 //! reject with its row number, never a silent null.
 
-use super::columns::{Field, FoundRows, Layout, Noticed, Wanted, constant, key, row_key};
+use super::columns::{Field, FoundRows, Layout, Noticed, Wanted, constant, currencies, key, row_key};
 use super::mapping::{Mapping, Shape};
 use super::reject::{Reason, Rejects};
-use super::table::{failed, open, stream};
+use super::table::{Sample, failed, open, stream};
 use super::value;
 use crate::base::column::{COLUMNS, Col, Kind};
 use crate::base::error::{Error, Result};
@@ -34,7 +34,8 @@ struct Gathered(Arc<Mutex<BufWriter<File>>>);
 
 impl Gathered {
     fn with<T>(&self, act: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>) -> io::Result<T> {
-        act(&mut *self.0.lock().map_err(|_| io::Error::other("the writer panicked"))?)
+        let mut file = self.0.lock().map_err(|_| io::Error::other("the writer panicked"))?;
+        act(&mut file)
     }
 }
 
@@ -111,6 +112,23 @@ pub fn headers(path: &Path) -> Result<Vec<String>> {
     Ok(schema.iter_names().map(ToString::to_string).collect())
 }
 
+/// The names and the first rows of a Parquet export; a value that has no text, such as a list, is empty.
+///
+/// # Errors
+/// It is none.
+pub fn sample(path: &Path, most: usize) -> Result<Sample> {
+    let headers = headers(path)?;
+    let frame = open(path)?.limit(most as u32).collect().map_err(|e| failed(path, e))?;
+    let texts = |column: &Column| -> Vec<String> {
+        let text = column.as_materialized_series().cast(&DataType::String);
+        let text = text.ok().and_then(|t| t.str().ok().cloned()).unwrap_or_default();
+        (0..frame.height()).map(|row| text.get(row).unwrap_or_default().to_owned()).collect()
+    };
+    let columns: Vec<Vec<String>> = frame.columns().iter().map(texts).collect();
+    let row = |at: usize| columns.iter().map(|column| column[at].clone()).collect();
+    Ok(Sample { rows: (0..frame.height()).map(row).collect(), headers })
+}
+
 /// Reads the header of a Parquet export and checks that its types can be read as declared.
 ///
 /// # Errors
@@ -124,12 +142,13 @@ pub fn layout(path: &Path, shape: Shape, mapping: &Mapping) -> Result<Layout> {
         let (name, dtype) = schema.get_at_index(at).expect("the place was found in this schema");
         refuse_type(path, col, name, dtype, &layout)?;
     }
+    layout = layout.laid_over(&headers, &mapping.sources);
     layout.headers = headers;
     Ok(layout)
 }
 
 fn refuse_type(path: &Path, col: Col, name: &str, dtype: &DataType, layout: &Layout) -> Result<()> {
-    let epoch = layout.side.time.format.step().is_some();
+    let epoch = layout.side.time.format.counts();
     let fits = match col.kind() {
         Kind::Text | Kind::Key => dtype.is_string() || dtype.is_integer() || dtype.is_bool(),
         Kind::Time => dtype.is_temporal() || dtype.is_string() || (dtype.is_integer() && epoch),
@@ -229,8 +248,18 @@ pub fn needed(plan: &mut LazyFrame, layout: &Layout, fields: &[Field]) -> Result
             || fields.iter().any(|f| f.origin().contains(col) && layout.has(*f))
             || layout.derived.iter().any(|d| d.source.origin() == *col && is_asked(d.col, fields))
     };
-    let places = layout.places.iter().filter(|(c, _)| wanted(c));
-    Ok(places.filter_map(|(_, &at)| schema.get_at_index(at)).map(|(name, _)| name.clone()).collect())
+    let found =
+        |c: Col| (layout.overlays(c) || (c == Col::Model && layout.terms.is_some())) && is_asked(c, fields);
+    let flagged = fields.iter().any(|f| f.is_flag());
+    let origins = if flagged || crate::base::column::COLUMNS.iter().any(|c| found(c.id)) {
+        layout.origins()
+    } else {
+        BTreeSet::new()
+    };
+    let seller = layout.sellers.as_ref().and_then(|_| layout.places.get(&Col::TrafficSource));
+    let places = layout.places.iter().filter(|(c, _)| wanted(c)).map(|(_, at)| at).chain(seller).copied();
+    let places: BTreeSet<usize> = places.chain(origins).collect();
+    Ok(places.into_iter().filter_map(|at| schema.get_at_index(at)).map(|(name, _)| name.clone()).collect())
 }
 
 /// Whether one of the fields is of this column itself.
@@ -268,11 +297,16 @@ pub fn canonical(raw: &DataFrame, layout: &Layout, fields: &[Field]) -> Result<C
         }
     }
     let days = typed.iter().find(|(col, _)| Some(*col) == layout.rate_column()).map(|(_, v)| v.clone());
-    typed.extend(exchanged(raw, layout, money, days.as_deref(), &mut found));
+    let asked = fields.contains(&Field::Value(Col::Currency)) && layout.has(Field::Value(Col::Currency));
+    let mut currencies = asked.then(|| currencies(raw.height()));
+    typed.extend(exchanged(raw, layout, money, days.as_deref(), &mut found, currencies.as_mut()));
     let Found { mut faults, noticed } = found;
     faults.sort_by_key(|f| f.0);
     faults.dedup_by_key(|f| f.0);
-    let frame = assemble(raw, layout, fields, typed)?;
+    let mut frame = assemble(raw, layout, fields, typed)?;
+    if let Some(currencies) = currencies {
+        frame.with_column(currencies.finish().into_column()).map_err(internal)?;
+    }
     let frame = if faults.is_empty() { frame } else { without(&frame, &faults)? };
     Ok(Canonical { frame, faults, noticed })
 }
@@ -317,20 +351,31 @@ fn exchanged(
     money: Vec<(Col, Amounts)>,
     days: Option<&[Option<i64>]>,
     found: &mut Found,
+    mut codes: Option<&mut StringChunkedBuilder>,
 ) -> Vec<(Col, Vec<Option<i64>>)> {
     let currencies = text_of(raw, layout, Col::Currency);
+    let sellers = layout.sellers.as_ref().and_then(|_| text_of(raw, layout, Col::TrafficSource));
     let mut kept: Vec<(Col, Vec<Option<i64>>)> =
         money.iter().map(|(col, _)| (*col, vec![None; raw.height()])).collect();
     let ours = row_cap(layout.currency.as_deref());
-    let plain = currencies.is_none() && money.iter().all(|(_, amounts)| amounts.marks.is_empty());
+    let plain = currencies.is_none()
+        && sellers.is_none()
+        && money.iter().all(|(_, amounts)| amounts.marks.is_empty());
     for row in 0..raw.height() {
-        let said = currencies.as_ref().and_then(|c| c.get(row)).unwrap_or_default();
+        let seller = || sellers.as_ref().and_then(|s| layout.currency_of(s.get(row)?.as_bytes()));
+        let said = currencies.as_ref().and_then(|c| c.get(row)).or_else(seller).unwrap_or_default();
         let marks: Vec<Mark> =
             money.iter().filter_map(|(_, a)| a.marks.get(row).copied().flatten()).collect();
         let day = days.and_then(|d| d[row]).map(|t| t.div_euclid(DAY) as i32);
-        let tender =
-            if plain { Ok((None, ours)) } else { tender(layout, said, &marks, day, &mut found.noticed) };
-        let amounts = tender.and_then(|(rate, cap)| {
+        let tender = match plain {
+            true => Ok((None, None, ours)),
+            false => tender(layout, said, &marks, day, &mut found.noticed),
+        };
+        if let Some(codes) = &mut codes {
+            let code = tender.as_ref().ok().and_then(|(code, ..)| code.as_deref());
+            codes.append_option(code.or(layout.currency.as_deref()));
+        }
+        let amounts = tender.and_then(|(_, rate, cap)| {
             let keep =
                 |(col, a): &(Col, Amounts)| a.nano[row].map(|n| layout.kept(*col, n, cap, rate)).transpose();
             money.iter().map(keep).collect::<std::result::Result<Vec<_>, Reason>>()
@@ -343,23 +388,23 @@ fn exchanged(
     kept
 }
 
-/// The rate and the cap of a row's amounts.
+/// The currency, the rate and the cap of a row's amounts.
 fn tender(
     layout: &Layout,
     said: &str,
     marks: &[Mark],
     day: Option<i32>,
     noticed: &mut Noticed,
-) -> std::result::Result<(Option<super::rates::Rate>, i128), Reason> {
+) -> std::result::Result<(Option<String>, Option<super::rates::Rate>, i128), Reason> {
     let code = layout.row_currency(said.as_bytes(), marks)?;
-    let Some(code) = code else { return Ok((None, row_cap(layout.currency.as_deref()))) };
+    let Some(code) = code else { return Ok((None, None, row_cap(layout.currency.as_deref()))) };
     let rate = layout.rate(&code, day)?;
     if let Some(rate) = rate {
         noticed.see_rate(&code, rate);
     }
     let cap = row_cap(Some(&code));
-    noticed.see_currency(code, 1);
-    Ok((rate, cap))
+    noticed.see_currency(code.clone(), 1);
+    Ok((Some(code), rate, cap))
 }
 
 /// One column of amounts; rows that do not fit are added to the faults.
@@ -466,13 +511,17 @@ fn of_whole(kind: Kind, value: i64) -> std::result::Result<i64, Reason> {
     if kind == Kind::Flag && !(0..=1).contains(&value) { Err(Reason::BadFlag) } else { Ok(value) }
 }
 
-fn time_of_whole(value: i64, dtype: &DataType, layout: &Layout) -> std::result::Result<(i64, Clock), Reason> {
+fn time_of_whole(
+    number: i64,
+    dtype: &DataType,
+    layout: &Layout,
+) -> std::result::Result<(i64, Clock), Reason> {
     let time = &layout.side.time;
     let (micros, clock) = match dtype {
-        DataType::Date => time.zone.to_utc(value.saturating_mul(DAY)),
-        DataType::Datetime(_, Some(_)) => (value, Clock::Plain),
-        DataType::Datetime(_, None) => time.zone.to_utc(value),
-        _ => (value.saturating_mul(time.format.step().unwrap_or(1)), Clock::Plain),
+        DataType::Date => time.zone.to_utc(number.saturating_mul(DAY)),
+        DataType::Datetime(_, Some(_)) => (number, Clock::Plain),
+        DataType::Datetime(_, None) => time.zone.to_utc(number),
+        _ => (time.format.of_number(number).map_err(value::reason_of)?, Clock::Plain),
     };
     in_range(micros).map(|micros| (micros, clock)).map_err(value::reason_of)
 }
@@ -484,6 +533,8 @@ fn assemble(
     typed: Vec<(Col, Vec<Option<i64>>)>,
 ) -> Result<DataFrame> {
     let mut columns: Vec<Column> = Vec::new();
+    let time = layout.time_column().and_then(|col| typed.iter().find(|(c, _)| *c == col));
+    let times = time.map(|(_, values)| values.clone());
     for (col, values) in typed {
         if fields.contains(&Field::Value(col)) {
             columns.push(Series::new(Field::Value(col).name(), values).into());
@@ -491,6 +542,7 @@ fn assemble(
     }
     for &field in fields {
         match field {
+            Field::Value(col) if layout.overlays(col) => {}
             Field::Value(col) | Field::Key(col) if matches!(col.kind(), Kind::Text | Kind::Key) => {
                 columns.extend(text_column(raw, layout, field, col));
             }
@@ -502,25 +554,43 @@ fn assemble(
             _ => {}
         }
     }
-    columns.extend(found(raw, layout, fields));
+    columns.extend(found(raw, layout, fields, times.as_deref()));
     DataFrame::new(raw.height(), columns).map_err(internal)
 }
 
 /// The wanted columns that the export does not have and that are found from others.
-fn found(raw: &DataFrame, layout: &Layout, fields: &[Field]) -> Vec<Column> {
+fn found(raw: &DataFrame, layout: &Layout, fields: &[Field], times: Option<&[Option<i64>]>) -> Vec<Column> {
     let mut rows = FoundRows::new(layout, raw.height(), &|field| fields.contains(&field));
     if rows.is_empty() {
         return Vec::new();
     }
-    let origins = [Col::Ip, Col::UserAgent];
-    let texts = origins.map(|col| layout.places.get(&col).copied().zip(text_of(raw, layout, col)));
+    let texts = Texts::of(raw, layout);
     for row in 0..raw.height() {
-        rows.push(&|place| {
-            let column = texts.iter().flatten().find(|(at, _)| *at == place);
-            column.and_then(|(_, texts)| texts.get(row)).unwrap_or_default().as_bytes()
-        });
+        rows.push(times.and_then(|t| t[row]), &|place| texts.get(place, row));
     }
     rows.finish()
+}
+
+/// The text of the fields that columns are found from.
+struct Texts(Vec<(usize, StringChunked)>);
+
+impl Texts {
+    fn of(raw: &DataFrame, layout: &Layout) -> Texts {
+        let visitors = [Col::Ip, Col::UserAgent, Col::ClickId];
+        let visitors = visitors.into_iter().filter_map(|col| layout.places.get(&col).copied());
+        let places: BTreeSet<usize> = visitors.chain(layout.origins()).collect();
+        let text = |at: usize| {
+            let column = raw.column(layout.headers.get(at)?).ok()?;
+            let text = column.as_materialized_series().cast(&DataType::String).ok()?;
+            Some((at, text.str().ok()?.clone()))
+        };
+        Texts(places.into_iter().filter_map(text).collect())
+    }
+
+    fn get(&self, place: usize, row: usize) -> &[u8] {
+        let column = self.0.iter().find(|(at, _)| *at == place);
+        column.and_then(|(_, texts)| texts.get(row)).unwrap_or_default().as_bytes()
+    }
 }
 
 fn text_column(raw: &DataFrame, layout: &Layout, field: Field, col: Col) -> Option<Column> {
@@ -562,8 +632,19 @@ fn nets(raw: &DataFrame, layout: &Layout, field: Field) -> Option<Column> {
 
 /// One flag of every row.
 fn flags(raw: &DataFrame, layout: &Layout, field: Field) -> Column {
-    let texts: Vec<StringChunked> = field.origin().iter().filter_map(|c| text_of(raw, layout, *c)).collect();
-    let flag = |row| layout.flag(field, texts.iter().map(|t| t.get(row).unwrap_or_default().as_bytes()));
+    let texts: Vec<(Col, StringChunked)> =
+        field.origin().iter().filter_map(|c| Some((*c, text_of(raw, layout, *c)?))).collect();
+    let others = layout.overlay.as_ref().map(|_| Texts::of(raw, layout));
+    let flag = |row: usize| {
+        let text = |(col, own): &(Col, StringChunked)| match &others {
+            Some(others) if layout.overlays(*col) => {
+                layout.text_of(*col, usize::MAX, &|at| others.get(at, row)).to_vec()
+            }
+            _ => own.get(row).unwrap_or_default().as_bytes().to_vec(),
+        };
+        let said: Vec<Vec<u8>> = texts.iter().map(text).collect();
+        layout.flag(field, said.iter().map(Vec::as_slice))
+    };
     let flags: BooleanChunked = (0..raw.height()).map(flag).collect();
     flags.with_name(field.name()).into_column()
 }

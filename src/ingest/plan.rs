@@ -118,6 +118,14 @@ impl Plan {
         }
     }
 
+    /// Whether amounts stay in the currency of their row.
+    pub fn keeps_currencies(&self) -> bool {
+        match &self.way {
+            Way::Fixed(mapping) => mapping.keeps_currencies,
+            Way::Chosen { user, .. } => user.keeps_currencies(),
+        }
+    }
+
     /// The same plan with amounts in this currency.
     pub fn in_currency(mut self, code: &str) -> Plan {
         match &mut self.way {

@@ -58,14 +58,14 @@ impl Headers {
     }
 }
 
-/// What a preset's IDs are, in words.
-#[derive(Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// What a preset's IDs are, in words: `none` and `unknown` are words, too.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Ids {
-    /// What ties a conversion to its click.
-    pub click: Option<String>,
-    pub transaction: Option<String>,
-    pub player: Option<String>,
+    /// What ties a conversion to its click, and whether the system uses it again.
+    pub click: String,
+    pub transaction: String,
+    pub player: String,
 }
 
 /// A preset as it stands in its file.
@@ -77,7 +77,6 @@ pub struct Preset {
     pub title: String,
     pub about: String,
     pub headers: Headers,
-    #[serde(default)]
     pub ids: Ids,
     /// Traps, and what was assumed.
     #[serde(default)]
@@ -145,7 +144,11 @@ pub fn all() -> Result<&'static [Preset]> {
     all.as_deref().map_err(|faults| Error::usage(faults.clone()))
 }
 
-fn parse(name: &str, text: &str) -> std::result::Result<Preset, String> {
+/// A preset from its text.
+///
+/// # Errors
+/// Every fault of the text, with line and column.
+pub fn parse(name: &str, text: &str) -> std::result::Result<Preset, String> {
     yaml::load(text, &format!("{name}.yml")).map_err(|faults| diag::plain(&faults))
 }
 
@@ -172,7 +175,25 @@ pub fn named(name: &str) -> Result<&'static Preset> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::mapping::Mapping;
+    use crate::ingest::mapping::{FACTS, Mapping};
+    use crate::ingest::stated::Stating;
+
+    /// Silence would be taken for no: who does not know says so.
+    #[test]
+    fn every_preset_states_every_fact() {
+        for preset in all().unwrap_or_else(|e| panic!("{e}")) {
+            let silent = FACTS.iter().filter(|fact| fact.of(&preset.mapping) == Stating::Silent);
+            let mut silent: Vec<&str> = silent.map(|fact| fact.name).collect();
+            for export in &preset.exports {
+                silent.extend(Mapping::unsaid_of_times(preset, export));
+            }
+            assert!(silent.is_empty(), "{} does not state {silent:?}", preset.name);
+            for id in [&preset.ids.click, &preset.ids.transaction, &preset.ids.player] {
+                assert!(id.len() >= 4, "{}: `{id}` says nothing", preset.name);
+            }
+            assert!(FACTS.iter().all(|fact| fact.of(&MappingFile::default()) == Stating::Silent));
+        }
+    }
 
     #[test]
     fn every_preset_is_without_fault_and_named_for_its_file() {

@@ -30,8 +30,6 @@ pub struct Past {
     pub known: Vec<Kept>,
     /// Clicks before the window.
     pub older: Older,
-    /// Named exports that were read before.
-    pub recognised: usize,
     /// Named exports without a row in the window.
     pub outside: usize,
     /// Kept exports whose rows would be in the window, had they not been pruned.
@@ -74,7 +72,7 @@ pub fn read(intake: &mut Intake, shelf: &Shelf, plan: &Plan, named: &[Named], th
             reader.read(one)?;
         }
     }
-    let Reader { mut read, mut fresh, .. } = reader;
+    let Reader { read, mut fresh, .. } = reader;
     fresh.replaced = replaced(&shelf.kept, &fresh.kept);
     let known = || shelf.kept.iter().filter(|k| !fresh.replaced.contains(&k.key));
     let all: Vec<&Kept> = known().chain(&fresh.kept).collect();
@@ -82,12 +80,12 @@ pub fn read(intake: &mut Intake, shelf: &Shelf, plan: &Plan, named: &[Named], th
         window,
         known: known().cloned().collect(),
         older: older(shelf, &all, window),
-        recognised: given.iter().filter(|g| shelf.kept.iter().any(|k| k.key == g.key)).count(),
         outside: 0,
         pruned: 0,
         fresh: Fresh::default(),
     };
-    let ready = ready(shelf, plan, &given, &all, &mut read, &mut past)?;
+    let choosing = Choosing { shelf, plan, given: &given, read, past: &mut past, foreign: BTreeSet::new() };
+    let ready = choosing.all(&all)?;
     past.fresh = fresh;
     intake.past = Some(past);
     fill(intake, plan, ready)
@@ -197,8 +195,8 @@ impl Waiting {
     /// Puts the files into place; those without a row vanish.
     fn settle(self, any: bool) -> Result<(Option<Stored>, Option<Stored>)> {
         let put = |(temporary, path): (TempPath, PathBuf)| {
-            let empty = std::fs::metadata(&temporary).map_or(true, |m| m.len() == 0);
-            if !any || empty {
+            let filled = std::fs::metadata(&temporary).is_ok_and(|m| m.len() > 0);
+            if !any || !filled {
                 return Ok(None);
             }
             durable::settle(temporary, &path)?;
@@ -232,63 +230,79 @@ fn older(shelf: &Shelf, all: &[&Kept], window: Window) -> Older {
     Older { files: files.map(|f| shelf.folder.join(&f.name)).collect(), before: window.from }
 }
 
-/// The exports with rows in the window.
-fn ready(
-    shelf: &Shelf,
-    plan: &Plan,
-    given: &[Given],
-    all: &[&Kept],
-    read: &mut BTreeMap<String, (FileLedger, Option<Part>)>,
-    past: &mut Past,
-) -> Result<Vec<Ready>> {
-    let mut ready = Vec::new();
-    let mut foreign: BTreeSet<String> = BTreeSet::new();
-    for kept in all {
-        let named: Vec<&Named> = given.iter().filter(|g| g.key == kept.key).map(|g| g.named).collect();
-        let rows = match past.window.part(kept) {
+/// Finds the exports with rows in the window.
+struct Choosing<'a, 'n> {
+    shelf: &'a Shelf,
+    plan: &'a Plan,
+    given: &'a [Given<'n>],
+    /// What was read tonight, by key.
+    read: BTreeMap<String, (FileLedger, Option<Part>)>,
+    past: &'a mut Past,
+    /// Exports that tonight's mapping would read otherwise.
+    foreign: BTreeSet<String>,
+}
+
+impl<'n> Choosing<'_, 'n> {
+    fn all(mut self, all: &[&Kept]) -> Result<Vec<Ready>> {
+        let mut ready = Vec::new();
+        for kept in all {
+            ready.extend(self.of(kept)?);
+        }
+        if self.foreign.is_empty() { Ok(ready) } else { Err(otherwise(&self.foreign)) }
+    }
+
+    /// What the window has of one export: nothing, or its rows and the further names that it was given.
+    fn of(&mut self, kept: &Kept) -> Result<Vec<Ready>> {
+        let named: Vec<&Named> = self.given.iter().filter(|g| g.key == kept.key).map(|g| g.named).collect();
+        let rows = match self.past.window.part(kept) {
             shelf::Part::Nothing => {
-                past.outside += named.len();
-                continue;
+                self.past.outside += named.len();
+                return Ok(Vec::new());
             }
             shelf::Part::Whole => None,
             shelf::Part::Some(rows) => Some(rows),
         };
-        if kept.pruned {
-            past.pruned += 1;
-            continue;
-        }
-        let (mut ledger, mut part) = match read.remove(&kept.key) {
-            Some(fresh) => fresh,
-            None => {
-                let reading = match named.first() {
-                    Some(named) => named.reading.clone(),
-                    None if kept.is_log() => plan.log()?,
-                    None => plan.reading(Path::new(&kept.path), kept.shape, &kept.headers)?,
-                };
-                if !kept.holds(&reading.mapping) {
-                    foreign.insert(kept.path.clone());
-                    continue;
-                }
-                restored(shelf, kept, &reading, named.first().copied())?
-            }
+        let Some((mut ledger, mut part)) = self.rows(kept, named.first().copied())? else {
+            return Ok(Vec::new());
         };
         if let (Some(rows), Some(part)) = (rows, &mut part) {
             part.rows = Some(rows);
             narrow(&mut ledger, &part.path, &rows)?;
         }
-        let again = named.iter().skip(1).map(|n| Ready {
-            ledger: FileLedger {
-                digest: ledger.digest.clone(),
-                ..FileLedger::new(&n.path, n.shape, &n.reading)
-            },
-            part: None,
-            log: n.log,
-        });
-        let again: Vec<Ready> = again.collect();
-        ready.push(Ready { ledger, part, log: kept.is_log() });
-        ready.extend(again);
+        let again = named.iter().skip(1).map(|n| Ready::again(n, &ledger)).collect::<Vec<_>>();
+        let first = Ready { ledger, part, log: kept.is_log() };
+        Ok(std::iter::once(first).chain(again).collect())
     }
-    if foreign.is_empty() { Ok(ready) } else { Err(otherwise(&foreign)) }
+
+    /// The rows of an export: those read tonight, or those that are kept.
+    fn rows(&mut self, kept: &Kept, named: Option<&'n Named>) -> Result<Option<(FileLedger, Option<Part>)>> {
+        if kept.pruned {
+            self.past.pruned += 1;
+            return Ok(None);
+        }
+        if let Some(fresh) = self.read.remove(&kept.key) {
+            return Ok(Some(fresh));
+        }
+        let reading = match named {
+            Some(named) => named.reading.clone(),
+            None if kept.is_log() => self.plan.log()?,
+            None => self.plan.reading(Path::new(&kept.path), kept.shape, &kept.headers)?,
+        };
+        if kept.holds(&reading.mapping) {
+            return restored(self.shelf, kept, &reading, named).map(Some);
+        }
+        self.foreign.insert(kept.path.clone());
+        Ok(None)
+    }
+}
+
+impl Ready {
+    /// The same bytes under another name; they count once.
+    fn again(named: &Named, first: &FileLedger) -> Ready {
+        let ledger = FileLedger::new(&named.path, named.shape, &named.reading);
+        let ledger = FileLedger { digest: first.digest.clone(), ..ledger };
+        Ready { ledger, part: None, log: named.log }
+    }
 }
 
 fn restored(
@@ -351,8 +365,7 @@ fn fill(intake: &mut Intake, plan: &Plan, mut ready: Vec<Ready>) -> Result<()> {
         .map(|r| Chosen { path: &r.ledger.path, shape: r.ledger.shape, reading: &r.ledger.reading })
         .collect();
     intake.mapping = plan.settle(&chosen)?;
-    let logs = ready.iter().map(|r| r.log);
-    intake.notes = chosen.iter().zip(logs).flat_map(|(chosen, _)| chosen.notes()).collect();
+    intake.notes = chosen.iter().flat_map(Chosen::notes).collect();
     for Ready { ledger, part, .. } in ready {
         intake.combined |= ledger.shape == Shape::Combined;
         let part = part.map(|part| Part { file: intake.files.len(), ..part });

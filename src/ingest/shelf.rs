@@ -65,6 +65,8 @@ pub struct Kept {
     /// Rows that were rejected, by reason.
     pub rejected: BTreeMap<String, u64>,
     repeated_headers: u64,
+    #[serde(default)]
+    blank_lines: u64,
     currencies: BTreeMap<String, u64>,
     rates: BTreeMap<String, Vec<(i64, Option<i32>)>>,
     repeated_times: u64,
@@ -163,7 +165,8 @@ impl Way<'_> {
         let found: Vec<&str> = layout.derived.iter().map(|d| d.col.name()).collect();
         let log = self.log.then(|| self.mapping.postbacks.way());
         let told = format!(
-            "{STAGE} {} {places:?} {:?} {:?} {:?} {:?} {:?} {} {:?} {:?} {found:?} {log:?}",
+            "{} {STAGE} {} {places:?} {:?} {:?} {:?} {:?} {:?} {} {:?} {:?} {found:?} {log:?}",
+            layout.told(),
             self.shape.word(),
             side.constants,
             side.time,
@@ -180,6 +183,9 @@ impl Way<'_> {
     fn layout(&self, places: BTreeMap<Col, usize>) -> Layout {
         let all = super::Wanted::Everything;
         let mut layout = Layout::new(self.shape, self.mapping, places, self.headers.len(), &all);
+        if !self.log {
+            layout = layout.laid_over(self.headers, &self.mapping.sources);
+        }
         layout.headers = self.headers.to_vec();
         layout
     }
@@ -219,6 +225,7 @@ impl Kept {
             rows: ledger.rows,
             rejected: ledger.rejects.counts.iter().map(|(r, n)| (r.slug().to_owned(), *n)).collect(),
             repeated_headers: ledger.repeated_headers,
+            blank_lines: ledger.blank_lines,
             currencies: ledger.noticed.currencies.clone(),
             rates: ledger
                 .noticed
@@ -300,6 +307,7 @@ impl Kept {
         ledger.rows = self.rows;
         ledger.rejects = Rejects { kept: Vec::new(), counts: self.counts()? };
         ledger.repeated_headers = self.repeated_headers;
+        ledger.blank_lines = self.blank_lines;
         ledger.noticed.currencies.clone_from(&self.currencies);
         ledger.noticed.rates = self.rates();
         ledger.noticed.repeated_times = self.repeated_times;
@@ -412,8 +420,8 @@ mod tests {
         assert_eq!(utc.window(at(20_000, 23)), Window { from: at(19_998, 0), until: i64::MAX });
         let midnight = wish(Zone::UTC, Some(at(20_001, 0)));
         assert_eq!(midnight.window(at(20_000, 23)), Window { from: at(19_998, 0), until: at(20_001, 0) });
-        // 23:00 UTC is midnight in Berlin in winter.
-        assert_eq!(wish(berlin, None).window(at(19_999, 23)).from, at(19_997, 23));
+        // 22:00 UTC is midnight in Berlin in summer, which day 20,000 (4 October 2024) is in.
+        assert_eq!(wish(berlin, None).window(at(19_999, 23)).from, at(19_997, 22));
         // Rows that a wrong clock says are still to come move nothing forward.
         let late = wish(Zone::UTC, Some(at(23_650, 0)));
         assert_eq!(late.window(at(20_000, 23)).from, at(19_998, 0));

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 pub const NAME: &str = "-";
 
 /// The bytes of stdin as a file; it goes with the value.
+#[derive(Debug)]
 pub struct Spool {
     pub path: PathBuf,
     _folder: TempDir,

@@ -16,6 +16,13 @@ use std::sync::mpsc::sync_channel;
 /// Rows of one batch, at most.
 const BATCH: usize = 1 << 17;
 
+/// The first rows of an export as they stand there.
+pub struct Sample {
+    pub headers: Vec<String>,
+    /// The text of each field, empty where a row says nothing.
+    pub rows: Vec<Vec<String>>,
+}
+
 /// One file of the intake.
 pub struct Part {
     pub path: PathBuf,

@@ -4,23 +4,23 @@
 //! line and nothing else, and no attacker hides rows inside a quoted field. The text is cut at line ends
 //! into chunks, chunks are parsed on several threads, and their results are taken in the order of the file.
 
+mod objects;
+mod records;
+mod sample;
+mod source;
+
+pub use sample::sample;
+
 use super::columns::{Layout, Noticed, RowBuilder, Wanted};
-use super::json::{self, Leaf};
-use super::mapping::{Mapping, Shape, SideMapping, normalise};
-use super::open::{self, Digest, Packing};
+use super::mapping::{Mapping, Shape};
+use super::open::Packing;
 use super::reject::{Reason, Rejects};
-use crate::base::column::Kind;
 use crate::base::error::{Error, Result};
 use polars::prelude::DataFrame;
-use std::borrow::Cow;
+use source::{CHUNK, Chunk, Form, Header, Source, asked_keys, every_key};
 use std::collections::{BTreeSet, HashMap};
-use std::io::Read;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-
-/// Bytes of one chunk; about a row group of the intake.
-const CHUNK: usize = 12 << 20;
 
 /// A longer record is one reject.
 const RECORD_CAP: usize = 1 << 20;
@@ -42,21 +42,13 @@ pub struct TextSummary {
     pub truncated: bool,
     /// Lines that repeat the header (files glued together); neither rows nor rejects.
     pub repeated_headers: u64,
+    /// Lines that hold nothing; neither rows nor rejects.
+    pub blank_lines: u64,
     /// BLAKE3 of the file.
     pub digest: String,
     /// Keys of JSON objects that the mapping asks for and that stood nowhere in the beginning of the file: it
     /// must be read again with them, and nothing of this reading counts.
     pub late_keys: BTreeSet<String>,
-}
-
-/// A piece of the file that ends at a line end.
-struct Chunk {
-    /// A buffer of which the first `length` bytes are the chunk.
-    bytes: Vec<u8>,
-    length: usize,
-    first_line: u64,
-    /// Nothing comes behind it.
-    last: bool,
 }
 
 /// What one chunk became.
@@ -99,6 +91,18 @@ pub fn headers(path: &Path, packing: Packing, delimiter: Option<u8>) -> Result<V
     Ok(Source::open(path, packing, HEADER)?.header(delimiter, &BTreeSet::new())?.names)
 }
 
+/// The separator, `None` for JSON, and the names of the fields, the keys of every object among them.
+///
+/// # Errors
+/// An unreadable file, or none that has a header.
+pub fn layout_of(path: &Path, packing: Packing, declared: Option<u8>) -> Result<(Option<u8>, Vec<String>)> {
+    let header = Source::open(path, packing, HEADER)?.header(declared, &BTreeSet::new())?;
+    match header.form {
+        Form::Delimited(delimiter) => Ok((Some(delimiter), header.names)),
+        Form::Json => Ok((None, every_key(path, packing)?.names)),
+    }
+}
+
 fn read_source(
     source: &mut Source,
     shape: Shape,
@@ -118,7 +122,8 @@ fn read_source(
         }
         places => (header, places?),
     };
-    let mut layout = Layout::new(shape, mapping, places, header.names.len(), wanted);
+    let mut layout = Layout::new(shape, mapping, places, header.names.len(), wanted)
+        .laid_over(&header.names, &mapping.sources);
     layout.headers.clone_from(&header.names);
     let asked = asked_keys(side);
     let parser = Parser { layout: &layout, header: &header, keys: header.index(), asked };
@@ -157,6 +162,7 @@ fn parse_in_order(
     let mut total = collector.total;
     total.rejects.append(std::mem::take(&mut source.rejects));
     total.rows += std::mem::take(&mut source.skipped);
+    total.blank_lines += source.blank_lines;
     total.truncated = source.ends_without_newline && total.last_line_is_ragged(source.lines);
     Ok(total)
 }
@@ -229,6 +235,7 @@ impl TextSummary {
         self.rejects.append(other.rejects);
         self.noticed.append(other.noticed);
         self.repeated_headers += other.repeated_headers;
+        self.blank_lines += other.blank_lines;
         self.late_keys.extend(other.late_keys);
     }
 
@@ -237,314 +244,6 @@ impl TextSummary {
             [Reason::Ragged, Reason::UnclosedQuote, Reason::NotJson, Reason::BadTime, Reason::NoTime];
         self.rejects.kept.iter().rev().take(8).any(|r| r.line == last && broken.contains(&r.reason))
     }
-}
-
-/// How a line of text becomes fields.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Form {
-    /// Fields between separators.
-    Delimited(u8),
-    /// An object whose keys name the fields.
-    Json,
-}
-
-/// The header line, or the keys of the first objects.
-struct Header {
-    raw: Vec<u8>,
-    names: Vec<String>,
-    form: Form,
-}
-
-impl Header {
-    fn delimiter(&self) -> u8 {
-        match self.form {
-            Form::Delimited(mark) => mark,
-            Form::Json => 0,
-        }
-    }
-
-    /// Where each key stands, for objects.
-    fn index(&self) -> HashMap<Vec<u8>, usize> {
-        let names = self.names.iter().enumerate().filter(|_| self.form == Form::Json);
-        names.map(|(at, name)| (name.as_bytes().to_vec(), at)).collect()
-    }
-}
-
-/// The keys of objects, in the order met.
-#[derive(Default)]
-struct Keys {
-    seen: BTreeSet<String>,
-    names: Vec<String>,
-}
-
-impl Keys {
-    fn add(&mut self, name: &str) {
-        if self.names.len() < MOST_KEYS && self.seen.insert(name.to_owned()) {
-            self.names.push(name.to_owned());
-        }
-    }
-
-    /// Adds the keys of whole lines; what is no object has none.
-    fn read(&mut self, lines: &[u8]) {
-        let mut found: Vec<String> = Vec::new();
-        for line in lines.split(|&b| b == b'\n').filter(|line| line.len() <= RECORD_CAP) {
-            let Ok(text) = std::str::from_utf8(line) else { continue };
-            let mut keep = |path: &[u8], _: Leaf<'_>| found.push(String::from_utf8_lossy(path).into_owned());
-            if json::flatten(text, &mut keep).is_ok() {
-                found.iter().for_each(|name| self.add(name));
-            }
-            found.clear();
-        }
-    }
-
-    fn header(self) -> Header {
-        Header { raw: Vec::new(), names: self.names, form: Form::Json }
-    }
-}
-
-/// The keys of a whole file: its beginning lacks one that must be there.
-fn every_key(path: &Path, packing: Packing) -> Result<Header> {
-    let mut source = Source::open(path, packing, CHUNK)?;
-    let mut keys = Keys::default();
-    while let Some(chunk) = source.chunk(false)? {
-        keys.read(&chunk.bytes[..chunk.length]);
-        source.spares.push(chunk.bytes);
-    }
-    Ok(keys.header())
-}
-
-/// The header names that a mapping asks for, as they are compared.
-fn asked_keys(side: &SideMapping) -> BTreeSet<String> {
-    side.columns.values().flat_map(|(names, _)| names).map(|name| normalise(name)).collect()
-}
-
-/// The unpacked bytes of a file, cut into chunks at line ends.
-struct Source {
-    path: std::path::PathBuf,
-    packing: Packing,
-    reader: Box<dyn Read + Send>,
-    digest: Digest,
-    /// A buffer of which the first `filled` bytes wait to be handed out.
-    buffer: Vec<u8>,
-    filled: usize,
-    /// Buffers that came back: memory is touched for the first time once.
-    spares: Vec<Vec<u8>>,
-    /// Lines handed out so far.
-    lines: u64,
-    ended: bool,
-    ends_without_newline: bool,
-    rejects: Rejects,
-    /// Records that were too long to be handed out.
-    skipped: u64,
-}
-
-impl Source {
-    fn open(path: &Path, packing: Packing, chunk: usize) -> Result<Source> {
-        let digest = Digest::default();
-        let mut source = Source {
-            path: path.to_owned(),
-            packing,
-            reader: open::text(path, packing, &digest)?,
-            digest,
-            buffer: vec![0; chunk],
-            filled: 0,
-            spares: Vec::new(),
-            lines: 0,
-            ended: false,
-            ends_without_newline: false,
-            rejects: Rejects::default(),
-            skipped: 0,
-        };
-        source.refill()?;
-        open::refuse_foreign_text(path, source.waiting())?;
-        if source.waiting().starts_with(b"\xef\xbb\xbf") {
-            source.pass(3);
-        }
-        Ok(source)
-    }
-
-    fn waiting(&self) -> &[u8] {
-        &self.buffer[..self.filled]
-    }
-
-    /// Passes over the first `count` waiting bytes.
-    fn pass(&mut self, count: usize) {
-        self.buffer.copy_within(count..self.filled, 0);
-        self.filled -= count;
-    }
-
-    /// Reads until the buffer is full or the file ends.
-    fn refill(&mut self) -> Result<()> {
-        if self.ended || self.filled == self.buffer.len() {
-            return Ok(());
-        }
-        let room = &mut self.buffer[self.filled..];
-        let size = room.len();
-        let read = open::fill(&mut *self.reader, room).map_err(|e| self.damaged(e))?;
-        self.filled += read;
-        self.ended = read < size;
-        if self.ended {
-            self.ends_without_newline = self.waiting().last().is_some_and(|&b| b != b'\n');
-        }
-        Ok(())
-    }
-
-    fn damaged(&self, cause: std::io::Error) -> Error {
-        Error::input(format!("{} is damaged or cut off", self.path.display()))
-            .because(cause)
-            .help("nothing of it was used: export or copy it again")
-    }
-
-    /// Takes the next physical line, without its end.
-    fn line(&mut self) -> Option<Vec<u8>> {
-        if self.filled == 0 {
-            return None;
-        }
-        let end = memchr::memchr(b'\n', self.waiting()).map_or(self.filled, |at| at + 1);
-        let mut line = self.waiting()[..end].to_vec();
-        self.pass(end);
-        self.lines += 1;
-        while line.last().is_some_and(|b| matches!(b, b'\n' | b'\r')) {
-            line.pop();
-        }
-        Some(line)
-    }
-
-    fn header(&mut self, declared: Option<u8>, keys: &BTreeSet<String>) -> Result<Header> {
-        let mut declared = declared;
-        loop {
-            if self.begins_json()? {
-                return Ok(self.keys(keys));
-            }
-            let Some(raw) = self.line() else {
-                return Err(Error::input(format!("{} has no header line", self.path.display()))
-                    .help("the first line must name the columns"));
-            };
-            match raw.strip_prefix(b"sep=") {
-                Some([mark]) => declared = Some(*mark),
-                _ if raw.iter().all(u8::is_ascii_whitespace) => {}
-                _ => return self.split_header(raw, declared),
-            }
-        }
-    }
-
-    fn split_header(&self, raw: Vec<u8>, declared: Option<u8>) -> Result<Header> {
-        let delimiter = declared.unwrap_or_else(|| likely_delimiter(&raw));
-        let mut record = csv::ByteRecord::new();
-        let read = csv_reader(&raw, delimiter).read_byte_record(&mut record);
-        read.map_err(|e| self.damaged(std::io::Error::other(e)))?;
-        let names: Vec<String> =
-            record.iter().map(|n| String::from_utf8_lossy(n).trim().to_owned()).collect();
-        if names.len() < 2 {
-            return Err(Error::input(format!(
-                "{}: the header has one column only, `{}`; expected columns separated by comma, semicolon, tab or |",
-                self.path.display(),
-                crate::base::text::Text::new(names.concat()).term(80)
-            ))
-            .help("declare another separator in the mapping: `delimiter: \"^\"`"));
-        }
-        Ok(Header { raw, names, form: Form::Delimited(delimiter) })
-    }
-
-    /// Whether the next line is a JSON object.
-    fn begins_json(&self) -> Result<bool> {
-        let end = memchr::memchr(b'\n', self.waiting()).unwrap_or(self.filled);
-        let line = self.waiting()[..end].trim_ascii();
-        let several_lines = line == b"{" || line == b"[" || line.starts_with(b"[{");
-        if several_lines {
-            return Err(Error::input(format!(
-                "{} is JSON that spans lines or one array; expected one object a line (NDJSON)",
-                self.path.display()
-            ))
-            .help("convert it, for example: jq -c '.[]' IN > OUT, or jq -c . for single objects"));
-        }
-        Ok(json::begins_object(line))
-    }
-
-    /// The keys of the objects that wait to be read, in the order met, and those that come later.
-    fn keys(&self, late: &BTreeSet<String>) -> Header {
-        let mut keys = Keys::default();
-        keys.read(self.waiting());
-        late.iter().for_each(|name| keys.add(name));
-        keys.header()
-    }
-
-    /// The next chunk, ending at a line end; `None` at the end of the file.
-    fn chunk(&mut self, multiline: bool) -> Result<Option<Chunk>> {
-        loop {
-            self.refill()?;
-            if self.filled == 0 {
-                return Ok(None);
-            }
-            let end = if self.ended { Some(self.filled) } else { self.cut(multiline) };
-            if let Some(length) = end {
-                let first_line = self.lines + 1;
-                let bytes = self.take(length);
-                self.lines += newlines(&bytes[..length]);
-                self.lines += u64::from(bytes[length - 1] != b'\n');
-                let last = self.ended && self.filled == 0;
-                return Ok(Some(Chunk { bytes, length, first_line, last }));
-            }
-            self.skip_record()?;
-        }
-    }
-
-    /// Hands the buffer out and keeps what lies behind `length` in another one.
-    fn take(&mut self, length: usize) -> Vec<u8> {
-        let mut next = self.spares.pop().unwrap_or_default();
-        next.resize(self.buffer.len(), 0);
-        let left = self.filled - length;
-        next[..left].copy_from_slice(&self.buffer[length..self.filled]);
-        self.filled = left;
-        std::mem::replace(&mut self.buffer, next)
-    }
-
-    /// Where the waiting bytes can be cut: behind the last line end, or with `multiline` behind the last
-    /// line end outside quotes.
-    fn cut(&self, multiline: bool) -> Option<usize> {
-        if !multiline {
-            return memchr::memrchr(b'\n', self.waiting()).map(|at| at + 1);
-        }
-        let (mut inside, mut end) = (false, None);
-        for at in memchr::memchr2_iter(b'"', b'\n', self.waiting()) {
-            match self.buffer[at] {
-                b'"' => inside = !inside,
-                _ if !inside => end = Some(at + 1),
-                _ => {}
-            }
-        }
-        end
-    }
-
-    /// Drops a record that is longer than a whole chunk.
-    fn skip_record(&mut self) -> Result<()> {
-        self.rejects.add(self.lines + 1, Reason::TooLong, &self.buffer[..self.filled]);
-        self.skipped += 1;
-        self.lines += 1;
-        while memchr::memchr(b'\n', self.waiting()).is_none() && self.filled > 0 {
-            self.filled = 0;
-            self.refill()?;
-        }
-        let end = memchr::memchr(b'\n', self.waiting()).map_or(self.filled, |at| at + 1);
-        self.pass(end);
-        Ok(())
-    }
-}
-
-/// The separator that stands most often in the header, outside quotes.
-fn likely_delimiter(header: &[u8]) -> u8 {
-    let count = |mark: u8| {
-        let mut inside = false;
-        header
-            .iter()
-            .filter(|&&b| {
-                inside ^= b == b'"';
-                b == mark && !inside
-            })
-            .count()
-    };
-    let best = [b',', b';', b'\t', b'|'].into_iter().rev().max_by_key(|&mark| count(mark));
-    best.unwrap_or(b',')
 }
 
 fn csv_reader(bytes: &[u8], delimiter: u8) -> csv::Reader<&[u8]> {
@@ -586,263 +285,10 @@ impl Parser<'_> {
         summary.noticed = rows.take_noticed();
         Parsed { frame: rows.finish(), summary, open, chunk }
     }
-
-    /// Whether the rest of a chunk is one record whose quote is still open, and short enough to be one.
-    fn is_open(&self, rest: &[u8]) -> bool {
-        !self.layout.multiline
-            && rest.len() <= RECORD_CAP
-            && quoting(rest, self.header.delimiter()) == Quoting::Open
-    }
-
-    /// Reads records from byte `at` until the end, until a record stays open at the end, or until a line must
-    /// be rejected and the reader set behind it; returns where to go on.
-    fn run(
-        &self,
-        bytes: &[u8],
-        at: usize,
-        line: u64,
-        rows: &mut RowBuilder,
-        summary: &mut TextSummary,
-    ) -> (usize, u64) {
-        let mut reader = csv_reader(&bytes[at..], self.header.delimiter());
-        let mut record = csv::ByteRecord::new();
-        let (mut from, mut line) = (at, line);
-        while let Ok(true) = reader.read_byte_record(&mut record) {
-            let to = at + reader.position().byte() as usize;
-            let raw = physical(bytes, from..to);
-            line += newlines(&bytes[from..raw.start]);
-            let text = &bytes[raw.clone()];
-            if to == bytes.len() && from > at && self.is_open(text) {
-                return (raw.start, line);
-            }
-            if memchr::memchr(b'\n', text).is_some() && !self.layout.multiline {
-                let length = self.refuse_lines(&record, text, line, summary);
-                return (raw.start + length, line + newlines(&text[..length]));
-            }
-            self.record(&record, text, line, rows, summary);
-            line += newlines(&bytes[raw.start..to]);
-            from = to;
-        }
-        (bytes.len(), line)
-    }
-
-    /// Rejects a record that spans lines and says how many bytes of it to pass over. A field that closes
-    /// properly was meant to span them, and its lines are no rows: all are rejected, since who writes a user
-    /// agent with line ends could forge rows. A quote that never closes costs its own line only.
-    fn refuse_lines(
-        &self,
-        record: &csv::ByteRecord,
-        text: &[u8],
-        line: u64,
-        summary: &mut TextSummary,
-    ) -> usize {
-        let strict = text.len() <= RECORD_CAP && quoting(text, self.header.delimiter()) == Quoting::Closed;
-        let closed = strict && record.len() == self.layout.width;
-        let first = memchr::memchr(b'\n', text).map_or(text.len(), |end| end + 1);
-        let length = if closed { text.len() } else { first };
-        for (at, physical) in text[..length].split_inclusive(|&b| b == b'\n').enumerate() {
-            summary.rows += 1;
-            summary.rejects.add(line + at as u64, Reason::UnclosedQuote, physical.trim_ascii_end());
-        }
-        length
-    }
-
-    fn record(
-        &self,
-        record: &csv::ByteRecord,
-        raw: &[u8],
-        line: u64,
-        rows: &mut RowBuilder,
-        summary: &mut TextSummary,
-    ) {
-        if raw == self.header.raw {
-            summary.repeated_headers += 1;
-            return;
-        }
-        summary.rows += 1;
-        if let Err(reason) = fits(record, raw, self.layout.width).and_then(|()| rows.push(record)) {
-            summary.rejects.add(line, reason, raw);
-        }
-    }
-}
-
-impl Parser<'_> {
-    /// Reads one object a line.
-    fn objects(&self, bytes: &[u8], first: u64, rows: &mut RowBuilder, summary: &mut TextSummary) {
-        let mut object = Object::new(self);
-        for (at, line) in bytes.split(|&b| b == b'\n').enumerate() {
-            let line = line.trim_ascii();
-            if line.is_empty() {
-                continue;
-            }
-            summary.rows += 1;
-            let pushed = object.read(line, &mut summary.late_keys).and_then(|record| rows.push(record));
-            if let Err(reason) = pushed {
-                summary.rejects.add(first + at as u64, reason, line);
-            }
-        }
-    }
-}
-
-/// Turns the objects of a chunk into records of the header's width.
-struct Object<'a> {
-    parser: &'a Parser<'a>,
-    record: csv::ByteRecord,
-    /// The text of each field of the row.
-    fields: Vec<Option<Vec<u8>>>,
-    /// Fields that are read as numbers: JSON's way to write these is translated.
-    numeric: Vec<bool>,
-}
-
-impl<'a> Object<'a> {
-    fn new(parser: &'a Parser<'a>) -> Object<'a> {
-        let mut numeric = vec![false; parser.layout.width];
-        for (col, &at) in &parser.layout.places {
-            numeric[at] = matches!(col.kind(), Kind::Money | Kind::Count | Kind::Time);
-        }
-        let fields = vec![None; parser.layout.width];
-        Object { parser, record: csv::ByteRecord::new(), fields, numeric }
-    }
-
-    /// The record of one line.
-    fn read(
-        &mut self,
-        line: &[u8],
-        late: &mut BTreeSet<String>,
-    ) -> std::result::Result<&csv::ByteRecord, Reason> {
-        if line.len() > RECORD_CAP {
-            return Err(Reason::TooLong);
-        }
-        let text = std::str::from_utf8(line).map_err(|_| Reason::NotUtf8)?;
-        self.fields.fill(None);
-        let (mut next, mut fault) = (0, None);
-        let whole = json::flatten(text, &mut |path, leaf| match self.place(path, next) {
-            Some(at) => {
-                next = at + 1;
-                fault = fault.or(self.set(at, leaf).err());
-            }
-            None => self.miss(path, late),
-        });
-        whole.map_err(|json::NoJson| Reason::NotJson)?;
-        fault.map_or(Ok(()), Err)?;
-        self.record.clear();
-        self.fields.iter().for_each(|field| self.record.push_field(field.as_deref().unwrap_or_default()));
-        Ok(&self.record)
-    }
-
-    /// Where a key stands; objects mostly have their keys in one order.
-    fn place(&self, path: &[u8], next: usize) -> Option<usize> {
-        let names = &self.parser.header.names;
-        let expected = names.get(next).is_some_and(|name| name.as_bytes() == path);
-        if expected { Some(next) } else { self.parser.keys.get(path).copied() }
-    }
-
-    fn set(&mut self, at: usize, leaf: Leaf<'_>) -> std::result::Result<(), Reason> {
-        if self.fields[at].is_some() {
-            return Err(Reason::NotJson);
-        }
-        let text: Cow<'_, [u8]> = match leaf {
-            Leaf::Null => Cow::Borrowed(b""),
-            Leaf::Text(text) => text,
-            Leaf::Number(raw) if self.numeric[at] => json::plain_number(raw, self.parser.layout.side.decimal),
-            Leaf::Number(raw) | Leaf::Raw(raw) => Cow::Borrowed(raw),
-        };
-        if text.len() > FIELD_CAP {
-            return Err(Reason::TooLong);
-        }
-        self.fields[at] = Some(text.into_owned());
-        Ok(())
-    }
-
-    /// A key that stood nowhere in the beginning of the file.
-    fn miss(&self, path: &[u8], late: &mut BTreeSet<String>) {
-        let name = String::from_utf8_lossy(path);
-        if late.len() < MOST_KEYS && self.parser.asked.contains(&normalise(&name)) {
-            late.insert(name.into_owned());
-        }
-    }
-}
-
-/// The bytes of a record without the line ends around it.
-fn physical(bytes: &[u8], range: Range<usize>) -> Range<usize> {
-    let is_end = |b: &u8| matches!(b, b'\n' | b'\r');
-    let before = bytes[range.clone()].iter().take_while(|b| is_end(b)).count();
-    let after = bytes[range.start + before..range.end].iter().rev().take_while(|b| is_end(b)).count();
-    range.start + before..range.end - after
 }
 
 fn newlines(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
-}
-
-fn fits(record: &csv::ByteRecord, raw: &[u8], width: usize) -> std::result::Result<(), Reason> {
-    if raw.len() > RECORD_CAP {
-        return Err(Reason::TooLong);
-    }
-    if ends_inside_quotes(record, raw) {
-        return Err(Reason::UnclosedQuote);
-    }
-    if record.len() != width {
-        return Err(Reason::Ragged);
-    }
-    if raw.len() > FIELD_CAP && record.iter().any(|f| f.len() > FIELD_CAP) {
-        return Err(Reason::TooLong);
-    }
-    if std::str::from_utf8(record.as_slice()).is_err() {
-        return Err(Reason::NotUtf8);
-    }
-    Ok(())
-}
-
-/// How the quotes of a text stand, as RFC 4180 has them.
-#[derive(PartialEq)]
-enum Quoting {
-    /// Every field that opens with a quote closes before a separator or the end.
-    Closed,
-    /// A field opens with a quote that nothing closes.
-    Open,
-    /// Something stands between a closing quote and the next separator.
-    Loose,
-}
-
-fn quoting(text: &[u8], delimiter: u8) -> Quoting {
-    let mut rest = text;
-    while !rest.is_empty() {
-        let Some((b'"', quoted)) = rest.split_first() else {
-            let end = rest.iter().position(|&b| b == delimiter).map_or(rest.len(), |at| at + 1);
-            rest = &rest[end..];
-            continue;
-        };
-        let Some(after) = behind_closing_quote(quoted) else { return Quoting::Open };
-        match after.split_first() {
-            Some((&mark, next)) if mark == delimiter => rest = next,
-            None => return Quoting::Closed,
-            Some(_) => return Quoting::Loose,
-        }
-    }
-    Quoting::Closed
-}
-
-/// What follows the quote that closes a field; a doubled quote stands for itself.
-fn behind_closing_quote(quoted: &[u8]) -> Option<&[u8]> {
-    let mut at = 0;
-    loop {
-        at += memchr::memchr(b'"', &quoted[at..])?;
-        if quoted.get(at + 1) != Some(&b'"') {
-            return Some(&quoted[at + 1..]);
-        }
-        at += 2;
-    }
-}
-
-/// The last line of a chunk may open a quote that nothing closes: its last field then follows a quote at the
-/// start of the field, and the raw text does not end with one.
-fn ends_inside_quotes(record: &csv::ByteRecord, raw: &[u8]) -> bool {
-    let Some(last) = record.get(record.len().wrapping_sub(1)) else { return false };
-    let last = last.trim_ascii_end();
-    let Some(quote) = raw.len().checked_sub(last.len() + 1) else { return false };
-    let opens = quote == 0 || matches!(raw[quote - 1], b',' | b';' | b'\t' | b'|');
-    raw[quote] == b'"' && opens && raw.ends_with(last) && raw.last() != Some(&b'"')
 }
 
 #[cfg(test)]

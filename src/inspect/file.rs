@@ -1,15 +1,16 @@
 //! The facts of one file, from its header and its rows.
 
 use super::ids::Ids;
-use super::{Clocks, FileFacts, Opened, Rejected, Word, clocks};
+use super::{FileFacts, Opened, Rejected, Word, clocks, guess};
 use crate::base::column::{COLUMNS, Col, Kind};
 use crate::base::error::Result;
 use crate::base::text::Text;
 use crate::base::time::SECOND;
 use crate::clean::Status;
 use crate::clean::vocabulary::event;
-use crate::ingest::mapping::ZoneFrom;
+use crate::ingest::mapping::{FACTS, ZoneFrom};
 use crate::ingest::plan::How;
+use crate::ingest::stated::Stating;
 use crate::ingest::{Batch, Field, Mapping, Shape, StatusMeans, detect, preset};
 use crate::measures::{PEER_COLUMNS, Rows, STRATUM_COLUMNS};
 use crate::signals;
@@ -48,10 +49,12 @@ pub(super) fn facts(opened: &Opened) -> Result<FileFacts> {
     let mapping = &reading.mapping;
     let places = opened.places();
     let seen = see(opened)?;
-    let header = |at: usize| Text::new(opened.headers[at].as_str());
+    let headers = opened.headers();
+    let header = |at: usize| Text::new(headers[at].as_str());
     let example = |col: &Col| seen.examples.get(col).map(|text| Text::new(text.as_str()));
     let taken: BTreeSet<usize> = places.values().copied().collect();
-    let free = (0..opened.headers.len()).filter(|at| !taken.contains(at));
+    let free = (0..headers.len()).filter(|at| !taken.contains(at));
+    let first = |at: usize| guess::texts(&opened.sample, at).next().map(Text::new);
     let have = opened.table().columns();
     Ok(FileFacts {
         path: opened.path.clone(),
@@ -59,25 +62,23 @@ pub(super) fn facts(opened: &Opened) -> Result<FileFacts> {
         others: others(opened)?,
         columns: places.iter().map(|(col, at)| (*col, header(*at), example(col))).collect(),
         constants: constants(opened, &places),
-        unmapped: free.map(|at| (header(at), None)).collect(),
+        unmapped: free.map(|at| (header(at), first(at))).collect(),
+        misfits: guess::misfits(&opened.sample, &places, mapping.side(opened.shape)),
         missing: missing(opened.shape, if have.is_empty() { places.keys().copied().collect() } else { have }),
         rows: ledger.rows,
         used: ledger.rows - ledger.rejects.total(),
+        blank_lines: ledger.blank_lines,
         rejects: rejects(ledger),
         spans: ledger.spans.iter().map(|(col, (from, to))| (*col, *from, *to)).collect(),
         currencies: ledger.noticed.currencies.clone(),
         statuses: words(&seen.statuses, |word| status_means(mapping, word)),
         events: words(&seen.events, |word| event_means(mapping, word)),
         ids: seen.ids.iter().map(|(col, ids)| ids.facts(*col)).collect(),
-        clocks: clocks_of(seen.waits),
+        clocks: clocks(seen.waits),
         facts: preset_facts(opened),
         notes: opened.intake.notes.clone(),
         reading: reading.clone(),
     })
-}
-
-fn clocks_of(waits: Vec<i64>) -> Option<Clocks> {
-    clocks(waits)
 }
 
 /// Presets that the header was held against, apart from the one that was chosen.
@@ -86,7 +87,7 @@ fn others(opened: &Opened) -> Result<Vec<String>> {
         How::Detected(candidate) => Some((candidate.preset, candidate.export)),
         _ => None,
     };
-    let found = detect::detect(&opened.headers, Some(opened.shape))?;
+    let found = detect::detect(opened.headers(), Some(opened.shape))?;
     let other = |c: &&detect::Candidate| Some((c.preset, c.export)) != chosen && c.preset != preset::GENERIC;
     let told = |c: &detect::Candidate| format!("{} ({}): {}", c.preset, c.export, c.reasons.join("; "));
     Ok(found.iter().filter(other).take(3).map(told).collect())
@@ -250,7 +251,13 @@ fn preset_facts(opened: &Opened) -> Vec<String> {
         facts.push(format!("a file of exactly {} rows was cut off by its exporter", limits.join(" or ")));
     }
     if let Ok(preset) = preset::named(&opened.reading().preset) {
-        facts.extend(preset.ids.click.iter().map(|id| format!("click ID: {id}")));
+        facts.push(format!("click ID: {}", preset.ids.click));
+        let unknown = FACTS.iter().filter(|fact| fact.of(&preset.mapping) == Stating::Unknown);
+        let unknown: Vec<&str> = unknown.map(|fact| fact.summary).collect();
+        if !unknown.is_empty() {
+            facts
+                .push(format!("nobody told us {}: say it in a mapping file if you know", unknown.join(", ")));
+        }
         facts.extend(preset.notes.iter().cloned());
     }
     facts

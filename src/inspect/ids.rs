@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use unicode_normalization::UnicodeNormalization;
 
 /// So many distinct IDs of a column are told apart.
-const DISTINCT: usize = 2_000_000;
+pub const DISTINCT: usize = 2_000_000;
 
 /// A spreadsheet keeps so many digits of a number.
 const KEPT_DIGITS: usize = 15;

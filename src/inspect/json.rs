@@ -1,6 +1,6 @@
 //! The page for programs.
 
-use super::{Clocks, FileFacts, IdFacts, Page, Pair, Word};
+use super::{Alike, Clocks, FileFacts, IdFacts, Misfit, Page, Pair, Unread, Word};
 use crate::base::text::{Text, json_document};
 use crate::base::time::show;
 use crate::ingest::plan::How;
@@ -11,6 +11,7 @@ pub fn json(page: &Page) -> String {
     let document = json!({
         "schema_version": 1,
         "files": page.files.iter().map(file).collect::<Vec<_>>(),
+        "unread": page.unread.iter().map(unread).collect::<Vec<_>>(),
         "pair": page.pair.as_ref().map(pair),
     });
     json_document(&format!("{document:#}\n"))
@@ -43,11 +44,14 @@ fn file(file: &FileFacts) -> Value {
             "column": col.name(), "header": header.raw(), "example": raw(example),
         })).collect::<Vec<_>>(),
         "constants": file.constants.iter().map(|(col, text)| (col.name(), text.raw())).collect::<std::collections::BTreeMap<_, _>>(),
-        "unmapped": file.unmapped.iter().map(|(header, _)| header.raw()).collect::<Vec<_>>(),
+        "unmapped": file.unmapped.iter().map(|(header, example)| json!({
+            "header": header.raw(), "example": raw(example),
+        })).collect::<Vec<_>>(),
+        "misfits": file.misfits.iter().map(misfit).collect::<Vec<_>>(),
         "missing": missing.map(|(cols, signals)| json!({
             "columns": cols.iter().map(|c| c.name()).collect::<Vec<_>>(), "signals": signals,
         })).collect::<Vec<_>>(),
-        "rows": {"read": file.rows, "used": file.used, "rejected": rejects.map(|(reason, count, first)| json!({
+        "rows": {"read": file.rows, "used": file.used, "blank_lines": file.blank_lines, "rejected": rejects.map(|(reason, count, first)| json!({
             "reason": reason, "rows": count,
             "first": first.as_ref().map(|(line, found)| json!({"line": line, "found": found.raw()})),
         })).collect::<Vec<_>>()},
@@ -61,6 +65,39 @@ fn file(file: &FileFacts) -> Value {
         "clocks": file.clocks.as_ref().map(clocks),
         "facts": file.facts,
         "notes": file.notes,
+    })
+}
+
+fn unread(file: &Unread) -> Value {
+    json!({
+        "path": file.path.display().to_string(),
+        "side": file.shape.word(),
+        "why": file.why.message,
+        "help": file.why.help,
+        "candidates": file.candidates,
+        "needs": file.needs.iter().map(|col| col.name()).collect::<Vec<_>>(),
+        "headers": file.headers.iter().map(|(header, example, looks)| json!({
+            "header": header.raw(), "example": raw(example), "looks": looks,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn misfit(misfit: &Misfit) -> Value {
+    json!({
+        "column": misfit.col.name(),
+        "seen": misfit.seen,
+        "wrong": misfit.wrong,
+        "example": misfit.example.raw(),
+        "fitting": misfit.fitting,
+    })
+}
+
+fn alike(alike: &Alike) -> Value {
+    json!({
+        "first": alike.first.raw(),
+        "second": alike.second.raw(),
+        "rows": alike.rows,
+        "example": [alike.example.0.raw(), alike.example.1.raw()],
     })
 }
 
@@ -105,6 +142,7 @@ fn pair(pair: &Pair) -> Value {
             "matched": join.matched,
             "mapped": join.mapped,
         })).collect::<Vec<_>>(),
+        "alike": pair.alike.as_ref().map(alike),
         "clocks": pair.clocks.as_ref().map(clocks),
     })
 }

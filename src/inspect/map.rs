@@ -1,6 +1,6 @@
 //! A mapping file to edit: what was found as it stands, what is missing as comments.
 
-use super::{FileFacts, Page};
+use super::{FileFacts, Page, Unread};
 use crate::base::text::Text;
 use crate::base::time::TimeFormat;
 use crate::ingest::preset::GENERIC;
@@ -24,6 +24,9 @@ pub fn mapping(page: &Page) -> String {
     words(page, &mut out);
     for file in &page.files {
         side(file, &mut out);
+    }
+    for file in &page.unread {
+        unread(file, &mut out);
     }
     out
 }
@@ -94,18 +97,40 @@ fn side(file: &FileFacts, out: &mut String) {
             line(format!("    # {col}: YOUR_HEADER   # {}{cost}", col.decl().summary));
         }
     }
-    let unused: Vec<String> = file.unmapped.iter().map(|(header, _)| said(header)).collect();
-    if !unused.is_empty() {
-        line(format!("    # not used: {}", unused.join(", ")));
+    for (header, example) in &file.unmapped {
+        let example = example.as_ref().map_or(String::new(), |t| format!(", such as {}", said(t)));
+        line(format!("    # not used: {}{example}", said(header)));
+    }
+}
+
+/// A file whose columns nothing tells: what it needs, and all that it has, to be put together.
+fn unread(file: &Unread, out: &mut String) {
+    let path = Text::new(file.path.display().to_string());
+    let needs: Vec<String> = file.needs.iter().map(|col| format!("{col} ({})", col.decl().summary)).collect();
+    out.push_str(&format!("\n# {}\n# It needs {}.\n", said(&path), needs.join(", ")));
+    out.push_str(&format!("{}:\n  columns:\n", file.shape.word()));
+    for col in file.needs {
+        out.push_str(&format!("    {col}: YOUR_HEADER\n"));
+    }
+    for (header, example, looks) in &file.headers {
+        let example = example.as_ref().map_or("always empty".to_owned(), |t| format!("such as {}", said(t)));
+        let looks = looks.as_ref().map_or(String::new(), |kind| format!("; {kind}"));
+        out.push_str(&format!(
+            "    # YOUR_COLUMN: {}   # {example}{looks}\n",
+            said(&Text::new(quoted(header)))
+        ));
     }
 }
 
 fn time_format(format: &TimeFormat) -> String {
-    match format {
-        TimeFormat::Iso => "iso".to_owned(),
-        TimeFormat::EpochS => "epoch_s".to_owned(),
-        TimeFormat::EpochMs => "epoch_ms".to_owned(),
-        TimeFormat::EpochUs => "epoch_us".to_owned(),
+    let name = |format: &TimeFormat| match format {
         TimeFormat::Pattern(pattern) => format!("'{}'", pattern.replace('\'', "''")),
+        named => named.name().to_owned(),
+    };
+    match format {
+        TimeFormat::AnyOf(formats) => {
+            format!("[{}]", formats.iter().map(name).collect::<Vec<_>>().join(", "))
+        }
+        one => name(one),
     }
 }

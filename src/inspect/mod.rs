@@ -5,25 +5,33 @@
 //! mend: whatever looks wrong is shown with its number and an example.
 
 mod file;
+mod guess;
 mod ids;
 mod json;
 mod map;
 mod pair;
 mod text;
+mod unread;
 
 pub use json::json;
 pub use map::mapping;
 pub use text::text;
 
 use crate::base::column::Col;
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::base::text::Text;
 use crate::ingest::detect::{self, RECOGNISED};
 use crate::ingest::mapping::MappingFile;
+use crate::ingest::postback::format_of;
 use crate::ingest::preset::GENERIC;
-use crate::ingest::{Guard, Inputs, Intake, Plan, Reading, Shape, Wanted, headers, ingest};
+use crate::ingest::{Guard, Inputs, Intake, Plan, Reading, Sample, Shape, Spool, is_stdin};
+use crate::ingest::{place, sample, speaking, unsettled};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// So many of the first rows are looked at as they stand in the file.
+const SAMPLED: usize = 1_000;
 
 /// What to look at, and what is known of it.
 pub struct Options {
@@ -39,6 +47,8 @@ pub struct Options {
 /// Everything about one file, or two.
 pub struct Page {
     pub files: Vec<FileFacts>,
+    /// Files whose columns nothing tells yet.
+    pub unread: Vec<Unread>,
     pub pair: Option<Pair>,
 }
 
@@ -55,10 +65,13 @@ pub struct FileFacts {
     pub constants: Vec<(Col, Text)>,
     /// Headers that nothing is mapped to, with an example.
     pub unmapped: Vec<(Text, Option<Text>)>,
+    /// Time columns whose texts do not fit what was declared.
+    pub misfits: Vec<Misfit>,
     /// Columns that are missing, and the signals that are absent without them.
     pub missing: Vec<(Vec<Col>, Vec<&'static str>)>,
     pub rows: u64,
     pub used: u64,
+    pub blank_lines: u64,
     pub rejects: Vec<Rejected>,
     pub spans: Vec<(Col, i64, i64)>,
     pub currencies: BTreeMap<String, u64>,
@@ -71,6 +84,31 @@ pub struct FileFacts {
     /// What the preset says of its exports.
     pub facts: Vec<String>,
     pub notes: Vec<String>,
+}
+
+/// A file that cannot be read before its user says something.
+pub struct Unread {
+    pub path: PathBuf,
+    pub shape: Shape,
+    /// What is missing, and what to say.
+    pub why: Error,
+    /// The presets that its header may belong to, with what speaks for each.
+    pub candidates: Vec<String>,
+    /// Its headers, each with an example and what that looks like.
+    pub headers: Vec<(Text, Option<Text>, Option<String>)>,
+    /// Columns without which such a file says nothing.
+    pub needs: &'static [Col],
+}
+
+/// A time column of which texts are in another format than was declared.
+pub struct Misfit {
+    pub col: Col,
+    /// Of the first rows those that say something, and of these those that do not fit.
+    pub seen: u64,
+    pub wrong: u64,
+    pub example: Text,
+    /// Formats that fit all of them: one is the answer, of two only the user knows which.
+    pub fitting: Vec<&'static str>,
 }
 
 /// Reason, rows, and the first line with what was found there.
@@ -120,6 +158,8 @@ pub struct Clocks {
 pub struct Pair {
     /// Pairs of columns of the first and the second file, best first.
     pub joins: Vec<Join>,
+    /// IDs of the second file that are in the first but for case, spaces or invisible characters.
+    pub alike: Option<Alike>,
     pub clocks: Option<Clocks>,
 }
 
@@ -134,38 +174,95 @@ pub struct Join {
     pub mapped: bool,
 }
 
+/// IDs that would match if the eye decided.
+pub struct Alike {
+    pub first: Text,
+    pub second: Text,
+    /// Rows of the second file, and one ID as either file has it.
+    pub rows: u64,
+    pub example: (Text, Text),
+}
+
 /// Looks at files.
 ///
 /// # Errors
-/// A file that cannot be read, fits several presets, or lacks what it needs.
+/// A file that is missing or damaged.
 pub fn inspect(options: &Options) -> Result<Page> {
+    let piped = options.files.iter().any(|path| is_stdin(path));
+    let stdin = if piped { Some(Rc::new(Spool::fill()?)) } else { None };
     let plan = Plan::new(&options.presets, options.user.clone())?;
-    let mut opened = Vec::new();
+    let look = Look { options, plan: &plan, stdin };
+    let (mut opened, mut unread) = (Vec::new(), Vec::new());
     for (at, path) in options.files.iter().enumerate() {
-        let shape = shape(options, path, at)?;
-        opened.push(Opened::new(options, &plan, path, shape)?);
+        match look.open(path, at).map_err(|e| speaking(look.stdin.as_deref(), e))? {
+            Ok(file) => opened.push(file),
+            Err(file) => unread.push(file),
+        }
     }
     let pair = match opened.as_slice() {
-        [first, second] => Some(pair::pair(options, first, second)?),
+        [first, second] => Some(pair::pair(&look, first, second)?),
         _ => None,
     };
     let files = opened.iter().map(file::facts).collect::<Result<Vec<_>>>()?;
-    Ok(Page { files, pair })
+    Ok(Page { files, unread, pair })
+}
+
+/// What all files are looked at with.
+struct Look<'a> {
+    options: &'a Options,
+    plan: &'a Plan,
+    stdin: Option<Rc<Spool>>,
 }
 
 /// A file and the rows that were read of it.
 struct Opened {
     path: PathBuf,
     shape: Shape,
-    headers: Vec<String>,
+    sample: Sample,
     intake: Intake,
 }
 
+impl Look<'_> {
+    /// Reads a file, or says why that cannot be done before its user says something.
+    fn open(&self, path: &Path, at: usize) -> Result<std::result::Result<Opened, Unread>> {
+        let bytes = place(self.stdin.as_deref(), path);
+        let delimiter = |shape| self.plan.delimiter(shape);
+        let first = self.options.shape.unwrap_or(Shape::Clicks);
+        let read = sample(bytes, delimiter(first)?, &self.options.guard, SAMPLED);
+        let mut sample = read.map_err(|e| log(path, bytes).unwrap_or(e))?;
+        let shape = shape(self.options, &sample.headers, at)?;
+        if delimiter(shape)? != delimiter(first)? {
+            sample = crate::ingest::sample(bytes, delimiter(shape)?, &self.options.guard, SAMPLED)?;
+        }
+        let reading = self.plan.reading(path, shape, &sample.headers);
+        let placed = reading.and_then(|r| r.mapping.side(shape).place(shape, path, &sample.headers));
+        if let Err(why) = placed {
+            let why = log(path, bytes).unwrap_or(why);
+            return unread::unread(path, shape, &sample, why).map(Err);
+        }
+        let intake = self.read(self.plan, path, shape)?;
+        Ok(Ok(Opened { path: path.to_owned(), shape, sample, intake }))
+    }
+
+    /// Reads one file as an audit would.
+    fn read(&self, plan: &Plan, path: &Path, shape: Shape) -> Result<Intake> {
+        let files = BTreeMap::from([(shape, vec![path.display().to_string()])]);
+        let guard = self.options.guard.clone();
+        let inputs = Inputs { files, guard, postbacks: Vec::new(), shelf: None, stdin: self.stdin.clone() };
+        unsettled(&inputs, plan, self.options.threads)
+    }
+}
+
+/// What is to be said of a web server's log, if a file that is no export is one.
+fn log(path: &Path, bytes: &Path) -> Option<Error> {
+    let format = format_of(bytes).ok().flatten()?;
+    let message = format!("{}: this is a log of requests ({format}), not an export", path.display());
+    Some(Error::input(message).help("give it to an audit as --postbacks FILE, and name the tracker that the postbacks are for with --postback-tracker"))
+}
+
 impl Opened {
-    fn new(options: &Options, plan: &Plan, path: &Path, shape: Shape) -> Result<Opened> {
-        let headers = headers(path, plan.delimiter(shape)?, &options.guard)?;
-        let intake = read(options, plan, path, shape)?;
-        Ok(Opened { path: path.to_owned(), shape, headers, intake })
+    fn headers(&self) -> &[String] {
+        &self.sample.headers
     }
 
     fn reading(&self) -> &Reading {
@@ -183,25 +280,16 @@ impl Opened {
 
     /// Where each mapped column stands among the headers.
     fn places(&self) -> BTreeMap<Col, usize> {
-        self.reading().mapping.side(self.shape).found(&self.headers)
+        self.reading().mapping.side(self.shape).found(self.headers())
     }
-}
-
-/// Reads one file as an audit would.
-fn read(options: &Options, plan: &Plan, path: &Path, shape: Shape) -> Result<Intake> {
-    let files = BTreeMap::from([(shape, vec![path.display().to_string()])]);
-    let inputs = Inputs { files, guard: options.guard.clone(), postbacks: Vec::new(), shelf: None };
-    ingest(&inputs, plan, &Wanted::Everything, options.threads)
 }
 
 /// What a file is: what was said, what its header tells, or in a pair clicks and conversions.
-fn shape(options: &Options, path: &Path, at: usize) -> Result<Shape> {
+fn shape(options: &Options, headers: &[String], at: usize) -> Result<Shape> {
     if let Some(shape) = options.shape.filter(|_| options.files.len() == 1) {
         return Ok(shape);
     }
-    let plan = Plan::new(&options.presets, options.user.clone())?;
-    let headers = headers(path, plan.delimiter(Shape::Clicks)?, &options.guard)?;
-    let found = detect::detect(&headers, None)?;
+    let found = detect::detect(headers, None)?;
     if let Some(best) = found.first().filter(|best| best.confidence >= RECOGNISED) {
         return Ok(best.shape);
     }

@@ -1,7 +1,7 @@
 //! The page for people: what the file is first, what is wrong with it next, what its gaps cost last.
 
 use super::file::UNIQUE;
-use super::{Clocks, FileFacts, IdFacts, Page, Pair, Word};
+use super::{Alike, Clocks, FileFacts, IdFacts, Misfit, Page, Pair, Unread, Word};
 use crate::base::text::Text;
 use crate::base::time::show;
 use crate::ingest::plan::How;
@@ -14,6 +14,10 @@ pub fn text(page: &Page, width: usize) -> String {
     let mut out = String::new();
     for file in &page.files {
         out += &of_file(file, width);
+        out.push('\n');
+    }
+    for file in &page.unread {
+        out += &of_unread(file, width);
         out.push('\n');
     }
     if let Some(pair) = &page.pair {
@@ -44,7 +48,11 @@ fn of_file(file: &FileFacts, width: usize) -> String {
         let all = file.currencies.iter().map(|(code, n)| format!("{} {n}", Text::new(code.as_str()).term(8)));
         out += &line("money", &all.collect::<Vec<_>>().join(", "));
     }
+    if file.currencies.len() > 1 {
+        out += &line("", "! several currencies: an audit asks for --currency and --rates");
+    }
     out += &section("Columns", columns(file));
+    out += &section("Times that do not fit", wrapped(&misfits(file), width));
     out += &section("Words", words(file));
     out += &section("IDs", file.ids.iter().flat_map(ids).collect());
     out += &section("Clocks", file.clocks.iter().flat_map(clocks).collect());
@@ -74,7 +82,9 @@ fn why(file: &FileFacts) -> String {
 }
 
 fn rows(file: &FileFacts) -> String {
-    format!("{} read = {} used + {} rejected", file.rows, file.used, file.rows - file.used)
+    let blank =
+        if file.blank_lines > 0 { format!("; {} blank lines", file.blank_lines) } else { String::new() };
+    format!("{} read = {} used + {} rejected{blank}", file.rows, file.used, file.rows - file.used)
 }
 
 fn columns(file: &FileFacts) -> Vec<String> {
@@ -92,10 +102,63 @@ fn columns(file: &FileFacts) -> Vec<String> {
         file.constants.iter().map(|(col, text)| format!("{:<18} always {}", col.name(), text.term(CELL))),
     );
     if !file.unmapped.is_empty() {
-        let names: Vec<String> = file.unmapped.iter().map(|(header, _)| header.term(CELL)).collect();
-        lines.push(format!("not used: {}", names.join(", ")));
+        let cells = file.unmapped.iter().map(|(header, example)| (header, example.as_ref(), None));
+        lines.push("not used:".to_owned());
+        lines.extend(headers(cells).into_iter().map(|line| format!("  {line}")));
     }
     lines
+}
+
+/// Headers with an example each and what that looks like, in columns.
+fn headers<'h>(all: impl Iterator<Item = (&'h Text, Option<&'h Text>, Option<&'h str>)>) -> Vec<String> {
+    let cells: Vec<(String, String, Option<&str>)> = all
+        .map(|(header, example, looks)| {
+            (header.term(CELL), example.map_or("(empty)".to_owned(), |t| t.term(CELL)), looks)
+        })
+        .collect();
+    let widest = cells.iter().map(|(header, ..)| header.chars().count()).max().unwrap_or(0);
+    let looks = |looks: Option<&str>| looks.map_or(String::new(), |kind| format!("  ({kind})"));
+    cells
+        .iter()
+        .map(|(header, example, kind)| format!("{header:<widest$}  {example}{}", looks(*kind)))
+        .collect()
+}
+
+/// The page of a file that cannot be read yet.
+fn of_unread(file: &Unread, width: usize) -> String {
+    let mut out = format!("{}\n", Text::new(file.path.display().to_string()).term(200));
+    out += &line("what", &format!("cannot be read as {} yet", file.shape.word()));
+    out += &section("What is missing", wrapped(std::slice::from_ref(&file.why.message), width));
+    out += &section("What to do", wrapped(&file.why.help.clone().into_iter().collect::<Vec<_>>(), width));
+    out += &section("Presets it may be of", wrapped(&file.candidates, width));
+    let cells =
+        file.headers.iter().map(|(header, example, looks)| (header, example.as_ref(), looks.as_deref()));
+    out += &section("Columns, with an example and what it looks like", headers(cells));
+    out
+}
+
+fn misfits(file: &FileFacts) -> Vec<String> {
+    let told = |m: &Misfit| {
+        let what = match m.fitting.as_slice() {
+            [] => "no usual format fits them all".to_owned(),
+            [one] => format!(
+                "`{one}` fits them all: say `{}: {{time_format: \"{one}\"}}` in a mapping file",
+                file.shape.word()
+            ),
+            several => {
+                let names: Vec<String> = several.iter().map(|f| format!("`{f}`")).collect();
+                format!("{} fit them all, and only you know which is right", names.join(" and "))
+            }
+        };
+        format!(
+            "! {}: {} of the first {} are not as declared, such as {}; {what}",
+            m.col,
+            m.wrong,
+            m.seen,
+            m.example.term(CELL)
+        )
+    };
+    file.misfits.iter().map(told).collect()
 }
 
 fn words(file: &FileFacts) -> Vec<String> {
@@ -253,7 +316,21 @@ fn of_pair(page: &Page, pair: &Pair) -> String {
         )),
         Some(_) => {}
     }
+    lines.extend(pair.alike.iter().map(alike));
     out += &section("Columns that join them", lines);
     out += &section("Clocks", pair.clocks.iter().flat_map(clocks).collect());
     out
+}
+
+fn alike(a: &Alike) -> String {
+    let (first, second) = &a.example;
+    format!(
+        "! {} rows have an ID in {} that {} has with other case, spaces or invisible characters, such as {} and {}: \
+         an audit does not match them",
+        a.rows,
+        a.second.term(CELL),
+        a.first.term(CELL),
+        second.term(CELL),
+        first.term(CELL)
+    )
 }

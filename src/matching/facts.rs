@@ -13,6 +13,7 @@ mod neighbours;
 mod sequences;
 
 use super::MatchedConversion;
+use super::terms::Book;
 use super::transactions::{order, real};
 use crate::base::column::Col;
 use crate::base::error::Result;
@@ -93,6 +94,8 @@ pub struct Setting<'a> {
     pub sources: &'a [usize],
     /// The moment the input reaches up to.
     pub as_of: i64,
+    /// What was agreed for each offer.
+    pub book: &'a Book<'a>,
 }
 
 impl Setting<'_> {
@@ -125,9 +128,9 @@ pub fn settle(
 fn settle_rows(rows: &mut [MatchedConversion], setting: &Setting, symbols: &Symbols) -> bool {
     let journeys = Journeys::of(rows, setting);
     funnel::mark(rows, &journeys, setting.as_of);
-    amounts::mark(rows, &journeys, setting);
+    amounts::mark(rows, &journeys, setting, symbols);
     countries::mark(rows, setting, symbols);
-    decisions::mark(rows, setting);
+    decisions::mark(rows, setting, symbols);
     let ids = first_ids(rows, setting);
     sequences::mark(rows, &ids);
     forms::mark(rows, &ids, setting)
@@ -197,6 +200,8 @@ mod tests {
                 payout: None,
                 revenue: None,
                 sale_amount: word("a").map(|w| (w.parse::<f64>().expect("units") * 1e6).round() as i64),
+                fraud_reason: Symbol::NONE,
+                reject_class: None,
                 player_id: id("p"),
                 ip: None,
                 carried,
@@ -218,6 +223,7 @@ mod tests {
             replay: word("replay").is_some(),
             shared: false,
             facts: Facts::default(),
+            agreed: Default::default(),
             origin: word("of").map(|_| Origin { time, columns, visitor: None }),
         }
     }
@@ -228,7 +234,9 @@ mod tests {
             let mut symbols = Symbols::default();
             let mut rows: Vec<MatchedConversion> = texts.map(|text| row(text, &mut symbols)).collect();
             let as_of = (as_of * DAY as f64) as i64;
-            let setting = Setting { columns: &COLUMNS, sources: &[0, 1], as_of };
+            let (offers, rates) = (Default::default(), Default::default());
+            let book = Book::new(&offers, None, &rates, &COLUMNS);
+            let setting = Setting { columns: &COLUMNS, sources: &[0, 1], as_of, book: &book };
             let known = settle_rows(&mut rows, &setting, &symbols);
             (rows, known)
         };

@@ -5,7 +5,9 @@
 
 mod clicks;
 mod facts;
+pub mod forwarded;
 pub mod gates;
+mod terms;
 mod transactions;
 
 use crate::base::column::{Col, Grain};
@@ -17,6 +19,8 @@ use crate::ingest::{Intake, Shape, Times, is_unexpanded_macro};
 use clicks::{Click, Clicks, OlderClicks, Visitor};
 pub use facts::{Facts, character_place, countries_differ};
 use std::collections::{BTreeMap, BTreeSet};
+use terms::Book;
+pub use terms::{Agreed, Told as TermsTold};
 
 /// Where a conversion's click was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +77,8 @@ pub struct MatchedConversion {
     pub shared: bool,
     /// What it is among the other conversions.
     pub facts: Facts,
+    /// What the terms of its offer say of it.
+    pub agreed: Agreed,
     origin: Option<Origin>,
 }
 
@@ -103,6 +109,8 @@ pub struct Matched {
     pub source_conflicts: u64,
     /// Enough matched click IDs are there to learn which forms they have.
     pub forms_known: bool,
+    /// What the terms of the offers came to.
+    pub terms: TermsTold,
 }
 
 /// What matching needs to know besides the rows.
@@ -132,34 +140,62 @@ pub fn matching(
         Clicks::default()
     };
     let sources = source_columns(options.columns);
+    let book =
+        Book::new(&intake.mapping.offers, intake.currency.as_deref(), &intake.mapping.rates, options.columns);
+    let windows = windows(&cleaned.conversions, &book, window(intake), symbols);
     let finder = Finder {
         by_id,
+        windows,
         turns: clicks.turns(&sources),
         clicks: &clicks,
         options,
-        window: window(intake),
         combined: intake.combined,
     };
     let older = OlderClicks::load(intake, &cleaned.conversions)?;
-    let mut matched: Vec<MatchedConversion> =
-        cleaned.conversions.into_iter().map(|c| finder.find(c, &older, symbols)).collect();
+    let mut matched: Vec<MatchedConversion> = cleaned
+        .conversions
+        .into_iter()
+        .enumerate()
+        .map(|(at, c)| finder.find(at, c, &older, symbols))
+        .collect();
     let mut duplicates = cleaned.duplicates;
     let source_conflicts = finder.conflicts(&matched, &sources);
+    let unqualified = terms::disqualify(&mut matched, &book, symbols);
     transactions::settle(&mut matched, options.columns, &sources, &mut duplicates);
     let batched = transactions::drop_batch_times(&mut matched, options.columns, &sources);
-    let setting = facts::Setting { columns: options.columns, sources: &sources, as_of: options.as_of };
+    let told = terms::mark(&mut matched, &book, symbols);
+    let setting =
+        facts::Setting { columns: options.columns, sources: &sources, as_of: options.as_of, book: &book };
     let forms_known = facts::settle(&mut matched, &setting, intake, symbols)?;
     let mut classes = BTreeMap::new();
     for m in &matched {
         *classes.entry(m.class).or_default() += 1;
     }
     let replays = matched.iter().filter(|m| m.replay).count() as u64;
-    Ok(Matched { conversions: matched, classes, duplicates, replays, batched, source_conflicts, forms_known })
+    let terms = TermsTold { unqualified, ..told };
+    Ok(Matched {
+        conversions: matched,
+        classes,
+        duplicates,
+        replays,
+        batched,
+        source_conflicts,
+        forms_known,
+        terms,
+    })
 }
 
 /// The attribution window in microseconds.
 fn window(intake: &Intake) -> i64 {
     (intake.mapping.attribution_window_s * SECOND as f64) as i64
+}
+
+/// The attribution window of each conversion: its offer's, or the run's.
+fn windows(conversions: &[Conversion], book: &Book, window: i64, symbols: &Symbols) -> Vec<i64> {
+    let of = |c: &Conversion| {
+        book.of(&c.carried, c.time, symbols).and_then(|terms| terms.window).unwrap_or(window)
+    };
+    conversions.iter().map(of).collect()
 }
 
 /// Where the columns that make a source stand among `columns`.
@@ -185,13 +221,20 @@ struct Finder<'a> {
     /// [`Clicks::turns`].
     turns: Vec<u32>,
     options: &'a Options<'a>,
-    window: i64,
+    /// The attribution window of each conversion.
+    windows: Vec<i64>,
     combined: bool,
 }
 
 impl Finder<'_> {
-    fn find(&self, conversion: Conversion, older: &OlderClicks, symbols: &mut Symbols) -> MatchedConversion {
-        let (mut class, mut click) = self.class_and_click(&conversion);
+    fn find(
+        &self,
+        at: usize,
+        conversion: Conversion,
+        older: &OlderClicks,
+        symbols: &mut Symbols,
+    ) -> MatchedConversion {
+        let (mut class, mut click) = self.class_and_click(&conversion, self.windows[at]);
         let unfound = matches!(class, Class::Orphan | Class::OutsideSpan);
         let id = conversion.click_id.as_ref().filter(|_| unfound);
         let older = id.and_then(|id| older.before(id, conversion.time, self.options.columns, symbols));
@@ -215,12 +258,13 @@ impl Finder<'_> {
             replay: false,
             shared: false,
             facts: Facts::default(),
+            agreed: Agreed::default(),
             origin: click.filter(|_| class != Class::OlderClick).map(Origin::of),
             conversion,
         }
     }
 
-    fn class_and_click(&self, conversion: &Conversion) -> (Class, Option<&Click>) {
+    fn class_and_click(&self, conversion: &Conversion, window: i64) -> (Class, Option<&Click>) {
         let id = conversion.click_id.as_ref().filter(|id| !is_unexpanded_macro(id.text.as_bytes()));
         if !self.by_id {
             return (self.class_by_own_time(conversion), None);
@@ -235,7 +279,7 @@ impl Finder<'_> {
         }
         let before = clicks.partition_point(|c| c.time <= conversion.time);
         match (before, clicks.len()) {
-            (_, 0) => (self.class_without_click(conversion), None),
+            (_, 0) => (self.class_without_click(conversion, window), None),
             (0, _) => (Class::BeforeClick, Some(&clicks[0])),
             (n, _) => (Class::Matched, Some(&clicks[n - 1])),
         }
@@ -259,11 +303,11 @@ impl Finder<'_> {
         }
     }
 
-    fn class_without_click(&self, conversion: &Conversion) -> Class {
+    fn class_without_click(&self, conversion: &Conversion, window: i64) -> Class {
         let Some((first, last)) = self.options.span else { return Class::OutsideSpan };
         let inside = match conversion.click_time {
             Some(click) => (first..=last).contains(&click),
-            None => conversion.time - self.window >= first && conversion.time <= last,
+            None => conversion.time - window >= first && conversion.time <= last,
         };
         if inside { Class::Orphan } else { Class::OutsideSpan }
     }

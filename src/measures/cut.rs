@@ -5,6 +5,7 @@
 //! whole; days of incidents are left out of cuts as they are out of the whole.
 
 use super::accumulate::Contributions;
+use super::costs::CostDays;
 use super::grain::GrainPass;
 use super::rows::{self, ClickRows, ConversionSet, Places};
 use super::{Clock, M, Totals};
@@ -263,13 +264,14 @@ impl CutPass {
         days: &[i32],
         others: &Places,
         available: &BTreeSet<M>,
+        cost_days: Option<&CostDays>,
     ) {
         let times: Vec<Option<i64>> =
             all.iter().map(|m| Some(m.click_time.unwrap_or(m.conversion.time))).collect();
         let events = self.events.clone();
         let wanted = |row: usize| events.is_empty() || events.contains(&all[row].conversion.event);
         let (mask, columns, days) = self.taken(columns, &times, days, wanted);
-        let mut set = ConversionSet { rows: all, clock: self.clock, main_event: self.main_event };
+        let mut set = ConversionSet { rows: all, clock: self.clock, main_event: self.main_event, cost_days };
         let contributions = set.contributions(available).only(&mask);
         for grain in &mut self.grains {
             let at = rows::placement(&columns, &grain.pass.places, others, days.clone());

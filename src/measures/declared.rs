@@ -96,6 +96,13 @@ pub enum Number {
     Ctit,
     /// Event and status, packed by [`pack`].
     EventAndStatus,
+    /// The word of an anti-fraud service, as a symbol.
+    FraudReason,
+    /// The class of a reject, as a number.
+    RejectClass,
+    /// What a conversion pays, and what was agreed; micro-units.
+    RatedPayout,
+    AgreedPayout,
     /// Payout that counts as earned: approved; taken back without having been counted before = negative.
     PayoutConfirmed,
     /// Payout of pending conversions.
@@ -161,6 +168,23 @@ pub enum Filter {
     Decided,
     /// Approved, or taken back after it.
     EverApproved,
+    /// An anti-fraud service blocked or flagged it.
+    Flagged,
+    /// Rejected for what says nothing of the source: a cap, a country, a known customer, missing documents.
+    Excused,
+    /// Not rejected, or rejected for what counts against the source.
+    Blamed,
+    /// Beyond the cap of its offer.
+    OverCap,
+    /// Its offer says which countries it takes; this is none of them.
+    CountryAgreed,
+    CountryDisallowed,
+    /// Worth money, with a payout of its own and one that was agreed.
+    Rated,
+    /// The click lies on a day whose costs are complete.
+    CostKnown,
+    /// The traffic source says how many clicks it sold: only cost files do.
+    Bought,
     MainEvent,
     FirstOfEvent,
     OnceOnly,
@@ -314,6 +338,9 @@ measures! {
     CostedClicks "costed_clicks" Clicks Count, [Costed] [Cost] "clicks that carry a cost";
     Cost "cost" Clicks Sum(Number::Cost), [] [Cost] "cost of clicks";
     MatureCost "mature_cost" Clicks Sum(Number::Cost), [Mature] [Cost] "cost of mature clicks";
+    CompleteCost "complete_cost" Clicks Sum(Number::Cost), [CostKnown] [] "of a cost file: cost of the days that are complete";
+    BoughtClicks "bought_clicks" Clicks Count, [Bought] [] "of a cost file: clicks that the traffic source says it sold, on whole days";
+    ArrivedClicks "arrived_clicks" Clicks Count, [Bought] [] "clicks on the days and keys of which a cost file says how many were sold";
     LanderClicks "lander_clicks" Clicks Count, [LanderClicked] [LanderClickTime] "clicks that went through the landing page";
     LanderDelays "lander_delays" Clicks Values(Number::LanderDelay), [LanderClicked] [LanderClickTime] "seconds to the lander click";
     Hours "hours" Clicks Values(Number::Hour), [] [] "clicks by hour";
@@ -383,8 +410,18 @@ measures! {
     TakenBack "taken_back" Conversions Count, [TakenBack] [Status] "conversions refunded or charged back";
     UnknownStatus "unknown_status" Conversions Count, [UnknownStatus] [Status] "conversions in a status no vocabulary knows";
     DueApproved "due_approved" Conversions Count, [DecisionDue Approved] [Status] "approved conversions old enough to be decided";
-    DueRejected "due_rejected" Conversions Count, [DecisionDue Rejected] [Status] "rejected conversions old enough to be decided";
-    DueDecided "due_decided" Conversions Count, [DecisionDue Decided] [Status] "approved or rejected conversions old enough to be decided";
+    DueRejected "due_rejected" Conversions Count, [DecisionDue Rejected Blamed] [Status] "conversions old enough to be decided, rejected for what counts against the source";
+    DueDecided "due_decided" Conversions Count, [DecisionDue Decided Blamed] [Status] "approved, or rejected for what counts against the source, and old enough to be decided";
+    Flagged "flagged" Conversions Count, [Flagged] [FraudReason] "conversions that an anti-fraud service blocked or flagged";
+    FraudReasons "fraud_reasons" Conversions Values(Number::FraudReason), [Flagged] [FraudReason] "these by the service's word";
+    Excused "excused" Conversions Count, [Rejected Excused] [Status] "rejected conversions whose reason says nothing of the source: a cap, a country, a known customer, missing documents";
+    RejectClasses "reject_classes" Conversions Values(Number::RejectClass), [Rejected] [RejectReason] "rejected conversions by the class of their reason";
+    OverCap "over_cap" Conversions Count, [OverCap] [] "conversions beyond the cap of their offer";
+    CountriesAgreed "countries_agreed" Conversions Count, [CountryAgreed] [] "conversions whose country is known and whose offer says which it takes";
+    CountriesDisallowed "countries_disallowed" Conversions Count, [CountryAgreed CountryDisallowed] [] "of these, conversions from other countries";
+    Rated "rated" Conversions Count, [Rated] [Payout] "conversions worth money whose payout was agreed";
+    RatedPayout "rated_payout" Conversions Sum(Number::RatedPayout), [Rated] [Payout] "what these pay";
+    AgreedPayout "agreed_payout" Conversions Sum(Number::AgreedPayout), [Rated] [Payout] "what was agreed for them";
     EverApproved "ever_approved" Conversions Count, [EverApproved] [Status] "conversions that are approved, or were before they were taken back";
     Priced "priced" Conversions Count, [Priced] [] "conversions that carry an amount";
     PayoutConfirmed "payout_confirmed" Conversions Sum(Number::PayoutConfirmed), [] [Payout] "payout of approved conversions, less what was taken back";
@@ -395,6 +432,14 @@ measures! {
     MatureRevenue "mature_revenue" Conversions Sum(Number::RevenueConfirmed), [InTime] [Revenue] "confirmed revenue of mature clicks in time";
     MaturePayoutPending "mature_payout_pending" Conversions Sum(Number::PayoutPending), [InTime] [Payout] "pending payout of mature clicks in time";
     MatureRevenuePending "mature_revenue_pending" Conversions Sum(Number::RevenuePending), [InTime] [Revenue] "pending revenue of mature clicks in time";
+    CompletePayout "complete_payout" Conversions Sum(Number::PayoutConfirmed), [CostKnown] [Payout] "confirmed payout of clicks on days whose costs are complete";
+    CompleteRevenue "complete_revenue" Conversions Sum(Number::RevenueConfirmed), [CostKnown] [Revenue] "confirmed revenue of clicks on days whose costs are complete";
+    JudgedPayout "judged_payout" Conversions Sum(Number::PayoutConfirmed), [InTime CostKnown] [Payout] "of these, payout of mature clicks in time";
+    JudgedRevenue "judged_revenue" Conversions Sum(Number::RevenueConfirmed), [InTime CostKnown] [Revenue] "of these, revenue of mature clicks in time";
+    JudgedPayoutPending "judged_payout_pending" Conversions Sum(Number::PayoutPending), [InTime CostKnown] [Payout] "pending payout of mature clicks in time, on days whose costs are complete";
+    JudgedRevenuePending "judged_revenue_pending" Conversions Sum(Number::RevenuePending), [InTime CostKnown] [Revenue] "pending revenue of mature clicks in time, on days whose costs are complete";
+    JudgedEarning "judged_earning" Conversions Count, [InTime Earning CostKnown] [] "conversions worth money, of mature clicks in time, on days whose costs are complete";
+    JudgedConverted "judged_converted" Conversions Count, [MainEvent FirstOfEvent InTime CostKnown] [] "mature clicks with a main event in time, on days whose costs are complete";
     EarningConversions "earning_conversions" Conversions Count, [InTime Earning] [] "conversions worth money, of mature clicks in time";
     CtitCount "ctit_count" Conversions Count, [HasCtit] [] "first conversions of clicks with a CTIT";
     Ctit "ctit" Conversions Values(Number::Ctit), [HasCtit] [] "seconds from click to conversion";

@@ -53,9 +53,9 @@ impl GrainPass {
         }
     }
 
-    /// Accumulators of sources where nobody asked for them: of mature clicks and their conversions only.
+    /// Accumulators of sources where nobody asked for them: of clicks, mature ones and their conversions only.
     pub fn of_mature(places: Vec<usize>, others: &Places, available: &BTreeSet<M>) -> GrainPass {
-        let wanted = BTreeSet::from([M::MatureClicks, M::ConvertedClicks]);
+        let wanted = BTreeSet::from([M::Clicks, M::MatureClicks, M::ConvertedClicks]);
         let sums = &wanted.intersection(available).copied().collect();
         let widths = Widths { group: places.len(), stratum: others.stratum.len(), peer: others.peer.len() };
         GrainPass {
@@ -112,6 +112,7 @@ impl Whole {
         for ((stratum, m), list) in in_order(side.values()) {
             match m {
                 M::Events => parts[stratum as usize].events = events(&list, symbols),
+                M::FraudReasons => parts[stratum as usize].fraud_reasons = words(&list, symbols),
                 _ => parts[stratum as usize].set_values(m, list),
             }
         }
@@ -133,6 +134,8 @@ impl Whole {
         if let Some(cost) = totals.get(M::MatureCost).filter(|cost| *cost != 0) {
             totals.mature_cost_of.insert(key.1[OFFER].clone(), cost);
         }
+        let rows = [M::Clicks, M::Conversions].into_iter().find_map(|m| totals.get(m).filter(|n| *n > 0));
+        totals.rows_of.extend(rows.map(|n| (key.1[OFFER].clone(), n)));
         if let Some(earning) = totals.get(M::EarningConversions).filter(|n| *n != 0) {
             totals.earning_of.insert(key.1[OFFER].clone(), earning);
         }
@@ -231,6 +234,16 @@ fn mostly(weights: &BTreeMap<Option<String>, i64>) -> Option<String> {
 /// Histograms in the order of stratum and measure.
 fn in_order(values: HashMap<(u32, M), Box<Counted>>) -> BTreeMap<(u32, M), Box<Counted>> {
     values.into_iter().collect()
+}
+
+/// Symbols as texts.
+fn words(counted: &Counted, symbols: &Symbols) -> Vec<(String, u64)> {
+    let text = |&(symbol, count): &(i64, u64)| {
+        (symbols.text(Symbol(symbol as u32)).unwrap_or_default().to_owned(), count)
+    };
+    let mut words: Vec<(String, u64)> = counted.iter().map(text).collect();
+    words.sort();
+    words
 }
 
 /// Packed events and statuses as texts.

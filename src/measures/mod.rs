@@ -15,12 +15,12 @@ mod report;
 mod rows;
 mod totals;
 
-pub use costs::key_columns as cost_columns;
+pub use costs::{CostDays, CostGaps, CostTable, Uncosted, key_columns as cost_columns};
 pub use cut::{Cut, CutMeasures, InCut};
 pub use declared::{Crowd, Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rhythm, Rows};
 pub use hits::{Facts, Hit, Identity};
 pub use incidents::Incident;
-pub use rows::ConversionSet;
+pub use rows::{ConversionSet, excused as is_excused};
 pub use totals::Totals;
 
 use crate::base::column::{Col, Grain};
@@ -35,7 +35,7 @@ use accumulate::Placement;
 use cut::{CutGrain, CutPass};
 use grain::GrainPass;
 use hashbrown::HashSet;
-use incidents::{Cell, Table};
+use incidents::{Cell, Flows, Table};
 use rows::{ClickFilter, ClickRows, Places};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -120,10 +120,12 @@ pub struct Measures {
     /// Clicks that count, and clicks of another hit type.
     pub clicks: u64,
     pub other_hits: u64,
-    /// Cost of the cost file that no click could carry, in micro-units.
-    pub unallocated_cost: Option<i64>,
+    /// What the cost files do not fit; `None` where there are none.
+    pub cost_gaps: Option<CostGaps>,
     /// First and last click day.
     pub days: Option<(i32, i32)>,
+    /// Clicks by traffic source, sorted.
+    pub traffic_sources: Vec<(Option<String>, u64)>,
     /// Clicks that count, by day.
     pub clicks_by_day: BTreeMap<i32, u64>,
     /// Days of an offer, a network or the whole input on which nothing that waits for a conversion is counted.
@@ -141,6 +143,8 @@ pub struct Branch {
     pub source: Vec<Option<String>>,
     pub clicks: u64,
     pub converted: u64,
+    /// The same by day, sorted.
+    pub days: Vec<(i32, u64, u64)>,
 }
 
 /// Computes every measure for every grain.
@@ -157,10 +161,12 @@ pub fn measure(
     let mut pass = Pass::new(intake, options, symbols);
     pass.clicks(intake, duplicates, matched, symbols)?;
     pass.round_costs(intake.cost_parts());
-    pass.conversions(matched);
+    let table = pass.cost_table(intake, symbols)?;
+    pass.conversions(matched, table.as_ref().map(|table| &table.days));
     pass.report(intake, symbols)?;
-    let unallocated_cost = pass.costs(intake, symbols)?;
-    let (incidents, branches) = pass.incidents(symbols);
+    let cost_gaps = table.map(|table| pass.costs(intake, &table, symbols));
+    let traffic_sources = pass.traffic_sources(symbols);
+    let (incidents, branches) = pass.incidents(matched, symbols);
     let by_day = std::mem::take(&mut pass.by_day);
     let (available, clicks, other_hits, days) =
         (pass.available.clone(), pass.counted, pass.other_hits, pass.days);
@@ -171,11 +177,12 @@ pub fn measure(
         available,
         clicks,
         other_hits,
-        unallocated_cost,
+        cost_gaps,
         days,
         clicks_by_day: by_day,
         incidents,
         branches,
+        traffic_sources,
     })
 }
 
@@ -191,6 +198,8 @@ struct Pass<'a> {
     other_hits: u64,
     days: Option<(i32, i32)>,
     by_day: BTreeMap<i32, u64>,
+    /// Clicks by the hour.
+    flows: Flows,
 }
 
 impl<'a> Pass<'a> {
@@ -206,6 +215,8 @@ impl<'a> Pass<'a> {
         if !grains.iter().any(GrainPass::has_sources) {
             grains.push(GrainPass::of_mature(of(Grain::source().columns()), &places, &available));
         }
+        let flows =
+            Flows::new([Col::Network, Col::TrafficSource, Col::Source].map(|col| place(options, col)));
         let mut cuts: Vec<CutPass> = Vec::new();
         for (grain, cut) in options.cuts {
             let at = cuts.iter().position(|pass| pass.cut == *cut).unwrap_or_else(|| {
@@ -225,6 +236,7 @@ impl<'a> Pass<'a> {
             other_hits: 0,
             days: None,
             by_day: BTreeMap::new(),
+            flows,
         }
     }
 
@@ -271,6 +283,9 @@ impl<'a> Pass<'a> {
                 let times = counted.integers(Col::ClickTime).unwrap_or_default();
                 let days: Vec<i32> = times.iter().map(|t| self.day(t.unwrap_or_default())).collect();
                 self.widen(&days);
+                if !whole.is_empty() {
+                    self.flows.add(&columns, times.iter());
+                }
                 let sent = send.send((counted, columns, days));
                 sent.map_err(|_| Error::input("internal: the adding thread stopped"))
             });
@@ -304,10 +319,11 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn conversions(&mut self, matched: &Matched) {
+    fn conversions(&mut self, matched: &Matched, cost_days: Option<&CostDays>) {
         let rows = &matched.conversions;
         let (clock, main_event) = (self.options.clock, self.options.main_event);
-        let contributions = ConversionSet { rows, clock, main_event }.contributions(&self.available);
+        let contributions =
+            ConversionSet { rows, clock, main_event, cost_days }.contributions(&self.available);
         let columns: Vec<Vec<Symbol>> =
             (0..self.options.columns.len()).map(|i| rows.iter().map(|m| m.columns[i]).collect()).collect();
         let days: Vec<i32> =
@@ -317,7 +333,7 @@ impl<'a> Pass<'a> {
             grain.conversions.add(&at, &contributions);
         }
         for cut in &mut self.cuts {
-            cut.conversions(rows, &columns, &days, &self.places, &self.available);
+            cut.conversions(rows, &columns, &days, &self.places, &self.available, cost_days);
         }
         if !rows.iter().any(|m| matches!(m.class, Class::Matched | Class::BeforeClick | Class::Orphan)) {
             self.available.remove(&M::Orphans);
@@ -329,12 +345,18 @@ impl<'a> Pass<'a> {
 
     /// Finds the incidents and takes what waits for a conversion out of their days, in every grain; the sources
     /// by offer and network of what is left.
-    fn incidents(&mut self, symbols: &Symbols) -> (Vec<Incident>, Vec<Branch>) {
+    fn incidents(&mut self, matched: &Matched, symbols: &Symbols) -> (Vec<Incident>, Vec<Branch>) {
         if ![M::MatureClicks, M::ConvertedClicks].iter().all(|m| self.available.contains(m)) {
             return Default::default();
         }
         let sources = self.grains.iter().position(GrainPass::has_sources).expect("one grain is of sources");
-        let incidents = incidents::find(&Table::of(&self.grains[sources], symbols).cells);
+        let mut incidents = incidents::find(&Table::of(&self.grains[sources], symbols).cells);
+        let flows = std::mem::replace(&mut self.flows, Flows::new([0; 3]));
+        let outages = flows.outages(matched, self.options.clock.zone, symbols);
+        let days = incidents.len();
+        let apart = |outage: &Incident| !incidents[..days].iter().any(|incident| incident.contains(outage));
+        let outages: Vec<Incident> = outages.into_iter().filter(apart).collect();
+        incidents.extend(outages);
         if !incidents.is_empty() {
             self.every().for_each(|grain| incidents::forget(grain, &incidents, symbols));
         }
@@ -343,6 +365,20 @@ impl<'a> Pass<'a> {
         let branches =
             if siblings { branches(&Table::of(&self.grains[sources], symbols)) } else { Vec::new() };
         (incidents, branches)
+    }
+
+    /// Clicks by traffic source, of the grain that has sources.
+    fn traffic_sources(&self, symbols: &Symbols) -> Vec<(Option<String>, u64)> {
+        let Some(grain) = self.grains.iter().find(|grain| grain.has_sources()) else { return Vec::new() };
+        let at = grain.grain.columns().iter().position(|c| *c == Col::TrafficSource).unwrap_or(0);
+        let of_stratum = |s: u32| symbols.text(grain.clicks.stratum_key(s).0[at]).map(str::to_owned);
+        let names: Vec<Option<String>> = (0..grain.clicks.stratum_count() as u32).map(of_stratum).collect();
+        let mut clicks: BTreeMap<Option<String>, u64> = BTreeMap::new();
+        for cell in 0..grain.clicks.cell_count() {
+            let name = &names[grain.clicks.cell(cell).stratum as usize];
+            *clicks.entry(name.clone()).or_default() += grain.clicks.sum(cell, M::Clicks).max(0) as u64;
+        }
+        clicks.into_iter().collect()
     }
 
     fn finish(self, mapped: &BTreeSet<Col>, symbols: &Symbols) -> (Vec<GrainMeasures>, Vec<CutMeasures>) {
@@ -375,6 +411,7 @@ fn branches(table: &Table) -> Vec<Branch> {
             source: source.iter().map(|text| text.map(str::to_owned)).collect(),
             clicks: cells.iter().map(|cell| cell.clicks).sum(),
             converted: cells.iter().map(|cell| cell.converted).sum(),
+            days: cells.iter().map(|cell| (cell.day, cell.clicks, cell.converted)).collect(),
         });
     }
     branches
@@ -409,6 +446,7 @@ fn available(intake: &Intake) -> BTreeSet<M> {
     if intake.mapping.status_means == StatusMeans::Event && conversions.contains(&Col::Status) {
         conversions.insert(Col::Event);
     }
+    conversions.extend(intake.mapping.offers.fills());
     let possible = |m: &&Measure| {
         let (given, columns) = match m.rows {
             Rows::Clicks => (!intake.clicks.is_empty(), &clicks),
@@ -430,8 +468,15 @@ fn available(intake: &Intake) -> BTreeSet<M> {
         found.remove(&M::CrowdSizes);
     }
     found.extend(report::given(&intake.report.columns()));
-    if !intake.costs.is_empty() {
-        found.extend(costs::GIVEN);
+    if intake.mapping.offers.is_empty() {
+        let agreed = |f: &Filter| matches!(f, Filter::OverCap | Filter::CountryAgreed | Filter::Rated);
+        found.retain(|m| !m.decl().filters.iter().any(agreed));
+    }
+    if intake.costs.is_empty() {
+        found.retain(|m| !costs::only_of_costs(m.decl()));
+    } else {
+        found.retain(|m| m.decl().rows == Rows::Conversions || !costs::only_of_costs(m.decl()));
+        found.extend(costs::given(intake));
     }
     if intake.mapping.brand_terms.is_empty() {
         found.retain(|m| !m.decl().filters.contains(&Filter::Brand));

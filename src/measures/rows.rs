@@ -1,6 +1,7 @@
 //! What the declared filters, numbers and keys mean on rows of either side.
 
 use super::accumulate::{Contributions, Placement};
+use super::costs::CostDays;
 use super::declared::{Filter, Kind, M, MEASURES, Number, Rows, pack};
 use super::grain::GrainPass;
 use super::hits::Hit;
@@ -286,6 +287,8 @@ impl RowSet for ClickSet<'_, '_> {
         match filter {
             Filter::Mature => self.times.iter().map(|t| t.is_some_and(|t| t <= mature_until)).collect(),
             Filter::Costed => self.present(Col::Cost),
+            // Both are the cost files' to say; see `costs`.
+            Filter::CostKnown | Filter::Bought => vec![false; self.len()],
             Filter::LanderClicked => self.present(Col::LanderClickTime),
             Filter::ReusedId => {
                 let reused = &self.rows.duplicates.reused;
@@ -347,6 +350,8 @@ pub struct ConversionSet<'a> {
     pub rows: &'a [MatchedConversion],
     pub clock: Clock,
     pub main_event: Symbol,
+    /// The days whose costs are complete; `None` where no cost file is.
+    pub cost_days: Option<&'a CostDays>,
 }
 
 impl ConversionSet<'_> {
@@ -383,6 +388,18 @@ impl ConversionSet<'_> {
             Filter::EverApproved => {
                 matches!(c.status, Status::Approved | Status::Refund | Status::Chargeback)
             }
+            Filter::Excused => excused(m),
+            Filter::Blamed => !excused(m),
+            Filter::OverCap => m.agreed.over_cap,
+            Filter::CountryAgreed => m.agreed.allowed_country.is_some(),
+            Filter::CountryDisallowed => m.agreed.allowed_country == Some(false),
+            Filter::Rated => {
+                self.passes_row(Filter::Earning, m)
+                    && c.payout.is_some()
+                    && m.agreed.contract.is_some_and(|a| a > 0)
+            }
+            Filter::Flagged => c.fraud_reason != Symbol::NONE,
+            Filter::CostKnown => self.cost_days.is_none_or(|days| days.cover(m, self.clock)),
             Filter::MainEvent => c.event == self.main_event,
             Filter::FirstOfEvent => m.first_of_event,
             Filter::OnceOnly => c.once,
@@ -440,6 +457,7 @@ impl ConversionSet<'_> {
             Filter::MacroKnown => c.postback.macro_left.is_some(),
             Filter::MacroLeft => c.postback.macro_left == Some(true),
             Filter::Mature
+            | Filter::Bought
             | Filter::Costed
             | Filter::LanderClicked
             | Filter::ReusedId
@@ -486,6 +504,10 @@ impl RowSet for ConversionSet<'_> {
             match number {
                 Number::Ctit => m.ctit_s,
                 Number::EventAndStatus => Some(pack(c.event, c.status)),
+                Number::RejectClass => c.reject_class.map(|class| class as i64),
+                Number::RatedPayout => c.payout,
+                Number::AgreedPayout => m.agreed.contract,
+                Number::FraudReason => Some(i64::from(c.fraud_reason.0)),
                 Number::PayoutConfirmed => confirmed(m, c.payout),
                 Number::RevenueConfirmed => confirmed(m, c.revenue),
                 Number::PayoutPending => pending(c.status, c.payout),
@@ -514,6 +536,13 @@ impl RowSet for ConversionSet<'_> {
         let _ = key;
         self.rows.iter().map(|m| m.conversion.ip).collect()
     }
+}
+
+/// Whether a reject says nothing of the source: its reason is of such a class, or it has none that is known and lies
+/// beyond the cap of its offer.
+pub fn excused(m: &MatchedConversion) -> bool {
+    let class = m.conversion.reject_class;
+    m.conversion.status == Status::Rejected && class.map_or(m.agreed.over_cap, |class| !class.counts())
 }
 
 /// What a conversion adds to confirmed money. Taken back after it had been approved in the same report it

@@ -18,6 +18,10 @@ pub struct Totals {
     facts: Arc<Facts>,
     /// Conversions by event and status, sorted.
     pub events: Vec<(String, &'static str, u64)>,
+    /// Conversions by the word of an anti-fraud service, sorted.
+    pub fraud_reasons: Vec<(String, u64)>,
+    /// Clicks, or conversions where there are no clicks, by offer.
+    pub rows_of: BTreeMap<Option<String>, i64>,
     /// Cost of mature clicks by offer, in micro-units.
     pub mature_cost_of: BTreeMap<Option<String>, i64>,
     /// Conversions worth money, of mature clicks in time, by offer.
@@ -35,6 +39,8 @@ impl Totals {
             values: BTreeMap::new(),
             facts: Arc::default(),
             events: Vec::new(),
+            fraud_reasons: Vec::new(),
+            rows_of: BTreeMap::new(),
             mature_cost_of: BTreeMap::new(),
             earning_of: BTreeMap::new(),
             cost_allocated,
@@ -141,6 +147,10 @@ impl Totals {
             *mine = added(mine, more);
         }
         self.events = merged_events(&self.events, &other.events);
+        self.fraud_reasons = merged_words(&self.fraud_reasons, &other.fraud_reasons);
+        for (offer, rows) in &other.rows_of {
+            *self.rows_of.entry(offer.clone()).or_default() += rows;
+        }
         for (offer, cost) in &other.mature_cost_of {
             *self.mature_cost_of.entry(offer.clone()).or_default() += cost;
         }
@@ -212,6 +222,14 @@ fn merged_events(a: &Events, b: &Events) -> Events {
     let mut sum: BTreeMap<(&str, &'static str), u64> = BTreeMap::new();
     a.iter().chain(b).for_each(|(event, status, n)| *sum.entry((event, status)).or_default() += n);
     sum.into_iter().map(|((event, status), n)| (event.to_owned(), status, n)).collect()
+}
+
+type Words = Vec<(String, u64)>;
+
+fn merged_words(a: &Words, b: &Words) -> Words {
+    let mut sum: BTreeMap<&str, u64> = BTreeMap::new();
+    a.iter().chain(b).for_each(|(word, n)| *sum.entry(word).or_default() += n);
+    sum.into_iter().map(|(word, n)| (word.to_owned(), n)).collect()
 }
 
 #[cfg(test)]

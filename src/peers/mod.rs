@@ -24,6 +24,7 @@ mod rate;
 mod risk;
 mod scan;
 mod shape;
+pub mod shaving;
 pub mod shrink;
 mod siblings;
 mod standing;

@@ -14,10 +14,11 @@ use std::collections::BTreeMap;
 /// grow more slowly than clicks: large groups have a smaller share by nature. Carriers, offices and VPNs make
 /// honest traffic as concentrated, and as foreign, as any farm's: that counts beside signs of other kinds only
 /// (see [`patterns::joint`]). What a list or a user agent's own words say is as good as the list: rules ask it.
-const NOT_COMBINED: [&str; 15] = [
+const NOT_COMBINED: [&str; 16] = [
     "address_country_mismatch_share",
     "agent_hhi",
     "asn_hhi",
+    "click_loss_share",
     "conversion_distinct_ip_share",
     "country_mismatch_share",
     "crawler_share",

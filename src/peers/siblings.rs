@@ -5,6 +5,7 @@
 //! evidence about a network and says nothing of any source. Different offers are never compared.
 
 use super::fdr::q_values;
+use super::shaving::Turn;
 use crate::base::stats::{Residual, ln_student_sf, paule_mandel, weighted_median};
 use crate::base::text::Text;
 use crate::measures::Branch;
@@ -50,6 +51,8 @@ pub struct Sibling {
     pub q: f64,
     /// Whether the network falls behind: significant, and by a fifth or more.
     pub behind: bool,
+    /// The day on which it fell, and what else changed then; `None` where no day stands out.
+    pub turn: Option<Turn>,
 }
 
 /// Compares every two networks of every offer, sorted by offer and networks. Pairs with fewer than five zones in
@@ -125,6 +128,7 @@ fn pair(one: &[Branch], other: &[Branch]) -> Option<Sibling> {
         ln_p: (2.0f64.ln() + ln_student_sf(mean.abs() / error, df)).min(0.0),
         q: 1.0,
         behind: false,
+        turn: None,
     })
 }
 
@@ -251,6 +255,7 @@ mod tests {
                         network: format!("n{network}"),
                         source: vec![None, Some(format!("z{zone:03}"))],
                         clicks: self.clicks,
+                        days: Vec::new(),
                         converted: rng.poisson(self.clicks as f64 * rate).min(self.clicks),
                     });
                 }

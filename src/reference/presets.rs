@@ -4,8 +4,9 @@ use super::page;
 use crate::base::column::Col;
 use crate::base::error::Result;
 use crate::base::time::TimeFormat;
-use crate::ingest::mapping::{MappingFile, Names, SideMapping, StatusMeans, ZoneFrom};
+use crate::ingest::mapping::{FACTS, MappingFile, Names, SideMapping, StatusMeans, ZoneFrom};
 use crate::ingest::preset::{self, Export, Preset};
+use crate::ingest::stated::Stating;
 use crate::ingest::{Mapping, Shape, TransactionScope};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,34 +98,55 @@ fn told_by(export: &Export) -> String {
 
 fn facts(preset: &Preset, mapping: &Mapping) -> Vec<(&'static str, String)> {
     let side = main_side(preset, mapping);
-    let yes = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+    let unknown = |name: &str| {
+        let fact = FACTS.iter().find(|fact| fact.name == name).expect("a fact of the table");
+        fact.of(&preset.mapping) == Stating::Unknown
+    };
+    let answer = |name: &str, yes: bool| {
+        if unknown(name) {
+            "unknown"
+        } else if yes {
+            "yes"
+        } else {
+            "no"
+        }
+        .to_owned()
+    };
     let mut facts = vec![
         ("whose money", mapping.perspective.map_or("unsaid", |p| p.word()).to_owned()),
         ("time format", format(&side.time.format)),
         ("zone of the times", zone(side)),
         ("times of conversions are those of", side.times.word().to_owned()),
-        ("click ID", preset.ids.click.clone().unwrap_or_else(|| "none".to_owned())),
-        ("one click ID for several clicks", yes(mapping.reuses_click_ids)),
-        ("transaction ID", preset.ids.transaction.clone().unwrap_or_else(|| "none".to_owned())),
+        ("click ID", preset.ids.click.clone()),
+        ("one click ID for several clicks", answer("reuses_click_ids", mapping.reuses_click_ids)),
+        ("transaction ID", preset.ids.transaction.clone()),
         ("it is unique within", scope(mapping.transaction_scope)),
-        ("player", preset.ids.player.clone().unwrap_or_else(|| "none".to_owned())),
+        ("player", preset.ids.player.clone()),
         ("the status column holds", status_means(mapping)),
-        ("own status words", words(&mapping.statuses)),
+        (
+            "own status words",
+            if unknown("statuses") { "unknown".to_owned() } else { words(&mapping.statuses) },
+        ),
         ("own event words", words(&mapping.events)),
         ("once-only events", mapping.once.as_ref().map_or("the usual ones".to_owned(), listed)),
         (
             "clicks that count",
             mapping.hit_type.clone().map_or("all".to_owned(), |hit| format!("hit type `{hit}`")),
         ),
-        ("drops conversions without a click", yes(mapping.drops_orphans)),
-        ("drops repeated conversions", yes(mapping.drops_duplicates)),
-        ("leaves out bots before the export", yes(mapping.bots_filtered)),
+        ("drops conversions without a click", answer("drops_orphans", mapping.drops_orphans)),
+        ("drops repeated conversions", answer("drops_duplicates", mapping.drops_duplicates)),
+        ("leaves out bots before the export", answer("bots_filtered", mapping.bots_filtered)),
         ("attribution window", format!("{:.0} days", mapping.attribution_window_s / 86_400.0)),
     ];
-    if !mapping.export_limits.is_empty() {
-        let limits: Vec<String> = mapping.export_limits.iter().map(u64::to_string).collect();
-        facts.push(("an export is cut off at rows", limits.join(", ")));
-    }
+    let limits: Vec<String> = mapping.export_limits.iter().map(u64::to_string).collect();
+    facts.push((
+        "an export is cut off at rows",
+        match limits.as_slice() {
+            _ if unknown("export_limits") => "unknown".to_owned(),
+            [] => "none".to_owned(),
+            limits => limits.join(", "),
+        },
+    ));
     facts
 }
 
@@ -135,6 +157,7 @@ fn format(format: &TimeFormat) -> String {
         TimeFormat::EpochMs => "milliseconds since 1970".to_owned(),
         TimeFormat::EpochUs => "microseconds since 1970".to_owned(),
         TimeFormat::Pattern(pattern) => format!("`{pattern}`"),
+        TimeFormat::AnyOf(formats) => formats.iter().map(self::format).collect::<Vec<_>>().join(", or "),
     }
 }
 

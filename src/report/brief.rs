@@ -1,15 +1,14 @@
 //! The report in one chat message: what to cut, hold and scale, the money, and what was not judged and why.
 //!
 //! Plain text for any service: nothing in it links, mentions or formats. It never exceeds what the strictest
-//! of them takes in one message; what does not fit is counted. It says nothing of what changed since the last
-//! run: there is no history to compare with.
+//! of them takes in one message; what does not fit is counted. What changed is said only where an earlier run is
+//! named.
 
-use super::{Format, Kind, List, Look, Rendered, Report, phrase};
+use super::{Format, Kind, List, Look, Moved, News, Rendered, Report, phrase};
 use crate::base::error::Result;
-use crate::base::money::Micro;
 use crate::base::text::Text;
 use crate::base::time;
-use crate::rules::Class;
+use crate::rules::{Class, Why};
 use crate::verdicts::{Judged, Verdict};
 
 /// Telegram's limit for a message is 4,096 UTF-16 units; the text stays below it.
@@ -21,9 +20,9 @@ const SENTENCE: usize = 200;
 
 fn render(report: &Report, _: &Look) -> Result<Rendered> {
     let mut lines = vec![head(report), money(report)];
+    lines.extend(report.news.as_ref().map(|news| format!("Changed {}", news.headline(&currency(report)))));
     lines.extend(gates(report));
-    let audited: Vec<&Judged> =
-        report.ordered().into_iter().filter(|g| g.subject.grain == report.run.grain).collect();
+    let audited = report.audited();
     let of =
         |wanted: &dyn Fn(&Judged) -> bool| audited.iter().copied().filter(|g| wanted(g)).collect::<Vec<_>>();
     let cut = |profit: bool| {
@@ -35,7 +34,10 @@ fn render(report: &Report, _: &Look) -> Result<Rendered> {
     section(&mut lines, "SCALE (clean, earns more than the target)", &of(&|g| g.outlook.scalable), report);
     lines.extend(not_judged(report, &audited));
     lines.extend(withheld(report));
-    lines.push("No history: nothing is said of what changed since the last run.".to_owned());
+    match &report.news {
+        Some(news) => lines.extend(changed(news)),
+        None => lines.push("No earlier run is named: nothing is said of what changed.".to_owned()),
+    }
     Ok(Rendered::Bytes(fitted(&lines).into_bytes()))
 }
 
@@ -58,8 +60,7 @@ fn currency(report: &Report) -> String {
 fn money(report: &Report) -> String {
     let (totals, currency) = (&report.totals, currency(report));
     let counted = report.groups.iter().filter(|g| g.subject.grain == report.run.grain);
-    let counted = counted.filter_map(|g| g.outlook.clawback?.total().amount);
-    let back = counted.reduce(|a, b| Micro(a.0.saturating_add(b.0))).filter(|sum| sum.0 > 0);
+    let back = phrase::sum(counted.map(|g| g.outlook.clawback?.total().amount)).filter(|sum| sum.0 > 0);
     let back = back.map_or(String::new(), |sum| {
         format!("; {}{currency} can be claimed back (counted)", phrase::money(Some(sum)))
     });
@@ -82,8 +83,7 @@ fn section(lines: &mut Vec<String>, title: &str, groups: &[&Judged], report: &Re
     if groups.is_empty() {
         return;
     }
-    let at_risk = groups.iter().filter_map(|g| g.money_at_risk).reduce(|a, b| Micro(a.0.saturating_add(b.0)));
-    let at_risk = at_risk
+    let at_risk = phrase::sum(groups.iter().map(|g| g.money_at_risk))
         .map_or(String::new(), |sum| format!(", {}{} at risk", phrase::money(Some(sum)), currency(report)));
     lines.push(String::new());
     lines.push(format!("{title}: {}{at_risk}", groups.len()));
@@ -94,8 +94,7 @@ fn section(lines: &mut Vec<String>, title: &str, groups: &[&Judged], report: &Re
 }
 
 fn source(group: &Judged) -> String {
-    let key = group.subject.key.iter().flatten().map(|t| t.chat(NAME)).collect::<Vec<_>>();
-    let name = if key.is_empty() { "(none)".to_owned() } else { key.join("/") };
+    let name = name(&group.subject.key);
     let why = group
         .findings
         .first()
@@ -103,6 +102,35 @@ fn source(group: &Judged) -> String {
     let money = group.money_at_risk.map_or(String::new(), |m| format!(" ({})", phrase::money(Some(m))));
     let protected = if group.protected { " (protected, not listed)" } else { "" };
     format!("• {name}{money}{protected}{why}")
+}
+
+/// Who changed, the new ones first.
+fn changed(news: &News) -> Vec<String> {
+    let line = |moved: &Moved| {
+        let money = moved.at_risk.map_or(String::new(), |m| format!(" ({})", phrase::money(Some(m))));
+        format!("• {} {}{money}: {}", moved.change.word(), name(&moved.key), moved.step())
+    };
+    let gone = |(key, was): &(Vec<Option<Text>>, String)| {
+        format!("• gone {}: was {}", name(key), Text::new(was.as_str()).chat(NAME))
+    };
+    let all: Vec<String> = news.moved.iter().map(line).chain(news.gone.iter().map(gone)).collect();
+    let mut lines = Vec::new();
+    if !all.is_empty() {
+        lines.extend([String::new(), "CHANGED".to_owned()]);
+    }
+    lines.extend(all.iter().take(NAMED).cloned());
+    if all.len() > NAMED {
+        lines.push(format!("… and {} more", all.len() - NAMED));
+    }
+    lines.extend(
+        news.notes.iter().map(|note| format!("Note: {}", Text::of_user(note.as_str()).chat(SENTENCE))),
+    );
+    lines
+}
+
+fn name(key: &[Option<Text>]) -> String {
+    let parts: Vec<String> = key.iter().flatten().map(|t| t.chat(NAME)).collect();
+    if parts.is_empty() { "(none)".to_owned() } else { parts.join("/") }
 }
 
 /// Undecided groups, and the commonest reasons.
@@ -113,7 +141,7 @@ fn not_judged(report: &Report, audited: &[&Judged]) -> Vec<String> {
         let mut reasons: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
         for group in &undecided {
             let of_group: std::collections::BTreeSet<String> =
-                group.unknown.iter().flat_map(|(_, why)| why.iter()).map(phrase::why).collect();
+                group.unknown.iter().flat_map(|(_, why)| why.iter()).map(why).collect();
             of_group.into_iter().for_each(|why| *reasons.entry(why).or_default() += 1);
         }
         let mut reasons: Vec<(usize, String)> = reasons.into_iter().map(|(why, n)| (n, why)).collect();
@@ -139,6 +167,17 @@ fn not_judged(report: &Report, audited: &[&Judged]) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// Why a rule could not be decided, in words that need no list of signals.
+fn why(why: &Why) -> String {
+    match why {
+        Why::Sample { signal, needed, .. } => {
+            format!("fewer than {} {}", phrase::count(*needed), signal.sample)
+        }
+        Why::Absent { absence, .. } => absence.to_string(),
+        other => phrase::why(other),
+    }
 }
 
 fn withheld(report: &Report) -> Vec<String> {

@@ -22,6 +22,9 @@ impl Report<'_> {
             let names = [&mut sibling.offer, &mut sibling.network, &mut sibling.against];
             names.into_iter().for_each(|name| name.cover(pii));
         }
+        for told in self.forwarded.iter_mut().flat_map(|forwarded| &mut forwarded.told) {
+            told.traffic_source.iter_mut().for_each(|name| name.cover(pii));
+        }
         self.groups.iter_mut().for_each(|group| cover_group(group, pii));
         if let Some(history) = &mut self.history {
             let silent = history.silent.iter_mut().map(|(key, _)| key);
@@ -49,13 +52,22 @@ pub fn cover_rejects(files: &mut [FileLedger], pii: &Pii) {
     files.iter_mut().flat_map(|file| &mut file.rejects.kept).for_each(|reject| reject.found.cover(pii));
 }
 
+/// A device sends fewer clicks than this in a window, or is no device: such a name is a zone's.
+const BUSY: u64 = 50;
+
 fn cover_group(group: &mut Judged, pii: &Pii) {
-    group.subject.key.iter_mut().flatten().for_each(|part| part.cover(pii));
+    for part in group.subject.key.iter_mut().flatten() {
+        if group.subject.clicks >= BUSY {
+            *part = part.clone().as_name();
+        }
+        part.cover(pii);
+    }
     group.subject.events.iter_mut().for_each(|(event, _, _)| event.cover(pii));
+    group.subject.fraud_reasons.iter_mut().for_each(|(word, _)| word.cover(pii));
 }
 
 fn cover_sample(sample: &mut Sample, pii: &Pii) {
     let ids = [&mut sample.click_id, &mut sample.transaction_id, &mut sample.offer, &mut sample.country];
-    let texts = ids.into_iter().chain([&mut sample.address]).flatten();
+    let texts = ids.into_iter().chain([&mut sample.address, &mut sample.fraud_reason]).flatten();
     texts.chain([&mut sample.event]).for_each(|text: &mut Text| text.cover(pii));
 }

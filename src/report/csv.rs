@@ -9,8 +9,10 @@ use crate::base::error::Result;
 use crate::base::money::Micro;
 use crate::base::text::Text;
 use crate::ingest::{FileLedger, Reject};
-use crate::signals::{self, Signal};
+use crate::signals::{self, Reading};
 use crate::verdicts::{Idle, Judged};
+use serde_json::Number;
+use std::fmt::Write as _;
 use std::io::Write;
 
 /// Columns between the key and the signals.
@@ -42,10 +44,27 @@ fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
     let mut writer = table(out);
     writer.write_record(header(report)).map_err(failed)?;
     // Groups of a rule's own grain have other key columns; they are in the JSON report.
-    for group in report.ordered().into_iter().filter(|g| g.subject.grain == report.run.grain) {
-        writer.write_record(record(report, group)).map_err(failed)?;
+    for group in report.audited() {
+        write_row(&mut writer, report, group).map_err(failed)?;
     }
     writer.flush().map_err(failed)
+}
+
+/// One group. There are hundreds of numbers in a row: they are written through one cell.
+fn write_row<W: Write>(out: &mut ::csv::Writer<W>, report: &Report, group: &Judged) -> ::csv::Result<()> {
+    let mut cell = String::new();
+    fixed(report, group).iter().try_for_each(|text| out.write_field(text))?;
+    for (_, reading) in group.subject.row.each() {
+        for number in numbers(reading) {
+            cell.clear();
+            number.iter().for_each(|number| write!(cell, "{number}").expect("a string takes any text"));
+            out.write_field(&cell)?;
+        }
+    }
+    let reasons: Vec<String> = group.findings.iter().map(phrase::finding).collect();
+    out.write_field(text(Some(&Text::new(reasons.join(" | ")))))?;
+    outlook(group).iter().try_for_each(|text| out.write_field(text))?;
+    out.write_record(None::<&[u8]>)
 }
 
 /// A writer of tables as RFC 4180 has them.
@@ -54,7 +73,7 @@ fn table<W: Write>(out: W) -> ::csv::Writer<W> {
 }
 
 /// A cell of text from data.
-pub(super) fn text_cell(text: &Text) -> String {
+pub fn text_cell(text: &Text) -> String {
     text.csv()
 }
 
@@ -62,7 +81,7 @@ pub(super) fn text_cell(text: &Text) -> String {
 ///
 /// # Errors
 /// None that a buffer in memory can have.
-pub(super) fn rows<R: AsRef<[String]>>(header: &[&str], rows: impl Iterator<Item = R>) -> Result<Vec<u8>> {
+pub fn rows<R: AsRef<[String]>>(header: &[&str], rows: impl Iterator<Item = R>) -> Result<Vec<u8>> {
     let mut writer = table(Vec::new());
     writer.write_record(header).map_err(failed)?;
     for row in rows {
@@ -75,8 +94,9 @@ pub(super) fn rows<R: AsRef<[String]>>(header: &[&str], rows: impl Iterator<Item
 ///
 /// # Errors
 /// None that a buffer in memory can have.
-pub fn rejects(files: &[FileLedger]) -> Result<Vec<u8>> {
-    let of_file = |file: &FileLedger| {
+pub fn rejects<F: std::borrow::Borrow<FileLedger>>(files: &[F]) -> Result<Vec<u8>> {
+    let of_file = |file: &F| {
+        let file: &FileLedger = file.borrow();
         let path = Text::new(file.path.display().to_string()).csv();
         let row = |reject: &Reject| {
             [path.clone(), reject.line.to_string(), reject.reason.slug().to_owned(), reject.found.csv()]
@@ -97,9 +117,10 @@ fn header(report: &Report) -> Vec<String> {
     header
 }
 
-fn record(report: &Report, group: &Judged) -> Vec<String> {
-    let mut record: Vec<String> = group.subject.key.iter().map(|part| text(part.as_ref())).collect();
-    record.extend([
+/// The cells before the signals.
+fn fixed(report: &Report, group: &Judged) -> Vec<String> {
+    let mut cells: Vec<String> = group.subject.key.iter().map(|part| text(part.as_ref())).collect();
+    cells.extend([
         group.verdict.word().to_owned(),
         group.class.map_or("", |c| c.word()).to_owned(),
         group.protected.to_string(),
@@ -107,13 +128,7 @@ fn record(report: &Report, group: &Judged) -> Vec<String> {
         group.money_at_risk.map_or(String::new(), Micro::to_cents),
         text(report.run.currency.as_ref()),
     ]);
-    for signal in signals::all() {
-        record.extend(reading(group, signal));
-    }
-    let reasons: Vec<String> = group.findings.iter().map(phrase::finding).collect();
-    record.push(text(Some(&Text::new(reasons.join(" | ")))));
-    record.extend(outlook(group));
-    record
+    cells
 }
 
 /// What only observes and what is suppressed, with the rule of each.
@@ -154,10 +169,11 @@ fn text(text: Option<&Text>) -> String {
     text.map_or(String::new(), Text::csv)
 }
 
-fn reading(group: &Judged, signal: &'static Signal) -> [String; 4] {
-    let Some(estimate) = group.subject.row.reading(signal).estimate() else { return Default::default() };
+/// Value, sample and limits; nothing where the signal is absent.
+fn numbers(reading: &Reading) -> [Option<Number>; 4] {
+    let Some(estimate) = reading.estimate() else { return Default::default() };
     let (low, high) = estimate.printed();
-    [cell(Some(estimate.value())), estimate.n.to_string(), cell(Some(low)), cell(Some(high))]
+    [json::number(estimate.value()), Some(estimate.n.into()), json::number(low), json::number(high)]
 }
 
 pub const FORMAT: Format = Format {

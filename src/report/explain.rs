@@ -93,6 +93,8 @@ pub struct Sample {
     pub country: Option<Text>,
     /// The visitor's, of which outputs show the network.
     pub address: Option<Text>,
+    /// Why an anti-fraud service blocked or flagged it.
+    pub fraud_reason: Option<Text>,
 }
 
 /// Cells of a page that no terminal shows.

@@ -2,18 +2,22 @@
 //!
 //! Amounts are decimal text, signals are numbers in the unit of their declaration, what is absent is said to be
 //! absent with its reason and is never zero. Readers have to expect words they do not know in `verdict`,
-//! `action` and `class`. The structs are the shape; they hold no logic.
+//! `action` and `class`. The structs are the shape; they hold no logic. A source takes one line.
 
 mod lines;
 mod nights;
+mod outline;
 mod outlook;
 mod page;
 mod rule;
 mod ruling;
+mod source;
 
 pub use lines::FORMAT as LINES_FORMAT;
+use outline::Outline;
 pub use page::page;
 pub use rule::rule_page;
+use source::{Frame, Source, Sources, source};
 
 use super::output::{failed, run_id};
 use super::{AbsentSignal, Format, Gate, InputInfo, Kind, List, Look, Rendered, Report, RowCount, RunInfo};
@@ -22,19 +26,18 @@ use crate::base::money::Micro;
 use crate::base::privacy::Pii;
 use crate::base::text::{JsonWriter, Text};
 use crate::base::time;
+use crate::matching::forwarded::{Forwarded, Told};
 use crate::measures;
-use crate::peers::{self, Standing, Summary, TooFew};
-use crate::rules::{Evidence, Why};
-use crate::signals::{self, Reading};
-use crate::verdicts::{Because, Finding, Judged};
+use crate::peers::shaving;
+use crate::peers::{self, Summary};
 use schemars::JsonSchema;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::Number;
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 
 /// Raised only when a field changes its meaning or goes away.
-const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 2;
 
 /// The report of one clickaudit run.
 #[derive(Serialize, JsonSchema)]
@@ -51,36 +54,22 @@ struct Document<'r> {
     incidents: Vec<Incident>,
     /// Networks of one offer, compared on the zones they share; only where offers and networks are audited.
     siblings: Vec<Sibling>,
+    /// Postbacks that were forwarded to the traffic source, held against the conversions; absent where none are given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forwarded: Option<Outbound>,
     lists: Lists,
     /// Sources that send the same visitors under several names.
     clusters: Vec<outlook::Cluster>,
     /// Sources worth a look besides those at hold and block: no verdict.
     odd: Vec<outlook::OddSource>,
-    /// The night before in the store; null without a store.
+    /// The night before in the store; not there without a store.
+    #[serde(skip_serializing_if = "Option::is_none")]
     history: Option<nights::History>,
     /// What each rule said of the groups it was asked about, by id.
     rules: Vec<ruling::Tally>,
     /// The audited groups: by verdict from the most severe, then by money at risk, then by key.
-    #[schemars(with = "Vec<Source>")]
+    #[schemars(with = "Vec<Source<'r>>")]
     sources: Sources<'r>,
-}
-
-/// The groups of a report, each made when it is written: all at once would take gigabytes.
-struct Sources<'r>(&'r Report<'r>);
-
-impl Sources<'_> {
-    fn each(&self) -> impl Iterator<Item = Source> {
-        let run = &self.0.run;
-        let currency = run.currency.as_ref().map(Text::json);
-        let columns: Vec<&'static str> = run.grain.columns().iter().map(|c| c.name()).collect();
-        self.0.ordered().into_iter().map(move |g| source(g, &columns, currency.as_deref()))
-    }
-}
-
-impl Serialize for Sources<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.each())
-    }
 }
 
 /// A rate that amounts were exchanged at.
@@ -223,6 +212,9 @@ struct Incident {
     /// Both included.
     first_day: String,
     last_day: String,
+    /// An outage: the last conversion before it and the first one behind it, in UTC; null where whole days fell.
+    from: Option<String>,
+    to: Option<String>,
     /// Converted clicks that the sources would have brought, and the limits that hold in 95 of 100 cases.
     expected: Option<Number>,
     low: Option<Number>,
@@ -233,6 +225,58 @@ struct Incident {
     sources_fell: usize,
     /// The chance of so few conversions.
     p: Option<Number>,
+}
+
+/// Postbacks that were forwarded to the traffic source.
+#[derive(Serialize, JsonSchema)]
+pub struct Outbound {
+    /// The columns that tie a conversion to its postback.
+    join: Option<[String; 2]>,
+    traffic_sources: Vec<ToldSource>,
+    /// Events of conversions that are never sent, and so not missed.
+    never_sent: Vec<String>,
+}
+
+/// What one traffic source was told.
+#[derive(Serialize, JsonSchema)]
+struct ToldSource {
+    traffic_source: Option<String>,
+    /// Conversions of events that are sent, and postbacks.
+    conversions: u64,
+    postbacks: u64,
+    /// In time, once, with the right event and value.
+    right: u64,
+    not_sent: u64,
+    late: u64,
+    doubled: u64,
+    wrong_event: u64,
+    wrong_value: u64,
+    /// Sent though the conversion is rejected.
+    rejected: u64,
+    /// Of no known conversion.
+    unknown: u64,
+}
+
+/// What was forwarded, as JSON.
+pub fn outbound(found: &Forwarded) -> Outbound {
+    let told = |told: &Told| ToldSource {
+        traffic_source: told.traffic_source.as_ref().map(Text::json),
+        conversions: told.conversions,
+        postbacks: told.postbacks,
+        right: told.right,
+        not_sent: told.not_sent,
+        late: told.late,
+        doubled: told.doubled,
+        wrong_event: told.wrong_event,
+        wrong_value: told.wrong_value,
+        rejected: told.rejected,
+        unknown: told.unknown,
+    };
+    Outbound {
+        join: found.join.as_ref().map(|(ours, theirs)| [ours.json(), theirs.json()]),
+        traffic_sources: found.told.iter().map(told).collect(),
+        never_sent: found.never_sent.iter().map(Text::json).collect(),
+    }
 }
 
 /// One network of an offer beside another: evidence about the network, never about a source.
@@ -252,6 +296,35 @@ struct Sibling {
     q: Option<Number>,
     /// Significant, and a fifth or more behind: shaving, or a worse landing page.
     behind: bool,
+    /// The day on which the network fell, and what else changed then; null where no day stands out.
+    turn: Option<Turn>,
+}
+
+/// A day on which the ratio of two networks fell: evidence about a network, never about a source.
+#[derive(Serialize, JsonSchema)]
+struct Turn {
+    /// The first day behind the change.
+    day: String,
+    ratio_before: Option<Number>,
+    ratio_after: Option<Number>,
+    /// The test's value; by chance above 12.16 in one comparison of a hundred.
+    statistic: Option<Number>,
+    network: [Mix; 2],
+    against: [Mix; 2],
+    /// The network's other offers.
+    other_offers: [Mix; 2],
+}
+
+/// The conversions before a turn, or from it on.
+#[derive(Serialize, JsonSchema)]
+struct Mix {
+    clicks: u64,
+    converted: u64,
+    delays: u64,
+    median_delay_s: Option<i64>,
+    approved: u64,
+    pending: u64,
+    rejected: u64,
 }
 
 /// What this run allows to be put on lists.
@@ -282,175 +355,6 @@ struct RejectedId {
     reason: &'static str,
 }
 
-/// One audited group.
-#[derive(Serialize, JsonSchema)]
-struct Source {
-    /// The columns of the grain; null where the rows have no value.
-    key: BTreeMap<&'static str, Option<String>>,
-    /// block, hold, watch, clean or undecided.
-    verdict: &'static str,
-    /// The verdict if rules that only observe had their effect.
-    would_be: &'static str,
-    /// fraud, quality, profit or data: the class of the strongest finding.
-    class: Option<&'static str>,
-    /// On the protect list: judged as any other, but never listed.
-    protected: bool,
-    /// The risk from 0 to 100: how probably the group is no ordinary one of its peers, and at least 99 where evidence
-    /// that proves itself blocks it. Abnormal, not fraudulent. Null where nothing could be compared.
-    score: Option<Number>,
-    /// The group's p-value over all its comparisons, and its q-value among all groups.
-    p: Option<Number>,
-    q: Option<Number>,
-    /// Significant at the run's false-discovery rate, with an effect that is large enough to matter.
-    significant: bool,
-    /// The known ways to cheat that fit, the most certain first.
-    patterns: Vec<&'static str>,
-    clicks: u64,
-    /// What the traffic of this group cost.
-    cost: Option<String>,
-    money_at_risk: Option<String>,
-    currency: Option<String>,
-    /// Conversions by event and status.
-    events: BTreeMap<String, BTreeMap<&'static str, u64>>,
-    /// Every signal by name; in the unit of its declaration (a share is a number from 0 to 1).
-    signals: BTreeMap<&'static str, Signal>,
-    /// What fired: with effect, strongest first; then what only observes; then what is suppressed.
-    findings: Vec<Fired>,
-    /// The deciding rules that could not be decided; with any of them the group is never clean.
-    undecided_because: Vec<Undecided>,
-    /// How many other rules could not be decided.
-    checks_not_possible: usize,
-    /// What earlier nights make of it; null without a store.
-    history: Option<nights::Kept>,
-    #[serde(flatten)]
-    outlook: outlook::OfSource,
-}
-
-/// A signal of one group: an estimate, or the reason why there is none.
-#[derive(Serialize, JsonSchema)]
-#[serde(untagged)]
-enum Signal {
-    Present {
-        value: Number,
-        /// The sample that the value rests on.
-        n: u64,
-        /// The limits of the 95 % interval.
-        low: Number,
-        high: Number,
-        /// The value rests on a cost that was allocated, an assumption below the cost's own grain.
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
-        allocated: bool,
-        /// How the value stands against its peers; not there where peers are not asked.
-        #[serde(flatten)]
-        versus: Option<Versus>,
-    },
-    Absent {
-        absent: String,
-    },
-}
-
-/// A signal beside its peers.
-#[derive(Serialize, JsonSchema)]
-#[serde(untagged)]
-enum Versus {
-    Compared {
-        /// What peers have.
-        peers: Option<Number>,
-        /// How many there are, and at which level they were found.
-        peer_count: u32,
-        level: String,
-        /// How many times the peers' odds (of a share) or value, and the end of its interval nearer to 1.
-        ratio: Option<Number>,
-        ratio_limit: Option<Number>,
-        /// The signed distance in standard deviations.
-        z: Option<Number>,
-        /// The one-sided p-value on the side where the value lies.
-        p: Option<Number>,
-        /// The upper bound of the weight of evidence in decibans.
-        decibans: Option<Number>,
-    },
-    NotCompared {
-        /// Why the value could not be held against peers.
-        not_compared: String,
-    },
-}
-
-/// A rule that fired on a group.
-#[derive(Serialize, JsonSchema)]
-struct Fired {
-    rule: String,
-    /// What the rule has found, in one sentence.
-    title: String,
-    class: &'static str,
-    /// active; or observed or suppressed: then it has no effect, and `action` says what it would have been.
-    status: &'static str,
-    /// Who answers for a suppressed finding, why, and until when; null for any other.
-    suppression: Option<ruling::OfFinding>,
-    /// block, hold, watch or note, after any reduction.
-    action: &'static str,
-    /// Why the action is weaker than the rule's own.
-    reduced: Option<&'static str>,
-    money: Option<String>,
-    evidence: Vec<Test>,
-}
-
-/// One test of a rule that held.
-#[derive(Serialize, JsonSchema)]
-struct Test {
-    signal: &'static str,
-    value: Option<Number>,
-    n: u64,
-    /// The limits of the interval at `confidence`; the test is on them, not on the value.
-    low: Option<Number>,
-    high: Option<Number>,
-    /// above, below or between: where the interval lies; present where only the presence was tested.
-    op: &'static str,
-    limit: Option<Number>,
-    /// The upper limit of `between`.
-    limit_high: Option<Number>,
-    /// What the group itself had, where the test is against its own past; `limit` is how many times that.
-    own: Option<Number>,
-    confidence: Option<Number>,
-    /// The rows of the group that it is about, in words; null for all of them.
-    rows: Option<String>,
-}
-
-/// A deciding rule that could not be decided.
-#[derive(Serialize, JsonSchema)]
-struct Undecided {
-    rule: String,
-    reasons: Vec<Reason>,
-}
-
-/// What a rule would have needed.
-#[derive(Serialize, JsonSchema)]
-#[serde(untagged)]
-enum Reason {
-    Absent {
-        signal: &'static str,
-        absent: String,
-    },
-    Sample {
-        signal: &'static str,
-        n: u64,
-        needed: u64,
-    },
-    /// A comparison with peers was not possible; without a signal, none at all.
-    Peers {
-        signal: Option<&'static str>,
-        peers: String,
-    },
-    /// The groups are not made of a column that the rule tests.
-    Column {
-        column: &'static str,
-        absent: String,
-    },
-    /// None of the rows that the rule asks about can be judged.
-    Rows {
-        rows: String,
-    },
-}
-
 /// The JSON Schema of the report.
 pub fn schema() -> String {
     let schema = schemars::schema_for!(Document);
@@ -465,11 +369,42 @@ pub fn number(value: f64) -> Option<Number> {
     if !value.is_finite() {
         return None;
     }
-    let rounded: f64 = format!("{value:.9e}").parse().ok()?;
+    let rounded = rounded(value);
     if rounded.fract() == 0.0 && rounded.abs() < 1e15 {
         return Some(Number::from(rounded as i64));
     }
     Number::from_f64(rounded)
+}
+
+/// Digits of a number, and the largest power of ten that a float holds exactly.
+const DIGITS: i32 = 10;
+const EXACT: i32 = 22;
+
+/// Powers of ten are exact and multiplied once, so that this is the same on every machine. What lies too far from
+/// one goes through its text.
+fn rounded(value: f64) -> f64 {
+    let size = value.abs();
+    if size == 0.0 {
+        return 0.0;
+    }
+    let scaled = |by: i32| if by < 0 { size / 10f64.powi(-by) } else { size * 10f64.powi(by) };
+    let (least, most) = (10f64.powi(DIGITS - 1), 10f64.powi(DIGITS));
+    let mut shift = DIGITS - 1 - size.log10().floor() as i32;
+    if !(1 - EXACT..EXACT).contains(&shift) {
+        let near: f64 = format!("{value:.*e}", DIGITS as usize - 1).parse().unwrap_or(value);
+        // The largest numbers round to more than a float holds.
+        return if near.is_finite() { near } else { value };
+    }
+    // A logarithm may be wrong in its last digit.
+    while scaled(shift) >= most {
+        shift -= 1;
+    }
+    while scaled(shift) < least {
+        shift += 1;
+    }
+    let whole = scaled(shift).round();
+    let back = if shift < 0 { whole * 10f64.powi(-shift) } else { whole / 10f64.powi(shift) };
+    back.copysign(value)
 }
 
 fn render(_: &Report, _: &Look) -> Result<Rendered> {
@@ -477,9 +412,17 @@ fn render(_: &Report, _: &Look) -> Result<Rendered> {
 }
 
 fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
-    let mut out = JsonWriter::new(out);
-    serde_json::to_writer_pretty(&mut out, &document(report)).map_err(failed)?;
-    out.write_all(b"\n").map_err(failed)
+    let mut out = harmless(out);
+    let mut outline = serde_json::Serializer::with_formatter(&mut out, Outline::default());
+    document(report).serialize(&mut outline).map_err(failed)?;
+    out.write_all(b"\n").and_then(|()| out.flush()).map_err(failed)
+}
+
+/// Bytes gathered before they are looked at: serde_json writes a few at a time, and only whole characters.
+const PIECE: usize = 1 << 16;
+
+fn harmless<W: Write>(out: W) -> BufWriter<JsonWriter<W>> {
+    BufWriter::with_capacity(PIECE, JsonWriter::new(out))
 }
 
 fn rate(info: &super::RateInfo) -> RateUsed {
@@ -495,6 +438,7 @@ fn document<'r>(report: &'r Report<'r>) -> Document<'r> {
         peers: peers(&report.peers),
         incidents: report.incidents.iter().map(incident).collect(),
         siblings: report.siblings.iter().map(sibling).collect(),
+        forwarded: report.forwarded.as_ref().map(outbound),
         lists: lists(&report.lists, &report.run.pii),
         clusters: outlook::clusters(report),
         odd: outlook::odd(report),
@@ -599,6 +543,8 @@ fn incident(incident: &measures::Incident) -> Incident {
         name: incident.unit.as_ref().map(|(_, name)| name.json()),
         first_day: time::show_day(incident.first_day),
         last_day: time::show_day(incident.last_day),
+        from: incident.hours.map(|(from, _)| time::show(from)),
+        to: incident.hours.map(|(_, to)| time::show(to)),
         expected: number(incident.expected),
         low: number(incident.low),
         high: number(incident.high),
@@ -621,6 +567,29 @@ fn sibling(sibling: &peers::Sibling) -> Sibling {
         p: probability(sibling.ln_p),
         q: number(sibling.q),
         behind: sibling.behind,
+        turn: sibling.turn.as_ref().map(turn),
+    }
+}
+
+fn turn(turn: &shaving::Turn) -> Turn {
+    let mix = |mix: &shaving::Mix| Mix {
+        clicks: mix.clicks,
+        converted: mix.converted,
+        delays: mix.delays,
+        median_delay_s: mix.delay_s,
+        approved: mix.approved,
+        pending: mix.pending,
+        rejected: mix.rejected,
+    };
+    let halves = |halves: &shaving::Halves| [mix(&halves.before), mix(&halves.after)];
+    Turn {
+        day: time::show_day(turn.day),
+        ratio_before: number(turn.ratio.0),
+        ratio_after: number(turn.ratio.1),
+        statistic: number(turn.statistic),
+        network: halves(&turn.network),
+        against: halves(&turn.against),
+        other_offers: halves(&turn.other_offers),
     }
 }
 
@@ -636,149 +605,16 @@ fn id_list(list: &List, pii: &Pii) -> IdList {
     };
     let mut ids: Vec<&String> = listing.ids.iter().collect();
     ids.sort_unstable();
-    let shown = |id: &String| Text::new(id.as_str()).covered(pii).json();
+    let shown = |id: &String| Text::new(id.as_str()).as_name().covered(pii).json();
     let mut rejected: Vec<_> = listing.rejected.iter().collect();
     rejected.sort_unstable();
     let rejected = rejected.into_iter().map(|(id, reason)| RejectedId { id: id.json(), reason }).collect();
     IdList { ids: ids.into_iter().map(shown).collect(), rejected, withheld: None }
 }
 
-fn source(group: &Judged, columns: &[&'static str], currency: Option<&str>) -> Source {
-    let key = columns.iter().zip(&group.subject.key);
-    Source {
-        key: key.map(|(&name, part)| (name, part.as_ref().map(Text::json))).collect(),
-        verdict: group.verdict.word(),
-        would_be: group.would_be.word(),
-        class: group.class.map(|c| c.word()),
-        protected: group.protected,
-        score: group.score().and_then(number),
-        p: group.subject.profile.ln_p.and_then(probability),
-        q: group.subject.profile.q.and_then(number),
-        significant: group.subject.profile.significant,
-        patterns: group.subject.profile.patterns.iter().map(|(p, _)| p.word()).collect(),
-        clicks: group.subject.clicks,
-        cost: amount(group.subject.spend),
-        money_at_risk: amount(group.money_at_risk),
-        currency: currency.map(str::to_owned),
-        events: events(group),
-        signals: signals::all().iter().map(|s| (s.name, signal(group, s))).collect(),
-        findings: findings(group),
-        undecided_because: group.unknown.iter().map(|(rule, why)| undecided(&rule.id, why)).collect(),
-        checks_not_possible: group.not_possible,
-        history: group.kept.as_deref().map(|kept| nights::kept(kept, group.verdict)),
-        outlook: outlook::of_source(&group.outlook),
-    }
-}
-
-fn events(group: &Judged) -> BTreeMap<String, BTreeMap<&'static str, u64>> {
-    let mut events: BTreeMap<String, BTreeMap<&'static str, u64>> = BTreeMap::new();
-    for (event, status, count) in &group.subject.events {
-        *events.entry(event.json()).or_default().entry(status).or_default() += count;
-    }
-    events
-}
-
 /// A probability from its logarithm; what is too small for a number is the smallest one.
 fn probability(ln_p: f64) -> Option<Number> {
     number(ln_p.exp().max(f64::MIN_POSITIVE))
-}
-
-fn versus(standing: &Standing) -> Option<Versus> {
-    Some(match standing {
-        Standing::TooFew(TooFew::NotCompared | TooFew::Absent) => return None,
-        Standing::TooFew(why) => Versus::NotCompared { not_compared: why.to_string() },
-        Standing::Compared(v) => Versus::Compared {
-            peers: number(v.expected),
-            peer_count: v.peers,
-            level: v.level.to_string(),
-            ratio: number(v.ratio),
-            ratio_limit: number(v.ratio_limit),
-            z: number(v.z),
-            p: v.ln_p(v.direction).and_then(probability),
-            decibans: number(v.decibans),
-        },
-    })
-}
-
-fn signal(group: &Judged, signal: &'static signals::Signal) -> Signal {
-    let estimate = match group.subject.row.reading(signal) {
-        Reading::Absent(why) => return Signal::Absent { absent: why.to_string() },
-        Reading::Present(estimate) => estimate,
-    };
-    let (low, high) = estimate.printed();
-    match (number(estimate.value()), number(low), number(high)) {
-        (Some(value), Some(low), Some(high)) => Signal::Present {
-            value,
-            n: estimate.n,
-            low,
-            high,
-            allocated: estimate.allocated,
-            versus: versus(group.subject.profile.standing(signal)),
-        },
-        _ => Signal::Absent { absent: "not a finite number".to_owned() },
-    }
-}
-
-fn findings(group: &Judged) -> Vec<Fired> {
-    let active = group.findings.iter().map(|finding| fired(finding, None));
-    active.chain(group.idle.iter().map(|idle| fired(&idle.finding, Some(&idle.because)))).collect()
-}
-
-fn fired(finding: &Finding, idle: Option<&Because>) -> Fired {
-    Fired {
-        status: idle.map_or("active", Because::word),
-        suppression: idle.and_then(ruling::suppression),
-        rule: finding.rule.id.clone(),
-        title: finding.title.clone(),
-        class: finding.rule.class.word(),
-        action: finding.action.word(),
-        reduced: finding.reduced,
-        money: amount(finding.money),
-        evidence: finding.evidence.iter().map(test).collect(),
-    }
-}
-
-fn test(evidence: &Evidence) -> Test {
-    let (low, high) = evidence.estimate.at(evidence.confidence);
-    let mut limits = evidence.limit.values().into_iter().map(number);
-    Test {
-        signal: evidence.signal.name,
-        value: number(evidence.estimate.value()),
-        n: evidence.estimate.n,
-        low: number(low),
-        high: number(high),
-        op: evidence.limit.word(),
-        limit: limits.next().flatten(),
-        limit_high: limits.next().flatten(),
-        own: evidence.own.and_then(|own| number(own.value)),
-        confidence: number(evidence.confidence),
-        rows: evidence.cut.as_ref().map(ToString::to_string),
-    }
-}
-
-fn undecided(rule: &str, why: &[Why]) -> Undecided {
-    let reason = |why: &Why| match why {
-        Why::Absent { signal, absence } => {
-            Reason::Absent { signal: signal.name, absent: absence.to_string() }
-        }
-        Why::Sample { signal, n, needed } => Reason::Sample { signal: signal.name, n: *n, needed: *needed },
-        Why::Peers { signal, why } => Reason::Peers { signal: Some(signal.name), peers: why.to_string() },
-        Why::Uncompared => Reason::Peers { signal: None, peers: why.to_string() },
-        Why::NoHistory { signal } => Reason::Absent {
-            signal: signal.name,
-            absent: "there are no stored runs to compare with".to_owned(),
-        },
-        Why::ShortHistory { signal } => Reason::Absent {
-            signal: signal.name,
-            absent: "there are too few stored runs to compare with".to_owned(),
-        },
-        Why::Column(column) => Reason::Column {
-            column: column.name(),
-            absent: "the groups are not made of this column".to_owned(),
-        },
-        Why::TooYoung(_) | Why::Untold(_) => Reason::Rows { rows: why.to_string() },
-    };
-    Undecided { rule: rule.to_owned(), reasons: why.iter().map(reason).collect() }
 }
 
 fn amount(amount: Option<Micro>) -> Option<String> {
@@ -870,8 +706,24 @@ mod tests {
         check(0.1 + 0.2, "0.3");
         check(149.0 / 240.0, "0.6208333333");
         check(12_345_678.91, "12345678.91");
+        check(-0.000_123_456_789_012, "-0.000123456789");
+        check(9.999_999_999_96, "10");
+        check(1e17 / 3.0, "3.333333333e+16");
         check(1.5e-30, "1.5e-30");
+        check(f64::MIN_POSITIVE, "2.225073859e-308");
+        check(f64::MAX, "1.7976931348623157e+308");
         check(f64::NAN, "none");
         check(f64::INFINITY, "none");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_number_has_ten_digits_and_is_near(value in proptest::num::f64::NORMAL) {
+            let shown = rounded(value);
+            let exact: f64 = format!("{value:.9e}").parse().unwrap();
+            proptest::prop_assert!((shown - exact).abs() <= exact.abs() * 1.01e-9);
+            let digits = format!("{shown:e}").split('e').next().unwrap().trim_start_matches('-').replace('.', "").len();
+            proptest::prop_assert!(digits <= 10, "{value:e} {shown:e}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::{FileOf, Format, Kind, List, Lists, Look, Rendered, Report};
 use crate::base::destination::Destination;
 use crate::base::dialect::Dialect;
 use crate::base::error::Result;
-use crate::base::lists::{self, ListFile, Listed, Sheet, TRAFFIC_SOURCE};
+use crate::base::lists::{self, ListFile, Listed, OwnDialect, Sheet, TRAFFIC_SOURCE};
 use crate::base::text::Text;
 use crate::verdicts::entry;
 
@@ -18,7 +18,8 @@ pub const PLAIN: &str = "lines";
 pub fn files(
     report: &Report,
     format: &str,
-    dialect: &Dialect,
+    dialect: &'static Dialect,
+    own: bool,
     destination: &Destination,
 ) -> std::result::Result<Vec<ListFile>, String> {
     let listing = match of(format, &report.lists) {
@@ -29,7 +30,9 @@ pub fn files(
         return Err(why.clone());
     }
     let lists = &report.lists;
-    let sheet = Sheet { dialect, destination, protected: &lists.protected, widest: lists.widest };
+    let of_source = |name: &str| lists.sources.of(name).and_then(|seller| seller.blocklist);
+    let own: Option<OwnDialect> = if own { Some(&of_source) } else { None };
+    let sheet = Sheet { dialect, own, destination, protected: &lists.protected, widest: lists.widest };
     let grain = &report.run.grain;
     let audited = || report.groups.iter().filter(|g| g.subject.grain == *grain);
     let seen: Vec<Listed> = if destination.is_fixed() { Vec::new() } else { audited().map(entry).collect() };
@@ -77,7 +80,7 @@ fn refused(refused: &[(Text, String)]) -> Vec<u8> {
 fn plain(report: &Report, format: &str) -> Result<Rendered> {
     let dialect = Dialect::find(PLAIN).expect("the plain dialect is declared");
     let destination = Destination::parse(PLAIN).expect("a path without columns");
-    Ok(match files(report, format, dialect, &destination) {
+    Ok(match files(report, format, dialect, false, &destination) {
         Ok(files) => Rendered::Bytes(files.into_iter().flat_map(|f| f.text.into_bytes()).collect()),
         Err(why) => Rendered::Withheld(why),
     })

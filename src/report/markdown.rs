@@ -16,10 +16,12 @@ const SENTENCE: usize = 500;
 
 fn render(report: &Report, _: &Look) -> Result<Rendered> {
     let mut page = vec!["# Traffic audit".to_owned(), String::new(), whole(report), String::new()];
+    let audited = report.audited();
+    let flagged: Vec<&Judged> = audited.iter().copied().filter(|g| g.verdict <= Verdict::Watch).collect();
     page.extend(gates(report));
-    page.extend(verdicts(report));
-    page.extend(sources(report));
-    page.extend(reasons(report));
+    page.extend(verdicts(&audited));
+    page.extend(sources(report, &flagged));
+    page.extend(reasons(&flagged));
     page.extend(lists(report));
     page.extend(quality(report));
     page.push(format!(
@@ -43,7 +45,7 @@ fn whole(report: &Report) -> String {
         phrase::counted(totals.clicks, "click", "clicks"),
         phrase::counted(totals.conversions, "conversion", "conversions"),
         report.run.tz,
-        report.run.grain.to_string().replace('_', "\\_"),
+        Text::of_user(report.run.grain.to_string()).md(SENTENCE),
         phrase::money(totals.cost),
         phrase::money(totals.revenue),
         phrase::money(totals.profit),
@@ -62,33 +64,23 @@ fn gates(report: &Report) -> Vec<String> {
     lines
 }
 
-fn verdicts(report: &Report) -> Vec<String> {
+fn verdicts(audited: &[&Judged]) -> Vec<String> {
     let mut lines = table(&["verdict", "sources", "at risk"]);
     for verdict in [Verdict::Block, Verdict::Hold, Verdict::Watch, Verdict::Clean, Verdict::Undecided] {
-        let of: Vec<&Judged> = audited(report).into_iter().filter(|g| g.verdict == verdict).collect();
-        let at_risk =
-            of.iter().filter_map(|g| g.money_at_risk).reduce(|a, b| crate::base::money::Micro(a.0 + b.0));
-        lines.push(row(&[verdict.word().to_owned(), of.len().to_string(), phrase::money(at_risk)]));
+        let of = || audited.iter().filter(|g| g.verdict == verdict);
+        let at_risk = phrase::sum(of().map(|g| g.money_at_risk));
+        lines.push(row(&[verdict.word().to_owned(), of().count().to_string(), phrase::money(at_risk)]));
     }
     lines.push(String::new());
     lines
 }
 
-fn audited<'a>(report: &'a Report<'a>) -> Vec<&'a Judged<'a>> {
-    report.ordered().into_iter().filter(|g| g.subject.grain == report.run.grain).collect()
-}
-
-fn flagged<'a>(report: &'a Report<'a>) -> Vec<&'a Judged<'a>> {
-    audited(report).into_iter().filter(|g| g.verdict <= Verdict::Watch).collect()
-}
-
-fn sources(report: &Report) -> Vec<String> {
-    let flagged = flagged(report);
+fn sources(report: &Report, flagged: &[&Judged]) -> Vec<String> {
     if flagged.is_empty() {
         return vec!["No source is to be blocked, held or watched.".to_owned(), String::new()];
     }
     let columns: Vec<String> =
-        report.run.grain.columns().iter().map(|c| c.name().replace('_', "\\_")).collect();
+        report.run.grain.columns().iter().map(|c| Text::of_user(c.name()).md(NAME)).collect();
     let fixed = ["verdict", "class", "clicks", "cost", "at risk", "score", "rules"];
     let names: Vec<&str> = columns.iter().map(String::as_str).chain(fixed).collect();
     let mut lines = vec!["## Sources".to_owned(), String::new()];
@@ -123,10 +115,9 @@ fn names(group: &Judged) -> Vec<String> {
     group.subject.key.iter().map(|part| part.as_ref().map_or("–".to_owned(), |t| t.md(NAME))).collect()
 }
 
-fn reasons(report: &Report) -> Vec<String> {
-    let flagged = flagged(report);
+fn reasons(flagged: &[&Judged]) -> Vec<String> {
     let mut lines = Vec::new();
-    for group in flagged.into_iter().take(SHOWN) {
+    for group in flagged.iter().take(SHOWN) {
         if lines.is_empty() {
             lines.extend(["## Reasons".to_owned(), String::new()]);
         }

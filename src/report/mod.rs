@@ -10,11 +10,13 @@ mod covering;
 mod csv;
 pub mod evidence;
 pub mod explain;
+mod forwarded;
 mod html;
 pub mod json;
 pub mod lists;
 mod markdown;
 mod money;
+mod news;
 mod output;
 mod parquet;
 mod phrase;
@@ -23,15 +25,19 @@ mod prometheus;
 mod ruling;
 mod signs;
 mod terminal;
-mod workbook;
+pub mod workbook;
 
 #[cfg(test)]
 mod sample;
 
 pub use covering::cover_rejects;
-pub use csv::rejects;
+pub use csv::{rejects, rows as csv_rows, text_cell as csv_cell};
+pub use forwarded::{FAULTS, lines as forwarded_lines};
+pub use news::{Moved, News};
 pub use output::{Checked, FileOf, Job, Output, Target, Verified, Written};
-pub use output::{check, put_files, run_id, schema as manifest_schema, shows_conversions, verify, write};
+pub use output::{
+    check, put_files, put_streams, run_id, schema as manifest_schema, shows_conversions, verify, write,
+};
 pub use pictures::{CTIT, Day, Pictures, RANKS, Spread};
 pub use ruling::{RuleTally, RulesInfo, unanswered};
 
@@ -41,6 +47,8 @@ use crate::base::money::Micro;
 use crate::base::networks::{Network, Widest};
 use crate::base::privacy::Pii;
 use crate::base::text::Text;
+use crate::ingest::Sources;
+use crate::matching::forwarded::Forwarded;
 use crate::measures::Incident;
 use crate::peers::anomaly::Odd;
 use crate::peers::{Sibling, Summary};
@@ -49,6 +57,7 @@ use evidence::Dossier;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::Arc;
 
 /// Everything that one audit has to say.
 pub struct Report<'r> {
@@ -61,6 +70,8 @@ pub struct Report<'r> {
     pub incidents: Vec<Incident>,
     /// Networks of one offer beside each other, where offers and networks are audited.
     pub siblings: Vec<Sibling>,
+    /// What the traffic sources were told of conversions, where that was given.
+    pub forwarded: Option<Forwarded>,
     /// The judged groups, in any order; renderers go through [`Report::ordered`].
     pub groups: Vec<Judged<'r>>,
     /// Sources that send the same visitors; groups say which cluster they are in.
@@ -74,22 +85,8 @@ pub struct Report<'r> {
     pub rules: Vec<RuleTally<'r>>,
     /// The pictures of the gravest groups, as many as an output shows.
     pub pictures: Gallery,
-}
-
-/// The nights before this one.
-#[derive(Clone, Debug, Default)]
-pub struct History {
-    /// This night, and the one before; in days since 1970.
-    pub night: i32,
-    pub before: Option<i32>,
-    /// How many nights there are before this one.
-    pub nights: usize,
-    /// The store holds later nights: this one is run again.
-    pub is_past: bool,
-    /// Flagged groups that sent nothing tonight, with what is still done about them.
-    pub silent: Vec<(Vec<Option<Text>>, Verdict)>,
-    /// Groups that sent a lot and have stopped.
-    pub gone: Vec<Vec<Option<Text>>>,
+    /// What changed since an earlier run, where one is named.
+    pub news: Option<News>,
 }
 
 /// What changed about one group since the night before.
@@ -132,6 +129,22 @@ impl Change {
     }
 }
 
+/// The nights before this one.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// This night, and the one before; in days since 1970.
+    pub night: i32,
+    pub before: Option<i32>,
+    /// How many nights there are before this one.
+    pub nights: usize,
+    /// The store holds later nights: this one is run again.
+    pub is_past: bool,
+    /// Flagged groups that sent nothing tonight, with what is still done about them.
+    pub silent: Vec<(Vec<Option<Text>>, Verdict)>,
+    /// Groups that sent a lot and have stopped.
+    pub gone: Vec<Vec<Option<Text>>>,
+}
+
 /// Pictures by grain and key of the group.
 pub type Gallery = BTreeMap<Grain, BTreeMap<Vec<Option<Text>>, Pictures>>;
 
@@ -146,6 +159,13 @@ impl<'r> Report<'r> {
     /// The groups in the order of every output.
     pub fn ordered(&self) -> Vec<&Judged<'r>> {
         ordered(&self.groups)
+    }
+
+    /// The groups of the audited grain, in the order of every output; rules may have asked for others.
+    pub fn audited(&self) -> Vec<&Judged<'r>> {
+        let mut audited = self.ordered();
+        audited.retain(|g| g.subject.grain == self.run.grain);
+        audited
     }
 
     /// The pictures of a group; `None` where it is not among those that have any.
@@ -373,6 +393,8 @@ pub struct Lists {
     pub protected: Vec<Network>,
     /// The widest network that a list may hold.
     pub widest: Widest,
+    /// Whose lists have which dialect.
+    pub sources: Arc<Sources>,
 }
 
 /// One list, or why there is none.
@@ -501,6 +523,8 @@ impl Format {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::destination::Destination;
+    use crate::base::dialect::DIALECTS;
     use crate::base::text::HOSTILE;
 
     fn bytes(format: &Format, report: &Report) -> Vec<u8> {
@@ -554,6 +578,55 @@ mod tests {
                 );
                 let plain = ["csv", "evidence", "html", "money", "prom", "table"].contains(&format.name);
                 assert!(plain || !out.contains('<'), "{} {text:?}", format.name);
+            }
+        }
+    }
+
+    /// A text as long as no reader lets pass, in every sink: none of them fails, and what shows people a text cuts it.
+    #[test]
+    fn a_text_of_ten_megabytes_is_harmless_in_every_format() {
+        let rules = sample::rules();
+        let mut report = sample::hostile(&rules, "x");
+        let long = ["*::* \u{1b}]8;;\u{7}=1+1\n", "\u{0}\u{202e}</script>"].concat().repeat(400_000);
+        assert!(long.len() > 10 << 20);
+        report.groups[0].subject.key[1] = Some(Text::new(long));
+        report.cover(&Pii::Mask);
+        for format in FORMATS {
+            let out = bytes(format, &report);
+            let people = ["table", "html", "brief", "md", "prom"].contains(&format.name);
+            assert!(!people || out.len() < 1 << 20, "{}: {}", format.name, out.len());
+            let text = String::from_utf8_lossy(&out);
+            assert!(
+                format.kind == Kind::Binary || !text.contains(['\u{1b}', '\u{0}', '\u{202e}']),
+                "{}",
+                format.name
+            );
+        }
+    }
+
+    /// Every list in every dialect: whatever stands in the data is an entry as it is, or none.
+    #[test]
+    fn hostile_text_is_on_no_list_of_any_dialect() {
+        let rules = sample::rules();
+        let parts = ["a\nb", "*", "../../x", "\u{0}", "a,b", "34567::*"];
+        for text in HOSTILE.iter().copied().chain(parts) {
+            let report = sample::hostile(&rules, text);
+            for (format, dialect) in
+                FORMATS.iter().filter(|f| f.list).flat_map(|f| DIALECTS.iter().map(move |d| (f, d)))
+            {
+                let to = Destination::parse("lists/{traffic_source}.txt").unwrap();
+                for file in lists::files(&report, format.name, dialect, false, &to).unwrap() {
+                    assert_eq!(dialect.read(&file.text), [""; 0], "{} {text:?}: {}", dialect.name, file.text);
+                    let parts: Vec<_> = file.path.components().collect();
+                    assert!(
+                        file.path.starts_with("lists") && parts.len() == 2,
+                        "{text:?}: {}",
+                        file.path.display()
+                    );
+                    let refused = lists::files_of(&file).pop().map_or(Vec::new(), |f| f.bytes);
+                    let told = String::from_utf8(refused).unwrap();
+                    assert!(!told.contains(|c: char| c.is_control() && c != '\n'), "{text:?}: {told:?}");
+                }
             }
         }
     }

@@ -36,8 +36,7 @@ fn render(_: &Report, _: &Look) -> Result<Rendered> {
 fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
     let key = report.run.grain.columns().iter().map(|c| c.name());
     let header: Vec<&str> = key.chain(COLUMNS.iter().copied()).collect();
-    let audited = report.ordered().into_iter().filter(|g| g.subject.grain == report.run.grain);
-    let lines = audited.filter(|g| concerned(g)).map(|g| row(report, g));
+    let lines = report.audited().into_iter().filter(|g| concerned(g)).map(|g| row(report, g));
     out.write_all(&rows(&header, lines)?).map_err(failed)
 }
 

@@ -30,6 +30,8 @@ pub struct Output {
     pub format: &'static Format,
     /// How a list is written; other formats have none.
     pub dialect: Option<&'static Dialect>,
+    /// Each file in the dialect of its traffic source, where that is known.
+    pub own: bool,
     pub target: Target,
 }
 
@@ -80,7 +82,7 @@ impl Output {
     /// An unknown format, with the nearest names, a missing path, or several files for stdout.
     pub fn parse(text: &str) -> Result<Output> {
         let (name, path) = text.split_once('=').unwrap_or((text, ""));
-        let (format, dialect) = format(name)?;
+        let (format, dialect, own) = format(name)?;
         let target = match path {
             "" => return Err(without_path(text, name)),
             "-" if format.kind == Kind::Folder => return Err(several_files(name)),
@@ -94,26 +96,30 @@ impl Output {
             }
             path => Target::File(PathBuf::from(path)),
         };
-        Ok(Output { format, dialect, target })
+        Ok(Output { format, dialect, own, target })
     }
 
     /// The name as it was asked for.
     pub fn name(&self) -> String {
-        self.dialect
-            .map_or_else(|| self.format.name.to_owned(), |d| format!("{}:{}", self.format.name, d.name))
+        let dialect = self.dialect.map(|d| if self.own { OWN } else { d.name });
+        dialect.map_or_else(|| self.format.name.to_owned(), |d| format!("{}:{d}", self.format.name))
     }
 }
 
+/// In place of a dialect: that of each file's traffic source, by the sources file.
+pub const OWN: &str = "own";
+
 /// A format by its name; lists name their dialect behind a colon.
-fn format(name: &str) -> Result<(&'static Format, Option<&'static Dialect>)> {
+fn format(name: &str) -> Result<(&'static Format, Option<&'static Dialect>, bool)> {
     let list = |name: &str| Format::find(name).filter(|f| f.list);
     if let Some((format, dialect)) = name.split_once(':').and_then(|(name, d)| Some((list(name)?, d))) {
+        let (own, dialect) = if dialect == OWN { (true, lists::PLAIN) } else { (false, dialect) };
         return Dialect::find(dialect)
-            .map(|d| (format, Some(d)))
+            .map(|d| (format, Some(d), own))
             .ok_or_else(|| no_dialect(format.name, dialect));
     }
     let format = Format::find(name).ok_or_else(|| unknown(name))?;
-    if format.list { Err(no_dialect(name, "")) } else { Ok((format, None)) }
+    if format.list { Err(no_dialect(name, "")) } else { Ok((format, None, false)) }
 }
 
 fn no_dialect(format: &str, dialect: &str) -> Error {
@@ -122,8 +128,10 @@ fn no_dialect(format: &str, dialect: &str) -> Error {
     let help = near.first().map_or(String::new(), |near| format!("did you mean `{format}:{near}`? "));
     let what =
         if dialect.is_empty() { "has no dialect".to_owned() } else { format!("has no dialect `{dialect}`") };
-    Error::usage(format!("the list `{format}` {what}"))
-        .help(format!("{help}write `{format}:DIALECT`; the dialects are {}", all.join(", ")))
+    Error::usage(format!("the list `{format}` {what}")).help(format!(
+        "{help}write `{format}:DIALECT`; the dialects are {}, and {OWN}: that of each traffic source",
+        all.join(", ")
+    ))
 }
 
 /// Whether an output shows single conversions, which an audit otherwise does not keep.
@@ -311,7 +319,8 @@ fn list(
     staged: &mut Stage,
     written: &mut Written,
 ) -> Result<Option<(Kind, Rendered)>> {
-    let files = match lists::files(report, output.format.name, dialect, &output.target.destination()) {
+    let destination = output.target.destination();
+    let files = match lists::files(report, output.format.name, dialect, output.own, &destination) {
         Ok(files) => files,
         Err(why) => {
             written.withheld.push((output.name(), why));
@@ -357,6 +366,23 @@ pub struct FileOf {
 /// One of them cannot be written.
 pub fn put_files(files: &[FileOf]) -> Result<()> {
     let staged = files.iter().map(staged_file).collect::<Result<Vec<_>>>()?;
+    stage::commit(staged, None).map(drop)
+}
+
+/// A file in the making: where it goes, and what writes it.
+pub type Stream<'a> = (PathBuf, Box<dyn FnOnce(&mut dyn Write) -> Result<()> + 'a>);
+
+/// Puts files into place that are written piece by piece, all of them or none.
+///
+/// # Errors
+/// One of them cannot be written, or what writes it fails.
+pub fn put_streams(files: Vec<Stream>) -> Result<()> {
+    let mut staged = Vec::new();
+    for (path, write) in files {
+        fs::create_dir_all(folder(&path)).map_err(|e| Error::writing(&path, e))?;
+        regular(&path)?;
+        staged.push(Staged::file(&path, Access::All, write)?);
+    }
     stage::commit(staged, None).map(drop)
 }
 

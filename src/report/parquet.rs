@@ -107,7 +107,7 @@ fn written(
         .batched(empty.schema())
         .map_err(failed)?;
     let mut rows = Rows::of(report, table);
-    for group in report.ordered().into_iter().filter(|g| g.subject.grain == report.run.grain) {
+    for group in report.audited() {
         each(report, group, &mut rows);
         if rows.len() >= ROW_GROUP {
             let full = std::mem::replace(&mut rows, Rows::of(report, table));

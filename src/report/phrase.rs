@@ -150,6 +150,11 @@ pub fn money(amount: Option<Micro>) -> String {
     amount.map_or("–".to_owned(), |m| Unit::Money.format(m.units()))
 }
 
+/// What the known amounts come to; nothing where none is known.
+pub fn sum(amounts: impl Iterator<Item = Option<Micro>>) -> Option<Micro> {
+    amounts.flatten().reduce(|a, b| Micro(a.0.saturating_add(b.0)))
+}
+
 /// `1 click`, `12 clicks`.
 pub fn counted(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { many })

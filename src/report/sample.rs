@@ -119,6 +119,7 @@ pub fn empty() -> Report<'static> {
         peers: crate::peers::Summary::default(),
         incidents: vec![],
         siblings: vec![],
+        forwarded: None,
         run: RunInfo {
             version: "0.1.0",
             inputs: vec![],
@@ -144,11 +145,13 @@ pub fn empty() -> Report<'static> {
             scale: none(),
             protected: vec![],
             widest: Widest::CUSTOMER,
+            sources: Default::default(),
         },
         clusters: vec![],
         dossiers: vec![],
         history: None,
         rules: vec![],
+        news: None,
         pictures: BTreeMap::new(),
     }
 }
@@ -196,6 +199,7 @@ pub fn case(text: &str) -> Case {
             offer: text(),
             country: text(),
             address: text(),
+            fraud_reason: text(),
         },
         click_time: Some(1_772_999_997_000_000),
         lock_time: None,
@@ -212,6 +216,7 @@ pub fn incident() -> Incident {
         unit: Some((Col::Offer, Text::new("offer-7"))),
         first_day: 20_517,
         last_day: 20_518,
+        hours: None,
         expected: 61.4,
         low: 38.2,
         high: 98.7,
@@ -235,6 +240,7 @@ pub fn sibling() -> Sibling {
         ln_p: -14.0,
         q: 1e-6,
         behind: true,
+        turn: None,
     }
 }
 
@@ -364,6 +370,8 @@ fn group<'r>(id: &str, verdict: Verdict, findings: Vec<Finding<'r>>) -> Judged<'
             revenue: None,
             spend: Some(Micro(480_200_000)),
             events: vec![(Text::new("registration"), "approved", 7)],
+            fraud_reasons: Vec::new(),
+            reject_classes: Vec::new(),
             at_stake: money_at_risk,
             suppressed: vec![],
         },
@@ -450,340 +458,7 @@ pub const CSV: &str = r#"traffic_source;source;verdict;class;protected;clicks;mo
 ;;undecided;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;;;;;;;;0;false;undecided;
 ;new1;undecided;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;;;;;;;;0;false;undecided;
 "#;
-pub const JSON: &str = r#"{
-  "clusters": [],
-  "coverage": {
-    "absent_signals": [
-      {
-        "groups": 2,
-        "reason": "the group has no decided conversions",
-        "signal": "approval_share"
-      },
-      {
-        "groups": 7,
-        "reason": "no column is mapped to lander_click_time",
-        "signal": "hour_spread"
-      },
-      {
-        "groups": 7,
-        "reason": "no column is mapped to lander_click_time",
-        "signal": "lander_click_share"
-      }
-    ],
-    "clicks": {
-      "duplicate": {
-        "the same click ID again": 4
-      },
-      "read": 41215,
-      "rejected": {
-        "click_time is no time": 7,
-        "no source": 1
-      },
-      "used": 41203
-    },
-    "conflicts": 1,
-    "conversion_classes": {
-      "before_click": 0,
-      "matched": 870,
-      "orphan": 12,
-      "outside_span": 0,
-      "replay": 2,
-      "retry": 0,
-      "update": 0,
-      "without_id": 0
-    },
-    "conversions": {
-      "duplicate": {},
-      "read": 884,
-      "rejected": {},
-      "used": 884
-    },
-    "gates": [],
-    "notes": [
-      "without history a verdict rests on this one run"
-    ]
-  },
-  "history": null,
-  "incidents": [],
-  "lists": {
-    "block": {
-      "ids": [
-        "pub10032",
-        "pub9"
-      ],
-      "rejected": [
-        {
-          "id": "*\u001b",
-          "reason": "it is no ID"
-        }
-      ],
-      "withheld": null
-    },
-    "profit": {
-      "ids": [],
-      "rejected": [],
-      "withheld": null
-    },
-    "scale": {
-      "ids": [],
-      "rejected": [],
-      "withheld": null
-    }
-  },
-  "odd": [],
-  "peers": {
-    "mirror_fdr": null,
-    "ordinary_share": null,
-    "significant": 0,
-    "spreads": {},
-    "tested": 0
-  },
-  "rules": [
-    {
-      "action": "block",
-      "by": null,
-      "class": "fraud",
-      "fires": 2,
-      "groups": 7,
-      "observe": false,
-      "rule": "conversions-too-fast",
-      "silent": 5,
-      "status": "stable",
-      "suppressed": 0,
-      "title": "Too fast",
-      "unknown": 0,
-      "unknown_because": []
-    },
-    {
-      "action": "block",
-      "by": null,
-      "class": "fraud",
-      "fires": 1,
-      "groups": 7,
-      "observe": false,
-      "rule": "replayed-conversions",
-      "silent": 6,
-      "status": "stable",
-      "suppressed": 0,
-      "title": "Paid twice",
-      "unknown": 0,
-      "unknown_because": []
-    },
-    {
-      "action": "block",
-      "by": null,
-      "class": "quality",
-      "fires": 3,
-      "groups": 7,
-      "observe": false,
-      "rule": "one-address",
-      "silent": 4,
-      "status": "stable",
-      "suppressed": 0,
-      "title": "One address",
-      "unknown": 0,
-      "unknown_because": []
-    }
-  ],
-  "run": {
-    "as_of": "2026-03-14T23:59:59Z",
-    "currency": "USD",
-    "grain": [
-      "traffic_source",
-      "source"
-    ],
-    "id": "21c087e747044eda",
-    "inputs": [
-      {
-        "digest": "d1",
-        "path": "clicks.csv",
-        "preset": "generic",
-        "rows": {
-          "duplicate": {},
-          "read": 10,
-          "rejected": {},
-          "used": 10
-        },
-        "side": "clicks"
-      },
-      {
-        "digest": "d1",
-        "path": "conversions.csv",
-        "preset": "generic",
-        "rows": {
-          "duplicate": {},
-          "read": 10,
-          "rejected": {},
-          "used": 10
-        },
-        "side": "conversions"
-      }
-    ],
-    "maturity_s": 172800,
-    "observe": false,
-    "parameters": {},
-    "perspective": "buyer",
-    "rates": [],
-    "rules": {
-      "changed": [],
-      "experimental": 0,
-      "left_out": {},
-      "observed": 0,
-      "packs": [],
-      "retired": 0,
-      "stable": 3,
-      "suppressions": 0
-    },
-    "rules_count": 3,
-    "rules_digest": "a94f00d15ea5e0123",
-    "tz": "UTC",
-    "version": "0.1.0",
-    "window": {
-      "first_day": "2026-03-01",
-      "last_day": "2026-03-14"
-    }
-  },
-  "schema_version": 1,
-  "siblings": [],
-  "sources": [
-    {
-      "checks_not_possible": 2,
-      "class": "fraud",
-      "clicks": 2401,
-      "cluster": null,
-      "cost": "480.20",
-      "cr_expected": null,
-      "currency": "USD",
-      "epc_expected": null,
-      "events": {
-        "registration": {
-          "approved": 7
-        }
-      },
-      "findings": [
-        {
-          "action": "block",
-          "class": "fraud",
-          "evidence": [
-            {
-              "confidence": 0.95,
-              "high": 0.6798566212,
-              "limit": 0.3,
-              "limit_high": null,
-              "low": 0.5580028481,
-              "n": 240,
-              "op": "above",
-              "own": null,
-              "rows": null,
-              "signal": "ctit_short_share",
-              "value": 0.6208333333
-            }
-          ],
-          "money": "1204.00",
-          "reduced": null,
-          "rule": "conversions-too-fast",
-          "status": "active",
-          "suppression": null,
-          "title": "Too fast"
-        },
-        {
-          "action": "block",
-          "class": "fraud",
-          "evidence": [
-            {
-              "confidence": 0.95,
-              "high": 12,
-              "limit": 2,
-              "limit_high": null,
-              "low": 12,
-              "n": 240,
-              "op": "above",
-              "own": null,
-              "rows": null,
-              "signal": "replayed_count",
-              "value": 12
-            }
-          ],
-          "money": "96.50",
-          "reduced": null,
-          "rule": "replayed-conversions",
-          "status": "active",
-          "suppression": null,
-          "title": "Paid twice"
-        },
-        {
-          "action": "block",
-          "class": "quality",
-          "evidence": [
-            {
-              "confidence": 0.95,
-              "high": 0.310045324,
-              "limit": 0.2,
-              "limit_high": null,
-              "low": 0.2737110204,
-              "n": 2401,
-              "op": "above",
-              "own": null,
-              "rows": null,
-              "signal": "top_ip_share",
-              "value": 0.2915451895
-            }
-          ],
-          "money": null,
-          "reduced": null,
-          "rule": "one-address",
-          "status": "active",
-          "suppression": null,
-          "title": "One address"
-        }
-      ],
-      "history": null,
-      "key": {
-        "source": "pub10032",
-        "traffic_source": null
-      },
-      "money": null,
-      "money_at_risk": "1204.00",
-      "p": null,
-      "patterns": [],
-      "protected": false,
-      "q": null,
-      "scalable": false,
-      "score": null,
-      "shared_sources": 0,
-      "signals": {
-        "click_count": {
-          "high": 2401,
-          "low": 2401,
-          "n": 2401,
-          "value": 2401
-        },
-        "ctit_short_share": {
-          "high": 0.6798566212,
-          "low": 0.5580028481,
-          "n": 240,
-          "value": 0.6208333333
-        },
-        "lander_click_share": {
-          "absent": "no conversions were given"
-        }
-      },
-      "significant": false,
-      "undecided_because": [],
-      "verdict": "block",
-      "would_be": "block"
-    }
-  ],
-  "totals": {
-    "clicks": 41203,
-    "conversions": 884,
-    "cost": "8240.60",
-    "payout": null,
-    "profit": "759.40",
-    "revenue": "9000.00"
-  }
-}
-"#;
+pub const JSON: &str = include_str!("sample.json");
 pub const TABLE: &str = r#"clickaudit 0.1.0 · 41,203 clicks, 884 conversions · 2026-03-01 to 2026-03-14 (UTC) · by traffic_source,source · buyer's view · USD
 cost 8,240.60 · revenue 9,000.00 · profit 759.40
 2 block (1,204.00 USD at risk) · 1 hold · 1 watch · 1 clean · 2 undecided

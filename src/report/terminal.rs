@@ -7,14 +7,17 @@
 mod idle;
 pub(super) mod outlook;
 
+use super::forwarded::lines as forwarded_lines;
 use super::{AbsentSignal, Format, Kind, Look, Rendered, Report, RowCount, phrase, unanswered};
 use crate::base::column::Col;
 use crate::base::error::Result;
 use crate::base::money::Micro;
 use crate::base::text::Text;
 use crate::base::time;
+use crate::base::unit::Unit;
 use crate::measures::Incident;
 use crate::peers::Sibling;
+use crate::peers::shaving::{Halves, Mix};
 use crate::signals;
 use crate::verdicts::{Finding, Judged, Verdict};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
@@ -26,6 +29,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const FINDINGS_SHOWN: usize = 2;
 /// Incidents, and networks that fall behind, that are spelled out.
 const INCIDENTS_SHOWN: usize = 10;
+/// Groups that changed since the run before that are listed.
+const NEWS_SHOWN: usize = 12;
 /// Groups at watch that are listed.
 const WATCHED_SHOWN: usize = 20;
 /// Undecided groups that are named, and cells for each part of a name.
@@ -51,9 +56,11 @@ const LABEL: usize = 13;
 fn render(report: &Report, look: &Look) -> Result<Rendered> {
     let mut page = Page { look: *look, text: String::new() };
     headline(&mut page, report);
+    news(&mut page, report);
     gates(&mut page, report);
     incidents(&mut page, report);
     siblings(&mut page, report);
+    forwarded(&mut page, report);
     flagged(&mut page, report);
     undecided(&mut page, report);
     idle::parts(&mut page, report);
@@ -158,6 +165,22 @@ fn history(page: &mut Page, report: &Report) {
     }
 }
 
+/// What changed since the run that was named.
+fn news(page: &mut Page, report: &Report) {
+    let Some(news) = &report.news else { return };
+    let currency = report.run.currency.as_ref().map_or(String::new(), |c| format!(" {}", c.term(LONGEST_ID)));
+    page.line("", 0, &news.headline(&currency));
+    for moved in news.moved.iter().take(NEWS_SHOWN) {
+        let parts: Vec<String> = moved.key.iter().flatten().map(|t| t.term(NAME_CELLS)).collect();
+        let money = moved.at_risk.map_or(String::new(), |m| format!(" · {} at risk", money(Some(m))));
+        page.line(moved.change.word(), BELOW, &format!("{}: {}{money}", parts.join("/"), moved.step()));
+    }
+    if news.moved.len() > NEWS_SHOWN {
+        page.line("", BELOW, &format!("and {} more", news.moved.len() - NEWS_SHOWN));
+    }
+    news.notes.iter().for_each(|note| page.line("note", BELOW, note));
+}
+
 /// `2 block · 1 hold · 0 watch`, had the rules acted.
 fn would(report: &Report) -> String {
     let n = |verdict: Verdict| report.groups.iter().filter(|g| g.would_be == verdict).count() as u64;
@@ -231,6 +254,18 @@ pub(super) fn incident(incident: &Incident) -> String {
     let (first, last) = (time::show_day(incident.first_day), time::show_day(incident.last_day));
     let days = if first == last { first } else { format!("{first} to {last}") };
     let whole = |n: f64| count(n.round() as u64);
+    if let Some((from, to)) = incident.hours {
+        return format!(
+            "{unit}, {} to {}: clicks of {} sources and not one conversion, where {} ({}–{}) were to be expected: \
+             probably lost postbacks",
+            time::show(from),
+            time::show(to),
+            count(incident.told as u64),
+            whole(incident.expected),
+            whole(incident.low),
+            whole(incident.high)
+        );
+    }
     format!(
         "{unit}, {days}: {} where {} ({}–{}) were to be expected, in {} of {} sources that can tell: a cap, \
          a landing page that is down, or lost postbacks",
@@ -245,19 +280,29 @@ pub(super) fn incident(incident: &Incident) -> String {
 
 /// Networks that fall behind others with the same offer.
 fn siblings(page: &mut Page, report: &Report) {
-    let behind: Vec<&Sibling> = report.siblings.iter().filter(|sibling| sibling.behind).collect();
+    let behind: Vec<&Sibling> = report.siblings.iter().filter(|s| s.behind || s.turn.is_some()).collect();
     if behind.is_empty() {
         return;
     }
     page.part();
     page.line("", 0, "The same offer on the same zones; this accuses no source:");
     for sibling in behind.iter().take(INCIDENTS_SHOWN) {
-        page.line("  ", 4, &comparison(sibling));
+        if sibling.behind {
+            page.line("  ", 4, &comparison(sibling));
+        }
+        turn(sibling).into_iter().for_each(|line| page.line("  ", 4, &line));
     }
     let more = behind.len().saturating_sub(INCIDENTS_SHOWN) as u64;
     if more > 0 {
         page.line("  ", 4, &format!("and {}", counted(more, "more network", "more networks")));
     }
+}
+
+/// What the traffic sources were told.
+fn forwarded(page: &mut Page, report: &Report) {
+    let Some(found) = &report.forwarded else { return };
+    page.part();
+    forwarded_lines(found).iter().for_each(|line| page.line("", 4, line));
 }
 
 pub(super) fn comparison(sibling: &Sibling) -> String {
@@ -274,6 +319,44 @@ pub(super) fn comparison(sibling: &Sibling) -> String {
         name(&sibling.against),
         counted(sibling.zones as u64, "shared zone", "shared zones"),
     )
+}
+
+/// Since when a network falls behind, and what else changed on that day.
+pub(super) fn turn(sibling: &Sibling) -> Vec<String> {
+    let Some(turn) = &sibling.turn else { return Vec::new() };
+    let name = |text: &Text| text.term(NAME_CELLS);
+    let halves = |what: &str, halves: &Halves| {
+        let delay = |mix: &Mix| mix.delay_s.map_or("–".to_owned(), |s| Unit::Seconds.format(s as f64));
+        let share = |share: Option<f64>| share.map_or("–".to_owned(), |s| Unit::Share.format(s));
+        let Halves { before, after } = halves;
+        format!(
+            "{what}: CR {} → {}, median delay {} → {}, approved of decided {} → {}",
+            share(before.rate()),
+            share(after.rate()),
+            delay(before),
+            delay(after),
+            share(before.approval()),
+            share(after.approval())
+        )
+    };
+    let mut lines = vec![
+        format!(
+            "offer `{}`: since {} network `{}` converts at {:.2} of network `{}`, before at {:.2}; beside each other, \
+             before and after:",
+            name(&sibling.offer),
+            time::show_day(turn.day),
+            name(&sibling.network),
+            turn.ratio.1,
+            name(&sibling.against),
+            turn.ratio.0
+        ),
+        halves(&format!("- `{}`", name(&sibling.network)), &turn.network),
+        halves(&format!("- `{}`", name(&sibling.against)), &turn.against),
+    ];
+    if turn.other_offers.before.clicks > 0 && turn.other_offers.after.clicks > 0 {
+        lines.push(halves(&format!("- other offers of `{}`", name(&sibling.network)), &turn.other_offers));
+    }
+    lines
 }
 
 /// One line for each group at block, hold and watch, with its strongest reasons below it.

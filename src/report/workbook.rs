@@ -24,7 +24,7 @@ const SOURCES: usize = 10_000;
 const FINDINGS: usize = 50_000;
 
 /// One cell.
-enum Cell {
+pub enum Cell {
     Empty,
     Text(String),
     Count(f64),
@@ -36,7 +36,7 @@ enum Cell {
 
 impl Cell {
     /// Our own words.
-    fn word(text: &str) -> Cell {
+    pub fn word(text: &str) -> Cell {
         Cell::Text(text.to_owned())
     }
 
@@ -45,11 +45,13 @@ impl Cell {
         Cell::Text(Text::of_user(text).xlsx())
     }
 
-    fn data(text: Option<&Text>) -> Cell {
+    /// Text from data.
+    pub fn data(text: Option<&Text>) -> Cell {
         text.map_or(Cell::Empty, |t| Cell::Text(t.xlsx()))
     }
 
-    fn money(amount: Option<Micro>) -> Cell {
+    /// An amount, or an empty cell.
+    pub fn money(amount: Option<Micro>) -> Cell {
         amount.map_or(Cell::Empty, Cell::Money)
     }
 
@@ -61,36 +63,48 @@ impl Cell {
         if value.is_finite() { Cell::Number(unit, value) } else { Cell::Empty }
     }
 
-    fn count(n: u64) -> Cell {
+    /// A whole number.
+    pub fn count(n: u64) -> Cell {
         Cell::Count(n as f64)
     }
 }
 
 /// A sheet in the making: a heading, rows under it, and how wide they are.
-struct Sheet {
+pub struct Sheet {
     sheet: Worksheet,
     row: u32,
     widths: BTreeMap<u16, usize>,
 }
 
-type Made = std::result::Result<(), rust_xlsxwriter::XlsxError>;
+/// What writing into a sheet comes to.
+pub type Made = std::result::Result<(), rust_xlsxwriter::XlsxError>;
 
 impl Sheet {
-    fn new(name: &str) -> std::result::Result<Sheet, rust_xlsxwriter::XlsxError> {
+    /// An empty sheet.
+    ///
+    /// # Errors
+    /// A name that no sheet may have.
+    pub fn new(name: &str) -> std::result::Result<Sheet, rust_xlsxwriter::XlsxError> {
         let mut sheet = Worksheet::new();
         sheet.set_name(name)?;
         Ok(Sheet { sheet, row: 0, widths: BTreeMap::new() })
     }
 
     /// A line of its own above or below a table.
-    fn line(&mut self, text: &str) -> Made {
+    ///
+    /// # Errors
+    /// The sheet is full.
+    pub fn line(&mut self, text: &str) -> Made {
         self.sheet.write_string(self.row, 0, text)?;
         self.row += 1;
         Ok(())
     }
 
     /// The header of the sheet's table, frozen and with filters for so many rows.
-    fn header(&mut self, names: &[String], rows: usize) -> Made {
+    ///
+    /// # Errors
+    /// The sheet is full.
+    pub fn header(&mut self, names: &[String], rows: usize) -> Made {
         let style =
             Style::new().set_bold().set_background_color(Color::RGB(0xE7_EC_F2)).set_align(FormatAlign::Top);
         for (at, name) in names.iter().enumerate() {
@@ -105,7 +119,11 @@ impl Sheet {
         Ok(())
     }
 
-    fn rows(&mut self, rows: impl Iterator<Item = Vec<Cell>>) -> Made {
+    /// Rows of cells.
+    ///
+    /// # Errors
+    /// The sheet is full.
+    pub fn rows(&mut self, rows: impl Iterator<Item = Vec<Cell>>) -> Made {
         for row in rows {
             for (at, cell) in row.into_iter().enumerate() {
                 self.cell(at as u16, cell)?;
@@ -138,7 +156,10 @@ impl Sheet {
     }
 
     /// Columns as wide as what stands in them, within reason.
-    fn done(mut self) -> std::result::Result<Worksheet, rust_xlsxwriter::XlsxError> {
+    ///
+    /// # Errors
+    /// A width that no column may have.
+    pub fn done(mut self) -> std::result::Result<Worksheet, rust_xlsxwriter::XlsxError> {
         for (column, width) in &self.widths {
             self.sheet.set_column_width(*column, (*width).clamp(8, 60) as f64 + 2.0)?;
         }
@@ -160,30 +181,53 @@ fn render(report: &Report, _: &Look) -> Result<Rendered> {
     workbook(report).map(Rendered::Bytes).map_err(failed)
 }
 
-fn workbook(report: &Report) -> std::result::Result<Vec<u8>, rust_xlsxwriter::XlsxError> {
+/// A workbook of these sheets; `made` is its date, in seconds since 1970.
+///
+/// # Errors
+/// A sheet that could not be made.
+pub fn saved(
+    title: &str,
+    made: i64,
+    version: &str,
+    sheets: impl IntoIterator<Item = Page>,
+) -> Result<Vec<u8>> {
+    bound(title, made, version, sheets).map_err(failed)
+}
+
+fn bound(
+    title: &str,
+    made: i64,
+    version: &str,
+    sheets: impl IntoIterator<Item = Page>,
+) -> std::result::Result<Vec<u8>, rust_xlsxwriter::XlsxError> {
     let mut book = Workbook::new();
-    let made = report.run.as_of.unwrap_or_default().div_euclid(SECOND);
     let properties = DocProperties::new()
-        .set_title("Traffic audit")
-        .set_author(format!("clickaudit {}", report.run.version))
+        .set_title(title)
+        .set_author(format!("clickaudit {version}"))
         .set_creation_datetime(&ExcelDateTime::from_timestamp(made)?);
     book.set_properties(&properties);
-    let groups: Vec<&Judged> =
-        report.ordered().into_iter().filter(|g| g.subject.grain == report.run.grain).collect();
-    for sheet in [
-        summary(report, &groups)?,
-        sources(report, &groups)?,
-        findings(report, &groups)?,
-        evidence(report, &groups)?,
-        rules(&report.rules)?,
-        quality(report)?,
-    ] {
-        book.push_worksheet(sheet);
+    for sheet in sheets {
+        book.push_worksheet(sheet?);
     }
     book.save_to_buffer()
 }
 
-type Page = std::result::Result<Worksheet, rust_xlsxwriter::XlsxError>;
+fn workbook(report: &Report) -> std::result::Result<Vec<u8>, rust_xlsxwriter::XlsxError> {
+    let made = report.run.as_of.unwrap_or_default().div_euclid(SECOND);
+    let groups = report.audited();
+    let sheets = [
+        summary(report, &groups),
+        sources(report, &groups),
+        findings(report, &groups),
+        evidence(report, &groups),
+        rules(&report.rules),
+        quality(report),
+    ];
+    bound("Traffic audit", made, report.run.version, sheets)
+}
+
+/// A finished sheet.
+pub type Page = std::result::Result<Worksheet, rust_xlsxwriter::XlsxError>;
 
 fn summary(report: &Report, groups: &[&Judged]) -> Page {
     let mut sheet = Sheet::new("Summary")?;

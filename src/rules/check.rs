@@ -248,6 +248,7 @@ impl Checker<'_> {
             alone: flag(raw.alone.as_ref()),
             decides: raw.decides.unwrap_or(true),
             deterministic: flag(raw.deterministic.as_ref()),
+            allowed_by: raw.allowed_by,
             family: family?,
             by,
             cut,

@@ -3,7 +3,7 @@
 //! Keys that are needed are optional here, so that one missing key does not hide the next. The JSON Schema
 //! for editors comes from these types; what is only known to `rules check` is not in it.
 
-use super::model::{Action, Class, Expect, Few, Pack, Status};
+use super::model::{Action, Allowance, Class, Expect, Few, Pack, Status};
 use crate::base::yaml::{Entries, Spanned};
 use schemars::{
     JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, transform::RecursiveTransform,
@@ -43,6 +43,8 @@ pub(super) struct RawRule {
     pub decides: Option<bool>,
     /// Evidence on the conversion side that proves itself. Default: false.
     pub deterministic: Option<Spanned<bool>>,
+    /// What the terms of an offer may allow: where they do, the rule only notes what it finds.
+    pub allowed_by: Option<Allowance>,
     /// The family of evidence; derived from the signals unless given.
     pub family: Option<Spanned<String>>,
     /// The columns that make a group; the audited grain unless given.

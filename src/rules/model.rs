@@ -110,6 +110,10 @@ words! {
     }
 }
 words! {
+    /// What the terms of an offer may allow.
+    Allowance { Incentive "incentive", Brand "brand", }
+}
+words! {
     /// What a comparison answers where there is nobody to compare with.
     Few { Fires "fires", Silent "silent", Unknown "unknown", }
 }
@@ -132,6 +136,8 @@ pub struct Rule {
     pub decides: bool,
     /// Evidence on the conversion side that proves itself and blocks at once.
     pub deterministic: bool,
+    /// The terms of offers may allow what it finds; where they do it only notes it.
+    pub allowed_by: Option<Allowance>,
     pub family: Family,
     /// The grain the rule runs on; none = the audited grain.
     pub by: Option<Grain>,
@@ -593,6 +599,7 @@ impl Rule {
             alone: false,
             decides: true,
             deterministic: false,
+            allowed_by: None,
             family: signal.family,
             by: None,
             cut: None,

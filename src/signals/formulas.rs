@@ -56,6 +56,10 @@ fn shares_divide_their_measures() {
         ("neighbour_click_share", M::Neighbours, M::NeighboursKnown),
         ("registration_deposit_share", M::DepositingRegistrations, M::DueRegistrations),
         ("second_deposit_share", M::RepeatedDeposits, M::DueDeposits),
+        ("fraud_flagged_share", M::Flagged, M::Conversions),
+        ("excused_reject_share", M::Excused, M::Rejected),
+        ("over_cap_share", M::OverCap, M::Conversions),
+        ("disallowed_country_share", M::CountriesDisallowed, M::CountriesAgreed),
         ("d7_depositor_share", M::DepositedD7, M::CohortD7),
         ("d30_depositor_share", M::DepositedD30, M::CohortD30),
         ("min_deposit_share", M::AmountsAtFloor, M::Amounts),
@@ -74,7 +78,67 @@ fn shares_divide_their_measures() {
 #[test]
 fn what_is_missing_is_the_rest() {
     check("missing_user_agent_share", &counts(&[(M::Clicks, 10), (M::AgentClicks, 7)]), 0.3, None);
+    check("click_loss_share", &counts(&[(M::BoughtClicks, 10), (M::ArrivedClicks, 7)]), 0.3, None);
+    check("click_loss_share", &counts(&[(M::BoughtClicks, 10), (M::ArrivedClicks, 12)]), 0.0, None);
     check("missing_referrer_share", &counts(&[(M::Clicks, 10), (M::ReferredClicks, 10)]), 0.0, None);
+}
+
+/// Money of days whose costs are not complete counts in sums and not in the judgement.
+#[test]
+fn money_is_judged_on_complete_days() {
+    let context = Context { perspective: Some(crate::ingest::Perspective::Buyer), ..Context::default() };
+    let of = |name: &str, counts: &[(M, i64)]| {
+        let totals = Totals::counted(counts, &[]);
+        let group = Group { totals: &totals, context: &context };
+        (find(name).expect(name).formula)(&group).expect(name).value()
+    };
+    let all = [
+        (M::Cost, 30_000_000),
+        (M::CostedClicks, 100),
+        (M::MatureCost, 20_000_000),
+        (M::PayoutConfirmed, 90_000_000),
+        (M::MaturePayout, 80_000_000),
+        (M::EarningConversions, 8),
+        (M::ConvertedClicks, 8),
+        (M::Conversions, 9),
+    ];
+    close(of("profit", &all), 60.0, "without a cost file");
+    close(of("roi", &all), 3.0, "without a cost file");
+    let judged = [
+        (M::CompleteCost, 20_000_000),
+        (M::CompletePayout, 50_000_000),
+        (M::JudgedPayout, 40_000_000),
+        (M::JudgedEarning, 4),
+        (M::JudgedConverted, 4),
+    ];
+    let both: Vec<(M, i64)> = all.into_iter().chain(judged).collect();
+    close(of("profit", &both), 30.0, "with one");
+    close(of("roi", &both), 1.0, "with one");
+    close(of("cpa", &both), 5.0, "with one");
+    close(of("cost", &both), 30.0, "with one");
+    close(of("revenue", &both), 90.0, "with one");
+}
+
+#[test]
+fn terms_are_told_by_offer() {
+    let offer = |name: &str| Some(name.to_owned());
+    let allow = |incentive| crate::signals::Allowed { incentive, brand: None };
+    let context = Context {
+        allowed: [
+            (offer("a"), allow(Some(true))),
+            (offer("b"), allow(Some(false))),
+            (offer("c"), allow(None)),
+        ]
+        .into(),
+        ..Context::default()
+    };
+    let mut totals = counts(&[(M::RatedPayout, 90_000_000), (M::AgreedPayout, 60_000_000), (M::Rated, 3)]);
+    totals.rows_of = [(offer("a"), 30), (offer("b"), 10), (offer("c"), 100)].into();
+    let read = |name: &str| (find(name).expect(name).formula)(&Group { totals: &totals, context: &context });
+    close(read("incentive_allowed_share").expect("said").value(), 0.75, "incentive");
+    close(read("payout_in_rates").expect("agreed").value(), 1.5, "rates");
+    assert!(matches!(read("brand_allowed_share"), Err(Absence::Nothing(_))));
+    check_absent("brand_allowed_share", &totals, "no offers file says what was agreed");
 }
 
 #[test]

@@ -39,6 +39,17 @@ pub struct Context {
     pub payout_cv2: f64,
     /// Approved share of all due decisions.
     pub usual_approval: Option<f64>,
+    /// What the terms of offers allow, where they say.
+    pub allowed: BTreeMap<Option<String>, Allowed>,
+}
+
+/// What an offer allows; `None` where its terms do not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allowed {
+    /// Rewarded traffic.
+    pub incentive: Option<bool>,
+    /// Bidding on the advertiser's name.
+    pub brand: Option<bool>,
 }
 
 /// One group, ready for formulas.

@@ -20,7 +20,7 @@ mod spread;
 mod volume;
 
 pub use estimate::{Absence, CONFIDENCE, Estimate, Interval, Link, Reading};
-pub use group::{Context, Group};
+pub use group::{Allowed, Context, Group};
 
 use crate::base::unit::Unit;
 use crate::measures::M;
@@ -203,6 +203,11 @@ impl Row {
         &self.readings[place(signal)]
     }
 
+    /// Every signal with what it says, in the order of [`all`].
+    pub fn each(&self) -> impl Iterator<Item = (&'static Signal, &Reading)> {
+        ALL.iter().copied().zip(&self.readings)
+    }
+
     /// A row of which only these readings are there, for the reason given.
     pub fn of(given: &[(&'static Signal, Reading)], absence: &Absence) -> Row {
         let mut readings = vec![Reading::Absent(absence.clone()); ALL.len()];
@@ -250,7 +255,9 @@ mod tests {
                 Unit::Count => &["_count"],
                 Unit::Share => &["_share", "_p"],
                 Unit::Seconds => &["_s"],
-                Unit::Ratio => &["_in_payouts", "_cv", "_hhi", "_norm", "_bits", "_log_sd", "_per_ip"],
+                Unit::Ratio => {
+                    &["_in_payouts", "_in_rates", "_cv", "_hhi", "_norm", "_bits", "_log_sd", "_per_ip"]
+                }
                 Unit::Money => &["_per_registration"],
             };
             assert!(suffix.iter().any(|s| signal.name.ends_with(s)), "{}", signal.name);

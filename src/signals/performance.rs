@@ -1,6 +1,6 @@
 //! What the traffic cost and earned.
 
-use super::{Absence, Against, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
+use super::{Absence, Against, Allowed, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
 use crate::base::money::SCALE;
 use crate::base::stats;
 use crate::base::unit::Unit;
@@ -84,9 +84,9 @@ pub const SIGNALS: &[Signal] = &[
         min_sample: 0,
         sample: "conversions",
         range: (f64::MIN, f64::MAX),
-        summary: "revenue less cost over the whole window, pending amounts not counted",
+        summary: "revenue less cost over the whole window, pending amounts not counted; of a cost file only the complete days",
         innocent: &["conversions that are still pending", "tests of a new source"],
-        measures: &[M::Cost, M::PayoutConfirmed],
+        measures: &[M::Cost, M::CompleteCost, M::PayoutConfirmed, M::CompletePayout],
         formula: profit,
     },
     Signal {
@@ -118,7 +118,7 @@ pub const SIGNALS: &[Signal] = &[
         range: (f64::MIN, f64::MAX),
         summary: "cost of mature clicks per converted click",
         innocent: &[],
-        measures: &[M::MatureCost, M::ConvertedClicks],
+        measures: &[M::MatureCost, M::ConvertedClicks, M::JudgedConverted],
         formula: cpa,
     },
     Signal {
@@ -148,9 +148,9 @@ pub const SIGNALS: &[Signal] = &[
         min_sample: 5,
         sample: "conversions worth money",
         range: (-1000.0, f64::MAX),
-        summary: "(revenue - cost) / cost of mature clicks, from conversions within the maturity",
+        summary: "(revenue - cost) / cost of mature clicks, from conversions within the maturity; of a cost file only the complete days",
         innocent: &["conversions that are still pending", "tests of a new source"],
-        measures: &[M::MatureCost, M::MaturePayout, M::EarningConversions],
+        measures: &[M::MatureCost, M::MaturePayout, M::JudgedPayout, M::EarningConversions, M::JudgedEarning],
         formula: roi,
     },
     Signal {
@@ -182,7 +182,7 @@ pub const SIGNALS: &[Signal] = &[
         range: (0.0, 1.0),
         summary: "probability of so few conversions if the source just paid for itself (Poisson)",
         innocent: &["tiers of one offer that pay very differently", "conversions later than the maturity"],
-        measures: &[M::MatureCost, M::EarningConversions, M::MatureClicks],
+        measures: &[M::MatureCost, M::EarningConversions, M::JudgedEarning, M::MatureClicks],
         formula: break_even,
     },
     Signal {
@@ -216,6 +216,54 @@ pub const SIGNALS: &[Signal] = &[
         innocent: &[],
         measures: &[M::MaturePayout, M::MatureRevenue, M::EarningConversions],
         formula: earning,
+    },
+    Signal {
+        name: "payout_in_rates",
+        unit: Unit::Ratio,
+        family: Family::Performance,
+        side: Side::Conversion,
+        suspicious: Suspicious::Neither,
+        kind: IntervalKind::Exact,
+        against: Against::Nothing,
+        min_sample: 0,
+        sample: "conversions worth money whose payout was agreed",
+        range: (f64::MIN, f64::MAX),
+        summary: "what conversions pay in units of what the offers file says they should: above 1 a private rate, below 1 less than agreed",
+        innocent: &[],
+        measures: &[M::RatedPayout, M::AgreedPayout, M::Rated],
+        formula: payout_in_rates,
+    },
+    Signal {
+        name: "incentive_allowed_share",
+        unit: Unit::Share,
+        family: Family::Performance,
+        side: Side::Click,
+        suspicious: Suspicious::Neither,
+        kind: IntervalKind::Exact,
+        against: Against::Nothing,
+        min_sample: 0,
+        sample: "clicks and conversions of offers that say it",
+        range: (0.0, 1.0),
+        summary: "clicks and conversions for offers that allow rewarded traffic, by the offers file",
+        innocent: &[],
+        measures: &[M::Clicks, M::Conversions],
+        formula: |g| g.allowed(|allowed| allowed.incentive),
+    },
+    Signal {
+        name: "brand_allowed_share",
+        unit: Unit::Share,
+        family: Family::Performance,
+        side: Side::Click,
+        suspicious: Suspicious::Neither,
+        kind: IntervalKind::Exact,
+        against: Against::Nothing,
+        min_sample: 0,
+        sample: "clicks and conversions of offers that say it",
+        range: (0.0, 1.0),
+        summary: "clicks and conversions for offers that allow bidding on the advertiser's name, by the offers file",
+        innocent: &[],
+        measures: &[M::Clicks, M::Conversions],
+        formula: |g| g.allowed(|allowed| allowed.brand),
     },
     Signal {
         name: "brand_click_share",
@@ -260,6 +308,11 @@ pub const SIGNALS: &[Signal] = &[
 enum Span {
     Whole,
     Mature,
+    /// The whole, where a cost file gives the costs on the days that it is complete for.
+    Complete,
+    /// Mature clicks, where a cost file gives the costs on the days that it is complete for: later ones look
+    /// as if they had cost nothing.
+    Judged,
 }
 
 impl Group<'_> {
@@ -270,17 +323,37 @@ impl Group<'_> {
         Ok(Estimate::exact(micro as f64 / SCALE as f64, n).allocated(of_clicks && self.totals.cost_allocated))
     }
 
+    /// The measure of a span: of whole and complete days, or of mature clicks and those of complete days. Without
+    /// a cost file every day is complete.
+    fn spanned(&self, span: Span, whole: [M; 2], mature: [M; 2]) -> Result<i64, Absence> {
+        let complete = |[all, complete]: [M; 2]| self.totals.get(complete).map_or_else(|| self.get(all), Ok);
+        match span {
+            Span::Whole => self.get(whole[0]),
+            Span::Mature => self.get(mature[0]),
+            Span::Complete => complete(whole),
+            Span::Judged => complete(mature),
+        }
+    }
+
     fn click_cost(&self, span: Span) -> Result<i64, Absence> {
-        let cost = self.get(if matches!(span, Span::Whole) { M::Cost } else { M::MatureCost })?;
+        let cost = self.spanned(span, [M::Cost, M::CompleteCost], [M::MatureCost; 2])?;
         if self.get(M::CostedClicks)? == 0 { Err(Absence::Nothing("clicks with a cost")) } else { Ok(cost) }
     }
 
     fn confirmed_payout(&self, span: Span) -> Result<i64, Absence> {
-        self.get(if matches!(span, Span::Whole) { M::PayoutConfirmed } else { M::MaturePayout })
+        let whole = [M::PayoutConfirmed, M::CompletePayout];
+        self.spanned(span, whole, [M::MaturePayout, M::JudgedPayout])
     }
 
     fn confirmed_revenue(&self, span: Span) -> Result<i64, Absence> {
-        self.get(if matches!(span, Span::Whole) { M::RevenueConfirmed } else { M::MatureRevenue })
+        let whole = [M::RevenueConfirmed, M::CompleteRevenue];
+        self.spanned(span, whole, [M::MatureRevenue, M::JudgedRevenue])
+    }
+
+    /// Conversions worth money on the days that are judged.
+    fn judged_earning(&self) -> Result<u64, Absence> {
+        let span = [M::EarningConversions, M::JudgedEarning];
+        self.spanned(Span::Judged, span, span).map(|n| n.max(0) as u64)
     }
 
     /// Cost from the audit's perspective, micro-units.
@@ -302,10 +375,11 @@ impl Group<'_> {
     }
 
     /// Mature revenue that is still pending, micro-units; 0 where nothing says so.
-    fn pending(&self) -> i64 {
+    fn pending(&self, span: Span) -> i64 {
         let buyer = self.context.perspective == Some(Perspective::Buyer);
-        let of_payout = self.get(M::MaturePayoutPending).ok().filter(|_| buyer);
-        of_payout.or_else(|| self.get(M::MatureRevenuePending).ok()).unwrap_or(0)
+        let of = |all, judged| self.spanned(span, [all; 2], [all, judged]).ok();
+        let of_payout = of(M::MaturePayoutPending, M::JudgedPayoutPending).filter(|_| buyer);
+        of_payout.or_else(|| of(M::MatureRevenuePending, M::JudgedRevenuePending)).unwrap_or(0)
     }
 
     /// Factor by which revenue may be larger or smaller: the number of conversions is Poisson, their amounts
@@ -316,13 +390,13 @@ impl Group<'_> {
 
     /// 95 % limits of mature revenue in units; in the upper one all that is pending is approved. Without a
     /// conversion the upper limit is that of a Poisson zero, -ln 0.025 = 3.69 typical payouts.
-    fn revenue_limits(&self, revenue: f64, conversions: u64) -> Result<(f64, f64), Absence> {
+    fn revenue_limits(&self, span: Span, revenue: f64, conversions: u64) -> Result<(f64, f64), Absence> {
         if conversions == 0 {
             let typical = self.context.typical_payout.ok_or(Absence::Nothing("conversions worth money"))?;
             return Ok((0f64.min(revenue), revenue.max(-(0.025f64).ln() * typical / SCALE as f64)));
         }
         let factor = self.revenue_factor(conversions);
-        let most = revenue + units(self.pending());
+        let most = revenue + units(self.pending(span));
         let limits = [revenue / factor, revenue * factor, most / factor, most * factor];
         Ok(limits.into_iter().fold((revenue, revenue), |(low, high), v| (low.min(v), high.max(v))))
     }
@@ -347,7 +421,7 @@ fn expected_revenue(group: &Group) -> Result<Estimate, Absence> {
 }
 
 fn profit(group: &Group) -> Result<Estimate, Absence> {
-    let profit = group.revenue(Span::Whole)?.saturating_sub(group.cost(Span::Whole)?);
+    let profit = group.revenue(Span::Complete)?.saturating_sub(group.cost(Span::Complete)?);
     Ok(Estimate::exact(units(profit), group.count(M::Conversions)?).allocated(group.totals.cost_allocated))
 }
 
@@ -357,29 +431,30 @@ fn epc(group: &Group) -> Result<Estimate, Absence> {
         return Err(Absence::Nothing("mature clicks"));
     }
     let revenue = units(group.revenue(Span::Mature)?);
-    let (low, high) = group.revenue_limits(revenue, conversions)?;
+    let (low, high) = group.revenue_limits(Span::Mature, revenue, conversions)?;
     let per_click = |v: f64| v / clicks as f64;
     Ok(Estimate::limits(per_click(revenue), per_click(low), per_click(high), clicks))
 }
 
 fn cpa(group: &Group) -> Result<Estimate, Absence> {
-    let converted = group.count(M::ConvertedClicks)?;
+    let span = [M::ConvertedClicks, M::JudgedConverted];
+    let converted = group.spanned(Span::Judged, span, span)?.max(0) as u64;
     if converted == 0 {
         return Err(Absence::Nothing("converted clicks"));
     }
-    let value = units(group.cost(Span::Mature)?) / converted as f64;
+    let value = units(group.cost(Span::Judged)?) / converted as f64;
     let factor = (stats::z(0.95) / (converted as f64).sqrt()).exp();
     let (a, b) = (value / factor, value * factor);
     Ok(Estimate::limits(value, a.min(b), a.max(b), converted).allocated(group.totals.cost_allocated))
 }
 
 fn roi(group: &Group) -> Result<Estimate, Absence> {
-    let (cost, conversions) = (units(group.cost(Span::Mature)?), group.count(M::EarningConversions)?);
+    let (cost, conversions) = (units(group.cost(Span::Judged)?), group.judged_earning()?);
     if cost <= 0.0 {
         return Err(Absence::Nothing("cost of mature clicks"));
     }
-    let revenue = units(group.revenue(Span::Mature)?);
-    let (low, high) = group.revenue_limits(revenue, conversions)?;
+    let revenue = units(group.revenue(Span::Judged)?);
+    let (low, high) = group.revenue_limits(Span::Judged, revenue, conversions)?;
     let over_cost = |revenue: f64| ((revenue - cost) / cost).max(-1000.0);
     let estimate = Estimate::limits(over_cost(revenue), over_cost(low), over_cost(high), conversions);
     Ok(estimate.allocated(group.totals.cost_allocated))
@@ -404,7 +479,7 @@ fn spend_in_payouts(group: &Group) -> Result<Estimate, Absence> {
 
 fn break_even(group: &Group) -> Result<Estimate, Absence> {
     let expected = conversions_to_break_even(group)?;
-    let p = stats::poisson_at_most(group.count(M::EarningConversions)?, expected);
+    let p = stats::poisson_at_most(group.judged_earning()?, expected);
     let n = group.count(M::MatureClicks)?;
     if n == 0 {
         return Err(Absence::Nothing("mature clicks"));
@@ -427,3 +502,38 @@ fn earning(group: &Group) -> Result<Estimate, Absence> {
     let (a, b) = (value / factor, value * factor);
     Ok(Estimate::limits(value, a.min(b), a.max(b), n))
 }
+
+fn payout_in_rates(group: &Group) -> Result<Estimate, Absence> {
+    group.agreed(M::Rated)?;
+    let (paid, agreed) = (group.get(M::RatedPayout)?, group.get(M::AgreedPayout)?);
+    if agreed <= 0 {
+        return Err(Absence::Nothing("conversions worth money whose payout was agreed"));
+    }
+    Ok(Estimate::exact(paid as f64 / agreed as f64, group.count(M::Rated)?))
+}
+
+impl Group<'_> {
+    /// The share of rows whose offer allows something, of those whose offer says so or not.
+    fn allowed(&self, asked: fn(&Allowed) -> Option<bool>) -> Result<Estimate, Absence> {
+        if self.context.allowed.is_empty() {
+            return Err(NO_OFFERS);
+        }
+        let said = |(offer, n): (&Option<String>, &i64)| {
+            self.context.allowed.get(offer).and_then(asked).map(|yes| (yes, (*n).max(0) as u64))
+        };
+        let said: Vec<(bool, u64)> = self.totals.rows_of.iter().filter_map(said).collect();
+        let all: u64 = said.iter().map(|(_, n)| n).sum();
+        let allowed: u64 = said.iter().filter(|(yes, _)| *yes).map(|(_, n)| n).sum();
+        if all == 0 {
+            return Err(Absence::Nothing("rows of offers that say whether it is allowed"));
+        }
+        Ok(Estimate::exact(allowed as f64 / all as f64, all))
+    }
+
+    /// A measure that only an offers file gives.
+    pub(super) fn agreed(&self, measure: M) -> Result<i64, Absence> {
+        self.totals.get(measure).ok_or(NO_OFFERS)
+    }
+}
+
+const NO_OFFERS: Absence = Absence::Fact("no offers file says what was agreed");

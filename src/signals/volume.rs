@@ -1,6 +1,6 @@
 //! How much there is: context for everything else.
 
-use super::{Against, Family, IntervalKind, Side, Signal, Suspicious};
+use super::{Absence, Against, Estimate, Family, Group, IntervalKind, Side, Signal, Suspicious};
 use crate::base::unit::Unit;
 use crate::measures::M;
 
@@ -37,6 +37,26 @@ pub const SIGNALS: &[Signal] = &[
         innocent: &[],
         measures: &[M::MatureClicks],
         formula: |g| g.exact_count(M::MatureClicks, M::MatureClicks),
+    },
+    Signal {
+        name: "click_loss_share",
+        unit: Unit::Share,
+        family: Family::Volume,
+        side: Side::Click,
+        suspicious: Suspicious::High,
+        kind: IntervalKind::Share,
+        against: Against::Rate,
+        min_sample: 500,
+        sample: "bought clicks",
+        range: (0.0, 1.0),
+        summary: "clicks that the traffic source sold and the tracker never saw, or left out of its export as bots",
+        innocent: &[
+            "a slow redirect, lander or phone network: visitors leave before the tracker counts them",
+            "a traffic source that cuts its days in another time zone",
+            "a tracker that was down, or a link that went past it",
+        ],
+        measures: &[M::BoughtClicks, M::ArrivedClicks],
+        formula: click_loss,
     },
     Signal {
         name: "converted_click_count",
@@ -135,3 +155,15 @@ pub const SIGNALS: &[Signal] = &[
         formula: |g| g.exact_count(M::TakenBack, M::Conversions),
     },
 ];
+
+/// What did not arrive of what was sold. Below the grain of the cost file the sold clicks are dealt out in
+/// proportion to those that arrived, which says nothing.
+fn click_loss(group: &Group) -> Result<Estimate, Absence> {
+    if group.totals.get(M::BoughtClicks).is_none() {
+        return Err(Absence::Fact("no cost file says how many clicks were bought"));
+    }
+    if group.totals.cost_allocated {
+        return Err(Absence::Fact("the cost file counts bought clicks for larger groups than this one"));
+    }
+    group.rest(M::ArrivedClicks, M::BoughtClicks, "bought clicks on whole days")
+}

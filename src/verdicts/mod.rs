@@ -84,6 +84,10 @@ pub struct Subject<'r> {
     pub clicks: u64,
     /// Conversions by event and status.
     pub events: Vec<(Text, &'static str, u64)>,
+    /// Conversions by the word of an anti-fraud service.
+    pub fraud_reasons: Vec<(Text, u64)>,
+    /// Rejected conversions by the class of their reason.
+    pub reject_classes: Vec<(&'static str, u64)>,
     pub spend: Option<Micro>,
     pub revenue: Option<Micro>,
     /// The payouts (or the revenue) whose conversions could be invalid.

@@ -4,12 +4,14 @@
 //! verdict of one night can be read off its findings. What earlier nights make of it is in `state`.
 
 use super::{Answers, Finding, Subject, Verdict, money};
-use crate::rules::{Action, Class, Evidence, Nights, Node, Outcome, Rule, Status, Test};
+use crate::rules::{Action, Allowance, Class, Evidence, Nights, Node, Outcome, Rule, Status, Test};
 use crate::signals::{Side, Suspicious};
 
 /// One fired rule and what decides how far it may act.
 struct Case<'o, 'r> {
     outcome: &'o Outcome<'r>,
+    /// Most of the group's offers allow what the rule finds.
+    allowed: bool,
     /// It rests on a cost that was allocated to the group.
     allocated: bool,
     /// Its evidence rests on conversions.
@@ -29,6 +31,8 @@ struct Reduction {
 
 /// The reductions, the severest first: the first that weakens a rule's action is the one that is named.
 const REDUCTIONS: &[Reduction] = &[
+    // What was agreed is no fault.
+    Reduction { reason: "allowed by the offer", at_most: Action::Note, applies: |c| c.allowed },
     // The rule says itself on how many nights it must hold.
     Reduction {
         reason: "too few nights yet",
@@ -79,6 +83,7 @@ pub(super) fn not_cleared(verdict: Verdict, would_be: Verdict) -> Verdict {
 fn cases<'s, 'r>(subject: &'s Subject<'r>, counts: impl Fn(&Outcome) -> bool) -> Vec<Case<'s, 'r>> {
     let case = |outcome: &'s Outcome<'r>| Case {
         outcome,
+        allowed: is_allowed(outcome.rule, subject),
         allocated: allocated(outcome, subject),
         conversion_side: on_conversion_side(outcome),
         company: false,
@@ -118,7 +123,7 @@ impl<'r> Case<'_, 'r> {
     /// second sign of a fraud, and neither are clicks: a rival can send them to a source that is on hold.
     fn is_leg(&self) -> bool {
         let rule = self.rule();
-        let accuses = matches!(rule.class, Class::Fraud | Class::Quality);
+        let accuses = matches!(rule.class, Class::Fraud | Class::Quality) && !self.allowed;
         accuses && rule.action == Action::Block && is_stable(rule) && !self.allocated && self.conversion_side
     }
 }
@@ -140,6 +145,17 @@ fn finding<'r>(case: &Case<'_, 'r>, subject: &Subject<'r>) -> Finding<'r> {
 
 fn is_stable(rule: &Rule) -> bool {
     rule.status == Status::Stable
+}
+
+/// Whether the offers of most of the group's rows allow what the rule finds.
+fn is_allowed(rule: &Rule, subject: &Subject) -> bool {
+    let signal = match rule.allowed_by {
+        None => return false,
+        Some(Allowance::Incentive) => "incentive_allowed_share",
+        Some(Allowance::Brand) => "brand_allowed_share",
+    };
+    let signal = crate::signals::find(signal).expect("the signal is declared");
+    subject.row.reading(signal).estimate().is_some_and(|e| e.value() > 0.5)
 }
 
 /// Whether the rule fired because of an allocated cost, also where it fired because something about the

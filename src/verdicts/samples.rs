@@ -84,6 +84,8 @@ pub(super) fn subject<'r>(key: &[&str], outcomes: Vec<Outcome<'r>>) -> Subject<'
         revenue: None,
         spend: Some(Micro(200_000_000)),
         events: Vec::new(),
+        fraud_reasons: Vec::new(),
+        reject_classes: Vec::new(),
         at_stake: Some(Micro(1_000_000_000)),
         suppressed: Vec::new(),
     }

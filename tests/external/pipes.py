@@ -2,8 +2,8 @@
 
     python tests/external/pipes.py --clickaudit target/debug/clickaudit
 
-Needs Debian's `postgresql` package and `pip install duckdb`; what is missing is reported as absent, by name. The
-server runs in a folder of its own, speaks through a socket in that folder only, and is stopped by its process id.
+Needs Debian's `postgresql` package, `pip install duckdb` and `pip install chdb` (ClickHouse as a library); what is
+missing is reported as absent, by name. The server runs in a folder of its own, speaks through a socket in that folder only, and is stopped by its process id.
 """
 
 import argparse
@@ -131,6 +131,36 @@ def duckdb(run):
             run.check(f"DuckDB, {table} as {how}", f"{shlex.quote(sys.executable)} -c {shlex.quote(f'import duckdb; duckdb.sql({sql!r})')}", table)
 
 
+# --- ClickHouse ------------------------------------------------------------------------------------------------
+
+
+def clickhouse(run):
+    """What `clickhouse-client --query '… FORMAT …'` writes: ClickHouse's own writers, in this process."""
+    if subprocess.run([sys.executable, "-c", "import chdb"], capture_output=True).returncode != 0:
+        print("absent: ClickHouse (PyPI package chdb could not be installed)")
+        return
+    text = "SETTINGS input_format_csv_use_best_effort_in_schema_inference = 0"
+    for table in ("clicks", "conversions"):
+        file = f"file('{SAMPLE}/{table}.csv', 'CSVWithNames')"
+        columns = (SAMPLE / f"{table}.csv").open().readline().strip().split(",")
+        # Times as DateTime64 in UTC, as a warehouse holds them; everything else as it stands in the file.
+        times = {c for c in columns if c.endswith("_time")}
+        cast = lambda c: f"parseDateTime64BestEffortOrNull({c}, 6, 'UTC') AS {c}" if c in times else c
+        chosen = ", ".join(map(cast, columns))
+        for how, query in (
+            ("CSVWithNames", f"SELECT * FROM {file} {text}"),
+            ("TSVWithNames", f"SELECT * FROM {file} {text}"),
+            ("JSONEachRow", f"SELECT * FROM {file} {text}"),
+            ("Parquet", f"SELECT * FROM {file} {text}, output_format_parquet_string_as_string = 1"),
+            ("CSVWithNames", f"SELECT {chosen} FROM {file} {text}"),
+            ("JSONEachRow", f"SELECT {chosen} FROM {file} {text}"),
+            ("Parquet", f"SELECT {chosen} FROM {file} {text}, output_format_parquet_string_as_string = 1"),
+        ):
+            code = f"import chdb, sys; sys.stdout.buffer.write(chdb.query({query!r}, {how!r}).bytes())"
+            kind = "with typed times" if "DateTime64" in query else "as text"
+            run.check(f"ClickHouse, {table} {kind}, FORMAT {how}", f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}", table)
+
+
 # --- a terminal ------------------------------------------------------------------------------------------------
 
 
@@ -155,7 +185,7 @@ def main():
         run = Run(args.clickaudit.resolve(), pathlib.Path(folder))
         if run.expected is None:
             sys.exit("the sample cannot be audited")
-        for check in (terminal, duckdb, postgresql):
+        for check in (terminal, duckdb, clickhouse, postgresql):
             check(run)
     sys.exit(1 if run.failures else 0)
 

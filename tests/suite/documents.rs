@@ -65,8 +65,8 @@ fn generated_parts_of_the_readme_are_up_to_date() {
     );
 }
 
-/// What was measured, and with which command, is written by hand.
-const BY_HAND: [&str; 2] = ["report.png", "validation.md"];
+/// What was measured, and with which command, and examples are written by hand; the latter are run.
+const BY_HAND: [&str; 5] = ["nightly", "nightly.md", "reconcile.md", "report.png", "validation.md"];
 
 #[test]
 fn every_file_in_docs_is_generated() {
@@ -151,6 +151,18 @@ fn console_blocks_show_what_the_program_does() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(ran >= 2, "{ran} commands in the pages");
+}
+
+/// Follows one page in a folder with the project's files; what it shows must be what the program does. Counts
+/// the commands.
+#[track_caller]
+pub fn follow_page(page: &str) -> usize {
+    let folder = with_project_files(Folder::new());
+    let text = fs::read_to_string(project(page)).expect("the page");
+    let mut wrong = Vec::new();
+    let ran = follow(&folder, page, &text, &mut wrong);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    ran
 }
 
 /// Does what a page says: writes its files and runs its commands. Counts the commands.

@@ -138,3 +138,50 @@ fn a_network_that_shaves_falls_behind_its_sibling() {
     let by_source = folder.report("clicks.csv conversions.csv");
     assert_eq!(by_source["siblings"].as_array().map(Vec::len), Some(0));
 }
+
+/// Two networks of ten zones; one network's conversions of these hours of the eighth of March never arrive.
+fn silent(hours: std::ops::Range<usize>) -> Folder {
+    let mut traffic = Traffic::new();
+    for (day, zone) in (0..DAYS).flat_map(|day| (0..ZONES).map(move |zone| (day, zone))) {
+        for (offer, network) in [("offer-a", "n1"), ("offer-b", "n2")] {
+            traffic.add(100, 80, &Click { zone: &format!("z{zone}"), offer, network, day });
+        }
+    }
+    let (clicks, conversions) = (traffic.clicks.clone(), traffic.conversions.clone());
+    let (id, network) = (clicks.at("click_id"), clicks.at("network"));
+    let of_first: std::collections::BTreeSet<String> =
+        clicks.rows.iter().filter(|row| row[network] == "n1").map(|row| row[id].clone()).collect();
+    let (click, time) = (conversions.at("click_id"), conversions.at("conversion_time"));
+    let lost = |row: &Vec<String>| {
+        let hour = row[time][11..13].parse::<usize>().expect("an hour");
+        row[time].starts_with("2026-03-08") && hours.contains(&hour) && of_first.contains(&row[click])
+    };
+    let mut left = conversions.clone();
+    left.rows.retain(|row| !lost(row));
+    Folder::new().with("clicks.csv", clicks.csv()).with("conversions.csv", left.csv())
+}
+
+#[test]
+fn hours_in_which_a_network_is_silent_are_an_outage() {
+    let report = silent(9..18).report("clicks.csv conversions.csv");
+    let incidents = report["incidents"].as_array().expect("a list");
+    assert_eq!(incidents.len(), 1, "{incidents:?}");
+    let outage = &incidents[0];
+    assert_eq!((&outage["column"], &outage["name"]), (&"network".into(), &"n1".into()));
+    assert!(outage["from"].as_str().expect("a time").starts_with("2026-03-08T08:"), "{outage}");
+    assert!(outage["to"].as_str().expect("a time").starts_with("2026-03-08T18:"), "{outage}");
+    let [low, expected, high] =
+        ["low", "expected", "high"].map(|name| outage[name].as_f64().expect("a number"));
+    // About 80 conversions a day in 22 hours, nine of which are lost.
+    assert!(low < 33.0 && 33.0 < high && (22.0..45.0).contains(&expected), "{outage}");
+    let text = silent(9..18).run("audit clicks.csv conversions.csv").exits(0).text();
+    assert!(text.contains("network `n1`, 2026-03-08T08:"), "{text}");
+}
+
+#[test]
+fn a_network_that_is_never_silent_has_no_outage() {
+    for hours in [0..0, 10..11] {
+        let report = silent(hours).report("clicks.csv conversions.csv");
+        assert_eq!(report["incidents"].as_array().expect("a list").len(), 0);
+    }
+}

@@ -1,5 +1,6 @@
 //! The one integration-test binary: what no unit test can see.
 
+mod anonymise;
 mod bad_input;
 mod bad_rules;
 mod blocklist;
@@ -21,11 +22,14 @@ mod layers;
 mod manifest;
 mod money;
 mod nights;
+mod offers;
 mod outlook;
 mod postbacks;
 mod presets;
+mod previous;
 mod privacy;
 mod properties;
+mod reconcile;
 mod reference;
 mod ruling;
 mod runs;
@@ -33,4 +37,5 @@ mod sample;
 mod setup;
 mod shapes;
 mod simulated;
+mod sources;
 mod store;

@@ -1,7 +1,7 @@
 //! Every preset against its own examples: each is recognised and taken for no other, reads as it says, and
 //! audits from end to end.
 
-use crate::runs::Folder;
+use crate::runs::{Folder, absent};
 use clickaudit::base::column::{COLUMNS, Col, Kind};
 use clickaudit::base::money::SCALE;
 use clickaudit::base::time;
@@ -269,6 +269,59 @@ fn an_unstated_zone_of_one_system_is_told() {
     );
     let stated = folder.report("visits.csv conversions.csv --time-zone America/New_York");
     assert!(!stated["coverage"]["notes"].to_string().contains("decides their zone"));
+}
+
+/// What a preset states of an export decides what can be told from it, and the report says why not.
+#[test]
+fn stated_facts_have_their_effect() {
+    let folder = crate::runs::folder_of_pair(&["bad"]);
+    let report = |map: &str| {
+        std::fs::write(folder.path("map.yaml"), map).expect("a file in the folder");
+        folder.report("clicks.csv conversions.csv --map map.yaml")
+    };
+    let signals = |report: &serde_json::Value, name: &str| report["sources"][0]["signals"][name].clone();
+    let plain = report("{}");
+    for (map, signal, why) in [
+        (
+            "drops_orphans: true",
+            "orphan_share",
+            "the tracker drops conversions without a click before export",
+        ),
+        (
+            "drops_duplicates: true",
+            "repeated_transaction_share",
+            "the tracker drops repeated conversions before export",
+        ),
+        (
+            "reuses_click_ids: true",
+            "reused_click_id_share",
+            "one click ID stands for several clicks by design",
+        ),
+        (
+            "transaction_scope: click",
+            "shared_transaction_count",
+            "transaction IDs are unique within one click only",
+        ),
+    ] {
+        assert!(signals(&plain, signal)["value"].is_number(), "{signal}: {}", signals(&plain, signal));
+        assert_eq!(absent(&report(map), "bad", signal), why, "{map}");
+        // Who does not know is treated as if it were not so: what is there is shown.
+        if let Some((fact, _)) = map.split_once(": true") {
+            assert_eq!(report(&format!("{fact}: unknown"))["sources"], plain["sources"], "{fact}");
+        }
+    }
+    assert_eq!(report("perspective: network")["run"]["perspective"], "network");
+    std::fs::write(folder.path("map.yaml"), "export_limits: [1260]").expect("a file in the folder");
+    let run = folder.run("audit clicks.csv conversions.csv --map map.yaml").exits(3);
+    run.says(&["clicks.csv has exactly 1260 rows, an exporter's limit"]);
+    std::fs::write(folder.path("map.yaml"), "drops_orphans: perhaps").expect("a file in the folder");
+    let run = folder.run("audit clicks.csv conversions.csv --map map.yaml").exits(2);
+    run.says(&["map.yaml", "perhaps"]);
+    // Words and events that are numbers are words.
+    assert_eq!(
+        report("statuses: {1: approved}\nonce: [1, sale]")["sources"],
+        report("once: [sale]")["sources"]
+    );
 }
 
 /// The time of approval says nothing about the visitor.

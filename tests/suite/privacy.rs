@@ -11,13 +11,19 @@ const ADDRESS: &str = "203.0.113.77";
 const ADDRESS_V6: &str = "2001:db8:aa:bb:1:2:3:4";
 const MAIL: &str = "jane.doe@example.com";
 const DEVICE: &str = "AEBE52E7-03EE-455A-B3C4-E57283966239";
+/// What only its form tells stands inside other text: as the name of a busy zone it would be a zone's.
+const ANDROID: &str = "9774d56d682e549c";
+const IMEI: &str = "356938035643809";
+const PHONE: &str = "+49 170 1234567";
+const PLAYER: &str = "88117702";
 const PERSONAL: [&str; 4] = [ADDRESS, ADDRESS_V6, MAIL, DEVICE];
+const INSIDE: [&str; 4] = [ANDROID, IMEI, PHONE, PLAYER];
 
 /// Sources that are personal values, next to honest ones; every click has an address.
 fn exports() -> Folder {
     let (clicks, conversions) = pair(&PERSONAL);
     let clicks = clicks.map("ip", |_| ADDRESS.to_owned());
-    let offer = |i: usize| format!("offer {} of {MAIL}", i % 2);
+    let offer = |i: usize| format!("offer {} of {MAIL} {ANDROID} {IMEI} {PHONE} player_id={PLAYER}", i % 2);
     let clicks =
         clicks.column("offer", offer).column("referrer", |i| format!("https://x.example/?m={MAIL}&n={i}"));
     let mut clicks = with_a_bad_row(clicks);
@@ -100,7 +106,7 @@ fn no_output_holds_an_address_a_mail_address_or_a_device_id() {
     for by in ["", "--by ip", "--by offer"] {
         let folder = exports();
         let found = written(&folder, by);
-        for value in PERSONAL {
+        for value in PERSONAL.into_iter().chain(INSIDE) {
             assert_eq!(holds(&found, value), [""; 0], "{value} {by}");
         }
     }

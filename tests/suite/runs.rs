@@ -186,7 +186,13 @@ pub fn value(report: &Value, name: &str, signal: &str) -> f64 {
 
 /// Why a signal of a source is absent; empty if it is there.
 pub fn absent(report: &Value, name: &str, signal: &str) -> String {
-    source(report, name)["signals"][signal]["absent"].as_str().unwrap_or_default().to_owned()
+    let has = |names: &Value| names.as_array().is_some_and(|names| names.iter().any(|n| n == signal));
+    let own = source(report, name)["absent"].as_object();
+    let own = own.and_then(|all| all.iter().find(|(_, names)| has(names)).map(|(why, _)| why.clone()));
+    let there = source(report, name)["signals"].get(signal).is_some();
+    let of_all = report["coverage"]["absent_signals"].as_array().expect("a list");
+    let of_all = of_all.iter().find(|a| a["signal"] == signal && !there);
+    own.or_else(|| of_all.map(|a| a["reason"].as_str().expect("a reason").to_owned())).unwrap_or_default()
 }
 
 /// A small table of text.

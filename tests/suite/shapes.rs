@@ -193,6 +193,156 @@ fn costs_of_days_without_clicks_are_told() {
     assert!(report["coverage"]["notes"].to_string().contains("7.00 of the cost file"), "{report}");
 }
 
+/// Costs of every day with the clicks that were sold, by source.
+fn sold(of_a_day: &[(&str, &str)]) -> Table {
+    let mut costs = Table::new("day,source,cost,clicks");
+    for day in 1..=5 {
+        of_a_day.iter().for_each(|(key, n)| costs.push(&[&format!("2026-03-{day:02}"), key, "1", n]));
+    }
+    costs
+}
+
+fn notes(report: &Value) -> String {
+    report["coverage"]["notes"].to_string()
+}
+
+#[test]
+fn what_was_sold_and_never_arrived_is_click_loss() {
+    // 30 of idle's 60, and 60 of honest-1's 61 arrive each day; nobody ever came of `ghost`.
+    let report = costed(&sold(&[("idle", "60"), ("honest-1", "61"), ("ghost", "500")]));
+    close(value(&report, "idle", "click_loss_share"), 0.5);
+    close(value(&report, "honest-1", "click_loss_share"), 1.0 / 61.0);
+    assert_eq!(
+        absent(&report, "honest-2", "click_loss_share"),
+        "the group has no bought clicks on whole days"
+    );
+    assert!(
+        notes(&report).contains("2500 bought clicks are of keys that no click ever came of"),
+        "{}",
+        notes(&report)
+    );
+    let of_campaign = costed(&{
+        let mut costs = Table::new("day,campaign,cost,clicks");
+        costs.push(&["2026-03-02", "campaign-0", "1", "500"]);
+        costs
+    });
+    let why = "the cost file counts bought clicks for larger groups than this one";
+    assert_eq!(absent(&of_campaign, "idle", "click_loss_share"), why);
+    let none = costed(&costs("source", &[("idle", "1")]));
+    assert_eq!(absent(&none, "idle", "click_loss_share"), "no cost file says how many clicks were bought");
+}
+
+#[test]
+fn a_large_click_loss_is_watched() {
+    let report = costed(&sold(&[("idle", "200"), ("honest-1", "61")]));
+    let fired =
+        |name: &str| source(&report, name)["findings"].to_string().contains("bought-clicks-do-not-arrive");
+    assert!(fired("idle") && !fired("honest-1"));
+}
+
+#[test]
+fn a_day_on_which_nothing_arrived_is_lost() {
+    let mut costs = sold(&[("honest-1", "60")]);
+    let (mut clicks, conversions) = with_idle();
+    let (at, of) = (clicks.at("click_time"), clicks.at("source"));
+    clicks.rows.retain(|row| row[of] != "honest-1" || !row[at].starts_with("2026-03-03"));
+    costs.push(&["2026-03-09", "honest-1", "1", "1000"]);
+    let folder = folder(&clicks, &conversions).with("costs.csv", costs.csv());
+    let report = folder.report(&format!("{PAIR} --costs costs.csv"));
+    // The day after the clicks end says nothing; one of five days is lost whole.
+    close(value(&report, "honest-1", "click_loss_share"), 0.2);
+}
+
+#[test]
+fn money_is_not_judged_past_the_last_complete_cost_day() {
+    let all = [("honest-1", "6"), ("honest-2", "6"), ("honest-3", "6"), ("honest-4", "6"), ("idle", "6")];
+    let whole = costed(&costs("source", &all));
+    let mut short = costs("source", &all);
+    short.rows.retain(|row| row[0].as_str() < "2026-03-04");
+    let cut = costed(&short);
+    for signal in ["cost", "revenue", "cr", "epc"] {
+        let (cut, whole) = (value(&cut, "honest-1", signal), value(&whole, "honest-1", signal));
+        close(cut, if signal == "cost" { 0.6 * whole } else { whole });
+    }
+    // With three of five days of costs the ROI is that of three days, not the payout of five over their cost.
+    let earned = value(&whole, "honest-1", "revenue");
+    let judged = value(&cut, "honest-1", "profit") + 18.0;
+    assert!(judged < 0.8 * earned && judged > 0.4 * earned, "{judged} of {earned}");
+    let (roi, full) = (value(&cut, "honest-1", "roi"), value(&whole, "honest-1", "roi"));
+    assert!((roi - full).abs() < 0.35 * full.abs(), "{roi}, and {full} on all days");
+    let told = notes(&cut);
+    assert!(told.contains("the costs are complete from 2026-03-01 to 2026-03-03: 540 clicks on other days are left out of ROI and profit"), "{told}");
+    assert!(!notes(&whole).contains("left out of ROI"), "{}", notes(&whole));
+}
+
+#[test]
+fn costs_are_complete_by_traffic_source_and_a_day_that_is_not_over_is_not() {
+    let (clicks, conversions) = with_idle();
+    let with_network = |mut table: Table| {
+        let of = table.at("source");
+        table.header.push("traffic_source".to_owned());
+        for row in &mut table.rows {
+            let network = if row[of] == "idle" { "pop" } else { "push" };
+            row.push(network.to_owned());
+        }
+        table
+    };
+    let mut costs = Table::new("day,traffic_source,source,cost");
+    for day in ["2026-03-01", "2026-03-02", "2026-03-03"] {
+        costs.push(&[day, "pop", "idle", "1"]);
+        costs.push(&[day, "push", "honest-1", "1"]);
+    }
+    costs.push(&["2026-03-04", "push", "honest-1", "1"]);
+    let folder = folder(&with_network(clicks), &conversions).with("costs.csv", costs.csv());
+    let report = folder.report(&format!("{PAIR} --costs costs.csv --as-of 2026-03-04T12:00"));
+    let told = notes(&report);
+    assert!(
+        told.contains("the costs of pop are complete from 2026-03-01 to 2026-03-03: 60 clicks"),
+        "{told}"
+    );
+    assert!(told.contains("the costs of push are complete from 2026-03-01 to 2026-03-03"), "{told}");
+    close(value(&report, "honest-1", "cost"), 4.0);
+}
+
+// ---------------------------------------------------------------- what others flagged
+
+#[test]
+fn what_a_service_flagged_is_a_signal_with_its_reasons() {
+    let (clicks, mut conversions) = pair(&["bad"]);
+    let of = conversions.at("click_id");
+    conversions.header.push("fraud_reason".to_owned());
+    let bad = |id: &str| id.starts_with("b0c");
+    let mut n = 0;
+    for row in &mut conversions.rows {
+        let word = match bad(&row[of]) {
+            true => {
+                n += 1;
+                if n % 3 == 0 { "ctit_anomalies" } else { "bots" }
+            }
+            false => "none",
+        };
+        row.push(word.to_owned());
+    }
+    let folder = folder(&clicks, &conversions);
+    let report = folder.report(&format!("{PAIR} --pack mobile-cpi"));
+    close(value(&report, "honest-1", "fraud_flagged_share"), 0.0);
+    close(value(&report, "bad", "fraud_flagged_share"), 1.0);
+    let reasons = &source(&report, "bad")["fraud_reasons"];
+    assert_eq!(reasons["ctit_anomalies"], n / 3, "{reasons}");
+    assert_eq!(reasons["bots"], n - n / 3, "{reasons}");
+    assert_eq!(source(&report, "honest-1")["fraud_reasons"], Value::Null);
+    let fired = source(&report, "bad")["findings"].to_string();
+    assert!(
+        fired.contains("installs-flagged-as-fraud") && fired.contains("conversions-flagged-as-fraud"),
+        "{fired}"
+    );
+    let page = folder.run(&format!("explain source bad {PAIR}")).stdout;
+    let page = String::from_utf8_lossy(&page).into_owned();
+    assert!(page.contains("Flagged by an anti-fraud service: bots ("), "{page}");
+    let without = plain();
+    assert_eq!(absent(&without, "bad", "fraud_flagged_share"), "no column is mapped to fraud_reason");
+}
+
 // ---------------------------------------------------------------- files
 
 #[test]

@@ -246,6 +246,8 @@ fn judged<'r>(measures: &GrainMeasures, rules: &'r RuleSet) -> Vec<Judged<'r>> {
             answers,
             clicks: group.totals.get(M::Clicks).unwrap_or(0) as u64,
             events: Vec::new(),
+            reject_classes: Vec::new(),
+            fraud_reasons: Vec::new(),
             spend: None,
             revenue: None,
             at_stake: None,

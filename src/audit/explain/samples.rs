@@ -66,7 +66,8 @@ pub fn concerned<'a>(
     let counted = |m: &&M| m.decl().kind == Kind::Count;
     let mut measures = signal.measures.iter().filter(counted).copied();
     let (part, whole) = (measures.next()?, measures.next()?);
-    let set = ConversionSet { rows: &[], clock: workings.clock, main_event: workings.main_event };
+    let set =
+        ConversionSet { rows: &[], clock: workings.clock, main_event: workings.main_event, cost_days: None };
     let of =
         |wanted: &dyn Fn(&MatchedConversion) -> bool| rows.iter().copied().filter(|m| wanted(m)).collect();
     let (what, chosen): Chosen = match signal.suspicious {
@@ -126,6 +127,7 @@ pub fn sample(workings: &Workings, m: &MatchedConversion, addresses: &BTreeMap<u
         offer: column(Col::Offer),
         country: column(Col::Country),
         address: c.ip.and_then(|ip| addresses.get(&ip).cloned()),
+        fraud_reason: workings.symbols.text(c.fraud_reason).map(Text::new),
     }
 }
 

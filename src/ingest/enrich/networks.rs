@@ -1,8 +1,8 @@
-//! Lists of networks and addresses as sorted ranges. The only home of ipnet in this stage.
+//! Lists of networks and addresses as sorted ranges.
 
 use crate::base::error::{Error, Result, read_small};
+use crate::base::networks::{self, Network};
 use crate::base::text::Text;
-use ipnet::IpNet;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -56,10 +56,10 @@ impl Networks {
         }
     }
 
-    fn add(&mut self, network: IpNet) {
+    fn add(&mut self, network: Network) {
         match network {
-            IpNet::V4(net) => self.v4.push((net.network().into(), net.broadcast().into())),
-            IpNet::V6(net) => self.v6.push((net.network().into(), net.broadcast().into())),
+            Network::V4(net) => self.v4.push((net.network().into(), net.broadcast().into())),
+            Network::V6(net) => self.v6.push((net.network().into(), net.broadcast().into())),
         }
     }
 
@@ -83,19 +83,9 @@ impl Networks {
     }
 }
 
-fn network(entry: &str) -> std::result::Result<IpNet, &'static str> {
-    let single = || entry.parse::<IpAddr>().map(IpNet::from);
-    let network = entry.parse::<IpNet>().or_else(|_| single()).map_err(|_| "is no network")?;
-    if network.prefix_len() == 0 { Err("is every address there is") } else { Ok(canonical(network)) }
-}
-
-/// An IPv4 network in IPv6's clothes as what it is: addresses are asked about as IPv4.
-fn canonical(network: IpNet) -> IpNet {
-    let mapped = match network {
-        IpNet::V6(net) if net.prefix_len() >= 96 => net.network().to_ipv4_mapped(),
-        _ => None,
-    };
-    mapped.and_then(|v4| IpNet::new(v4.into(), network.prefix_len() - 96).ok()).unwrap_or(network)
+fn network(entry: &str) -> std::result::Result<Network, &'static str> {
+    let network = networks::of_any_form(entry).ok_or("is no network")?;
+    if network.prefix_len() == 0 { Err("is every address there is") } else { Ok(network) }
 }
 
 fn join<T: Copy + Ord>(ranges: &mut Vec<(T, T)>, next: impl Fn(T) -> Option<T>) {

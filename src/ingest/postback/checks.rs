@@ -5,8 +5,8 @@
 
 use super::query::{pair, parts};
 use crate::base::error::{Error, Result, read_small};
+use crate::base::networks::Network;
 use hmac::{Hmac, KeyInit, Mac};
-use ipnet::IpNet;
 use sha2::Sha256;
 use std::net::IpAddr;
 use std::path::Path;
@@ -163,19 +163,14 @@ fn base64(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Whether an address is in one of these networks.
-pub fn is_listed(senders: &[IpNet], sender: IpAddr) -> bool {
+pub fn is_listed(senders: &[Network], sender: IpAddr) -> bool {
     senders.iter().any(|net| net.contains(&sender))
-}
-
-/// A network of addresses, or one address.
-pub fn network(text: &str) -> Option<IpNet> {
-    let text = text.trim();
-    text.parse::<IpNet>().ok().map(|net| net.trunc()).or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::networks::of_any_form;
     use crate::ingest::postback::query::parameters;
 
     fn secret(text: &str) -> Secret {
@@ -237,13 +232,13 @@ mod tests {
 
     #[test]
     fn senders_are_networks_or_addresses() {
-        let nets: Vec<IpNet> = ["203.0.113.0/24", "2001:db8::/32", "192.0.2.7", "198.51.100.9/28"]
+        let nets: Vec<Network> = ["203.0.113.0/24", "2001:db8::/32", "192.0.2.7", "198.51.100.9/28"]
             .into_iter()
-            .map(|text| network(text).expect("a network"))
+            .map(|text| of_any_form(text).expect("a network"))
             .collect();
         let listed = |ip: &str| is_listed(&nets, ip.parse().expect("an address"));
         assert!(["203.0.113.255", "2001:db8:1::1", "192.0.2.7", "198.51.100.1"].into_iter().all(listed));
         assert!(!["203.0.112.1", "2001:db9::1", "192.0.2.8", "198.51.100.17"].into_iter().any(listed));
-        assert!(["", "203.0.113.0/33", "example.com"].into_iter().all(|text| network(text).is_none()));
+        assert!(["", "203.0.113.0/33", "example.com"].into_iter().all(|text| of_any_form(text).is_none()));
     }
 }

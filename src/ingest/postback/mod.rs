@@ -17,7 +17,7 @@ pub use logs::LOG_FORMATS;
 pub use query::ENTITIES;
 pub use settings::{PostbackFile, Postbacks, tracker};
 pub use template::{Advice, Built, Check, MacroUse, NEEDS, build, check};
-pub use trackers::{Parameter, Says, TRACKERS, Tracker};
+pub use trackers::{Found, Parameter, Says, TRACKERS, Tracker};
 
 use super::columns::{Layout, RowBuilder, Wanted};
 use super::mapping::{Mapping, Shape};
@@ -120,6 +120,19 @@ pub fn read(
     let summary = LogSummary { text: parser.summary, facts: parser.facts };
     layout.places.retain(|col, _| seen.contains(col));
     Ok((summary, layout))
+}
+
+/// The format of logs that a file's first lines are of.
+///
+/// # Errors
+/// The file cannot be read, or is no text.
+pub fn format_of(path: &Path) -> Result<Option<&'static str>> {
+    let packing = open::packing(path)?;
+    if packing == Packing::Parquet {
+        return Ok(None);
+    }
+    let head = Lines::of(path, open::text(path, packing, &Digest::default())?)?.head()?;
+    Ok(LogFormat::recognised(head.iter().map(String::as_str)).map(|format| format.name))
 }
 
 fn unrecognised(path: &Path) -> Error {
@@ -241,7 +254,7 @@ struct Parser<'m> {
     /// Value of each column for the line at hand.
     values: BTreeMap<Col, Vec<u8>>,
     /// The values as a record of all columns.
-    record: csv::ByteRecord,
+    record: csv::StringRecord,
     /// The columns that any row says something in.
     seen: BTreeSet<Col>,
     /// Postbacks so far.
@@ -260,7 +273,7 @@ impl<'m> Parser<'m> {
             log: LogReader::new(format.name),
             columns: COLUMNS.iter().filter(of_conversions).map(|c| c.id).collect(),
             values: BTreeMap::new(),
-            record: csv::ByteRecord::new(),
+            record: csv::StringRecord::new(),
             seen: BTreeSet::new(),
             order: 0,
             repaired: false,
@@ -290,7 +303,10 @@ impl<'m> Parser<'m> {
             },
         };
         match self.log.read(text) {
-            Line::Nothing => None,
+            Line::Nothing => {
+                self.summary.blank_lines += u64::from(text.trim().is_empty());
+                None
+            }
             Line::Foreign => Some(self.row(Err(Reason::BadLogLine))),
             Line::Hit(hit) => {
                 let outcome = self.hit(&hit);
@@ -305,7 +321,8 @@ impl<'m> Parser<'m> {
         self.record.clear();
         outcome?;
         for col in &self.columns {
-            self.record.push_field(self.values.get(col).map_or(&[], Vec::as_slice));
+            let value = self.values.get(col).map_or(&[][..], Vec::as_slice);
+            self.record.push_field(std::str::from_utf8(value).map_err(|_| Reason::NotUtf8)?);
         }
         Ok(())
     }

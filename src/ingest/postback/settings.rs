@@ -2,16 +2,16 @@
 //!
 //! Loose while it is YAML ([`PostbackFile`]), strict afterwards ([`Postbacks`]). Secrets are named by file only.
 
-use super::checks::{OVERS, Secret, SignatureCheck, TokenCheck, network};
+use super::checks::{OVERS, Secret, SignatureCheck, TokenCheck};
 use super::logs::{LOG_FORMATS, LogFormat};
 use super::trackers::{Says, Tracker};
 use crate::base::column::{COLUMNS, Col, Side};
 use crate::base::error::{Error, Result};
 use crate::base::near::nearest;
+use crate::base::networks;
 use crate::base::text::Text;
 use crate::ingest::mapping::TransactionScope;
 use glob::{MatchOptions, Pattern};
-use ipnet::IpNet;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -92,7 +92,7 @@ pub struct Network {
     pub name: Option<String>,
     paths: Vec<Pattern>,
     pub fired_by: FiredBy,
-    pub senders: Vec<IpNet>,
+    pub senders: Vec<networks::Network>,
     pub token: Option<TokenCheck>,
     pub signature: Option<SignatureCheck>,
 }
@@ -294,8 +294,8 @@ fn path(text: &str) -> Result<Pattern> {
     if text.starts_with('/') { Pattern::new(text).map_err(|e| wrong().because(e)) } else { Err(wrong()) }
 }
 
-fn sender(text: &str) -> Result<IpNet> {
-    network(text).ok_or_else(|| {
+fn sender(text: &str) -> Result<networks::Network> {
+    networks::of_any_form(text.trim()).ok_or_else(|| {
         Error::usage(format!("`{}` is no address or network of addresses", Text::new(text).term(60)))
             .help("write senders as 203.0.113.7 or 203.0.113.0/24")
     })

@@ -105,21 +105,36 @@ impl Check {
     }
 }
 
-/// One parameter of a template, undecoded.
+/// One parameter of a template: as it stands there, and what that means.
 struct Part {
+    /// Undecoded.
+    written: String,
     name: String,
+    /// Undecoded.
     value: String,
     says: Option<Says>,
+    macros: Vec<MacroUse>,
 }
+
+impl Part {
+    /// A macro stays in it that nothing can take the place of.
+    fn stays(&self) -> bool {
+        self.macros.iter().any(|m| !m.replaced && m.instead.is_none())
+    }
+}
+
+/// A query may have lost an ampersand inside what another one left behind.
+const MOST_REPAIRS: usize = 8;
 
 /// Checks a URL or template that `receiver` gets and `sender` fires.
 pub fn check(template: &str, receiver: &Tracker, sender: &Tracker) -> Check {
     let (_, _, query) = split(template.as_bytes());
     let known = |name: &str| receiver.says(name).is_some() || DAMAGED_NAMES.contains(&name);
-    let whole = repaired(query, &known);
-    let parts = parts_of(whole.as_deref().unwrap_or(query), receiver);
-    let macros = macros(&parts, receiver, sender);
-    let lacks = lacks(&parts, &macros, receiver, sender);
+    let mut whole = query.to_vec();
+    let repairs = std::iter::from_fn(|| repaired(&whole, &known).map(|query| whole = query));
+    let damaged = repairs.take(MOST_REPAIRS).count() > 0;
+    let parts = parts_of(&whole, receiver, sender);
+    let lacks = lacks(&parts, receiver, sender);
     let word = |says: Says| match says {
         Says::Column(col) => col.name(),
         Says::Words(status) => status,
@@ -128,35 +143,34 @@ pub fn check(template: &str, receiver: &Tracker, sender: &Tracker) -> Check {
     Check {
         read: parts.iter().filter_map(|p| p.says.map(|s| (p.name.clone(), word(s)))).collect(),
         unknown: parts.iter().filter(|p| p.says.is_none()).map(|p| p.name.clone()).collect(),
-        damaged: whole.is_some(),
-        corrected: corrected(template, &parts, &macros, &lacks),
-        macros,
+        damaged,
+        corrected: corrected(template, &parts, &lacks),
+        macros: parts.into_iter().flat_map(|p| p.macros).collect(),
         lacks,
     }
 }
 
-fn parts_of(query: &[u8], receiver: &Tracker) -> Vec<Part> {
+fn parts_of(query: &[u8], receiver: &Tracker, sender: &Tracker) -> Vec<Part> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let part = |raw| {
         let (name, value) = pair(raw);
-        let name = text(&decoded(name));
-        Part { says: receiver.says(&name), name, value: text(value) }
+        let (written, name) = (text(name), text(&decoded(name)));
+        let mut part =
+            Part { says: receiver.says(&name), written, name, value: text(value), macros: Vec::new() };
+        part.macros = macros(&part, receiver, sender);
+        part
     };
     parts(query).map(part).collect()
 }
 
-/// All macros of all values: of the sender's brackets, of anybody's around a whole value, and words of templates.
-fn macros(parts: &[Part], receiver: &Tracker, sender: &Tracker) -> Vec<MacroUse> {
-    let mut found = Vec::new();
-    for part in parts {
-        let value = String::from_utf8_lossy(&decoded(part.value.as_bytes())).into_owned();
-        let mut own = inside(&value, sender.brackets);
-        if own.is_empty() && is_placeholder(value.as_bytes()) {
-            own.push(value.clone());
-        }
-        found.extend(own.into_iter().map(|text| judged(part, text, receiver, sender)));
+/// All macros of a value: of the sender's brackets, of anybody's around the whole of it, and words of templates.
+fn macros(part: &Part, receiver: &Tracker, sender: &Tracker) -> Vec<MacroUse> {
+    let value = String::from_utf8_lossy(&decoded(part.value.as_bytes())).into_owned();
+    let mut own = inside(&value, sender.brackets);
+    if own.is_empty() && is_placeholder(value.as_bytes()) {
+        own.push(value);
     }
-    found
+    own.into_iter().map(|text| judged(part, text, receiver, sender)).collect()
 }
 
 /// What stands between brackets, with them.
@@ -202,9 +216,8 @@ fn gives_own(part: &Part, sender: &Tracker, receiver: &Tracker) -> bool {
     part.says == Some(Says::Column(Col::ClickId)) && sender.name != receiver.name
 }
 
-fn lacks(parts: &[Part], macros: &[MacroUse], receiver: &Tracker, sender: &Tracker) -> Vec<Advice> {
-    let stays = |p: &Part| macros.iter().any(|m| m.parameter == p.name && !m.replaced && m.instead.is_none());
-    let said = |says: Says| parts.iter().any(|p| p.says == Some(says) && !p.value.is_empty() && !stays(p));
+fn lacks(parts: &[Part], receiver: &Tracker, sender: &Tracker) -> Vec<Advice> {
+    let said = |says: Says| parts.iter().any(|p| p.says == Some(says) && !p.value.is_empty() && !p.stays());
     let met = |need: &Need| match need.columns {
         [] => said(Says::Token),
         columns => columns.iter().any(|col| said(Says::Column(*col))),
@@ -237,21 +250,10 @@ fn macro_for(sender: &Tracker, col: Col, receiver: &Tracker) -> Option<&'static 
 pub const TOKEN_PLACE: &str = "YOUR-TOKEN";
 
 /// The template with macros that the sender replaces, and with what it lacks.
-fn corrected(template: &str, parts: &[Part], macros: &[MacroUse], lacks: &[Advice]) -> String {
+fn corrected(template: &str, parts: &[Part], lacks: &[Advice]) -> String {
     let begin = template.split('?').next().unwrap_or(template);
-    let mut pairs: Vec<(String, String)> = Vec::new();
-    for part in parts {
-        let own =
-            || macros.iter().filter(|m| m.parameter == part.name && (!m.replaced || m.instead.is_some()));
-        if own().any(|m| m.instead.is_none()) || part.value.is_empty() {
-            continue;
-        }
-        let value = own().fold(part.value.clone(), |value, m| {
-            let instead = m.instead.as_deref().unwrap_or_default();
-            if value.contains(&m.text) { value.replace(&m.text, instead) } else { instead.to_owned() }
-        });
-        pairs.push((part.name.clone(), value));
-    }
+    let kept = parts.iter().filter(|part| !part.value.is_empty() && !part.stays());
+    let mut pairs: Vec<(String, String)> = kept.map(|part| (part.written.clone(), value_of(part))).collect();
     for advice in lacks {
         let Some(parameter) = advice.parameter else { continue };
         match &advice.macro_ {
@@ -261,6 +263,23 @@ fn corrected(template: &str, parts: &[Part], macros: &[MacroUse], lacks: &[Advic
         }
     }
     joined(begin, &pairs)
+}
+
+/// A value with what should stand in the place of its macros. Where one is encoded it takes the whole place.
+fn value_of(part: &Part) -> String {
+    let (mut out, mut rest) = (String::new(), part.value.as_str());
+    for m in &part.macros {
+        match (rest.split_once(&m.text), &m.instead) {
+            (Some((before, after)), instead) => {
+                out += before;
+                out += instead.as_deref().unwrap_or(&m.text);
+                rest = after;
+            }
+            (None, Some(instead)) => return instead.clone(),
+            (None, None) => {}
+        }
+    }
+    out + rest
 }
 
 fn joined(begin: &str, pairs: &[(String, String)]) -> String {
@@ -293,6 +312,8 @@ pub fn build(place: &str, receiver: &Tracker, sender: &Tracker, fixed: &[(String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingest::postback::TRACKERS;
+    use proptest::prelude::*;
 
     fn of(name: &str) -> &'static Tracker {
         Tracker::of(name).expect("a tracker of the table")
@@ -387,14 +408,81 @@ mod tests {
             "/p?a=%7Bb%7D",
         ];
         for template in templates {
-            for receiver in crate::ingest::postback::TRACKERS {
-                for sender in crate::ingest::postback::TRACKERS {
+            for receiver in TRACKERS {
+                for sender in TRACKERS {
                     let once = check(template, receiver, sender).corrected;
                     let twice = check(&once, receiver, sender);
                     assert_eq!(twice.corrected, once, "{} {} {template}", receiver.name, sender.name);
                     assert!(twice.macros.iter().all(|m| m.replaced && m.instead.is_none()), "{once}");
                 }
             }
+        }
+    }
+
+    /// Pieces of templates in any order.
+    fn templates() -> impl Strategy<Value = String> {
+        let piece = prop::sample::select(vec![
+            "cid",
+            "subid",
+            "payout",
+            "transaction_id",
+            "currency",
+            "token",
+            "et",
+            "status",
+            "=",
+            "=",
+            "&",
+            "&",
+            "{",
+            "}",
+            "#",
+            "[",
+            "]",
+            "{clickid}",
+            "{sub1}",
+            "{externalid}",
+            "{sub1}{clickid}",
+            "#s1#",
+            "[CID]",
+            "REPLACE",
+            "%7Bsub%7D",
+            "%7B",
+            "%7D",
+            "%26",
+            "%3D",
+            "%",
+            "+",
+            "¤cy=",
+            "×tamp=",
+            "&amp;",
+            "&amp;amp;",
+            "%C2%A4",
+            "?",
+            "/",
+            "x",
+            "é",
+            "1.5",
+            " ",
+            "YOUR-TOKEN",
+        ]);
+        prop::collection::vec(piece, 0..16)
+            .prop_map(|pieces| format!("https://t.example/p?{}", pieces.concat()))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: proptest::test_runner::RngSeed::Fixed(17), ..ProptestConfig::with_cases(4_000) })]
+
+        /// What was corrected needs no correction: no damage, no macro that stays, nothing lacking that could
+        /// be there, and the same text.
+        #[test]
+        fn a_corrected_template_is_right(template in templates(), receiver in 0..TRACKERS.len(), sender in 0..TRACKERS.len()) {
+            let (receiver, sender) = (&TRACKERS[receiver], &TRACKERS[sender]);
+            let once = check(&template, receiver, sender).corrected;
+            let twice = check(&once, receiver, sender);
+            prop_assert_eq!(&twice.corrected, &once, "{} {} {}", receiver.name, sender.name, template);
+            prop_assert!(twice.macros.iter().all(|m| m.replaced && m.instead.is_none()), "{}: {:?}", once, twice);
+            prop_assert!(!twice.damaged && !twice.lacks.iter().any(|a| a.parameter.is_some() && a.macro_.is_some()), "{}: {:?}", once, twice);
         }
     }
 

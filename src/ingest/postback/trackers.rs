@@ -1,7 +1,7 @@
 //! The systems that receive and fire postbacks: what their parameters mean and which macros they replace.
 //!
 //! One table. Names come from the vendors' public documentation; where that is silent, from postback links that
-//! are in use. Nothing here is asked of a network: a tracker that renames a parameter needs a line changed.
+//! are in use, and the tracker says so. Nothing here is asked of a network: a tracker that renames a parameter needs a line changed.
 
 use crate::base::column::Col;
 use crate::ingest::mapping::TransactionScope;
@@ -31,10 +31,45 @@ pub struct Macro {
     pub gives: Option<Col>,
 }
 
+/// Where the names of a tracker's macros were found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// In its public documentation.
+    Documented,
+    /// Some in documents, some only in postback links that are in use: what it replaces today may differ.
+    InLinks,
+    /// Nobody's: they are this program's own.
+    Own,
+}
+
+impl Found {
+    /// As a sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Found::Documented => "The macros are those of its public documentation.",
+            Found::InLinks => {
+                "The macros are partly those of its public documentation and partly those of links in use: check \
+                 what it replaces before you rely on one."
+            }
+            Found::Own => "The macros are this program's own.",
+        }
+    }
+
+    /// In few words.
+    pub fn word(self) -> &'static str {
+        match self {
+            Found::Documented => "documented",
+            Found::InLinks => "partly from links in use",
+            Found::Own => "our own",
+        }
+    }
+}
+
 /// A system that receives postbacks, or fires them.
 pub struct Tracker {
     pub name: &'static str,
     pub title: &'static str,
+    pub found: Found,
     /// How the paths of its postbacks end; none where every request may be one.
     pub paths: &'static [&'static str],
     pub parameters: &'static [Parameter],
@@ -80,6 +115,7 @@ pub const TRACKERS: &[Tracker] = &[
     Tracker {
         name: "affise",
         title: "Affise",
+        found: Found::Documented,
         paths: &["/postback"],
         parameters: &[
             of("clickid", Col::ClickId),
@@ -147,6 +183,7 @@ pub const TRACKERS: &[Tracker] = &[
     Tracker {
         name: "bemob",
         title: "BeMob",
+        found: Found::InLinks,
         paths: &["/postback"],
         parameters: &[
             of("cid", Col::ClickId),
@@ -177,6 +214,7 @@ pub const TRACKERS: &[Tracker] = &[
     Tracker {
         name: "binom",
         title: "Binom",
+        found: Found::InLinks,
         paths: &["/click.php", "/click"],
         parameters: &[
             of("cnv_id", Col::ClickId),
@@ -206,6 +244,7 @@ pub const TRACKERS: &[Tracker] = &[
     Tracker {
         name: "cake",
         title: "CAKE",
+        found: Found::InLinks,
         paths: &["/p.ashx", "/d.ashx", "/m.ashx"],
         parameters: &[
             of("click_id", Col::ClickId),
@@ -242,6 +281,7 @@ pub const TRACKERS: &[Tracker] = &[
     Tracker {
         name: "everflow",
         title: "Everflow",
+        found: Found::InLinks,
         paths: &[],
         parameters: &[
             of("transaction_id", Col::ClickId),
@@ -292,6 +332,7 @@ pub const TRACKERS: &[Tracker] = &[
     Tracker {
         name: "generic",
         title: "a system with obvious names",
+        found: Found::Own,
         paths: &[],
         parameters: &[
             of("click_id", Col::ClickId),
@@ -360,6 +401,7 @@ pub const TRACKERS: &[Tracker] = &[
     Tracker {
         name: "keitaro",
         title: "Keitaro",
+        found: Found::Documented,
         paths: &["/postback"],
         parameters: &[
             of("subid", Col::ClickId),
@@ -416,6 +458,7 @@ pub const TRACKERS: &[Tracker] = &[
     Tracker {
         name: "redtrack",
         title: "RedTrack",
+        found: Found::InLinks,
         paths: &["/postback"],
         parameters: &[
             of("clickid", Col::ClickId),
@@ -450,6 +493,7 @@ pub const TRACKERS: &[Tracker] = &[
     Tracker {
         name: "tune",
         title: "TUNE (HasOffers)",
+        found: Found::InLinks,
         paths: &[],
         parameters: &[
             of("transaction_id", Col::ClickId),
@@ -497,6 +541,7 @@ pub const TRACKERS: &[Tracker] = &[
     Tracker {
         name: "voluum",
         title: "Voluum",
+        found: Found::InLinks,
         paths: &["/postback"],
         parameters: &[
             of("cid", Col::ClickId),

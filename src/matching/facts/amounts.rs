@@ -5,7 +5,7 @@
 
 use super::Setting;
 use super::journeys::{Journey, Journeys, Scope, Words};
-use crate::base::symbol::Symbol;
+use crate::base::symbol::{Symbol, Symbols};
 use crate::matching::MatchedConversion;
 use hashbrown::HashMap;
 
@@ -13,8 +13,9 @@ use hashbrown::HashMap;
 const FLOOR_SOURCES: usize = 3;
 const FLOOR_PART: usize = 50;
 
-/// Marks first payments with a positive amount, and those at the floor of their offer.
-pub fn mark(rows: &mut [MatchedConversion], journeys: &Journeys, setting: &Setting) {
+/// Marks first payments with a positive amount, and those at the floor of their offer: the minimum deposit of its
+/// terms, or the smallest amount that is learned.
+pub fn mark(rows: &mut [MatchedConversion], journeys: &Journeys, setting: &Setting, symbols: &Symbols) {
     let mut by_offer: HashMap<Scope, Vec<usize>> = HashMap::new();
     for journey in &journeys.all {
         let first = first_payment(journey, journeys.words(journey.scope), rows);
@@ -23,16 +24,19 @@ pub fn mark(rows: &mut [MatchedConversion], journeys: &Journeys, setting: &Setti
             by_offer.entry(journey.scope).or_default().push(i);
         }
     }
-    for places in by_offer.into_values() {
+    by_offer.into_iter().for_each(|(scope, places)| {
         let mut amounts: Vec<(i64, Vec<Symbol>)> = places
             .iter()
             .filter_map(|&i| Some((rows[i].facts.first_amount?, setting.source(&rows[i]))))
             .collect();
-        let Some(floor) = floor(&mut amounts) else { continue };
+        // What was agreed goes before what is learned.
+        let agreed = setting.book.terms(scope.1, setting.as_of, symbols);
+        let agreed = agreed.and_then(|terms| setting.book.least_deposit(terms, setting.as_of));
+        let Some(floor) = agreed.or_else(|| floor(&mut amounts)) else { return };
         places
             .iter()
             .for_each(|&i| rows[i].facts.at_floor = rows[i].facts.first_amount <= Some(about(floor)));
-    }
+    });
 }
 
 /// The first deposit by its name; where the offer has no such name, the first deposit or sale.

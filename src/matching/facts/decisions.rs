@@ -6,7 +6,7 @@
 
 use super::Setting;
 use crate::base::column::Col;
-use crate::base::symbol::Symbol;
+use crate::base::symbol::{Symbol, Symbols};
 use crate::clean::{Conversion, Status};
 use crate::matching::MatchedConversion;
 use hashbrown::HashMap;
@@ -14,9 +14,10 @@ use hashbrown::HashMap;
 /// An offer with fewer dated decisions borrows the lag of all.
 const ENOUGH: usize = 20;
 
-/// Marks the conversions that are older than nine in ten of their offer's decisions take. Where no decision
+/// Marks the conversions that are older than the hold of their offer's terms, or else than nine in ten of its
+/// decisions take. Where no decision
 /// is dated every conversion is marked: the maturity alone decides then.
-pub fn mark(rows: &mut [MatchedConversion], setting: &Setting) {
+pub fn mark(rows: &mut [MatchedConversion], setting: &Setting, symbols: &Symbols) {
     let mut by_offer: HashMap<Symbol, Vec<Wait>> = HashMap::new();
     let mut all = Vec::new();
     for m in rows.iter() {
@@ -30,7 +31,9 @@ pub fn mark(rows: &mut [MatchedConversion], setting: &Setting) {
     let own = by_offer.into_iter().filter(|(_, waits)| enough(waits));
     let lags: HashMap<Symbol, Option<i64>> = own.map(|(offer, mut waits)| (offer, lag(&mut waits))).collect();
     for m in rows {
-        let lag = lags.get(&setting.column(m, Col::Offer)).copied().unwrap_or(of_all);
+        let offer = setting.column(m, Col::Offer);
+        let hold = setting.book.terms(offer, m.conversion.time, symbols).and_then(|terms| terms.hold);
+        let lag = hold.or_else(|| lags.get(&offer).copied().unwrap_or(of_all));
         m.facts.decision_due = lag.is_none_or(|lag| m.conversion.time.saturating_add(lag) <= setting.as_of);
     }
 }

@@ -4,15 +4,19 @@
 //! On such days most sources stop converting at once, so the days judge none of them. Every unit is held
 //! against its own other days: what its sources would have brought at their own rates, the usual spread between
 //! its days included. An incident is a drop below half that chance and a source's own doing do not explain.
-//! Only what waits for a conversion is forgotten on its days; clicks, cost, revenue and CTIT stay.
+//! Only what waits for a conversion is forgotten on its days; clicks, cost, revenue and CTIT stay. Hours in which
+//! clicks flow and all sources of a network are silent are incidents, too ([`outages`]).
 
 mod cells;
+mod flows;
+mod outages;
 mod unit;
 
 #[cfg(test)]
 mod tests;
 
 pub use cells::{Table, forget};
+pub use flows::Flows;
 
 use crate::base::column::Col;
 use crate::base::text::Text;
@@ -48,6 +52,8 @@ pub struct Incident {
     /// Both included.
     pub first_day: i32,
     pub last_day: i32,
+    /// The hours of an outage, in UTC microseconds: from the last conversion before it to the first one behind it.
+    pub hours: Option<(i64, i64)>,
     /// Converted clicks that the sources would have brought, and the limits that hold in 95 of 100 cases.
     pub expected: f64,
     pub low: f64,
@@ -69,6 +75,13 @@ impl Incident {
             Some((_, name)) => network.map(|n| n == name.raw()),
         };
         name == Some(true) && self.holds(day)
+    }
+
+    /// Whether the days of another incident are this one's, as far as its network is concerned.
+    pub fn contains(&self, other: &Incident) -> bool {
+        (self.unit.is_none() || self.unit == other.unit)
+            && self.holds(other.first_day)
+            && self.holds(other.last_day)
     }
 
     fn holds(&self, day: i32) -> bool {
@@ -113,6 +126,7 @@ fn incident(unit: Option<(Col, &str)>, fall: Fall) -> Incident {
         unit: unit.map(|(column, name)| (column, Text::new(name))),
         first_day: fall.first_day,
         last_day: fall.last_day,
+        hours: None,
         expected: fall.expected,
         low: fall.limits.0,
         high: fall.limits.1,

@@ -406,7 +406,7 @@ const STEP: f64 = 0.1;
 /// Logarithm of the probability of at most `x` events where `mean` are expected, times the exponential of a
 /// normal with standard deviation `deviation`: the integral by the trapezoidal rule, to a fifth where millions are
 /// expected. Not below that of nine standard deviations.
-fn ln_at_most(x: u64, mean: f64, deviation: f64) -> f64 {
+pub fn ln_at_most(x: u64, mean: f64, deviation: f64) -> f64 {
     let steps = (2.0 * FARTHEST / STEP) as usize;
     let mut sum = 0.0;
     for step in 0..=steps {

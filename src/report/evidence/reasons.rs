@@ -44,6 +44,7 @@ pub enum Value {
     Country,
     Status,
     Amount,
+    FraudReason,
 }
 
 impl Value {
@@ -59,6 +60,7 @@ impl Value {
             Value::Country => "country of the conversion",
             Value::Status => "status",
             Value::Amount => "amount",
+            Value::FraudReason => "the service's own reason",
         }
     }
 
@@ -74,6 +76,7 @@ impl Value {
             Value::Event => sample.event.clone(),
             Value::Network => given(&sample.address),
             Value::Country => given(&sample.country),
+            Value::FraudReason => given(&sample.fraud_reason),
             Value::Status => Text::of_user(sample.status),
             Value::Amount => Text::of_user(sample.amount.map_or(String::new(), |a| a.to_cents())),
         }
@@ -392,6 +395,30 @@ pub const REASONS: &[Reason] = &[
         spreads: false,
         english: "The clicks of the whole source keep a rhythm that people do not: fixed gaps, bursts, no night, the same visitor again within a minute.",
         russian: "Клики всего источника идут в ритме, которого нет у людей: равные промежутки, всплески, без ночи, тот же посетитель в ту же минуту.",
+    },
+    Reason {
+        code: "flagged_by_service",
+        signals: &["fraud_flagged_share"],
+        value: Value::FraudReason,
+        spreads: true,
+        english: "The tracker, the measurement service or an anti-fraud service blocked or flagged the conversion itself.",
+        russian: "Конверсию заблокировал или пометил сам трекер, сервис аналитики или антифрод-сервис.",
+    },
+    Reason {
+        code: "country_not_allowed",
+        signals: &["disallowed_country_share"],
+        value: Value::Country,
+        spreads: false,
+        english: "The conversion comes from a country that the offer does not take.",
+        russian: "Конверсия из страны, которую оффер не принимает.",
+    },
+    Reason {
+        code: "clicks_lost",
+        signals: &["click_loss_share"],
+        value: Value::Nothing,
+        spreads: false,
+        english: "Far fewer clicks arrive than the traffic source sold: the rest opened no page, or was filtered as bots.",
+        russian: "Приходит намного меньше кликов, чем продал источник трафика: остальные не открыли страницу или отфильтрованы как боты.",
     },
     Reason {
         code: "click_flood",

@@ -43,6 +43,21 @@ fn findings(sheet: &mut Sheet, page: &Page) {
             phrase::because(&idle.because)
         ));
     }
+    let reasons = &page.group.subject.fraud_reasons;
+    if !reasons.is_empty() {
+        let told: Vec<String> =
+            reasons.iter().take(8).map(|(word, n)| format!("{} ({})", word.term(60), count(*n))).collect();
+        sheet.say(&format!("Flagged by an anti-fraud service: {}.", told.join(", ")));
+    }
+    let classes = &page.group.subject.reject_classes;
+    if !classes.is_empty() {
+        let told: Vec<String> =
+            classes.iter().map(|(class, n)| format!("{} ({})", class.replace('_', " "), count(*n))).collect();
+        sheet.say(&format!(
+            "Rejected by reason: {}; only quality and fraud count against it.",
+            told.join(", ")
+        ));
+    }
     let innocent = phrase::innocent(findings);
     if !innocent.is_empty() {
         sheet.say(&format!("Before you accuse anybody, rule out: {}.", innocent.join("; ")));

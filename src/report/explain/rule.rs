@@ -98,6 +98,7 @@ fn what(rule: &Rule) -> String {
         (rule.observe, "it only observes"),
     ];
     parts.extend(flags.iter().filter(|(holds, _)| *holds).map(|(_, words)| (*words).to_owned()));
+    parts.extend(rule.allowed_by.map(|a| format!("it only notes where the offers allow {}", a.word())));
     parts.extend(rule.by.as_ref().map(|grain| format!("it groups by {grain}")));
     parts.extend(rule.replaces.as_ref().map(|id| format!("it stands in for {id}")));
     parts.extend(rule.replaced_by.as_ref().map(|id| format!("{id} took its place")));

@@ -88,6 +88,7 @@ fn row() -> Sample {
         offer: Some(Text::new("7")),
         country: None,
         address: Some(Text::new("203.0.113.77")),
+        fraud_reason: None,
     }
 }
 

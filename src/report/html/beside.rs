@@ -4,7 +4,7 @@ use super::view::View;
 use super::writer::Html;
 use crate::base::text::Text;
 use crate::report::phrase::{count, counted};
-use crate::report::{List, terminal};
+use crate::report::{List, forwarded_lines, terminal};
 use crate::verdicts::{Judged, Verdict};
 
 /// Lines of a list; the JSON report has all.
@@ -17,6 +17,7 @@ pub fn write(h: &mut Html, view: &View) {
     let parts = [
         incidents(view),
         siblings(view),
+        forwarded(view),
         clusters(view),
         odd(view),
         growth(view),
@@ -56,12 +57,20 @@ fn incidents(view: &View) -> Option<Part> {
 }
 
 fn siblings(view: &View) -> Option<Part> {
-    let behind = view.report.siblings.iter().filter(|s| s.behind).map(terminal::comparison);
+    let behind = view.report.siblings.iter().flat_map(|s| {
+        let comparison = s.behind.then(|| terminal::comparison(s));
+        comparison.into_iter().chain(terminal::turn(s))
+    });
     part(
         "Networks that fall behind",
         "The same offer on the same zones; this accuses no source.",
         behind.collect(),
     )
+}
+
+fn forwarded(view: &View) -> Option<Part> {
+    let lines: Vec<String> = view.report.forwarded.iter().flat_map(forwarded_lines).collect();
+    part("What the traffic source was told", "Postbacks that were forwarded, beside the conversions.", lines)
 }
 
 fn clusters(view: &View) -> Option<Part> {

@@ -313,6 +313,18 @@ fn also(h: &mut Html, view: &View, group: &Judged) {
             }
         });
     }
+    let reasons = &group.subject.fraud_reasons;
+    if !reasons.is_empty() {
+        h.words("h4", &[], "Conversions that an anti-fraud service flagged, by its reason");
+        h.element("ul", &[("class", "plain")], |h| {
+            for (word, n) in reasons.iter().take(12) {
+                h.element("li", &[], |h| {
+                    h.element("bdi", &[], |h| h.data(word, 40));
+                    h.text(&format!(": {}", count(*n)));
+                });
+            }
+        });
+    }
     let mut said = Vec::new();
     if let Some(amount) = group.outlook.recoverable_now.filter(|m| m.0 > 0) {
         said.push(format!(

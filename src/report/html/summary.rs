@@ -20,6 +20,37 @@ pub fn write(h: &mut Html, view: &View) {
     h.words("p", &[("class", "lead")], &lead(view));
     cards(h, view);
     verdicts(h, view);
+    news(h, view);
+}
+
+/// Groups that changed and are named.
+const CHANGED: usize = 20;
+
+/// What changed since the run that was named.
+fn news(h: &mut Html, view: &View) {
+    let Some(news) = &view.report.news else { return };
+    let currency = view.report.run.currency.as_ref().map_or(String::new(), |c| format!(" {}", c.term(20)));
+    h.words("h3", &[], "What changed");
+    h.words("p", &[], &format!("{}.", news.headline(&currency).replacen('s', "S", 1)));
+    if !news.moved.is_empty() {
+        h.element("ul", &[], |h| {
+            for moved in news.moved.iter().take(CHANGED) {
+                let name: Vec<String> = moved.key.iter().flatten().map(|t| t.term(60)).collect();
+                let money =
+                    moved.at_risk.map_or(String::new(), |m| format!(", {} at risk", view.money(Some(m))));
+                let words = format!("{}: {}, {}{money}", moved.change.word(), name.join(" / "), moved.step());
+                h.words("li", &[], &words);
+            }
+        });
+    }
+    if news.moved.len() > CHANGED {
+        let more =
+            format!("{} more changed and are not named here.", count((news.moved.len() - CHANGED) as u64));
+        h.words("p", &[("class", "soft")], &more);
+    }
+    for note in &news.notes {
+        h.words("p", &[("class", "soft")], &format!("Note: {note}."));
+    }
 }
 
 /// `37,959 clicks, 2,389 conversions · 2026-03-02 to 2026-03-15 (UTC) · by source · buyer's view · USD`.

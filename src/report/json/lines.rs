@@ -2,9 +2,8 @@
 //! then one line a group. Each line says what it is; its fields are those of the JSON report.
 
 use super::{Coverage, Incident, Peers, Run, SCHEMA_VERSION, Sibling, Sources, Totals};
-use super::{coverage, incident, peers, run, sibling, totals};
+use super::{coverage, harmless, incident, outbound, peers, run, sibling, totals};
 use crate::base::error::Result;
-use crate::base::text::JsonWriter;
 use crate::report::output::failed;
 use crate::report::{Format, Kind, Look, Rendered, Report};
 use serde::Serialize;
@@ -39,17 +38,22 @@ fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
         totals: totals(report),
         peers: peers(&report.peers),
     };
+    let mut out = harmless(out);
+    let out = &mut out;
     line(out, "run", whole)?;
     let incidents: Vec<Incident> = report.incidents.iter().map(incident).collect();
     incidents.into_iter().try_for_each(|i| line(out, "incident", i))?;
     let siblings: Vec<Sibling> = report.siblings.iter().map(sibling).collect();
     siblings.into_iter().try_for_each(|s| line(out, "sibling", s))?;
-    Sources(report).each().try_for_each(|source| line(out, "source", source))
+    let forwarded = report.forwarded.as_ref().map(outbound);
+    forwarded.into_iter().try_for_each(|f| line(out, "forwarded", f))?;
+    Sources(report).each().try_for_each(|source| line(out, "source", source))?;
+    out.flush().map_err(failed)
 }
 
-fn line(out: &mut dyn Write, record: &'static str, fields: impl Serialize) -> Result<()> {
+fn line(out: &mut impl Write, record: &'static str, fields: impl Serialize) -> Result<()> {
     let line = Line { record, schema_version: SCHEMA_VERSION, fields };
-    serde_json::to_writer(JsonWriter::new(&mut *out), &line).map_err(failed)?;
+    serde_json::to_writer(&mut *out, &line).map_err(failed)?;
     out.write_all(b"\n").map_err(failed)
 }
 

@@ -18,42 +18,55 @@ type Key = BTreeMap<&'static str, Option<String>>;
 /// Estimates beside the verdict of one source: for ranking and tables; no verdict rests on them.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct OfSource {
-    /// The cluster of sources that send the same visitors; null if it is in none.
+    /// The cluster of sources that send the same visitors; not there if it is in none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     cluster: Option<usize>,
     /// How many other sources send the same visitors.
     shared_sources: usize,
     /// Clean, ordinary and profitable beyond the target: on the list `scale`.
     scalable: bool,
-    /// null where payouts are unknown.
+    /// Not there where payouts are unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
     money: Option<Money>,
     /// The conversion rate to expect, drawn towards the peers; never tested with.
+    #[serde(skip_serializing_if = "Option::is_none")]
     cr_expected: Option<Expected>,
     /// The earning per mature click to expect, drawn towards the peers.
+    #[serde(skip_serializing_if = "Option::is_none")]
     epc_expected: Option<Number>,
 }
 
-/// What the source may cost. All but the first are estimates on the assumptions in `run.parameters`, null where
-/// nothing was compared.
+/// What the source may cost. All but the first are estimates on the assumptions in `run.parameters`, and not
+/// there where nothing was compared.
 #[derive(Serialize, JsonSchema)]
 struct Money {
-    /// Payouts of exact replays: no estimate. null where transactions are unknown.
+    /// Payouts of exact replays: no estimate. not there where transactions are unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
     recoverable_now: Option<String>,
     /// The payout of the window that is probably faked; `money_at_risk` is what findings prove at least.
+    #[serde(skip_serializing_if = "Option::is_none")]
     at_risk: Option<String>,
     /// What a block is expected to save: `loss_keep` less `loss_block`, at least 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
     expected_saving: Option<String>,
     /// The expected loss if the source stays, and if it is blocked.
+    #[serde(skip_serializing_if = "Option::is_none")]
     loss_keep: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     loss_block: Option<String>,
     /// More is at risk than holding the payout costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
     worth_holding: Option<bool>,
 }
 
 /// A posterior mean with its 95 % limits.
 #[derive(Serialize, JsonSchema)]
 struct Expected {
+    #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     low: Option<Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     high: Option<Number>,
 }
 

@@ -1,6 +1,6 @@
 //! The page about one group as JSON: the group as it stands in the report, and what only the page says.
 
-use super::{FiredGate, Run, SCHEMA_VERSION, Source, amount, number, run, source};
+use super::{FiredGate, Frame, Run, SCHEMA_VERSION, Source, amount, number, run, source};
 use crate::base::error::{Error, Result};
 use crate::base::text::{Text, json_document};
 use crate::base::time;
@@ -11,12 +11,12 @@ use serde_json::Number;
 
 /// One group on one page.
 #[derive(Serialize)]
-struct Document {
+struct Document<'g> {
     schema_version: u32,
     run: Run,
     gates: Vec<FiredGate>,
     /// The group, in the words of the report.
-    source: Source,
+    source: Source<'g>,
     /// Conversions by their time from the click.
     ctit: Picture,
     /// Clicks by hour of the day.
@@ -95,6 +95,8 @@ struct Row {
     offer: Option<String>,
     country: Option<String>,
     network: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fraud_reason: Option<String>,
 }
 
 /// The page as a JSON document with a line end.
@@ -107,9 +109,7 @@ pub fn page(page: &Page) -> Result<String> {
     Ok(json_document(&text) + "\n")
 }
 
-fn document(page: &Page) -> Document {
-    let currency = page.run.currency.as_ref().map(Text::json);
-    let columns: Vec<&'static str> = page.run.grain.columns().iter().map(|c| c.name()).collect();
+fn document<'g>(page: &'g Page) -> Document<'g> {
     let details = &page.details;
     let fired = page.gates.iter().map(|g| FiredGate { name: g.name, sentence: g.sentence.json() });
     let day =
@@ -118,7 +118,7 @@ fn document(page: &Page) -> Document {
         schema_version: SCHEMA_VERSION,
         run: run(&page.run),
         gates: fired.collect(),
-        source: source(&page.group, &columns, currency.as_deref()),
+        source: source(&page.group, &Frame::of(&page.run)),
         ctit: picture(&details.pictures.ctit, |at| CTIT[at].1.to_owned()),
         hours: picture(&details.pictures.hours, |at| at.to_string()),
         days: details.pictures.days.iter().map(day).collect(),
@@ -176,5 +176,6 @@ fn row(sample: &Sample) -> Row {
         offer: text(&sample.offer),
         country: text(&sample.country),
         network: text(&sample.address),
+        fraud_reason: text(&sample.fraud_reason),
     }
 }

@@ -26,6 +26,7 @@ pub fn rule_page(page: &RulePage) -> Result<String> {
         "decides": rule.decides,
         "alone": rule.alone,
         "deterministic": rule.deterministic,
+        "allowed_by": rule.allowed_by.map(|a| a.word()),
         "observe": rule.observe,
         "origin": page.origin,
         "left_out": page.left_out,

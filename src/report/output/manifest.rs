@@ -216,11 +216,12 @@ pub fn verify(path: &Path) -> Result<Verified> {
     }
     let folder = super::folder(path);
     let checked = |entry: &Entry| Checked {
-        format: Text::new(entry.format.as_str()),
+        format: Text::of_user(entry.format.as_str()),
         path: Text::of_user(entry.path.as_str()),
         fault: fault(&folder.join(&entry.path), entry),
     };
-    let text = |text: String| Text::new(text);
+    // Nothing of it is data: it was masked when it was written.
+    let text = |text: String| Text::of_user(text);
     Ok(Verified {
         run_id: text(manifest.run.id),
         as_of: manifest.run.as_of.map(text),

@@ -24,6 +24,7 @@ const ROWS: &[(&str, &[&str])] = &[
         "BOM, CRLF, comments, leading blank lines, 20 MB field, 3,000 columns, NUL bytes, blank line inside",
         &["unusual_files_that_work", "large_and_odd_files"],
     ),
+    ("blank lines: skipped and counted", &["blank_lines_are_counted"]),
     ("decimal comma", &["absurd_numbers_reject_their_row", "amounts_may_be_dressed"]),
     ("duplicate header, empty header", &["headers_that_do_not_fit", "unusual_files_that_work"]),
     (
@@ -110,6 +111,42 @@ fn a_stray_quote_costs_nobody_else() {
             (coverage["used"].as_u64(), coverage["read"].as_u64()),
             (Some(2_001), Some(2_001)),
             "{at}"
+        );
+    }
+}
+
+/// Nothing is lost silently, not even nothing.
+#[test]
+fn blank_lines_are_counted() {
+    let (clicks, conversions) = pair(&["bad"]);
+    let blank = |text: String, end: &str| {
+        let lines: Vec<&str> = text.lines().collect();
+        let (first, rest) = lines.split_at(40);
+        [end, &first.join(end), end, end, end, &rest.join(end), end, end].concat()
+    };
+    let object = |row: &Vec<String>| {
+        let fields = clicks.header.iter().zip(row);
+        let object: serde_json::Map<String, Value> =
+            fields.map(|(h, v)| (h.clone(), v.clone().into())).collect();
+        Value::Object(object).to_string()
+    };
+    let objects: Vec<String> = clicks.rows.iter().map(object).collect();
+    for (name, text) in [
+        ("LF", blank(clicks.csv(), "\n")),
+        ("CRLF", blank(clicks.csv(), "\r\n")),
+        ("objects", blank(objects.join("\n"), "\n")),
+    ] {
+        let folder = Folder::new().with("clicks", text).with("conversions", conversions.csv());
+        let coverage = folder.report("clicks conversions")["coverage"].clone();
+        assert_eq!(
+            (&coverage["clicks"]["used"], &coverage["clicks"]["read"]),
+            (&1_260.into(), &1_260.into()),
+            "{name}"
+        );
+        assert!(
+            coverage["notes"].to_string().contains("4 blank lines are not rows"),
+            "{name}: {}",
+            coverage["notes"]
         );
     }
 }

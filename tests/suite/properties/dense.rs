@@ -193,6 +193,8 @@ impl Traffic {
             offer: click.offer.clone(),
             network: click.network.clone(),
             request: (dice.roll(3) > 0).then(|| format!("r{}", dice.roll(500))),
+            fraud_reason: dice.pick(&["bots", "None", "0"]),
+            reject_reason: dice.pick(&["cap", "Wrong_Geo", "bots", "odd"]),
             ..super::logged(dice)
         }
     }
