@@ -185,6 +185,7 @@ fn judged<'r, T>(
     let record = night.map(|night| night.record(nightly::head(&report, &memory)));
     settings.meter.done("report", report.groups.len());
     report.cover(&settings.pii);
+    report.news = record.as_ref().and_then(|record| nightly::news(record, &memory, &report));
     Ok(Judgement { report, record, sound, looked })
 }
 

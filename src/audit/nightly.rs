@@ -2,13 +2,13 @@
 
 use crate::base::text::Text;
 use crate::base::time::{show, show_day};
-use crate::history::{Head, Line, Memory, Night, SCHEMA_VERSION};
-use crate::report::{History, Report};
-use crate::verdicts::{Standing, Verdict};
+use crate::history::{Head, Line, Memory, Night, Record, SCHEMA_VERSION};
+use crate::report::{Change, History, Moved, News, Report};
+use crate::verdicts::{Judged, Standing, Verdict};
+use std::cmp::Reverse;
 
 /// The nights before, and who is not in tonight's groups.
 pub fn history(night: &Night, memory: &Memory) -> History {
-    let key = |line: &Line| line.key.iter().map(|part| part.as_deref().map(Text::new)).collect::<Vec<_>>();
     let away = || night.lines.iter().filter(|line| line.tonight.is_none());
     let flagged = |line: &&Line| line.state.standing >= Standing::Flagged;
     let verdict = |line: &Line| Verdict::of(&line.verdict).unwrap_or(Verdict::Undecided);
@@ -20,6 +20,51 @@ pub fn history(night: &Night, memory: &Memory) -> History {
         silent: away().filter(flagged).map(|line| (key(line), verdict(line))).collect(),
         gone: away().filter(|l| !flagged(l) && !l.alarms.is_empty()).map(key).collect(),
     }
+}
+
+/// What changed since the night before, for outputs that people read; `None` on the first night. Who was away on that
+/// night already is no news.
+pub fn news(tonight: &Record, memory: &Memory, report: &Report) -> Option<News> {
+    let before = memory.previous.as_ref()?;
+    let mut moved: Vec<(&Judged, Moved)> =
+        report.groups.iter().filter_map(|g| Some((g, moved(g)?))).collect();
+    moved.sort_by_key(|(g, m)| (m.change, g.verdict, Reverse(m.at_risk), &g.subject.key));
+    let left = tonight.lines.iter().filter(|line| line.tonight.is_none()).filter_map(|line| {
+        let known = before.lines.iter().find(|known| known.key == line.key)?;
+        let flagged = line.state.standing >= Standing::Flagged;
+        let was = match (flagged, &known.tonight) {
+            (true, Some(_)) => known.verdict.as_str(),
+            (false, _) if !line.alarms.is_empty() && known.alarms.is_empty() => "sending a lot",
+            _ => return None,
+        };
+        let mut key = key(line);
+        key.iter_mut().flatten().for_each(|part| part.cover(&report.run.pii));
+        Some((key, was.to_owned()))
+    });
+    let others = before.head.rules != tonight.head.rules;
+    let notes = others
+        .then(|| "the rules are others than on the night before: what differs may be the rules".to_owned());
+    Some(News {
+        since: Some(show_day(before.head.day())),
+        gone: left.collect(),
+        moved: moved.into_iter().map(|(_, moved)| moved).collect(),
+        notes: notes.into_iter().collect(),
+    })
+}
+
+fn moved(group: &Judged) -> Option<Moved> {
+    let before = group.kept.as_ref()?.before;
+    Some(Moved {
+        key: group.subject.key.clone(),
+        change: Change::between(before, group.verdict)?,
+        from: before.map(|verdict| verdict.word().to_owned()),
+        to: group.verdict.word().to_owned(),
+        at_risk: group.money_at_risk,
+    })
+}
+
+fn key(line: &Line) -> Vec<Option<Text>> {
+    line.key.iter().map(|part| part.as_deref().map(Text::new)).collect()
 }
 
 /// What holds for the whole night; its pool is added by the night itself.

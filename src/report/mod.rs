@@ -85,7 +85,7 @@ pub struct Report<'r> {
     pub rules: Vec<RuleTally<'r>>,
     /// The pictures of the gravest groups, as many as an output shows.
     pub pictures: Gallery,
-    /// What changed since an earlier run, where one is named.
+    /// What changed since the night before, where nights are remembered, or since an earlier run that is named.
     pub news: Option<News>,
 }
 

@@ -158,14 +158,14 @@ fn headline(page: &mut Page, report: &Report) {
     }
 }
 
-/// What changed since the night before.
+/// On the first night there is nothing to compare with.
 fn history(page: &mut Page, report: &Report) {
-    if let Some(since) = report.since_before() {
-        page.line("", 0, &since);
+    if let Some(first) = report.since_before().filter(|_| report.news.is_none()) {
+        page.line("", 0, &first);
     }
 }
 
-/// What changed since the run that was named.
+/// What changed since the night before, or since the run that was named.
 fn news(page: &mut Page, report: &Report) {
     let Some(news) = &report.news else { return };
     let currency = report.run.currency.as_ref().map_or(String::new(), |c| format!(" {}", c.term(LONGEST_ID)));
