@@ -17,6 +17,7 @@ const ORDER: &[&str] = &[
     "clean",
     "matching",
     "measures",
+    "engine",
     "signals",
     "store",
     "past",
