@@ -264,8 +264,9 @@ fn weighed<'r>(
     let (mut groups, tallies) = judging::judged(&asked, rules, settings, clock.as_of);
     settings.meter.done("rules", groups.len());
     let remembers = memory.kept && gates.is_empty() && !rules.observe;
+    let level = history::A_NIGHT * settings.fdr;
     let night =
-        remembers.then(|| history::settle(&mut groups, &settings.grain, memory, measures.days, settings.fdr));
+        remembers.then(|| history::settle(&mut groups, &settings.grain, memory, measures.days, level));
     let clusters = outlook::attach(&mut groups, measures, &context, settings.target_roi, settings.threads);
     cases::claw_back(&mut groups, matched, columns, symbols, &settings.grain);
     let peers = compared.into_iter().next().map(|c| c.summary).unwrap_or_default();

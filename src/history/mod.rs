@@ -17,5 +17,5 @@ pub use memory::{Asked, Earlier, Memory};
 #[cfg(test)]
 pub use record::samples;
 pub use record::{Found, Head, Line, Record, SCHEMA_VERSION, Seen, run_name};
-pub use settle::{Night, settle};
+pub use settle::{A_NIGHT, Night, settle};
 pub use timeline::{Story, is_called, json, story, text};

@@ -18,7 +18,7 @@ const FORGOTTEN: i32 = 90;
 
 /// The part of a run's false-discovery rate that one night may spend. A store asks anew every night, and whoever is
 /// flagged once stays so for a week: at the whole rate sixty nights accused .8 % of honest sources (docs/validation.md).
-const A_NIGHT: f64 = 0.1;
+pub const A_NIGHT: f64 = 0.3;
 
 /// The texts of a group's columns.
 type Key = Vec<Option<String>>;
@@ -41,8 +41,8 @@ impl Night {
 /// Settles the verdicts of a grain's groups, in place.
 ///
 /// Whoever is flagged already was accused on an earlier night. Tonight's accusations have to pay for themselves: on
-/// peers alone a group is accused if it is a discovery among those that are not flagged, at a tenth of the level `fdr`.
-/// Otherwise every night's old frauds would pay for new false ones, and in sixty nights that adds up.
+/// peers alone a group is accused if it is a discovery at the level `fdr` among those that are not flagged. Otherwise
+/// every night's old frauds would pay for new false ones, and in sixty nights that adds up.
 pub fn settle(groups: &mut [Judged], grain: &Grain, memory: &Memory, window: Window, fdr: f64) -> Night {
     let mut audited: Vec<&mut Judged> = groups.iter_mut().filter(|g| g.subject.grain == *grain).collect();
     audited.sort_by_key(|g| key(g));
@@ -106,7 +106,7 @@ fn discovered(groups: &[&mut Judged], before: &[Option<&Line>], fdr: f64) -> Vec
     let asked: Vec<usize> = (0..groups.len()).filter(|at| !flagged(*at) && ln_p(*at).is_some()).collect();
     let q = q_values(&asked.iter().filter_map(|at| ln_p(*at)).collect::<Vec<f64>>());
     let mut discovered = vec![true; groups.len()];
-    asked.iter().zip(q).for_each(|(at, ln_q)| discovered[*at] = ln_q <= (A_NIGHT * fdr).ln());
+    asked.iter().zip(q).for_each(|(at, ln_q)| discovered[*at] = ln_q <= fdr.ln());
     discovered
 }
 

@@ -1,8 +1,10 @@
 //! Nights after nights: what the store remembers, and what it makes of a night.
 
-use crate::runs::{Folder, sample};
+use crate::runs::{Folder, project, sample, say};
 use serde_json::Value;
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 /// The sample as its exports are on the morning after a day, without the rows of a zone that is not there yet.
 fn exports(folder: &Folder, day: u32, without: &str) {
@@ -390,13 +392,94 @@ fn a_list_by_hand_is_held_against_the_walk() {
     ] {
         assert!(told.contains(part), "no {part} in\n{told}");
     }
-    for (flag, said) in
-        [("-o csv=x.csv", "--output"), ("--store state", "--store"), ("--as-of 2026-03-09", "--as-of")]
-    {
+    for (flag, said) in [("-o csv=x.csv", "--output"), ("--as-of 2026-03-09", "--as-of")] {
         folder
             .run(&format!("backtest clicks.csv conversions.csv {flag}"))
             .exits(2)
             .says(&[said, "does not go with backtest"]);
     }
     assert_eq!(folder.files(), ["clicks.csv", "conversions.csv", "mine.txt"]);
+}
+
+#[test]
+fn a_walk_goes_through_the_days_of_a_store() {
+    let folder = Folder::new();
+    fs::copy(sample("planted.csv"), folder.path("planted.csv")).expect("the labels");
+    [13, 15].into_iter().for_each(|day| drop(night(&folder, day, "")));
+    let before = folder.text("state/manifest.json");
+    let of = |from: &str| {
+        folder.run(&format!("backtest {from} --truth planted.csv --format json")).exits(0).json()
+    };
+    let (exports, store) = (of("clicks.csv conversions.csv"), of("--store state"));
+    for part in ["nights", "cuts", "truth"] {
+        assert_eq!(store[part], exports[part], "{part}");
+    }
+    assert_eq!(store["nights"].as_array().map(Vec::len), Some(14));
+    assert_eq!(folder.text("state/manifest.json"), before);
+    // The project file of a nightly run names both; what is named here is meant.
+    let folder =
+        folder.with("clickaudit.yaml", "store: state\nclicks: [none.csv]\nconversions: [none.csv]\n");
+    folder.run("backtest --store state").exits(0);
+    folder.run("backtest clicks.csv conversions.csv").exits(0);
+    folder
+        .run("backtest clicks.csv conversions.csv --store state")
+        .exits(2)
+        .says(&["through the days of a store or through exports"]);
+    folder.run("backtest --store nowhere").exits(2).says(&["there is no store in nowhere"]);
+}
+
+// ---------------------------------------------------------------- the nights of the README
+
+/// What stands before the output of each command of a transcript.
+const MARK: &str = "==== command";
+
+/// The commands of the README's nights, each with what it prints.
+fn shown_nights() -> Vec<(String, Vec<String>)> {
+    let readme = fs::read_to_string(project("README.md")).expect("the page");
+    let (_, section) = readme.split_once("\n## Every night\n").expect("the section");
+    let section = section.split("\n## ").next().expect("never empty");
+    let block = section.split("```sh-session\n").nth(1).and_then(|rest| rest.split("\n```").next());
+    let mut steps: Vec<(String, Vec<String>)> = Vec::new();
+    for line in block.expect("a transcript").lines() {
+        match (line.strip_prefix("$ "), line.strip_prefix("> "), steps.last_mut()) {
+            (Some(command), _, _) => steps.push((command.to_owned(), Vec::new())),
+            (_, Some(more), Some((command, _))) => *command += &format!("\n{more}"),
+            (_, _, Some((_, output))) => output.push(line.to_owned()),
+            _ => panic!("{line:?} stands before any command"),
+        }
+    }
+    steps
+}
+
+#[test]
+fn the_nights_of_the_readme_go_as_shown() {
+    if !cfg!(unix) {
+        say("SKIPPED: the nights of the README need a shell and awk");
+        return;
+    }
+    let folder = Folder::new();
+    fs::create_dir(folder.path("sample-data")).expect("a folder");
+    for name in ["clicks.csv", "conversions.csv"] {
+        fs::copy(sample(name), folder.path("sample-data").join(name)).expect("the sample");
+    }
+    let steps = shown_nights();
+    assert!(steps.iter().filter(|(command, _)| command.contains("clickaudit audit")).count() >= 3);
+    let marked =
+        |(at, (command, _)): (usize, &(String, Vec<String>))| format!("echo '{MARK} {at}'\n{command}\n");
+    let script: String = steps.iter().enumerate().map(marked).collect();
+    let program = Path::new(env!("CARGO_BIN_EXE_clickaudit")).parent().expect("a folder");
+    let output = Command::new("sh")
+        .args(["-c", &format!("exec 2>&1\n{script}")])
+        .current_dir(folder.path("."))
+        .env_clear()
+        .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", program.display()))
+        .output()
+        .expect("a shell");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let printed: Vec<&str> = text.split(MARK).skip(1).collect();
+    assert_eq!(printed.len(), steps.len(), "{text}");
+    for ((command, shown), printed) in steps.iter().zip(printed) {
+        let printed: Vec<&str> = printed.lines().skip(1).map(str::trim_end).collect();
+        assert!(*shown == printed, "README: $ {command}\nprints\n{}\n", printed.join("\n"));
+    }
 }
