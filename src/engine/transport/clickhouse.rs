@@ -65,7 +65,7 @@ impl ClickHouse {
     }
 
     fn run(&self, tag: &str, sql: &str, tables: &[(&str, &Answer)]) -> Result<Answer, Trouble> {
-        let patience = Patience::new(self.access.limits, &self.access.stop);
+        let patience = Patience::new(self.access.limits, &self.access.stop).asking(|| self.is_running(tag));
         let sql = format!("/* clickaudit {tag} */ {sql}");
         let asked = self.send(tag, &sql, tables, &patience);
         if let Err(Trouble { fault: EngineFault::TimedOut | EngineFault::Cancelled, .. }) = asked {
@@ -151,14 +151,26 @@ impl ClickHouse {
         Ok((boundary, body))
     }
 
+    /// Whether a query is at work. Older servers, and those whose settings are not ours to set, report no progress.
+    fn is_running(&self, tag: &str) -> bool {
+        let sql = format!("SELECT count() AS n FROM system.processes WHERE query_id = '{tag}'");
+        let answer = self.beside(&sql).ok().and_then(|reply| answer::read(&reply.body).ok());
+        matches!(answer.as_ref().and_then(|a| a.column("n")), Some(Values::Int(n)) if n.first() > Some(&Some(0)))
+    }
+
+    /// Asks something short beside a query, or behind it.
+    fn beside(&self, sql: &str) -> Result<Reply, Trouble> {
+        let parameters = [("default_format".to_owned(), "JSONCompact".to_owned())];
+        let request = Request { parameters: &parameters, headers: &self.credentials(), body: sql.as_bytes() };
+        exchange::post(&self.access.address, self.tls.as_ref(), &request, &Patience::short(), &mut |_, _| {
+            false
+        })
+    }
+
     /// Asks the server to stop a query that nobody waits for any more. That the connection closed tells it, too
     /// (`cancel_http_readonly_queries_on_client_close`); what it answers changes nothing.
     fn kill(&self, tag: &str) {
-        let sql = format!("KILL QUERY WHERE query_id = '{tag}' ASYNC");
-        let request = Request { parameters: &[], headers: &self.credentials(), body: sql.as_bytes() };
-        let patience = Patience::for_farewell();
-        let _ =
-            exchange::post(&self.access.address, self.tls.as_ref(), &request, &patience, &mut |_, _| false);
+        let _ = self.beside(&format!("KILL QUERY WHERE query_id = '{tag}' ASYNC"));
     }
 
     fn tag(&self) -> String {

@@ -52,7 +52,7 @@ pub(super) fn post(
     address: &Address,
     tls: Option<&Tls>,
     request: &Request,
-    patience: &Patience,
+    patience: &Patience<'_>,
     seen: &mut dyn FnMut(&str, &str) -> bool,
 ) -> Result<Reply, Trouble> {
     let mut wire = Wire::open(address, tls, patience)?;
@@ -263,11 +263,11 @@ impl<T: Read + Write> Duplex for T {}
 /// A connection that waits in pieces.
 struct Wire<'p> {
     stream: Box<dyn Duplex>,
-    patience: &'p Patience,
+    patience: &'p Patience<'p>,
 }
 
 impl<'p> Wire<'p> {
-    fn open(address: &Address, tls: Option<&Tls>, patience: &'p Patience) -> Result<Wire<'p>, Trouble> {
+    fn open(address: &Address, tls: Option<&Tls>, patience: &'p Patience<'p>) -> Result<Wire<'p>, Trouble> {
         let socket = connect(address, patience)?;
         let prepared = socket
             .set_read_timeout(Some(PIECE))

@@ -86,27 +86,39 @@ impl Waited {
 }
 
 /// The patience for one query.
-pub(super) struct Patience {
+pub(super) struct Patience<'p> {
     limits: Limits,
     stop: Stop,
     began: std::time::Instant,
     /// Pieces in which nothing came.
     silences: std::cell::Cell<u64>,
+    /// Says of a silent engine whether it is at work.
+    at_work: Option<Box<dyn Fn() -> bool + 'p>>,
+    /// Silence that was forgiven, because it was.
+    forgiven: std::cell::Cell<Duration>,
 }
 
-impl Patience {
-    pub(super) fn new(limits: Limits, stop: &Stop) -> Patience {
+impl<'p> Patience<'p> {
+    pub(super) fn new(limits: Limits, stop: &Stop) -> Patience<'p> {
         stop.idle.store(false, Ordering::SeqCst);
         Patience {
             limits,
             stop: stop.clone(),
             began: std::time::Instant::now(),
             silences: std::cell::Cell::new(0),
+            at_work: None,
+            forgiven: std::cell::Cell::new(Duration::ZERO),
         }
     }
 
-    /// For what is done after a query: a few seconds, whatever was said before.
-    pub(super) fn for_farewell() -> Patience {
+    /// With somebody who says whether a silent engine is at work: then silence is not held against it.
+    pub(super) fn asking(mut self, at_work: impl Fn() -> bool + 'p) -> Patience<'p> {
+        self.at_work = Some(Box::new(at_work));
+        self
+    }
+
+    /// For what is done beside or after a query: a few seconds, whatever was said before.
+    pub(super) fn short() -> Patience<'p> {
         let limits = Limits { connect_s: 3, silence_s: 3, query_s: 5 };
         Patience::new(limits, &Stop::default())
     }
@@ -124,9 +136,10 @@ impl Patience {
     pub(super) fn ask(&self, silent: Duration) -> Result<(), Waited> {
         let Limits { silence_s, query_s, .. } = self.limits;
         self.silences.set(self.silences.get() + u64::from(!silent.is_zero()));
+        let since = silent.checked_sub(self.forgiven.get()).unwrap_or(silent);
         if self.stop.is_set() {
             Err(Waited::Stopped)
-        } else if silence_s > 0 && silent >= Duration::from_secs(silence_s) {
+        } else if silence_s > 0 && since >= Duration::from_secs(silence_s) && !self.forgives(silent) {
             Err(Waited::Silence(silence_s))
         } else if query_s > 0 && self.began.elapsed() >= Duration::from_secs(query_s) {
             Err(Waited::Query(query_s))
@@ -134,9 +147,17 @@ impl Patience {
             Ok(())
         }
     }
+
+    fn forgives(&self, silent: Duration) -> bool {
+        let at_work = self.at_work.as_ref().is_some_and(|at_work| at_work());
+        if at_work {
+            self.forgiven.set(silent);
+        }
+        at_work
+    }
 }
 
-impl Drop for Patience {
+impl Drop for Patience<'_> {
     fn drop(&mut self) {
         self.stop.idle.store(true, Ordering::SeqCst);
     }
@@ -158,6 +179,23 @@ mod tests {
         assert!(!stop.idle().load(Ordering::SeqCst));
         drop(patience);
         assert!(stop.idle().load(Ordering::SeqCst));
+    }
+
+    #[test]
+    fn an_engine_at_work_may_be_silent() {
+        let limits = Limits { connect_s: 1, silence_s: 2, query_s: 0 };
+        let asked = std::cell::Cell::new(0);
+        let at_work = || {
+            asked.set(asked.get() + 1);
+            asked.get() < 3
+        };
+        let patience = Patience::new(limits, &Stop::default()).asking(at_work);
+        for (silent, expected) in
+            [(2, Ok(())), (3, Ok(())), (4, Ok(())), (1, Ok(())), (6, Err(Waited::Silence(2)))]
+        {
+            assert_eq!(patience.ask(Duration::from_secs(silent)), expected, "{silent}");
+        }
+        assert_eq!(asked.get(), 3);
     }
 
     #[test]

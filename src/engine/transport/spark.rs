@@ -39,7 +39,7 @@ pub(super) struct Spark {
 struct Running<'s> {
     spark: &'s Spark,
     operation: String,
-    patience: Patience,
+    patience: Patience<'s>,
     last_response: Option<String>,
     /// Whether the query may be at the server.
     sent: bool,
@@ -68,7 +68,7 @@ impl Spark {
         trouble.at(&self.access.address, tag)
     }
 
-    fn patience(&self) -> Patience {
+    fn patience(&self) -> Patience<'_> {
         Patience::new(self.access.limits, &self.access.stop)
     }
 
@@ -288,7 +288,7 @@ impl Running<'_> {
 
 impl Spark {
     async fn farewell(&self, method: &str, request: &impl prost::Message) {
-        let patience = Patience::for_farewell();
+        let patience = Patience::short();
         if let Ok(mut stream) = self.calls.call(method, request, &patience).await {
             let _ = stream.next::<Nothing>(&patience).await;
         }

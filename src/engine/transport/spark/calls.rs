@@ -173,7 +173,7 @@ impl Calls {
         &self,
         method: &str,
         message: &impl prost::Message,
-        patience: &Patience,
+        patience: &Patience<'_>,
     ) -> Result<Stream, Ended> {
         let mut sender = self.connect(patience).await.map_err(Ended::unmet)?;
         let mut request = Request::builder()
@@ -208,7 +208,7 @@ impl Calls {
         format!("{scheme}://{}/spark.connect.SparkConnectService/{method}", self.address.authority())
     }
 
-    async fn connect(&self, patience: &Patience) -> Result<SendRequest<Bytes>, Ended> {
+    async fn connect(&self, patience: &Patience<'_>) -> Result<SendRequest<Bytes>, Ended> {
         let place = (self.address.host.as_str(), self.address.port);
         let unreachable = |e: std::io::Error| {
             Ended::Unmet(Trouble::new(EngineFault::Unreachable, "nobody answers there").because(e))
@@ -227,7 +227,7 @@ impl Calls {
     }
 }
 
-async fn shake_hands<S>(socket: S, patience: &Patience) -> Result<SendRequest<Bytes>, Ended>
+async fn shake_hands<S>(socket: S, patience: &Patience<'_>) -> Result<SendRequest<Bytes>, Ended>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -294,7 +294,7 @@ fn status(headers: &HeaderMap) -> Option<(u32, String)> {
 }
 
 /// Waits in pieces.
-pub(super) async fn wait<F: Future>(future: F, patience: &Patience) -> Result<F::Output, Waited> {
+pub(super) async fn wait<F: Future>(future: F, patience: &Patience<'_>) -> Result<F::Output, Waited> {
     let mut future = pin!(future);
     let mut silent = Duration::ZERO;
     loop {
@@ -318,7 +318,7 @@ impl Stream {
     /// The next message; none when the server ended its stream with status 0.
     pub(super) async fn next<M: prost::Message + Default>(
         &mut self,
-        patience: &Patience,
+        patience: &Patience<'_>,
     ) -> Result<Option<M>, Ended> {
         // Whoever sends a message now and then is asked for the limit of the whole query, too.
         patience.ask(Duration::ZERO)?;
@@ -338,7 +338,7 @@ impl Stream {
         }
     }
 
-    async fn end<M>(&mut self, patience: &Patience) -> Result<Option<M>, Ended> {
+    async fn end<M>(&mut self, patience: &Patience<'_>) -> Result<Option<M>, Ended> {
         let trailers = wait(self.body.trailers(), patience).await?.map_err(broken)?;
         if !self.buffer.is_empty() {
             let trouble = Trouble::new(EngineFault::CutShort, "a message ended in its middle");
