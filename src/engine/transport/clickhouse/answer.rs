@@ -1,7 +1,7 @@
 //! The answer's document, and tables of ours on the way there.
 
-use super::super::Trouble;
 use super::failure;
+use crate::engine::transport::Trouble;
 use crate::engine::{Answer, Column, EngineFault, Values};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};

@@ -1,8 +1,8 @@
 //! What a server says when it fails, and what kind of failure that is.
 
-use super::super::{Trouble, shortened};
 use super::Reply;
 use crate::engine::EngineFault;
+use crate::engine::transport::{Trouble, shortened};
 
 /// Numbers of exceptions (ClickHouse, `ErrorCodes.cpp`), with what follows for whoever reads the message.
 const CODES: &[(u32, EngineFault, &str)] = &[

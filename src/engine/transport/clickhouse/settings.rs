@@ -4,8 +4,8 @@
 //! settings it knows, what they are, and which of them are fixed. A setting under which a result could be
 //! incomplete or mean something else must have our value, or there is no result.
 
-use super::super::Trouble;
 use crate::engine::EngineFault;
+use crate::engine::transport::Trouble;
 
 /// Major and minor number of a release.
 pub(super) type Version = (u32, u32);

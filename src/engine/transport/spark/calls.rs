@@ -4,11 +4,11 @@
 //! decides whether it may be taken up again: well, with a status, by a broken connection, or because we stopped
 //! waiting (gRPC over HTTP/2, github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md).
 
-use super::super::patience::{PIECE, Patience, Waited};
-use super::super::tls::Tls;
-use super::super::{Access, Address, Trouble};
 use super::shortened;
 use crate::engine::EngineFault;
+use crate::engine::transport::patience::{PIECE, Patience, Waited};
+use crate::engine::transport::tls::Tls;
+use crate::engine::transport::{Access, Address, Trouble};
 use bytes::{Buf, Bytes, BytesMut};
 use h2::RecvStream;
 use h2::client::SendRequest;

@@ -2,7 +2,7 @@
 //! (Apache Spark 4, `spark/connect/base.proto`, `relations.proto`, `commands.proto`). Fields that are not named
 //! here are passed over, as the encoding has it.
 
-use super::super::Progress;
+use crate::engine::transport::Progress;
 use prost::Message;
 
 /// What we call ourselves in the server's log.
