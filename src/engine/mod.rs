@@ -5,6 +5,8 @@
 //! approximate function never feeds a rule, and a text from data or configuration enters SQL through one encoder
 //! only. Refuses: to change anything at the engine, and to guess what a cut-off answer would have said.
 
+pub mod transport;
+
 use crate::base::error::Error;
 use std::fmt;
 
