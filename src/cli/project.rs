@@ -87,6 +87,9 @@ pub struct Project {
     window: Option<String>,
     accept: Vec<String>,
     wait: Option<String>,
+    new_only: bool,
+    between_nights: bool,
+    no_history: bool,
     threads: Option<usize>,
     memory_limit: Option<String>,
     quiet: bool,
@@ -221,6 +224,9 @@ impl Project {
         open(&mut args.wait, &mut self.wait);
         open(&mut args.threads, &mut self.threads);
         open(&mut args.memory_limit, &mut self.memory_limit);
+        args.new_only |= self.new_only;
+        args.between_nights |= self.between_nights;
+        args.no_history |= self.no_history;
         args.quiet |= self.quiet;
     }
 }
