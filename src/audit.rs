@@ -17,7 +17,7 @@ use crate::matching::{self, Matched};
 use crate::measures::{self, Clock, Measures, PEER_COLUMNS, STRATUM_COLUMNS};
 use crate::peers::{self, Compared};
 use crate::reconcile::{self, Sent};
-use crate::report::{Report, cover_rejects};
+use crate::report::{self, Report, cover_rejects};
 use crate::rules::RuleSet;
 use crate::signals::{Context, Family};
 use crate::verdicts::{Brake, Judged, LONGEST, Protect, Suppressions};
@@ -157,6 +157,7 @@ fn run<'r, T>(
     settings.meter.done("rules", groups.len());
     let clusters = outlook::attach(&mut groups, &measures, &context, settings.target_roi, settings.threads);
     cases::claw_back(&mut groups, &matched, &columns, &symbols, &settings.grain);
+    report::arrange(&mut groups);
     let workings = Workings {
         intake: &intake,
         columns: &columns,

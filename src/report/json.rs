@@ -5,14 +5,17 @@
 //! `action` and `class`. The structs are the shape; they hold no logic. A source takes one line.
 
 mod lines;
+mod number;
 mod outline;
 mod outlook;
 mod page;
+mod readings;
 mod rule;
 mod ruling;
 mod source;
 
 pub use lines::FORMAT as LINES_FORMAT;
+pub use number::{number, write as write_number, write_count};
 use outline::Outline;
 pub use page::page;
 pub use rule::rule_page;
@@ -359,50 +362,6 @@ pub fn schema() -> String {
     text
 }
 
-/// A finite number with ten significant digits: enough for every amount, and the same on every machine. Whole
-/// numbers have no fraction.
-pub fn number(value: f64) -> Option<Number> {
-    if !value.is_finite() {
-        return None;
-    }
-    let rounded = rounded(value);
-    if rounded.fract() == 0.0 && rounded.abs() < 1e15 {
-        return Some(Number::from(rounded as i64));
-    }
-    Number::from_f64(rounded)
-}
-
-/// Digits of a number, and the largest power of ten that a float holds exactly.
-const DIGITS: i32 = 10;
-const EXACT: i32 = 22;
-
-/// Powers of ten are exact and multiplied once, so that this is the same on every machine. What lies too far from
-/// one goes through its text.
-fn rounded(value: f64) -> f64 {
-    let size = value.abs();
-    if size == 0.0 {
-        return 0.0;
-    }
-    let scaled = |by: i32| if by < 0 { size / 10f64.powi(-by) } else { size * 10f64.powi(by) };
-    let (least, most) = (10f64.powi(DIGITS - 1), 10f64.powi(DIGITS));
-    let mut shift = DIGITS - 1 - size.log10().floor() as i32;
-    if !(1 - EXACT..EXACT).contains(&shift) {
-        let near: f64 = format!("{value:.*e}", DIGITS as usize - 1).parse().unwrap_or(value);
-        // The largest numbers round to more than a float holds.
-        return if near.is_finite() { near } else { value };
-    }
-    // A logarithm may be wrong in its last digit.
-    while scaled(shift) >= most {
-        shift -= 1;
-    }
-    while scaled(shift) < least {
-        shift += 1;
-    }
-    let whole = scaled(shift).round();
-    let back = if shift < 0 { whole * 10f64.powi(-shift) } else { whole / 10f64.powi(shift) };
-    back.copysign(value)
-}
-
 fn render(_: &Report, _: &Look) -> Result<Rendered> {
     Ok(Rendered::Streamed(write))
 }
@@ -608,8 +567,12 @@ fn id_list(list: &List, pii: &Pii) -> IdList {
 }
 
 /// A probability from its logarithm; what is too small for a number is the smallest one.
+fn chance(ln_p: f64) -> f64 {
+    ln_p.exp().max(f64::MIN_POSITIVE)
+}
+
 fn probability(ln_p: f64) -> Option<Number> {
-    number(ln_p.exp().max(f64::MIN_POSITIVE))
+    number(chance(ln_p))
 }
 
 fn amount(amount: Option<Micro>) -> Option<String> {
@@ -688,37 +651,6 @@ mod tests {
         }
         for name in value.as_object().unwrap().keys() {
             assert!(schema["properties"].get(name).is_some(), "{name}");
-        }
-    }
-
-    #[test]
-    fn numbers_are_finite_and_short() {
-        let check = |value: f64, expected: &str| {
-            assert_eq!(number(value).map_or("none".to_owned(), |n| n.to_string()), expected, "{value}");
-        };
-        check(240.0, "240");
-        check(-0.0, "0");
-        check(0.1 + 0.2, "0.3");
-        check(149.0 / 240.0, "0.6208333333");
-        check(12_345_678.91, "12345678.91");
-        check(-0.000_123_456_789_012, "-0.000123456789");
-        check(9.999_999_999_96, "10");
-        check(1e17 / 3.0, "3.333333333e+16");
-        check(1.5e-30, "1.5e-30");
-        check(f64::MIN_POSITIVE, "2.225073859e-308");
-        check(f64::MAX, "1.7976931348623157e+308");
-        check(f64::NAN, "none");
-        check(f64::INFINITY, "none");
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn a_number_has_ten_digits_and_is_near(value in proptest::num::f64::NORMAL) {
-            let shown = rounded(value);
-            let exact: f64 = format!("{value:.9e}").parse().unwrap();
-            proptest::prop_assert!((shown - exact).abs() <= exact.abs() * 1.01e-9);
-            let digits = format!("{shown:e}").split('e').next().unwrap().trim_start_matches('-').replace('.', "").len();
-            proptest::prop_assert!(digits <= 10, "{value:e} {shown:e}");
         }
     }
 }

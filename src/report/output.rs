@@ -7,6 +7,7 @@
 
 mod manifest;
 mod stage;
+mod stale;
 
 pub use manifest::{Checked, Verified, run_id, schema, verify};
 

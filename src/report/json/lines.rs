@@ -1,6 +1,7 @@
 //! The report as lines of JSON, for log shippers and streams: the run first, then what holds for several groups,
 //! then one line a group. Each line says what it is; its fields are those of the JSON report.
 
+use super::outline::OneLine;
 use super::{Coverage, Incident, Peers, Run, SCHEMA_VERSION, Sibling, Sources, Totals};
 use super::{coverage, harmless, incident, outbound, peers, run, sibling, totals};
 use crate::base::error::Result;
@@ -47,13 +48,13 @@ fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
     siblings.into_iter().try_for_each(|s| line(out, "sibling", s))?;
     let forwarded = report.forwarded.as_ref().map(outbound);
     forwarded.into_iter().try_for_each(|f| line(out, "forwarded", f))?;
-    Sources(report).each().try_for_each(|source| line(out, "source", source))?;
+    Sources(report).each(OneLine::MARKS, |source| line(out, "source", source))?;
     out.flush().map_err(failed)
 }
 
 fn line(out: &mut impl Write, record: &'static str, fields: impl Serialize) -> Result<()> {
     let line = Line { record, schema_version: SCHEMA_VERSION, fields };
-    serde_json::to_writer(&mut *out, &line).map_err(failed)?;
+    line.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, OneLine)).map_err(failed)?;
     out.write_all(b"\n").map_err(failed)
 }
 
