@@ -35,6 +35,7 @@ use crate::peers::{self, Summary};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Number;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 
@@ -367,10 +368,37 @@ fn render(_: &Report, _: &Look) -> Result<Rendered> {
 }
 
 fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
+    write_document(report, None, out)
+}
+
+fn write_document<'r>(
+    report: &'r Report<'r>,
+    also: Option<&'r dyn Fn(&[u8])>,
+    out: &mut dyn Write,
+) -> Result<()> {
     let mut out = harmless(out);
     let mut outline = serde_json::Serializer::with_formatter(&mut out, Outline::default());
-    document(report).serialize(&mut outline).map_err(failed)?;
+    document(report, also).serialize(&mut outline).map_err(failed)?;
     out.write_all(b"\n").and_then(|()| out.flush()).map_err(failed)
+}
+
+/// Writes the report as a document and as lines at once: a source, which both show alike, is made once.
+///
+/// # Errors
+/// One of them takes no more.
+pub fn write_both(report: &Report, document: &mut dyn Write, lines: &mut dyn Write) -> Result<()> {
+    let mut lines = harmless(lines);
+    lines::head(report, &mut lines)?;
+    let lines = RefCell::new((lines, Ok(())));
+    let also = |source: &[u8]| {
+        let (lines, so_far) = &mut *lines.borrow_mut();
+        if so_far.is_ok() {
+            *so_far = lines::write_source(lines, source);
+        }
+    };
+    write_document(report, Some(&also), document)?;
+    let (mut lines, so_far) = lines.into_inner();
+    so_far.and_then(|()| lines.flush()).map_err(failed)
 }
 
 /// Bytes gathered before they are looked at: serde_json writes a few at a time, and only whole characters.
@@ -384,7 +412,7 @@ fn rate(info: &super::RateInfo) -> RateUsed {
     RateUsed { currency: info.currency.json(), day: info.day.clone(), rate: info.rate.clone() }
 }
 
-fn document<'r>(report: &'r Report<'r>) -> Document<'r> {
+fn document<'r>(report: &'r Report<'r>, also: Option<&'r dyn Fn(&[u8])>) -> Document<'r> {
     Document {
         schema_version: SCHEMA_VERSION,
         run: run(&report.run),
@@ -398,7 +426,7 @@ fn document<'r>(report: &'r Report<'r>) -> Document<'r> {
         clusters: outlook::clusters(report),
         odd: outlook::odd(report),
         rules: report.rules.iter().map(ruling::tally).collect(),
-        sources: Sources(report),
+        sources: Sources { report, also },
     }
 }
 

@@ -143,32 +143,28 @@ impl Decimal {
         let mut digits = [0; LONGEST];
         let digits = digits_of(whole, &mut digits);
         let before = digits.len() as i32 - shift;
-        match before {
-            ..=LEAST_POINT => {
-                out.push(digits[0]);
-                if digits.len() > 1 {
-                    out.push(b'.');
-                    out.extend_from_slice(&digits[1..]);
-                }
-                out.extend_from_slice(b"e-");
-                write_count(out, u64::from(1 + before.unsigned_abs()));
-            }
-            ..=0 => {
-                out.extend_from_slice(b"0.");
-                out.resize(out.len() + before.unsigned_abs() as usize, b'0');
-                out.extend_from_slice(digits);
-            }
-            1..=MOST_WHOLE if shift <= 0 => {
-                out.extend_from_slice(digits);
-                out.resize(out.len() + shift.unsigned_abs() as usize, b'0');
-            }
-            1.. if shift > 0 => {
-                let (whole, fraction) = digits.split_at(before as usize);
-                out.extend_from_slice(whole);
+        if before <= LEAST_POINT {
+            out.push(digits[0]);
+            if digits.len() > 1 {
                 out.push(b'.');
-                out.extend_from_slice(fraction);
+                out.extend_from_slice(&digits[1..]);
             }
-            _ => return false,
+            out.extend_from_slice(b"e-");
+            write_count(out, u64::from(1 + before.unsigned_abs()));
+        } else if before <= 0 {
+            out.extend_from_slice(b"0.");
+            out.resize(out.len() + before.unsigned_abs() as usize, b'0');
+            out.extend_from_slice(digits);
+        } else if shift > 0 {
+            let (whole, fraction) = digits.split_at(before as usize);
+            out.extend_from_slice(whole);
+            out.push(b'.');
+            out.extend_from_slice(fraction);
+        } else if before <= MOST_WHOLE {
+            out.extend_from_slice(digits);
+            out.resize(out.len() + shift.unsigned_abs() as usize, b'0');
+        } else {
+            return false;
         }
         true
     }

@@ -4,7 +4,6 @@
 //! Both formatters of reports pass byte strings on as they are: nothing in a report is one but JSON that is written
 //! already ([`super::readings`]).
 
-use super::readings::Marks;
 use serde_json::ser::Formatter;
 use std::io::{Result, Write};
 
@@ -19,9 +18,6 @@ pub struct Outline {
 }
 
 impl Outline {
-    /// What stands between values that lie on one line.
-    pub const MARKS: Marks = Marks { comma: ", ", colon: ": " };
-
     fn open<W: ?Sized + Write>(&mut self, out: &mut W, mark: &[u8]) -> Result<()> {
         self.depth += 1;
         self.has_value = false;
@@ -99,11 +95,6 @@ impl Formatter for Outline {
 
 /// A document on one line.
 pub struct OneLine;
-
-impl OneLine {
-    /// What stands between values.
-    pub const MARKS: Marks = Marks { comma: ",", colon: ":" };
-}
 
 impl Formatter for OneLine {
     fn write_byte_array<W: ?Sized + Write>(&mut self, out: &mut W, json: &[u8]) -> Result<()> {

@@ -3,40 +3,49 @@
 //! A report has as many of these as there are sources, so nothing is written that says nothing: no null, no empty
 //! list, and no reason twice. What no group has is said once for all of them.
 
-use super::outline::Outline;
-use super::readings::{Marks, Part, Pen, Readings, Signal, nowhere};
+use super::outline::OneLine;
+use super::readings::{Part, Pen, Readings, Signal, Written, nowhere};
 use super::{amount, number, outlook, probability, ruling};
 use crate::base::text::Text;
 use crate::report::{Report, RunInfo};
 use crate::rules::{Evidence, Why};
 use crate::verdicts::{Because, Finding, Judged};
 use schemars::JsonSchema;
-use serde::ser::SerializeSeq;
+use serde::ser::{self, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::Number;
 use std::collections::BTreeMap;
 
 /// The groups of a report, each made when it is written: all at once would take gigabytes.
-pub(super) struct Sources<'r>(pub(super) &'r Report<'r>);
+pub(super) struct Sources<'r> {
+    pub(super) report: &'r Report<'r>,
+    /// Takes every source as bytes, too, for another output of the same run.
+    pub(super) also: Option<&'r dyn Fn(&[u8])>,
+}
 
 impl Sources<'_> {
-    /// Hands over one group after the other, its signals written with these marks.
-    pub(super) fn each<E>(
-        &self,
-        marks: Marks,
-        mut take: impl FnMut(&Source) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let ordered = self.0.ordered();
-        let (frame, nowhere) = (Frame::of(&self.0.run), nowhere(&ordered));
-        let mut pen = Pen::new(marks);
-        ordered.into_iter().try_for_each(|group| take(&source(group, &frame, pen.write(group, &nowhere))))
+    /// Hands over one group after the other, as JSON on one line.
+    pub(super) fn each<E: ser::Error>(&self, mut take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let ordered = self.report.ordered();
+        let (frame, nowhere) = (Frame::of(&self.report.run), nowhere(&ordered));
+        let (mut pen, mut line) = (Pen::new(), Vec::new());
+        ordered.into_iter().try_for_each(|group| {
+            line.clear();
+            let source = source(group, &frame, pen.write(group, &nowhere));
+            let mut out = serde_json::Serializer::with_formatter(&mut line, OneLine);
+            source.serialize(&mut out).map_err(E::custom)?;
+            take(&line)
+        })
     }
 }
 
 impl Serialize for Sources<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut sources = serializer.serialize_seq(None)?;
-        self.each(Outline::MARKS, |source| sources.serialize_element(source))?;
+        self.each(|line| {
+            self.also.iter().for_each(|also| also(line));
+            sources.serialize_element(&Written(line))
+        })?;
         sources.end()
     }
 }

@@ -105,11 +105,6 @@ impl Staged {
             inside(&root.path().join(&file.name), access, &file.bytes)
                 .map_err(|e| Error::writing(&place, e))?;
         }
-        // All of them behind the last write: the first waits for the disk, the others find it done.
-        for file in files.iter().chain([&manifest]) {
-            let flushed = fs::File::open(root.path().join(&file.name)).and_then(|file| file.sync_all());
-            flushed.map_err(|e| Error::writing(&path.join(&file.name), e))?;
-        }
         flush(root.path());
         Ok(Staged { waiting: Waiting::Folder(root, claimed), path: path.to_path_buf(), seal })
     }
@@ -126,7 +121,9 @@ fn inside(path: &Path, access: Access, bytes: &[u8]) -> io::Result<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, access.file());
-    options.open(path)?.write_all(bytes)
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// A file without a name, for what is printed once it is whole.
