@@ -4,6 +4,7 @@
 //! absent with its reason and is never zero. Readers have to expect words they do not know in `verdict`,
 //! `action` and `class`. The structs are the shape; they hold no logic. A source takes one line.
 
+mod changed;
 mod lines;
 mod number;
 mod outline;
@@ -61,6 +62,9 @@ struct Document<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     forwarded: Option<Outbound>,
     lists: Lists,
+    /// What changed since the night before, or since the run of `--previous`; absent where neither is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<changed::Changed>,
     /// Sources that send the same visitors under several names.
     clusters: Vec<outlook::Cluster>,
     /// Sources worth a look besides those at hold and block: no verdict.
@@ -423,6 +427,7 @@ fn document<'r>(report: &'r Report<'r>, also: Option<&'r dyn Fn(&[u8])>) -> Docu
         siblings: report.siblings.iter().map(sibling).collect(),
         forwarded: report.forwarded.as_ref().map(outbound),
         lists: lists(&report.lists, &report.run.pii),
+        changed: changed::changed(report),
         clusters: outlook::clusters(report),
         odd: outlook::odd(report),
         rules: report.rules.iter().map(ruling::tally).collect(),
@@ -656,6 +661,29 @@ mod tests {
         assert_eq!(value["odd"][0]["key"]["source"], "pub31");
         assert_eq!(value["odd"][0]["signals"][1]["signal"], "ip_hhi");
         assert_eq!(value["odd"].as_array().map(Vec::len), Some(1));
+    }
+
+    #[test]
+    fn what_changed_is_said_where_it_is_known() {
+        let rules = sample::rules();
+        let mut report = sample::report(&rules);
+        assert!(parsed(&report).get("changed").is_none());
+        for text in HOSTILE {
+            report.news = Some(sample::news(text));
+            let changed = &parsed(&report)["changed"];
+            let moved = &changed["moved"][0];
+            assert_eq!((&moved["key"]["source"], &moved["change"]), (&Value::from(*text), &"new".into()));
+            assert_eq!((&moved["from"], &moved["to"]), (&Value::Null, &"block".into()));
+            assert_eq!(
+                (&moved["money_at_risk"], &changed["moved"][1]["from"]),
+                (&"1204.00".into(), &"hold".into())
+            );
+            assert_eq!(
+                (&changed["gone"][0]["verdict"], &changed["gone"][0]["key"]["source"]),
+                (&"watch".into(), &Value::from(*text))
+            );
+            assert_eq!(changed["notes"][0], "the rules are others than then");
+        }
     }
 
     #[test]

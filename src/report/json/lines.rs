@@ -1,6 +1,7 @@
 //! The report as lines of JSON, for log shippers and streams: the run first, then what holds for several groups,
 //! then one line a group. Each line says what it is; its fields are those of the JSON report.
 
+use super::changed::changed;
 use super::{Coverage, Incident, Peers, Run, SCHEMA_VERSION, Sibling, Sources, Totals};
 use super::{coverage, harmless, incident, outbound, peers, run, sibling, totals};
 use crate::base::error::Result;
@@ -12,7 +13,7 @@ use std::io::{self, Write};
 /// One line.
 #[derive(Serialize)]
 struct Line<T> {
-    /// run, incident, sibling or source; readers have to expect others.
+    /// run, incident, sibling, forwarded, changed or source; readers have to expect others.
     record: &'static str,
     schema_version: u32,
     #[serde(flatten)]
@@ -53,7 +54,8 @@ pub(super) fn head(report: &Report, out: &mut impl Write) -> Result<()> {
     let siblings: Vec<Sibling> = report.siblings.iter().map(sibling).collect();
     siblings.into_iter().try_for_each(|s| line(out, "sibling", s))?;
     let forwarded = report.forwarded.as_ref().map(outbound);
-    forwarded.into_iter().try_for_each(|f| line(out, "forwarded", f))
+    forwarded.into_iter().try_for_each(|f| line(out, "forwarded", f))?;
+    changed(report).into_iter().try_for_each(|c| line(out, "changed", c))
 }
 
 /// The line of a group, whose fields are written already.
@@ -98,12 +100,13 @@ mod tests {
         let mut report = sample::with_outlook(&rules);
         report.incidents = vec![sample::incident()];
         report.siblings = vec![sample::sibling()];
+        report.news = Some(sample::news("pub10032"));
         let lines = lines(&report);
         let records: Vec<&str> = lines.iter().map(|l| l["record"].as_str().unwrap()).collect();
-        assert_eq!(records, [&["run", "incident", "sibling"][..], &["source"; 7]].concat());
+        assert_eq!(records, [&["run", "incident", "sibling", "changed"][..], &["source"; 7]].concat());
         assert!(lines.iter().all(|l| l["schema_version"] == SCHEMA_VERSION));
         assert_eq!(lines[0]["totals"]["clicks"], 41_203);
-        let first = &lines[3];
+        let first = &lines[4];
         assert_eq!((&first["key"]["source"], &first["verdict"]), (&"pub10032".into(), &"block".into()));
         assert_eq!(first["findings"][0]["rule"], "conversions-too-fast");
     }

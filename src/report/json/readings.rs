@@ -445,6 +445,8 @@ mod tests {
             .map(|value| Estimate::limits(value, value - 1.0, f64::INFINITY, 7).allocated(value > 1.0))
             .into();
         estimates.into_iter().enumerate().for_each(|(at, e)| readings[at * 3] = Reading::Present(e));
+        let standings = signals::all().iter().enumerate().map(|(at, signal)| (signal.name, standing(at)));
+        report.groups[0].subject.profile.signals = standings.filter(|(name, _)| *name != "cr").collect();
         let nowhere = vec![false; signals::all().len()];
         let mut pen = Pen::new();
         for group in report.ordered() {
@@ -455,9 +457,33 @@ mod tests {
                 assert_eq!(all(&pen.write(group, &nowhere)), [&*signals, &*absent, &*not_compared]);
             }
         }
-        let compared = report.groups.iter().any(|g| all(&shape(g))[0].contains("\"decibans\""));
-        let few = report.groups.iter().any(|g| all(&shape(g))[2].len() > 2);
-        assert!(compared && few, "the sample has both");
+        let [signals, _, not_compared] = all(&shape(&report.groups[0]));
+        assert!(
+            signals.contains(r#""level":"offer, \"country\"""#) && not_compared.matches('[').count() == 2
+        );
+    }
+
+    /// Each kind of standing in its turn, and each kind of number.
+    fn standing(at: usize) -> Standing {
+        match at % 5 {
+            0 => Standing::TooFew(TooFew::Peers),
+            1 => Standing::TooFew(TooFew::Sample),
+            2 => Standing::TooFew(TooFew::NotCompared),
+            turn => Standing::Compared(Versus {
+                expected: [0.031, f64::NAN][turn - 3],
+                level: "offer, \"country\"".into(),
+                peers: 31,
+                ratio: 2.5e-9 * at as f64,
+                ratio_limit: [f64::INFINITY, 1.0][turn - 3],
+                z: -3.25,
+                direction: crate::peers::Direction::High,
+                ln_p_high: [Some(-900.0), None][turn - 3],
+                ln_p_low: None,
+                q: 0.5,
+                large: false,
+                decibans: 60.0,
+            }),
+        }
     }
 
     #[test]
