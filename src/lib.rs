@@ -9,6 +9,7 @@ pub mod blocklist;
 pub mod clean;
 pub mod cli;
 pub mod compare;
+pub mod engine;
 pub mod evaluate;
 pub mod expected;
 pub mod ingest;
