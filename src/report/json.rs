@@ -20,7 +20,7 @@ pub use number::{number, write as write_number, write_count};
 use outline::Outline;
 pub use page::page;
 pub use rule::rule_page;
-use source::{Frame, Source, Sources, source};
+use source::{Also, Frame, Source, Sources, source};
 
 use super::output::{failed, run_id};
 use super::{AbsentSignal, Format, Gate, InputInfo, Kind, List, Look, Rendered, Report, RowCount, RunInfo};
@@ -375,11 +375,7 @@ fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
     write_document(report, None, out)
 }
 
-fn write_document<'r>(
-    report: &'r Report<'r>,
-    also: Option<&'r dyn Fn(&[u8])>,
-    out: &mut dyn Write,
-) -> Result<()> {
+fn write_document<'r>(report: &'r Report<'r>, also: Also<'r>, out: &mut dyn Write) -> Result<()> {
     let mut out = harmless(out);
     let mut outline = serde_json::Serializer::with_formatter(&mut out, Outline::default());
     document(report, also).serialize(&mut outline).map_err(failed)?;
@@ -416,7 +412,7 @@ fn rate(info: &super::RateInfo) -> RateUsed {
     RateUsed { currency: info.currency.json(), day: info.day.clone(), rate: info.rate.clone() }
 }
 
-fn document<'r>(report: &'r Report<'r>, also: Option<&'r dyn Fn(&[u8])>) -> Document<'r> {
+fn document<'r>(report: &'r Report<'r>, also: Also<'r>) -> Document<'r> {
     Document {
         schema_version: SCHEMA_VERSION,
         run: run(&report.run),

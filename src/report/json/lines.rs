@@ -84,7 +84,7 @@ pub const FORMAT: Format = Format {
 mod tests {
     use super::*;
     use crate::base::text::HOSTILE;
-    use crate::report::sample;
+    use crate::report::{json, sample};
     use serde_json::Value;
 
     fn lines(report: &Report) -> Vec<Value> {
@@ -117,11 +117,11 @@ mod tests {
         let reports = HOSTILE.iter().map(|text| sample::hostile(&rules, text));
         for report in reports.chain([sample::with_outlook(&rules), sample::empty()]) {
             let (mut document, mut lines) = (Vec::new(), Vec::new());
-            super::super::write_both(&report, &mut document, &mut lines).unwrap();
+            json::write_both(&report, &mut document, &mut lines).unwrap();
             let alone = |format: &Format| {
                 (format.render)(&report, &Look::PLAIN).unwrap().collected(&report).unwrap().unwrap()
             };
-            assert_eq!(document, alone(&super::super::FORMAT));
+            assert_eq!(document, alone(&json::FORMAT));
             assert_eq!(lines, alone(&FORMAT));
         }
     }
@@ -139,7 +139,7 @@ mod tests {
         }
         let rules = sample::rules();
         let report = sample::with_outlook(&rules);
-        let both = super::super::write_both;
+        let both = json::write_both;
         assert!(both(&report, &mut Full, &mut Vec::new()).is_err());
         assert!(both(&report, &mut Vec::new(), &mut Full).is_err());
     }

@@ -20,8 +20,11 @@ use std::collections::BTreeMap;
 pub(super) struct Sources<'r> {
     pub(super) report: &'r Report<'r>,
     /// Takes every source as bytes, too, for another output of the same run.
-    pub(super) also: Option<&'r dyn Fn(&[u8])>,
+    pub(super) also: Also<'r>,
 }
+
+/// What else takes every source.
+pub(super) type Also<'r> = Option<&'r dyn Fn(&[u8])>;
 
 impl Sources<'_> {
     /// Hands over one group after the other, as JSON on one line.
