@@ -6,6 +6,7 @@
 
 mod changed;
 mod lines;
+mod nights;
 mod number;
 mod outline;
 mod outlook;
@@ -69,6 +70,9 @@ struct Document<'r> {
     clusters: Vec<outlook::Cluster>,
     /// Sources worth a look besides those at hold and block: no verdict.
     odd: Vec<outlook::OddSource>,
+    /// The night before in the store; not there without a store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<nights::History>,
     /// What each rule said of the groups it was asked about, by id.
     rules: Vec<ruling::Tally>,
     /// The audited groups: by verdict from the most severe, then by money at risk, then by key.
@@ -426,6 +430,7 @@ fn document<'r>(report: &'r Report<'r>, also: Also<'r>) -> Document<'r> {
         changed: changed::changed(report),
         clusters: outlook::clusters(report),
         odd: outlook::odd(report),
+        history: report.history.as_ref().map(nights::history),
         rules: report.rules.iter().map(ruling::tally).collect(),
         sources: Sources { report, also },
     }
