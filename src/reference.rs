@@ -329,8 +329,8 @@ as it was written. Then restore it from a backup, or begin a new store and name 
 nothing that the exports do not.
 
 `store forget --ip ADDRESS` or `--id ID` writes the files that hold the value anew without these rows, and takes their \
-clicks out of the index, all files or none. The file that they came from is still known and not read again; another \
-export that holds the same rows would bring them back.
+clicks out of the index, all files or none; earlier nights and pins forget the groups that bear the value. The file \
+that they came from is still known and not read again; another export that holds the same rows would bring them back.
 ";
 
 fn data() -> String {

@@ -8,6 +8,7 @@ use super::{audit, complain, print, project};
 use crate::base::error::{Error, Result};
 use crate::base::text::json_document;
 use crate::base::time::{SECOND, show};
+use crate::history::Folder;
 use crate::ingest::forget::Person;
 use crate::ingest::mapping::seconds;
 use crate::store::{Side, Status, Store, status, verify};
@@ -155,6 +156,9 @@ fn forgotten(args: StoreForgetArgs) -> Result<Exit> {
         (None, id) => Person::Id(id.unwrap_or_default()),
     };
     let (files, rows) = store.forget(&person)?;
-    complain(&format!("removed {rows} rows from {files} files"));
+    let folders = Folder::all(store.folder())?;
+    let groups = folders.iter().map(|folder| folder.forget(person.text())).sum::<Result<usize>>()?;
+    let nights = if groups > 0 { format!(", and {groups} lines of earlier nights") } else { String::new() };
+    complain(&format!("removed {rows} rows from {files} files{nights}"));
     Ok(Exit::Completed)
 }

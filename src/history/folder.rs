@@ -36,6 +36,48 @@ impl Folder {
         Folder { path: store.join("runs").join(columns.join(",")) }
     }
 
+    /// The records of every grain that a store knows.
+    ///
+    /// # Errors
+    /// The folder is there and cannot be read.
+    pub fn all(store: &Path) -> Result<Vec<Folder>> {
+        let runs = store.join("runs");
+        let entries = match fs::read_dir(&runs) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(Error::reading(&runs, e)),
+        };
+        let paths = entries.map(|entry| Ok(entry.map_err(|e| Error::reading(&runs, e))?.path()));
+        let mut paths: Vec<PathBuf> = paths.collect::<Result<_>>()?;
+        paths.sort();
+        Ok(paths.into_iter().filter(|path| path.is_dir()).map(|path| Folder { path }).collect())
+    }
+
+    /// Takes the groups that bear a name out of all nights and pins; how many lines that were. Each file is the old
+    /// one or the new one; who was interrupted asks again.
+    ///
+    /// # Errors
+    /// A record cannot be read or written.
+    pub fn forget(&self, name: &str) -> Result<usize> {
+        let bears = |key: &[Option<String>]| key.iter().flatten().any(|part| part == name);
+        let mut lines = 0;
+        for night in self.nights()? {
+            let Record { head, lines: all } = self.read(night)?;
+            let before = all.len();
+            let left = Record { head, lines: all.into_iter().filter(|line| !bears(&line.key)).collect() };
+            if left.lines.len() < before {
+                lines += before - left.lines.len();
+                self.put(&self.place(night), &left.text())?;
+            }
+        }
+        let (theirs, others): (Vec<Pinning>, Vec<Pinning>) =
+            self.pins()?.into_iter().partition(|pin| bears(&pin.key));
+        if !theirs.is_empty() {
+            self.set_pins(&others)?;
+        }
+        Ok(lines + theirs.len())
+    }
+
     /// The nights that are there, in order.
     ///
     /// # Errors
@@ -148,6 +190,24 @@ mod tests {
         let newest = folder.newest().expect("read").expect("there");
         assert_eq!((newest.head.night.as_str(), newest.lines[0].clicks), ("2026-03-10", 3));
         assert_eq!(folder.nights().expect("two").len(), 2);
+    }
+
+    #[test]
+    fn a_name_is_forgotten_in_all_nights_and_pins() {
+        let store = tempfile::tempdir().expect("a folder");
+        let folder = Folder::of(store.path(), &Grain::source());
+        for night in ["2026-03-09", "2026-03-10"] {
+            let lines = vec![line("192.0.2.7", "hold", 1), line("b", "clean", 2)];
+            folder.write(&Record { head: head(night), lines }).expect("written");
+        }
+        let pin = Pin { pinned: Pinned::Ok, until: 7, reason: "x".into(), by: "ana".into() };
+        folder.set_pins(&[Pinning { key: vec![Some("192.0.2.7".into())], pin }]).expect("written");
+        let all = Folder::all(store.path()).expect("read");
+        let found: usize = all.iter().map(|folder| folder.forget("192.0.2.7").expect("written")).sum();
+        assert_eq!((all.len(), found), (1, 3));
+        assert_eq!(folder.newest().expect("read").expect("there").lines.len(), 1);
+        assert!(folder.pins().expect("read").is_empty());
+        assert_eq!(folder.forget("192.0.2.7").expect("nothing to write"), 0);
     }
 
     #[test]

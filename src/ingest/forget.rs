@@ -27,7 +27,8 @@ pub enum Person {
 }
 
 impl Person {
-    fn text(&self) -> &str {
+    /// The address or ID.
+    pub fn text(&self) -> &str {
         match self {
             Person::Address(text) | Person::Id(text) => text,
         }

@@ -64,8 +64,9 @@ fn money(report: &Report) -> String {
     let (totals, currency) = (&report.totals, currency(report));
     let counted = report.groups.iter().filter(|g| g.subject.grain == report.run.grain);
     let back = phrase::sum(counted.map(|g| g.outlook.clawback?.total().amount)).filter(|sum| sum.0 > 0);
+    let of = if report.is_only_news() { " of what changed" } else { "" };
     let back = back.map_or(String::new(), |sum| {
-        format!("; {}{currency} can be claimed back (counted)", phrase::money(Some(sum)))
+        format!("; {}{currency}{of} can be claimed back (counted)", phrase::money(Some(sum)))
     });
     format!(
         "Cost {}{currency}, revenue {}{currency}, profit {}{currency}{back}",

@@ -225,6 +225,11 @@ impl<'r> Report<'r> {
         self.groups.retain(|_| news.next().unwrap_or(false));
     }
 
+    /// Whether every group that is still here has changed since the night before.
+    pub fn is_only_news(&self) -> bool {
+        self.history.is_some() && self.groups.iter().all(|g| self.change(g).is_some())
+    }
+
     /// The members of every cluster in the order of every output.
     pub fn clustered(&self) -> Vec<Vec<&Judged<'r>>> {
         let mut members = vec![Vec::new(); self.clusters.len()];

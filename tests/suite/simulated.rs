@@ -440,5 +440,6 @@ fn sixty_simulated_nights_keep_their_promises() {
     assert!(all.honest_flagged as f64 <= most + chance, "{all:?}");
     assert!(median(&all.to_detect) <= 6 && worst <= 1.0, "{all:?}");
     assert!(all.to_detect_spend.iter().all(|nights| *nights == 0), "{all:?}");
-    assert_eq!(all.ramps_watched, all.ramps, "{all:?}");
+    // All of them in the short run; of many, one in twenty may end before it leaves its habits beyond doubt.
+    assert!(all.ramps - all.ramps_watched <= all.ramps / 20, "{all:?}");
 }
