@@ -1,6 +1,6 @@
 //! What a comparison says: the types that rules, verdicts and reports read.
 
-use crate::signals::{Family, Signal};
+use crate::signals::{self, Family, Signal};
 use std::fmt;
 use std::sync::Arc;
 
@@ -134,10 +134,21 @@ pub struct Profile {
     pub patterns: Vec<(Pattern, f64)>,
 }
 
+const NOT_COMPARED: &Standing = &Standing::TooFew(TooFew::NotCompared);
+
 impl Profile {
     /// How a signal stands.
     pub fn standing(&self, signal: &Signal) -> &Standing {
         let at = self.signals.binary_search_by_key(&signal.name, |(name, _)| name);
-        at.map_or(&Standing::TooFew(TooFew::NotCompared), |at| &self.signals[at].1)
+        at.map_or(NOT_COMPARED, |at| &self.signals[at].1)
+    }
+
+    /// How every signal stands, in the order of the table.
+    pub fn each(&self) -> impl Iterator<Item = &Standing> {
+        let mut rest = self.signals.iter().peekable();
+        signals::all().iter().map(move |signal| {
+            while rest.next_if(|(name, _)| *name < signal.name).is_some() {}
+            rest.next_if(|(name, _)| *name == signal.name).map_or(NOT_COMPARED, |(_, standing)| standing)
+        })
     }
 }
