@@ -207,7 +207,7 @@ fn chunks(reader: &mut impl BufRead) -> Result<Vec<u8>, Trouble> {
         if length == 0 {
             break;
         }
-        within(body.len() as u64 + length)?;
+        within(length.saturating_add(body.len() as u64))?;
         exactly(reader, length, &mut body)?;
         if !line(reader).map_err(in_the_middle)?.is_empty() {
             return Err(no_http("a chunk that is longer than it says"));
@@ -416,6 +416,10 @@ mod tests {
         );
         check("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", "the answer is larger than 4 GiB");
         check("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffff\r\n", "the answer is larger");
+        check(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\nffffffffffffffff\r\n",
+            "the answer is larger",
+        );
     }
 
     #[test]

@@ -153,11 +153,12 @@ impl ExecutionProgress {
     pub(super) fn told(&self) -> Progress {
         let sum =
             |of: fn(&StageInfo) -> i64| self.stages.iter().map(|s| u64::try_from(of(s)).unwrap_or(0)).sum();
+        let (done, all) = (sum(|s| s.num_completed_tasks), sum(|s| s.num_tasks));
         Progress {
             rows_read: 0,
             bytes_read: sum(|s| s.input_bytes_read),
             rows_in_all: None,
-            tasks: Some((sum(|s| s.num_completed_tasks), sum(|s| s.num_tasks))),
+            tasks: (all > 0).then_some((done, all)),
         }
     }
 }
