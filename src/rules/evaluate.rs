@@ -1,7 +1,7 @@
 //! The three-valued answer of a condition, with the evidence for it.
 //!
-//! The audit and the inline tests go through this one function. It never looks at a point value and never
-//! takes an absent signal for zero. A group that cannot be compared with peers is neither like them nor
+//! The audit and the inline tests go through the same tests, evidence and reasons; the audit asks about many groups
+//! at once ([`super::panel`]). A point value is never looked at, and an absent signal is never taken for zero. A group that cannot be compared with peers is neither like them nor
 //! unlike them: the rule says what this means, and unless it does the answer is unknown.
 
 use super::model::{
@@ -10,7 +10,6 @@ use super::model::{
 use crate::base::column::Col;
 use crate::peers::{Profile, Standing, TooFew, Versus};
 use crate::signals::{self, Absence, CONFIDENCE, Estimate, Reading, Row, Signal};
-use std::cell::Cell;
 
 /// The largest p-value of a signal that is named as a reason for the risk or the pattern of its group.
 const NOTABLE_P: f64 = 0.01;
@@ -20,32 +19,28 @@ pub struct View<'v> {
     row: &'v Row,
     key: &'v [(Col, Option<String>)],
     profile: &'v Profile,
-    /// The printed limits of each signal once somebody asked for them: most rules ask for the same.
-    limits: Vec<Cell<Option<(f64, f64)>>>,
 }
 
 impl<'v> View<'v> {
     /// A group: what its signals say, the texts of the columns that make it, and how it stands among its peers.
     pub fn new(row: &'v Row, key: &'v [(Col, Option<String>)], profile: &'v Profile) -> View<'v> {
-        View { row, key, profile, limits: vec![Cell::new(None); row.readings.len()] }
+        View { row, key, profile }
     }
 
-    fn limits(&self, test: &Test, estimate: &Estimate) -> (f64, f64) {
-        if test.confidence != CONFIDENCE {
-            return estimate.at(test.confidence);
-        }
-        let known = &self.limits[test.at];
-        known.get().unwrap_or_else(|| {
-            let limits = estimate.printed();
-            known.set(Some(limits));
-            limits
-        })
+    /// What the signal at this place says.
+    pub(super) fn reading(&self, at: usize) -> &'v Reading {
+        &self.row.readings[at]
     }
 }
 
 /// Asks a rule about a group.
 pub fn evaluate<'a>(rule: &'a Rule, view: &View) -> Outcome<'a> {
-    let Answer { truth, mut evidence } = answer(&rule.when, view);
+    told(rule, view, look(&rule.when, view))
+}
+
+/// An answer of which the truth is known, with what it rests on.
+pub(super) fn told<'a>(rule: &'a Rule, view: &View, look: Look) -> Outcome<'a> {
+    let Answer { truth, mut evidence } = answer(&rule.when, view, look);
     if rule.cut.is_some() {
         evidence.iter_mut().for_each(|piece| piece.cut.clone_from(&rule.cut));
     }
@@ -62,9 +57,9 @@ struct Answer {
 }
 
 /// Evidence and reasons are only gathered once the truth is known: of most groups most rules are silent.
-fn answer(node: &Node, view: &View) -> Answer {
+fn answer(node: &Node, view: &View, look: Look) -> Answer {
     let (mut evidence, mut reasons) = (Vec::new(), Vec::new());
-    let truth = match look(node, view) {
+    let truth = match look {
         Look::Silent => Truth::Silent,
         Look::Fires => {
             gather(node, view, &mut evidence);
@@ -80,7 +75,7 @@ fn answer(node: &Node, view: &View) -> Answer {
 
 /// The three truths, in the order of Kleene's strong logic: `all` is the least, `any` the most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Look {
+pub(super) enum Look {
     Silent,
     Unknown,
     Fires,
@@ -101,7 +96,7 @@ impl Look {
 }
 
 /// The truth of a condition, and nothing else.
-fn look(node: &Node, view: &View) -> Look {
+pub(super) fn look(node: &Node, view: &View) -> Look {
     match node {
         Node::All(nodes) => all(nodes, view),
         Node::Any(nodes) => any(nodes, view),
@@ -161,7 +156,7 @@ fn text(test: &ColumnTest, view: &View) -> Look {
 }
 
 /// What one test of a signal says.
-enum Said<'v> {
+pub(super) enum Said<'v> {
     /// It holds, with the estimate and the comparison that it rests on, if it rests on any.
     Holds(Option<(&'v Estimate, Option<&'v Versus>)>),
     Not,
@@ -169,7 +164,7 @@ enum Said<'v> {
 }
 
 /// What a test of a signal lacks.
-enum Lack<'v> {
+pub(super) enum Lack<'v> {
     Value(&'v Absence),
     Sample(u64),
     Peers(TooFew),
@@ -177,7 +172,7 @@ enum Lack<'v> {
 }
 
 impl Said<'_> {
-    fn look(&self) -> Look {
+    pub(super) fn look(&self) -> Look {
         match self {
             Said::Holds(_) => Look::Fires,
             Said::Not => Look::Silent,
@@ -186,7 +181,8 @@ impl Said<'_> {
     }
 }
 
-fn ask<'v>(test: &Test, view: &'v View) -> Said<'v> {
+/// Asks one test of a signal.
+pub(super) fn ask<'v>(test: &Test, view: &'v View) -> Said<'v> {
     match (&view.row.readings[test.at], test.limit) {
         (Reading::Absent(_), Limit::Present(wanted)) if wanted => Said::Not,
         (Reading::Absent(_), Limit::Present(_)) => Said::Holds(None),
@@ -194,13 +190,15 @@ fn ask<'v>(test: &Test, view: &'v View) -> Said<'v> {
         (Reading::Present(e), _) if e.n < test.min_sample => Said::Lacks(Lack::Sample(e.n)),
         (Reading::Present(e), Limit::Peers(limit)) => beside_peers(test, limit, e, view),
         (Reading::Present(_), Limit::Past(_)) => Said::Lacks(Lack::History),
-        (Reading::Present(e), limit) if holds(limit, || view.limits(test, e)) => Said::Holds(Some((e, None))),
+        (Reading::Present(e), limit) if holds(limit, || e.at(test.confidence)) => {
+            Said::Holds(Some((e, None)))
+        }
         (Reading::Present(_), _) => Said::Not,
     }
 }
 
 /// Holds an interval against a limit of its own.
-fn holds(limit: Limit, interval: impl Fn() -> (f64, f64)) -> bool {
+pub(super) fn holds(limit: Limit, interval: impl Fn() -> (f64, f64)) -> bool {
     match limit {
         Limit::Above(threshold) => interval().0 > threshold,
         Limit::Below(threshold) => interval().1 < threshold,
@@ -370,12 +368,16 @@ mod tests {
         beside_nobody(condition, &[], read)
     }
 
+    fn asked_of(condition: &Node, view: &View) -> Answer {
+        answer(condition, view, look(condition, view))
+    }
+
     fn beside_nobody(
         condition: &Node,
         key: &[(Col, Option<String>)],
         read: &dyn Fn(&'static Signal) -> Reading,
     ) -> Answer {
-        answer(condition, &View::new(&row(read), key, &Profile::default()))
+        asked_of(condition, &View::new(&row(read), key, &Profile::default()))
     }
 
     fn row(read: &dyn Fn(&'static Signal) -> Reading) -> Row {
@@ -525,7 +527,7 @@ mod tests {
             "ctit_short_share" => share(149, 240),
             _ => nothing(s),
         };
-        answer(condition, &View::new(&row(&read), &[], profile))
+        asked_of(condition, &View::new(&row(&read), &[], profile))
     }
 
     fn above(bar: Bar, few: Few) -> Node {
