@@ -36,10 +36,6 @@ impl Looks {
     const FIRES: Looks = Looks { fires: Bits::MAX, not_silent: Bits::MAX };
     const SILENT: Looks = Looks { fires: 0, not_silent: 0 };
 
-    fn of(holds: Bits) -> Looks {
-        Looks { fires: holds, not_silent: holds }
-    }
-
     fn and(self, other: Looks) -> Looks {
         Looks { fires: self.fires & other.fires, not_silent: self.not_silent & other.not_silent }
     }
