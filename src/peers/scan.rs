@@ -58,7 +58,7 @@ const VOTE: u64 = 200;
 const PARTS: u64 = 1 << 20;
 
 /// The histogram of all peers, each with an equal vote.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Pool(Vec<u64>);
 
 impl Pool {

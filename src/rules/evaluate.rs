@@ -329,7 +329,7 @@ fn notable(signal: &'static Signal, view: &View) -> Option<(f64, Evidence)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peers::{Direction, Pattern};
+    use crate::peers::{Direction, Level, Pattern, Sides, Standings};
     use crate::rules::PastLimit;
     use std::collections::BTreeSet;
 
@@ -503,23 +503,26 @@ mod tests {
         let ln_p = |of| (of == direction).then_some(p.ln());
         Versus {
             expected: 0.012,
-            level: "offer, country".into(),
+            level: Level::of(&[Col::Offer, Col::Country]),
             peers: 24,
             ratio: 9.0,
             ratio_limit: 4.0,
             z: 6.0,
             direction,
-            ln_p_high: ln_p(Direction::High),
-            ln_p_low: ln_p(Direction::Low),
+            sides: Sides::new(ln_p(Direction::High), ln_p(Direction::Low)),
             q,
             large: true,
             decibans: 40.0,
         }
     }
 
+    fn stands(standing: Standing) -> Standings {
+        Standings::of([(signal("ctit_short_share"), standing)])
+    }
+
     /// A group whose short share is present and stands so.
     fn beside(standing: Standing) -> Profile {
-        Profile { signals: vec![("ctit_short_share", standing)], ln_p: Some(-9.0), ..Profile::default() }
+        Profile { signals: stands(standing), ln_p: Some(-9.0), ..Profile::default() }
     }
 
     fn asked(condition: &Node, profile: &Profile) -> Answer {
@@ -601,7 +604,7 @@ mod tests {
             let named: Vec<&str> = answer.evidence.iter().map(|e| e.signal.name).collect();
             assert_eq!(named.len(), usize::from(expected == 'F'), "{condition:?} {named:?}");
         }
-        let other_side = vec![("ctit_short_share", Standing::Compared(versus(Direction::Low, 0.001, 1e-6)))];
+        let other_side = stands(Standing::Compared(versus(Direction::Low, 0.001, 1e-6)));
         let better = Profile { signals: other_side, ..profile.clone() };
         assert_eq!(asked(&Node::Significant(true), &better).evidence, []);
         let twice = Node::All(vec![above(Bar::Q(0.1), Few::Unknown), Node::Significant(true)]);
