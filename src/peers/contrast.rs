@@ -219,11 +219,11 @@ impl Work<'_> {
         // Times are looked at twice: in wide buckets, and below ten minutes by the second.
         let looks = histograms.iter().filter(|h| !h.is_empty()).count() as f64;
         let ln_p = (best.ln_p + looks.ln()).min(0.0);
-        let (share, expected) =
-            best.spike.as_ref().map_or((e.value(), e.value()), |s| (s.share, s.expected_share));
-        let ratio = odds(share) / odds(expected);
+        let ratio = best.spike.as_ref().map_or(1.0, |s| odds(s.share) / odds(s.expected_share));
+        // The spike has a width of its own; on the signal's scale peers have what makes up the same ratio.
+        let peers_odds = odds(e.value()) / ratio;
         Ok(Versus {
-            expected,
+            expected: peers_odds / (1.0 + peers_odds),
             level: self.places.level(node),
             peers,
             ratio,
