@@ -5,7 +5,7 @@ use super::fit::{self, Fit, Observation, fit};
 use super::places::{Level, Places};
 use super::profile::{direction, parallel};
 use super::scan::{
-    BUCKETS, LOG_SPIKE, Pool, SECOND_SPIKE, SECONDS, amount_bucket, histogram, log_bucket, scan,
+    BUCKETS, LOG_SPIKE, Packed, Pool, SECOND_SPIKE, SECONDS, amount_bucket, histogram, log_bucket, scan,
     second_bucket,
 };
 use super::standing::{Direction, Sides, TooFew, Versus};
@@ -190,14 +190,20 @@ impl Work<'_> {
         let scale = Scale::of(signal, measure);
         let estimates = self.estimates(signal);
         let eligible = |at: usize| matches!(estimates.of(at), Some(Ok(_)));
-        let histograms = |at: usize| scale.histograms(&self.measures.strata[at].totals.values(measure));
-        let pools = Pools::new((0..self.count()).filter(|at| eligible(*at)), &histograms, self.places);
+        let packed = |at: usize| {
+            let values = self.measures.strata[at].totals.values(measure);
+            scale.histograms(&values).map(|histogram| Packed::of(&histogram))
+        };
+        let histograms: Vec<Option<[Packed; 2]>> =
+            (0..self.count()).map(|at| eligible(at).then(|| packed(at))).collect();
+        let pools = Pools::new(&histograms, self.places);
         let of = |at: usize| {
             let e = match estimates.of(at)? {
                 Ok(e) => e,
                 Err(why) => return Some(Err(why)),
             };
-            Some(self.spike(at, e, &histograms(at), &pools).map(Box::new))
+            let histograms = histograms[at].as_ref()?.each_ref().map(Packed::unpacked);
+            Some(self.spike(at, e, &histograms, &pools).map(Box::new))
         };
         Contrast::new(signal, (0..self.count()).map(of).collect(), None)
     }
@@ -362,22 +368,18 @@ struct Pools {
 }
 
 impl Pools {
-    /// Of these strata. Histograms are counted whenever they are asked for: those of a large run fill its memory.
-    fn new(
-        strata: impl Iterator<Item = usize>,
-        histograms: &impl Fn(usize) -> [Vec<u64>; 2],
-        places: &Places,
-    ) -> Pools {
+    fn new(histograms: &[Option<[Packed; 2]>], places: &Places) -> Pools {
         let mut by_node: Vec<(u32, [Pool; 2])> = vec![Default::default(); places.tree.len()];
-        for at in strata {
-            let histograms = histograms(at);
-            for node in places.tree.upwards(places.leaves[at]) {
+        for (leaf, packed) in places.leaves.iter().zip(histograms) {
+            let Some(packed) = packed else { continue };
+            let histograms = packed.each_ref().map(Packed::unpacked);
+            for node in places.tree.upwards(*leaf) {
                 let (sources, pools) = &mut by_node[node as usize];
                 if *sources == 0 {
-                    *pools = [0, 1].map(|which: usize| Pool::new(histograms[which].len() as u16));
+                    *pools = histograms.each_ref().map(|histogram| Pool::new(histogram.len() as u16));
                 }
                 *sources += 1;
-                pools.iter_mut().zip(&histograms).for_each(|(pool, h)| pool.add(h));
+                pools.iter_mut().zip(&histograms).for_each(|(pool, histogram)| pool.add(histogram));
             }
         }
         Pools { by_node }
