@@ -988,7 +988,7 @@ mod tests {
         check_faults(
             "name: a\nnode:\n\tall: []\n",
             &[
-                "Y001 3:1 tabs disallowed within this context (block indentation) (indent and separate with spaces, \
+                "Y001 3:2 tabs disallowed within this context (block indentation) (indent and separate with spaces, \
                not with tabs)",
             ],
         );
