@@ -4,10 +4,12 @@ use super::Settings;
 use crate::base::column::{Col, Grain};
 use crate::base::money::{Micro, SCALE};
 use crate::base::text::Text;
+use crate::history::Memory;
 use crate::ingest::Sources;
 use crate::ingest::offers::REJECT_CLASSES;
 use crate::matching::{Matched, gates::Gate};
 use crate::measures::{self, CutMeasures, InCut, M, Measures};
+use crate::past::Past;
 use crate::peers::{Compared, Profile};
 use crate::report::{List, Lists, RuleTally, Totals};
 use crate::rules::{Outcome, Panel, Part, Rule, RuleSet, Truth, View, Why};
@@ -22,6 +24,8 @@ pub struct Asked<'a> {
     pub measures: &'a Measures,
     pub compared: &'a [Compared],
     pub context: &'a Context,
+    /// What is known of earlier nights.
+    pub memory: &'a Memory,
 }
 
 /// Judges every group of the audited grain, and those of the rules' own grains on which one of them fired; and
@@ -66,6 +70,9 @@ struct Asking<'a, 'r> {
     /// The cuts of the grain.
     cuts: Vec<&'a CutMeasures>,
     context: &'a Context,
+    /// Where its groups have a past, and the days of the clicks.
+    memory: Option<&'a Memory>,
+    days: Option<(i32, i32)>,
 }
 
 impl<'a, 'r> Asking<'a, 'r> {
@@ -75,16 +82,29 @@ impl<'a, 'r> Asking<'a, 'r> {
         let places: Vec<usize> = (0..set.rules.len()).filter(|at| runs(&set.rules[*at])).collect();
         let rules: Arc<[&Rule]> = places.iter().map(|at| &set.rules[*at]).collect();
         let cuts = asked.measures.cuts.iter().filter(|cut| cut.grain == grain).collect();
-        Asking { reasons: SharedReasons::of(rules.len()), rules, places, cuts, context: asked.context }
+        Asking {
+            reasons: SharedReasons::of(rules.len()),
+            rules,
+            places,
+            cuts,
+            context: asked.context,
+            memory: Some(asked.memory).filter(|_| audited),
+            days: asked.measures.days,
+        }
     }
 
     /// Asks every rule about a panel of groups and counts the answers.
     fn ask(&mut self, subjects: &mut [Subject<'r>], keys: &[&[Option<String>]], tallies: &mut [RuleTally]) {
         let texts: Vec<_> = subjects.iter().map(Subject::texts).collect();
-        let whole = subjects.iter().zip(&texts).map(|(s, texts)| View::new(&s.row, texts, &s.profile));
-        let whole = Panel::of(whole.enumerate().collect());
+        let pasts: Vec<Option<Past>> =
+            subjects.iter().zip(keys).map(|(subject, key)| self.past(key, subject)).collect();
+        let of_cuts: Vec<Option<Past>> = pasts.iter().map(|past| past.as_ref().map(Past::of_rules)).collect();
+        let views = subjects.iter().zip(&texts).zip(&pasts).map(|((subject, texts), past)| {
+            View::new(&subject.row, texts, &subject.profile).with_past(past.as_ref())
+        });
+        let whole = Panel::of(views.enumerate().collect());
         let seen: Vec<Seen> = self.cuts.iter().map(|cut| Seen::of(cut, keys, self.context)).collect();
-        let in_cuts: Vec<Panel> = seen.iter().map(|seen| seen.panel(&texts)).collect();
+        let in_cuts: Vec<Panel> = seen.iter().map(|seen| seen.panel(&texts, &of_cuts)).collect();
         let mut answers: Vec<Answers> = subjects.iter().map(|_| Answers::of(self.rules.clone())).collect();
         for (at, (rule, place)) in self.rules.iter().copied().zip(&self.places).enumerate() {
             let mut told = 0;
@@ -105,6 +125,11 @@ impl<'a, 'r> Asking<'a, 'r> {
             tallies[*place].silent += (subjects.len() - told) as u64;
         }
         subjects.iter_mut().zip(answers).for_each(|(subject, answers)| subject.answers = answers);
+    }
+
+    /// What is remembered of a group.
+    fn past(&self, key: &[Option<String>], subject: &Subject) -> Option<Past> {
+        self.memory.and_then(|memory| memory.past(key, &subject.row, self.days))
     }
 
     fn count_suppressed(&self, subject: &Subject, tallies: &mut [RuleTally]) {
@@ -142,9 +167,10 @@ impl Seen {
         seen
     }
 
-    fn panel<'v>(&'v self, texts: &'v [Vec<(Col, Option<String>)>]) -> Panel<'v> {
+    fn panel<'v>(&'v self, texts: &'v [Vec<(Col, Option<String>)>], pasts: &'v [Option<Past>]) -> Panel<'v> {
         let view = |(group, part): &'v (usize, Arc<Part>)| {
-            (*group, View::new(&part.row, &texts[*group], &self.nobody))
+            let view = View::new(&part.row, &texts[*group], &self.nobody);
+            (*group, view.with_past(pasts[*group].as_ref()))
         };
         Panel::of(self.rows.iter().map(view).collect())
     }

@@ -9,9 +9,10 @@
 //! with assertions every one is held against it.
 
 use super::evaluate::{Look, View, ask, holds, look, told};
-use super::model::{Limit, Node, Outcome, Rule, Test};
+use super::model::{Limit, Node, Outcome, Rule, Test, Truth};
 use crate::signals::{self, CONFIDENCE, Reading};
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 
 /// Groups of a panel, one bit each.
 type Bits = u64;
@@ -22,6 +23,8 @@ pub struct Panel<'v> {
     views: Vec<(usize, View<'v>)>,
     /// By the place of the signal, once a rule has asked for it.
     columns: Vec<OnceCell<Box<Column>>>,
+    /// Where a rule fired in an earlier run and has not been cleared: there it is asked even if it is silent now.
+    holding: BTreeMap<&'v str, Bits>,
 }
 
 /// What a condition says of the groups of a panel, in Kleene's strong logic: where it fires, and where it is not
@@ -118,7 +121,11 @@ impl<'v> Panel<'v> {
     /// Of at most [`Panel::SIZE`] groups, each with a number of the caller's.
     pub fn of(views: Vec<(usize, View<'v>)>) -> Panel<'v> {
         assert!(views.len() <= Panel::SIZE, "a panel has one bit for each group");
-        Panel { views, columns: signals::all().iter().map(|_| OnceCell::new()).collect() }
+        let mut holding = BTreeMap::new();
+        for (place, (_, view)) in views.iter().enumerate() {
+            view.holding().for_each(|id| *holding.entry(id).or_default() |= 1 << place);
+        }
+        Panel { views, columns: signals::all().iter().map(|_| OnceCell::new()).collect(), holding }
     }
 
     /// The answers of a rule that are not silent, with the numbers of their groups, in the order of the panel.
@@ -129,10 +136,12 @@ impl<'v> Panel<'v> {
         let looks = self.look(&rule.when);
         let each = || self.views.iter().enumerate();
         debug_assert!(each().all(|(at, (_, view))| looks.at(at) == look(&rule.when, view)), "{}", rule.id);
-        places(looks.not_silent & self.everybody()).map(move |at| {
+        let holding = self.holding.get(rule.id.as_str()).copied().unwrap_or_default();
+        let asked = places((looks.not_silent | holding) & self.everybody()).map(move |at| {
             let (number, view) = &self.views[at];
             (*number, told(rule, view, looks.at(at)))
-        })
+        });
+        asked.filter(|(_, outcome)| outcome.truth != Truth::Silent)
     }
 
     /// The bits that stand for a group.
@@ -210,8 +219,9 @@ impl<'v> Panel<'v> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::past::{Held, Past};
     use crate::peers::{Direction, Pattern, Profile};
-    use crate::rules::{Bar, Few, PastLimit, PeerLimit, Truth, evaluate};
+    use crate::rules::{Bar, Few, PastLimit, PeerLimit, evaluate};
     use crate::signals::{Absence, Estimate, Row};
 
     /// Readings on either side of every limit below, of several samples and kinds.
@@ -299,6 +309,28 @@ mod tests {
             }
         }
         assert!(seen.iter().all(|n| *n > 1_000), "{seen:?}");
+    }
+
+    /// A rule that held in the run before and is silent now still fires, unless what ends it has come.
+    #[test]
+    fn what_holds_on_is_asked_though_it_is_silent() {
+        let (rows, nobody) = (rows(3), Profile::default());
+        let held = Held { fired: vec![true], holding: true };
+        let past = Past { rules: [("aaa".to_owned(), held)].into(), ..Past::default() };
+        let views = || {
+            let view = |(at, row)| (at, View::new(row, &[], &nobody).with_past((at == 1).then_some(&past)));
+            rows.iter().enumerate().map(view)
+        };
+        let (silent, fires) = (Node::Any(Vec::new()), Node::All(Vec::new()));
+        for (clear, expected) in [(None, vec![]), (Some(silent.clone()), vec![1]), (Some(fires), vec![])] {
+            let rule = Rule { when: silent.clone(), clear, ..Rule::sample("aaa") };
+            let fired = |(_, outcome): &(usize, Outcome)| outcome.truth == Truth::Fires;
+            let told: Vec<(usize, Outcome)> = Panel::of(views().collect()).ask(&rule).collect();
+            assert!(told.iter().all(fired), "{told:?}");
+            assert_eq!(told.iter().map(|(at, _)| *at).collect::<Vec<_>>(), expected);
+            let alone = views().map(|(at, view)| (at, evaluate(&rule, &view))).filter(fired);
+            assert_eq!(alone.map(|(at, _)| at).collect::<Vec<_>>(), expected);
+        }
     }
 
     #[test]

@@ -425,6 +425,7 @@ impl Case {
             dossiers: false,
             accepted: Vec::new(),
             pictures: 0,
+            earlier: Default::default(),
             threads,
         }
     }

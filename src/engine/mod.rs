@@ -1,0 +1,138 @@
+//! Measuring on an engine of the user's, where the clicks are: a warehouse, a cluster, a tracker's own database.
+//!
+//! The heavy stage is written as one portable text of SQL and runs there; what comes back are whole numbers and
+//! texts, and everything after it is the same as for files. An answer counts only when its end is proven, an
+//! approximate function never feeds a rule, and a text from data or configuration enters SQL through one encoder
+//! only. Refuses: to change anything at the engine, and to guess what a cut-off answer would have said.
+
+pub mod transport;
+
+use crate::base::error::Error;
+use std::fmt;
+
+/// One answer of an engine: columns by name, whole numbers or texts, nothing else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    pub columns: Vec<Column>,
+}
+
+/// One column of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    pub values: Values,
+}
+
+/// The values of a column, one for each row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Values {
+    Int(Vec<Option<i64>>),
+    Text(Vec<Option<String>>),
+}
+
+impl Values {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Values::Int(values) => values.len(),
+            Values::Text(values) => values.len(),
+        }
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Answer {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.columns.first().map_or(0, |column| column.values.len())
+    }
+
+    /// The values of a column.
+    pub fn column(&self, name: &str) -> Option<&Values> {
+        self.columns.iter().find(|column| column.name == name).map(|column| &column.values)
+    }
+}
+
+/// An engine that queries run on.
+pub trait Engine {
+    /// Runs one query to its proven end. `tables` are small tables of our own that the query names; they are
+    /// there for this query only.
+    ///
+    /// # Errors
+    /// One chain with the URL and the tag of the query.
+    fn query(&self, sql: &str, tables: &[(&str, &Answer)]) -> Result<Answer, EngineError>;
+
+    /// The columns of a table, name and type, in its order.
+    ///
+    /// # Errors
+    /// One chain with the URL and the tag of the query.
+    fn columns(&self, table: &str) -> Result<Vec<(String, String)>, EngineError>;
+}
+
+/// What kind of failure it is: what the reader should do follows from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineFault {
+    /// The address is none, or nobody answers there.
+    Unreachable,
+    /// User, password or token are wrong, or the user may not read.
+    Denied,
+    /// A table that is not there.
+    NoTable,
+    /// A column that is not there.
+    NoColumn,
+    /// A limit of memory, time or rows was hit.
+    Limit,
+    /// The answer ended before its end was proven.
+    CutShort,
+    /// It took longer than the run wants to wait.
+    TimedOut,
+    /// Somebody ended it.
+    Cancelled,
+    /// Anything else that the engine says of a query.
+    Refused,
+}
+
+/// A query that failed, as one chain.
+#[derive(Debug)]
+pub struct EngineError {
+    pub fault: EngineFault,
+    /// Where the engine is, without credentials.
+    pub url: String,
+    /// What the query is called in the engine's own log.
+    pub tag: String,
+    /// What the engine, or the way to it, said.
+    pub said: String,
+    /// What to do next, where it is known.
+    pub help: Option<String>,
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let EngineError { url, tag, said, .. } = self;
+        write!(f, "{url}: {said} (query {tag})")
+    }
+}
+
+impl std::error::Error for EngineError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source.as_ref() as _)
+    }
+}
+
+impl EngineError {
+    /// The same as the run's error: wrong names and credentials are the configuration's fault, the rest is input
+    /// that cannot be used.
+    pub fn into_error(self) -> Error {
+        let wrong = matches!(self.fault, EngineFault::Denied | EngineFault::NoTable | EngineFault::NoColumn);
+        let message = self.to_string();
+        let mut error = if wrong { Error::usage(message) } else { Error::input(message) };
+        error.help = self.help;
+        error.source = self.source;
+        error
+    }
+}
