@@ -6,7 +6,7 @@
 use clickaudit::base::column::Grain;
 use clickaudit::base::stats::Counted;
 use clickaudit::measures::{GrainMeasures, Group, M, Stratum, Totals};
-use clickaudit::peers::{Compared, Settings, Standing, profiles};
+use clickaudit::peers::{Compared, Settings, profiles};
 use clickaudit::signals::Context;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::collections::BTreeSet;
@@ -127,9 +127,8 @@ fn compared(measures: &GrainMeasures) -> Compared {
 
 /// How many signals were compared in at least one source.
 fn signals(compared: &Compared) -> usize {
-    let standings = compared.profiles.iter().flat_map(|profile| &profile.signals);
-    let names = standings.filter(|(_, s)| matches!(s, Standing::Compared(_))).map(|(name, _)| *name);
-    names.collect::<BTreeSet<&str>>().len()
+    let found = compared.profiles.iter().flat_map(|profile| profile.signals.compared());
+    found.map(|(signal, _)| signal.name).collect::<BTreeSet<&str>>().len()
 }
 
 #[allow(clippy::print_stderr)]

@@ -12,7 +12,7 @@ use crate::measures::{self, CutMeasures, InCut, M, Measures};
 use crate::past::Past;
 use crate::peers::{Compared, Profile};
 use crate::report::{List, Lists, RuleTally, Totals};
-use crate::rules::{Outcome, Part, Rule, RuleSet, Truth, View, Why, evaluate};
+use crate::rules::{Outcome, Panel, Part, Rule, RuleSet, Truth, View, Why};
 use crate::signals::{self, Context, Row};
 use crate::verdicts::{
     self, Answers, Braked, Judged, ListKind, Listing, SharedReasons, Subject, Suppressions, Whole,
@@ -41,13 +41,20 @@ pub fn judged<'r>(
     for (at, (of_grain, compared)) in asked.measures.grains.iter().zip(asked.compared).enumerate() {
         let audited = of_grain.grain == settings.grain;
         let mut asking = Asking::of(rules, at, audited, asked);
-        for (group, profile) in of_grain.groups.iter().zip(&compared.profiles) {
-            let mut subject = subject(&of_grain.grain, group, profile, asked.context, asking.rules.clone());
-            asking.ask(&mut subject, &group.key, &mut tallies);
-            suppress(&mut subject, &settings.suppressions, as_of);
-            asking.count_suppressed(&subject, &mut tallies);
-            if audited || subject.answers.fired().next().is_some() {
-                groups.push(verdicts::judge(subject, &settings.protect));
+        let with_profiles: Vec<_> = of_grain.groups.iter().zip(&compared.profiles).collect();
+        for together in with_profiles.chunks(Panel::SIZE) {
+            let keys: Vec<&[Option<String>]> = together.iter().map(|(group, _)| &*group.key).collect();
+            let subject = |(group, profile): &(&_, &_)| {
+                subject(&of_grain.grain, group, profile, asked.context, asking.rules.clone())
+            };
+            let mut subjects: Vec<Subject> = together.iter().map(subject).collect();
+            asking.ask(&mut subjects, &keys, &mut tallies);
+            for mut subject in subjects {
+                suppress(&mut subject, &settings.suppressions, as_of);
+                asking.count_suppressed(&subject, &mut tallies);
+                if audited || subject.answers.fired().next().is_some() {
+                    groups.push(verdicts::judge(subject, &settings.protect));
+                }
             }
         }
     }
@@ -86,27 +93,43 @@ impl<'a, 'r> Asking<'a, 'r> {
         }
     }
 
-    /// Asks every rule about a group and counts the answers.
-    fn ask(&mut self, subject: &mut Subject<'r>, key: &[Option<String>], tallies: &mut [RuleTally]) {
-        let texts = subject.texts();
-        let past = self.memory.and_then(|memory| memory.past(key, &subject.row, self.days));
-        let of_cuts = past.as_ref().map(Past::of_rules);
-        let view = View::new(&subject.row, &texts, &subject.profile).with_past(past.as_ref());
-        let mut seen: Vec<Option<Seen>> = self.cuts.iter().map(|_| None).collect();
-        for (at, (rule, place)) in self.rules.iter().zip(&self.places).enumerate() {
-            let outcome = match &rule.cut {
-                None => evaluate(rule, &view),
+    /// Asks every rule about a panel of groups and counts the answers.
+    fn ask(&mut self, subjects: &mut [Subject<'r>], keys: &[&[Option<String>]], tallies: &mut [RuleTally]) {
+        let texts: Vec<_> = subjects.iter().map(Subject::texts).collect();
+        let pasts: Vec<Option<Past>> =
+            subjects.iter().zip(keys).map(|(subject, key)| self.past(key, subject)).collect();
+        let of_cuts: Vec<Option<Past>> = pasts.iter().map(|past| past.as_ref().map(Past::of_rules)).collect();
+        let views = subjects.iter().zip(&texts).zip(&pasts).map(|((subject, texts), past)| {
+            View::new(&subject.row, texts, &subject.profile).with_past(past.as_ref())
+        });
+        let whole = Panel::of(views.enumerate().collect());
+        let seen: Vec<Seen> = self.cuts.iter().map(|cut| Seen::of(cut, keys, self.context)).collect();
+        let in_cuts: Vec<Panel> = seen.iter().map(|seen| seen.panel(&texts, &of_cuts)).collect();
+        let mut answers: Vec<Answers> = subjects.iter().map(|_| Answers::of(self.rules.clone())).collect();
+        for (at, (rule, place)) in self.rules.iter().copied().zip(&self.places).enumerate() {
+            let mut told = 0;
+            let mut take = |(group, outcome): (usize, Outcome<'r>)| {
+                let outcome = self.reasons.with(at, outcome);
+                tallies[*place].add(&outcome.truth);
+                answers[group].take(at, outcome);
+                told += 1;
+            };
+            match &rule.cut {
+                None => whole.ask(rule).for_each(&mut take),
                 Some(wanted) => {
                     let cut = self.cuts.iter().position(|cut| cut.cut == **wanted);
                     let cut = cut.expect("every cut of a rule is measured");
-                    let seen = seen[cut].get_or_insert_with(|| Seen::of(self.cuts[cut], key, self.context));
-                    seen.ask(rule, &texts, of_cuts.as_ref())
+                    seen[cut].ask(rule, &in_cuts[cut]).for_each(&mut take);
                 }
-            };
-            let outcome = self.reasons.with(at, outcome);
-            tallies[*place].add(&outcome.truth);
-            subject.answers.take(at, outcome);
+            }
+            tallies[*place].silent += (subjects.len() - told) as u64;
         }
+        subjects.iter_mut().zip(answers).for_each(|(subject, answers)| subject.answers = answers);
+    }
+
+    /// What is remembered of a group.
+    fn past(&self, key: &[Option<String>], subject: &Subject) -> Option<Past> {
+        self.memory.and_then(|memory| memory.past(key, &subject.row, self.days))
     }
 
     fn count_suppressed(&self, subject: &Subject, tallies: &mut [RuleTally]) {
@@ -117,39 +140,54 @@ impl<'a, 'r> Asking<'a, 'r> {
     }
 }
 
-/// What the rules of a cut see of one group.
-enum Seen {
-    Rows(Arc<Part>),
-    /// Nothing, and why.
-    Open(Why),
-    Nothing,
+/// What the rules of a cut see of the groups of a panel, which have numbers; of a group without rows nothing.
+struct Seen {
+    rows: Vec<(usize, Arc<Part>)>,
+    /// Of these groups nothing can be told, and why.
+    open: Vec<(usize, Why)>,
+    /// Peers are those of the whole: a rule with row limits does not ask for them.
+    nobody: Profile,
 }
 
 impl Seen {
-    fn of(cut: &CutMeasures, key: &[Option<String>], context: &Context) -> Seen {
-        match cut.of(key) {
-            InCut::Rows(totals) => {
-                let row = Row::compute(&signals::Group { totals, context });
-                Seen::Rows(Arc::new(Part { spend: money(&row, "cost"), at_stake: at_stake(totals), row }))
+    fn of(cut: &CutMeasures, keys: &[&[Option<String>]], context: &Context) -> Seen {
+        let mut seen = Seen { rows: Vec::new(), open: Vec::new(), nobody: Profile::default() };
+        for (group, key) in keys.iter().enumerate() {
+            match cut.of(key) {
+                InCut::Rows(totals) => {
+                    let row = Row::compute(&signals::Group { totals, context });
+                    let part = Part { spend: money(&row, "cost"), at_stake: at_stake(totals), row };
+                    seen.rows.push((group, Arc::new(part)));
+                }
+                InCut::TooYoung => seen.open.push((group, Why::TooYoung(Arc::new(cut.cut.clone())))),
+                InCut::Untold(columns) => seen.open.push((group, Why::Untold(columns.to_vec()))),
+                InCut::Nothing => {}
             }
-            InCut::TooYoung => Seen::Open(Why::TooYoung(Arc::new(cut.cut.clone()))),
-            InCut::Untold(columns) => Seen::Open(Why::Untold(columns.to_vec())),
-            InCut::Nothing => Seen::Nothing,
         }
+        seen
     }
 
-    /// Peers are those of the whole: a rule with row limits does not ask for them.
-    fn ask<'r>(&self, rule: &'r Rule, texts: &[(Col, Option<String>)], past: Option<&Past>) -> Outcome<'r> {
-        match self {
-            Seen::Rows(part) => {
-                let outcome =
-                    evaluate(rule, &View::new(&part.row, texts, &Profile::default()).with_past(past));
-                let fires = outcome.truth == Truth::Fires;
-                Outcome { part: fires.then(|| Arc::clone(part)), ..outcome }
-            }
-            Seen::Open(why) => Outcome::unknown(rule, why.clone()),
-            Seen::Nothing => Outcome::silent(rule),
-        }
+    fn panel<'v>(&'v self, texts: &'v [Vec<(Col, Option<String>)>], pasts: &'v [Option<Past>]) -> Panel<'v> {
+        let view = |(group, part): &'v (usize, Arc<Part>)| {
+            let view = View::new(&part.row, &texts[*group], &self.nobody);
+            (*group, view.with_past(pasts[*group].as_ref()))
+        };
+        Panel::of(self.rows.iter().map(view).collect())
+    }
+
+    /// The answers of a rule that are not silent, with the numbers of the groups.
+    fn ask<'s, 'r: 's>(
+        &'s self,
+        rule: &'r Rule,
+        panel: &'s Panel,
+    ) -> impl Iterator<Item = (usize, Outcome<'r>)> {
+        let open = self.open.iter().map(|(group, why)| (*group, Outcome::unknown(rule, why.clone())));
+        let part = |group: usize| self.rows.iter().find(|(of, _)| *of == group).map(|(_, part)| part.clone());
+        let told = panel.ask(rule).map(move |(group, outcome)| {
+            let fires = outcome.truth == Truth::Fires;
+            (group, Outcome { part: if fires { part(group) } else { None }, ..outcome })
+        });
+        told.chain(open)
     }
 }
 

@@ -62,7 +62,7 @@ fn excess(group: &Judged, signal: &'static Signal) -> Option<Excess> {
         return None;
     }
     let Standing::Compared(versus) = group.subject.profile.standing(signal) else { return None };
-    suspicious_distance(signal.name, versus).filter(|z| *z > 0.0)?;
+    suspicious_distance(signal, versus).filter(|z| *z > 0.0)?;
     let own = estimate(group, signal.name)?.printed().0;
     Some(Excess { lower: own.min(lower_limit(versus)), peers: versus.expected })
 }

@@ -240,10 +240,11 @@ enum Node {
 /// Parses a text within the budget.
 fn tree(text: &str) -> Result<Tree, Refused> {
     if text.len() > MAX_BYTES {
-        let message = format!("the file has {} bytes, at most {MAX_BYTES} are read", text.len());
+        let message = format!("the file has more than {MAX_BYTES} bytes, which is all that is read");
         return Err(Refused(Fault::new(&diag::SYNTAX, message)));
     }
-    let mut tree: Tree = serde_saphyr::from_str_with_options(text, options()).map_err(syntax)?;
+    let mut tree: Tree =
+        serde_saphyr::from_str_with_options(text, options()).map_err(|error| syntax(error, text))?;
     tree.settle(text);
     Ok(tree)
 }
@@ -264,7 +265,7 @@ fn options() -> serde_saphyr::Options {
 }
 
 /// Says what the reader refused, in our words where we have better ones.
-fn syntax(error: serde_saphyr::Error) -> Refused {
+fn syntax(error: serde_saphyr::Error, text: &str) -> Refused {
     use serde_saphyr::Error as E;
     use serde_saphyr::budget::BudgetBreach as B;
     let error = error.without_snippet();
@@ -288,8 +289,33 @@ fn syntax(error: serde_saphyr::Error) -> Refused {
         other => (&diag::SYNTAX, UserMessageFormatter.format_message(other).into_owned()),
     };
     let mut fault = Fault::new(code, message);
-    fault.span = error.location().and_then(|l| bytes(&l));
+    fault.span = error.location().and_then(|l| bytes(&l).or_else(|| letter(&l, text)));
+    if matches!(error, E::ExternalMessage { .. }) {
+        let hint = HINTS.iter().find(|(part, _)| fault.message.contains(part));
+        fault.help = hint.map(|(_, help)| (*help).to_owned());
+    }
     Refused(fault)
+}
+
+const NO_TABS: &str = "indent and separate with spaces, not with tabs";
+
+/// What is usually meant by words of the reader that people who do not know YAML cannot make use of.
+const HINTS: [(&str, &str); 5] = [
+    ("found a tab", NO_TABS),
+    ("tabs disallowed", NO_TABS),
+    ("tab cannot be used", NO_TABS),
+    ("mapping values are not allowed", "put a text with `: ` in it in quotes"),
+    ("quoted scalar", "is a closing quote missing?"),
+];
+
+/// The letter at which the reader gave up, or the end of the line: it counts lines and letters there, not bytes.
+fn letter(location: &serde_saphyr::Location, text: &str) -> Option<Range<usize>> {
+    let [line, column] = [location.line(), location.column()].map(|from_one| from_one.checked_sub(1));
+    let start: usize = text.split_inclusive('\n').take(usize::try_from(line?).ok()?).map(str::len).sum();
+    let line = text[start..].lines().next().unwrap_or_default();
+    let letter = line.char_indices().nth(usize::try_from(column?).ok()?);
+    let (at, len) = letter.map_or((line.len(), 0), |(at, letter)| (at, letter.len_utf8()));
+    Some(start + at..start + at + len)
 }
 
 fn bytes(location: &serde_saphyr::Location) -> Option<Range<usize>> {
@@ -944,10 +970,31 @@ mod tests {
         let deep = format!("name: a\nlist: {}{}\n", "[".repeat(40), "]".repeat(40));
         check_faults(&deep, &["Y001 2:38 the nesting is deeper than 32 levels"]);
         let long = format!("name: {}", "a".repeat(MAX_BYTES));
-        check_faults(&long, &["Y001 - the file has 4194310 bytes, at most 4194304 are read"]);
+        check_faults(&long, &["Y001 - the file has more than 4194304 bytes, which is all that is read"]);
         check_faults(
             "name: a\n---\nname: b\n",
             &["Y001 2:1 a file holds one document: remove `---` and what follows"],
+        );
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_refused_at_its_place() {
+        check_faults(
+            "# é\r\nname: é: b\r\n",
+            &[
+                "Y001 2:8 mapping values are not allowed in this context (put a text with `: ` in it in quotes)",
+            ],
+        );
+        check_faults(
+            "name: a\nnode:\n\tall: []\n",
+            &[
+                "Y001 3:2 tabs disallowed within this context (block indentation) (indent and separate with spaces, \
+               not with tabs)",
+            ],
+        );
+        check_faults(
+            "name: 'a\nn: 1\n",
+            &["Y001 2:1 invalid indentation in multiline quoted scalar (is a closing quote missing?)"],
         );
     }
 

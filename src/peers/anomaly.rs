@@ -5,7 +5,8 @@
 //! nor the risk.
 
 use super::profile::suspicious_distance;
-use super::standing::{Profile, Standing};
+use super::standing::{Profile, Versus};
+use crate::signals::Signal;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Among fewer compared groups nothing is said: the oddest of a few is nothing odd.
@@ -42,11 +43,10 @@ pub fn odd(profiles: &[&Profile]) -> Vec<Option<Odd>> {
 }
 
 fn distances(profile: &Profile) -> BTreeMap<&'static str, f64> {
-    let distance = |(name, standing): &(&'static str, Standing)| match standing {
-        Standing::Compared(versus) => suspicious_distance(name, versus).map(|z| (*name, z)),
-        Standing::TooFew(_) => None,
+    let distance = |(signal, versus): (&'static Signal, &Versus)| {
+        suspicious_distance(signal, versus).map(|z| (signal.name, z))
     };
-    profile.signals.iter().filter_map(distance).filter(|(_, z)| !z.is_nan()).collect()
+    profile.signals.compared().filter_map(distance).filter(|(_, z)| !z.is_nan()).collect()
 }
 
 fn farthest(distances: BTreeMap<&'static str, f64>) -> Vec<(&'static str, f64)> {
@@ -236,7 +236,9 @@ impl Draws {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peers::standing::{Direction, Versus};
+    use crate::peers::Level;
+    use crate::peers::standing::{Direction, Sides, Standing, Standings};
+    use crate::signals;
 
     /// Ordinary sources with 6 signals, some missing, and at the front three odd ones: one loud signal, three
     /// middling ones, and one that is far below its peers only.
@@ -255,21 +257,24 @@ mod tests {
         let standing = |&(name, z): &(&'static str, f64)| {
             let versus = Versus {
                 expected: 0.1,
-                level: "all".into(),
+                level: Level::ALL,
                 peers: 50,
                 ratio: 1.0,
                 ratio_limit: 1.0,
                 z,
                 direction: Direction::High,
-                ln_p_high: Some(-1.0),
-                ln_p_low: Some(-1.0),
+                sides: Sides::new(Some(-1.0), Some(-1.0)),
                 q: 1.0,
                 large: false,
                 decibans: 0.0,
             };
-            (name, Standing::Compared(versus))
+            (signals::find(name).expect(name), Standing::Compared(versus))
         };
-        Profile { signals: distances.iter().map(standing).collect(), ln_p: Some(-1.0), ..Profile::default() }
+        Profile {
+            signals: Standings::of(distances.iter().map(standing)),
+            ln_p: Some(-1.0),
+            ..Profile::default()
+        }
     }
 
     /// A high rate is not odd, a low approval is; concentration is a carrier's as well as a farm's.

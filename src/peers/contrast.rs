@@ -2,19 +2,18 @@
 
 use super::compare::compare;
 use super::fit::{self, Fit, Observation, fit};
-use super::places::Places;
+use super::places::{Level, Places};
 use super::profile::{direction, parallel};
 use super::scan::{
-    BUCKETS, LOG_SPIKE, Pool, SECOND_SPIKE, SECONDS, amount_bucket, histogram, log_bucket, scan,
+    BUCKETS, LOG_SPIKE, Packed, Pool, SECOND_SPIKE, SECONDS, amount_bucket, histogram, log_bucket, scan,
     second_bucket,
 };
-use super::standing::{Direction, TooFew, Versus};
+use super::standing::{Direction, Sides, TooFew, Versus};
 use crate::base::stats::{self, Counted};
 use crate::measures::{GrainMeasures, M};
 use crate::signals::{
     self, Against, CONFIDENCE, Context, Estimate, Family, Interval, Link, Reading, Side, Signal,
 };
-use std::sync::Arc;
 
 /// How many times the peers' odds or value make a difference that matters (statistics.md, 4.3 (iii)).
 const LARGE: f64 = 1.5;
@@ -154,8 +153,7 @@ impl Work<'_> {
             ratio_limit: effect.limit(side),
             z: found.tails.z,
             direction: side,
-            ln_p_high: high,
-            ln_p_low: low,
+            sides: Sides::new(high, low),
             q: 1.0,
             large: effect.is_large(side),
             decibans: 0.0,
@@ -173,14 +171,13 @@ impl Work<'_> {
             let ln_p = e.value().max(f64::MIN_POSITIVE).ln().min(0.0);
             Some(Ok(Box::new(Versus {
                 expected: 0.5,
-                level: Arc::from("itself"),
+                level: Level::ITSELF,
                 peers: 0,
                 ratio: 1.0,
                 ratio_limit: 1.0,
                 z: stats::normal_score(ln_p),
                 direction: Direction::Low,
-                ln_p_high: None,
-                ln_p_low: Some(ln_p),
+                sides: Sides::new(None, Some(ln_p)),
                 q: 1.0,
                 large: true,
                 decibans: 0.0,
@@ -193,18 +190,20 @@ impl Work<'_> {
         let scale = Scale::of(signal, measure);
         let estimates = self.estimates(signal);
         let eligible = |at: usize| matches!(estimates.of(at), Some(Ok(_)));
-        let histograms: Vec<Option<[Vec<u64>; 2]>> = (0..self.count())
-            .map(|at| {
-                eligible(at).then(|| scale.histograms(&self.measures.strata[at].totals.values(measure)))
-            })
-            .collect();
+        let packed = |at: usize| {
+            let values = self.measures.strata[at].totals.values(measure);
+            scale.histograms(&values).map(|histogram| Packed::of(&histogram))
+        };
+        let histograms: Vec<Option<[Packed; 2]>> =
+            (0..self.count()).map(|at| eligible(at).then(|| packed(at))).collect();
         let pools = Pools::new(&histograms, self.places);
         let of = |at: usize| {
             let e = match estimates.of(at)? {
                 Ok(e) => e,
                 Err(why) => return Some(Err(why)),
             };
-            Some(self.spike(at, e, histograms[at].as_ref()?, &pools).map(Box::new))
+            let histograms = histograms[at].as_ref()?.each_ref().map(Packed::unpacked);
+            Some(self.spike(at, e, &histograms, &pools).map(Box::new))
         };
         Contrast::new(signal, (0..self.count()).map(of).collect(), None)
     }
@@ -226,19 +225,18 @@ impl Work<'_> {
         // Times are looked at twice: in wide buckets, and below ten minutes by the second.
         let looks = histograms.iter().filter(|h| !h.is_empty()).count() as f64;
         let ln_p = (best.ln_p + looks.ln()).min(0.0);
-        let (share, expected) =
-            best.spike.as_ref().map_or((e.value(), e.value()), |s| (s.share, s.expected_share));
-        let ratio = odds(share) / odds(expected);
+        let ratio = best.spike.as_ref().map_or(1.0, |s| odds(s.share) / odds(s.expected_share));
+        // The spike has a width of its own; on the signal's scale peers have what makes up the same ratio.
+        let peers_odds = odds(e.value()) / ratio;
         Ok(Versus {
-            expected,
+            expected: peers_odds / (1.0 + peers_odds),
             level: self.places.level(node),
             peers,
             ratio,
             ratio_limit: ratio,
             z: -stats::normal_score(ln_p),
             direction: Direction::High,
-            ln_p_high: Some(ln_p),
-            ln_p_low: None,
+            sides: Sides::new(Some(ln_p), None),
             q: 1.0,
             large: ratio >= LARGE,
             decibans: 0.0,
@@ -370,16 +368,18 @@ struct Pools {
 }
 
 impl Pools {
-    fn new(histograms: &[Option<[Vec<u64>; 2]>], places: &Places) -> Pools {
-        let widths = histograms.iter().flatten().next().map_or([0, 0], |h| [h[0].len(), h[1].len()]);
-        let empty = || widths.map(|w| Pool::new(w as u16));
-        let mut by_node: Vec<(u32, [Pool; 2])> = (0..places.tree.len()).map(|_| (0, empty())).collect();
-        for (leaf, histograms) in places.leaves.iter().zip(histograms) {
-            let Some(histograms) = histograms else { continue };
+    fn new(histograms: &[Option<[Packed; 2]>], places: &Places) -> Pools {
+        let mut by_node: Vec<(u32, [Pool; 2])> = vec![Default::default(); places.tree.len()];
+        for (leaf, packed) in places.leaves.iter().zip(histograms) {
+            let Some(packed) = packed else { continue };
+            let histograms = packed.each_ref().map(Packed::unpacked);
             for node in places.tree.upwards(*leaf) {
                 let (sources, pools) = &mut by_node[node as usize];
+                if *sources == 0 {
+                    *pools = histograms.each_ref().map(|histogram| Pool::new(histogram.len() as u16));
+                }
                 *sources += 1;
-                pools.iter_mut().zip(histograms).for_each(|(pool, h)| pool.add(h));
+                pools.iter_mut().zip(&histograms).for_each(|(pool, histogram)| pool.add(histogram));
             }
         }
         Pools { by_node }

@@ -34,7 +34,8 @@ mod tree;
 
 pub use compare::funnel;
 pub use fdr::q_values;
+pub use places::Level;
 pub use profile::{Compared, Settings, Summary, profiles, suspicious_distance};
 pub use shape::{Crowd, Shape, Shapes};
 pub use siblings::{Sibling, siblings};
-pub use standing::{Direction, PATTERNS, Pattern, Profile, Standing, TooFew, Versus};
+pub use standing::{Direction, PATTERNS, Pattern, Profile, Sides, Standing, Standings, TooFew, Versus};

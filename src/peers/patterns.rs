@@ -4,14 +4,15 @@
 //! takes the smallest p where one of several signs will do.
 
 use super::profile::both;
-use super::standing::{Direction, Pattern, Standing};
+use super::standing::{Direction, Pattern, Standing, Standings};
+use crate::signals;
 use Direction::{High, Low};
 
 /// The ln p up to which a pattern fits: 0.01. That the group differs at all is for its combined p to say.
 const FITS: f64 = -4.605_170_185_988_091;
 
 /// The patterns that fit, the most certain first.
-pub fn found(signals: &[(&'static str, Standing)]) -> Vec<(Pattern, f64)> {
+pub fn found(signals: &Standings) -> Vec<(Pattern, f64)> {
     let signs = Signs(signals);
     let mut found: Vec<(Pattern, f64)> = super::standing::PATTERNS
         .iter()
@@ -95,7 +96,7 @@ fn fisher(ln_p: &[f64]) -> f64 {
     (-half + (1.0 + terms.sum::<f64>()).ln()).min(0.0)
 }
 
-struct Signs<'a>(&'a [(&'static str, Standing)]);
+struct Signs<'a>(&'a Standings);
 
 impl Signs<'_> {
     fn of(&self, pattern: Pattern) -> Option<f64> {
@@ -119,8 +120,7 @@ impl Signs<'_> {
 
     /// ln p of a sign, where the effect is large.
     fn ln_p(&self, (name, direction): Sign) -> Option<f64> {
-        let at = self.0.binary_search_by_key(&name, |(name, _)| name).ok()?;
-        match &self.0[at].1 {
+        match self.0.get(signals::find(name)?)? {
             Standing::Compared(versus) if versus.direction != direction || versus.large => {
                 versus.ln_p(direction)
             }
@@ -136,7 +136,6 @@ fn least(ln_p: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signals;
 
     #[test]
     fn fisher_golden() {

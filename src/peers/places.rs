@@ -9,10 +9,56 @@ use super::tree::Tree;
 use crate::base::column::Col;
 use crate::measures::{GrainMeasures, PEER_COLUMNS, STRATUM_COLUMNS, Stratum};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::LazyLock;
 
 /// The levels below format and model, the widest first. One that no stratum has a text for is left out.
 const LEVELS: [Col; 5] = [Col::Offer, Col::Network, Col::Country, Col::Device, Col::Lander];
+
+/// What the members of a peer group have in common beside format and model, such as `offer, country`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Level(u8);
+
+/// The names of all levels: one bit for each column, the widest first, and one for a test inside the group.
+static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| (0..=Level::ITSELF.0).map(name).collect());
+
+fn name(level: u8) -> String {
+    let shared = (0..LEVELS.len()).filter(|at| level >> at & 1 == 1).map(|at| LEVELS[at].name());
+    match level {
+        0 => "all".to_owned(),
+        level if level == Level::ITSELF.0 => "itself".to_owned(),
+        _ => shared.collect::<Vec<_>>().join(", "),
+    }
+}
+
+impl Level {
+    /// All groups of one format and model.
+    pub const ALL: Level = Level(0);
+    /// No peers: the group was tested by itself.
+    pub const ITSELF: Level = Level(1 << LEVELS.len());
+
+    /// Groups that have these columns in common; other columns make no level.
+    pub fn of(columns: &[Col]) -> Level {
+        let bit = |column: &Col| LEVELS.iter().position(|level| level == column).map(|at| 1 << at);
+        Level(columns.iter().filter_map(bit).fold(0, |all, bit: u8| all | bit))
+    }
+}
+
+/// Its name.
+impl Deref for Level {
+    type Target = str;
+
+    fn deref(&self) -> &'static str {
+        &NAMES[usize::from(self.0)]
+    }
+}
+
+impl fmt::Debug for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
 
 /// The peer groups of all strata.
 pub struct Places {
@@ -24,8 +70,8 @@ pub struct Places {
     /// By stratum: how much it says of its peers; all of one account together count as the root of their number.
     pub votes: Vec<f64>,
     pub trusted: Vec<bool>,
-    /// Names of the levels by depth in the tree.
-    names: Vec<Arc<str>>,
+    /// The levels by depth in the tree.
+    levels: Vec<Level>,
 }
 
 impl Places {
@@ -45,18 +91,18 @@ impl Places {
             votes: accounts.iter().map(|account| 1.0 / sizes[account].sqrt()).collect(),
             accounts,
             trusted: strata.iter().map(|s| is_trusted(measures, s, trusted)).collect(),
-            names: names(&levels),
+            levels: (0..=levels.len()).map(|depth| Level::of(&levels[..depth])).collect(),
         }
     }
 
     /// The depth from which a group is of one offer; 0 where nobody says what was promoted.
     pub fn own_offer(&self) -> usize {
-        usize::from(self.names.len() > 1 && self.names[1].starts_with(Col::Offer.name()))
+        usize::from(self.levels.get(1) == Some(&Level::of(&[Col::Offer])))
     }
 
-    /// The name of a group's level.
-    pub fn level(&self, node: u32) -> Arc<str> {
-        self.names[self.tree.depth(node).min(self.names.len() - 1)].clone()
+    /// The level of a group.
+    pub fn level(&self, node: u32) -> Level {
+        self.levels[self.tree.depth(node).min(self.levels.len() - 1)]
     }
 }
 
@@ -71,14 +117,6 @@ fn text(stratum: &Stratum, col: Col) -> Option<&str> {
 fn path<'s>(stratum: &'s Stratum, levels: &[Col]) -> Vec<Vec<Option<&'s str>>> {
     let root = vec![text(stratum, Col::Format), text(stratum, Col::Model)];
     std::iter::once(root).chain(levels.iter().map(|c| vec![text(stratum, *c)])).collect()
-}
-
-fn names(levels: &[Col]) -> Vec<Arc<str>> {
-    let name = |upto: usize| match upto {
-        0 => "all".into(),
-        _ => levels[..upto].iter().map(|c| c.name()).collect::<Vec<_>>().join(", ").into(),
-    };
-    (0..=levels.len()).map(name).collect()
 }
 
 /// A number for the owner of each stratum.
@@ -110,4 +148,25 @@ fn is_trusted(measures: &GrainMeasures, stratum: &Stratum, trusted: &[String]) -
     let Some(source) = of(Col::Source) else { return false };
     let full = of(Col::TrafficSource).map(|network| format!("{network}/{source}"));
     trusted.iter().any(|t| t == source || Some(t) == full.as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(columns: &[Col], expected: &str) {
+        assert_eq!(&*Level::of(columns), expected);
+    }
+
+    #[test]
+    fn a_level_is_named_by_its_columns() {
+        check(&[], "all");
+        check(&[Col::Offer], "offer");
+        check(&[Col::Offer, Col::Country], "offer, country");
+        check(&LEVELS, "offer, network, country, device, lander");
+        check(&[Col::Format], "all");
+        assert_eq!(&*Level::ITSELF, "itself");
+        assert_eq!(format!("{:?}", Level::ALL), "all");
+    }
 }

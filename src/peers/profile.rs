@@ -4,7 +4,7 @@ use super::combine::{all_of, cauchy, decibans, simes};
 use super::contrast::{Contrast, contrasts};
 use super::fdr::{self, guarded_cut};
 use super::risk::{local_fdr, risk};
-use super::standing::{Direction, Profile, Standing, Versus};
+use super::standing::{Direction, Profile, Sides, Standing, Standings, Versus};
 use super::{patterns, places::Places};
 use crate::measures::{GrainMeasures, M};
 use crate::signals::{self, Context, Family, Signal, Suspicious};
@@ -174,19 +174,16 @@ fn counted(signal: &Signal, found: &Versus, side: Side) -> Option<f64> {
     match (only_side(signal.name), side) {
         (Some(only), Side::Suspicious) => found.ln_p(only),
         (Some(_), Side::Opposite) => None,
-        (None, _) => tail(signal, found.ln_p_high, found.ln_p_low, side),
+        (None, _) => tail(signal, found.sides, side),
     }
 }
 
 /// ln p of the tail that is asked for; that both tails were looked at costs a factor of 2.
-fn tail(signal: &Signal, high: Option<f64>, low: Option<f64>, side: Side) -> Option<f64> {
+fn tail(signal: &Signal, sides: Sides, side: Side) -> Option<f64> {
     match (signal.suspicious, side) {
-        (Suspicious::High, Side::Suspicious) | (Suspicious::Low, Side::Opposite) => high,
-        (Suspicious::Low, Side::Suspicious) | (Suspicious::High, Side::Opposite) => low,
-        (Suspicious::Either, Side::Suspicious) => {
-            let least = [high, low].into_iter().flatten().min_by(f64::total_cmp)?;
-            Some((least + std::f64::consts::LN_2).min(0.0))
-        }
+        (Suspicious::High, Side::Suspicious) | (Suspicious::Low, Side::Opposite) => sides.of(Direction::High),
+        (Suspicious::Low, Side::Suspicious) | (Suspicious::High, Side::Opposite) => sides.of(Direction::Low),
+        (Suspicious::Either, Side::Suspicious) => Some((sides.least()? + std::f64::consts::LN_2).min(0.0)),
         _ => None,
     }
 }
@@ -262,9 +259,8 @@ impl Judge<'_> {
     /// What is known of one group; `ranked` are the ln p of all groups, the least first.
     fn profile(&mut self, strata: &[usize], ranked: &[f64]) -> Profile {
         let count = self.contrasts.len();
-        let standing = |at: usize| Some((self.contrasts[at].signal.name, self.standing(at, strata, ranked)?));
-        let mut signals: Vec<(&'static str, Standing)> = (0..count).filter_map(standing).collect();
-        signals.shrink_to_fit();
+        let standing = |at: usize| Some((self.contrasts[at].signal, self.standing(at, strata, ranked)?));
+        let signals = Standings::in_order((0..count).filter_map(standing).collect());
         let mut families: BTreeMap<Family, Vec<(f64, f64)>> = BTreeMap::new();
         for &at in strata {
             for (family, p, _) in &self.strata[at].families {
@@ -314,9 +310,11 @@ fn counts(signal: &str, side: Direction) -> bool {
 
 /// By how many standard deviations a signal lies on a side that counts in a group's p; `None` where none does.
 /// Where both sides count, the distance has no sign.
-pub fn suspicious_distance(name: &str, versus: &Versus) -> Option<f64> {
-    let signal = signals::find(name).filter(|s| !NOT_COMBINED.contains(&s.name))?;
-    match (only_side(name), signal.suspicious) {
+pub fn suspicious_distance(signal: &Signal, versus: &Versus) -> Option<f64> {
+    if NOT_COMBINED.contains(&signal.name) {
+        return None;
+    }
+    match (only_side(signal.name), signal.suspicious) {
         (Some(Direction::Low), _) | (None, Suspicious::Low) => Some(-versus.z),
         (Some(Direction::High), _) | (None, Suspicious::High) => Some(versus.z),
         (None, Suspicious::Either) => Some(versus.z.abs()),
@@ -326,9 +324,8 @@ pub fn suspicious_distance(name: &str, versus: &Versus) -> Option<f64> {
 
 /// ln p of a comparison; of one that is only shown the smaller tail.
 fn shown_ln_p(signal: &Signal, versus: &Versus) -> f64 {
-    let (high, low) = (versus.ln_p_high, versus.ln_p_low);
-    let asked = tail(signal, high, low, Side::Suspicious);
-    asked.or_else(|| [high, low].into_iter().flatten().min_by(f64::total_cmp)).unwrap_or(0.0)
+    let asked = tail(signal, versus.sides, Side::Suspicious);
+    asked.or_else(|| versus.sides.least()).unwrap_or(0.0)
 }
 
 /// The q-value that a group with this p would have among all, ranked from the least on (Benjamini and Hochberg).
@@ -342,18 +339,14 @@ impl Profile {
     /// Whether a signal that is part of the reason differs by enough to matter: a trifle at a huge count is
     /// significant, too.
     fn is_large(&self, fdr: f64) -> bool {
-        let compared = || {
-            self.signals.iter().filter_map(|(name, standing)| match standing {
-                Standing::Compared(versus) if counts(name, versus.direction) => Some((*name, versus)),
-                Standing::Compared(_) | Standing::TooFew(_) => None,
-            })
-        };
+        let counted =
+            |(signal, v): (&Signal, _)| Some(v).filter(|v: &&Versus| counts(signal.name, v.direction));
+        let compared = || self.signals.compared().filter_map(counted);
         let reason = |v: &&Versus| v.q <= fdr;
-        if compared().map(|(_, v)| v).any(|v| reason(&v)) {
-            return compared().map(|(_, v)| v).filter(reason).any(|v| v.large);
+        if compared().any(|v| reason(&v)) {
+            return compared().filter(reason).any(|v| v.large);
         }
-        let strongest = compared().max_by(|a, b| a.1.decibans.total_cmp(&b.1.decibans));
-        strongest.is_some_and(|(_, v)| v.large)
+        compared().max_by(|a, b| a.decibans.total_cmp(&b.decibans)).is_some_and(|v| v.large)
     }
 
     /// The families that would each have made the group significant alone, strongest first.

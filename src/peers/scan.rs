@@ -50,6 +50,27 @@ pub fn histogram(sample: &Counted, buckets: u16, bucket: impl Fn(i64) -> Option<
     counts
 }
 
+/// A histogram without its empty buckets: of a large run all are held at once.
+pub struct Packed {
+    buckets: u16,
+    counts: Box<[(u16, u64)]>,
+}
+
+impl Packed {
+    /// Of a histogram over at most 65,535 buckets.
+    pub fn of(histogram: &[u64]) -> Packed {
+        let counts = (0..).zip(histogram.iter().copied()).filter(|(_, count)| *count > 0).collect();
+        Packed { buckets: histogram.len() as u16, counts }
+    }
+
+    /// The histogram.
+    pub fn unpacked(&self) -> Vec<u64> {
+        let mut histogram = vec![0; usize::from(self.buckets)];
+        self.counts.iter().for_each(|(at, count)| histogram[usize::from(*at)] = *count);
+        histogram
+    }
+}
+
 /// A source's vote counts fully up to so many events; a larger one is scaled down to it, so that nobody alone
 /// says what is normal.
 const VOTE: u64 = 200;
@@ -58,7 +79,7 @@ const VOTE: u64 = 200;
 const PARTS: u64 = 1 << 20;
 
 /// The histogram of all peers, each with an equal vote.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Pool(Vec<u64>);
 
 impl Pool {
@@ -271,6 +292,13 @@ impl Part {
 mod tests {
     use super::*;
     use crate::peers::anomaly::Draws;
+
+    #[test]
+    fn what_is_packed_comes_out_again() {
+        for histogram in [vec![], vec![0, 0], vec![3, 0, 0, 7], vec![1; usize::from(SECONDS)]] {
+            assert_eq!(Packed::of(&histogram).unpacked(), histogram);
+        }
+    }
 
     /// P(at least k of n), beta-binomial, by the ratios of its terms from 0 on in logarithms.
     fn beta_binomial(k: u64, n: u64, a: f64, b: f64) -> f64 {

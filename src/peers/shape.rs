@@ -1,10 +1,9 @@
 //! How the events of a group are spread over buckets, beside its peers: for people to look at, never a test.
 
 use super::fit;
-use super::places::Places;
+use super::places::{Level, Places};
 use super::scan::Pool;
 use crate::measures::{GrainMeasures, Totals};
-use std::sync::Arc;
 
 /// How the events of a group's peers are spread.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,7 +11,7 @@ pub struct Shape {
     /// The share of each bucket, 0 to 1.
     pub shares: Vec<f64>,
     /// The level at which the peers of most of the group's events were found, and how many there are.
-    pub level: Arc<str>,
+    pub level: Level,
     pub peers: u32,
 }
 
@@ -116,21 +115,23 @@ fn mixed(found: &[(u64, Shape)]) -> Option<Shape> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::column::Col;
 
-    fn of(shares: &[f64], level: &str, peers: u32) -> Shape {
-        Shape { shares: shares.to_vec(), level: level.into(), peers }
+    fn of(shares: &[f64], level: Level, peers: u32) -> Shape {
+        Shape { shares: shares.to_vec(), level, peers }
     }
 
     #[test]
     fn offers_weigh_by_the_groups_own_events() {
-        let found = [(30, of(&[1.0, 0.0], "offer", 21)), (10, of(&[0.0, 1.0], "all", 40))];
-        assert_eq!(mixed(&found), Some(of(&[0.75, 0.25], "offer", 21)));
+        let found =
+            [(30, of(&[1.0, 0.0], Level::of(&[Col::Offer]), 21)), (10, of(&[0.0, 1.0], Level::ALL, 40))];
+        assert_eq!(mixed(&found), Some(of(&[0.75, 0.25], Level::of(&[Col::Offer]), 21)));
         assert_eq!(mixed(&[]), None);
     }
 
     #[test]
     fn the_first_of_equally_heavy_offers_names_the_level() {
-        let found = [(5, of(&[1.0], "offer", 20)), (5, of(&[1.0], "all", 30))];
+        let found = [(5, of(&[1.0], Level::of(&[Col::Offer]), 20)), (5, of(&[1.0], Level::ALL, 30))];
         assert_eq!(mixed(&found).map(|s| s.peers), Some(20));
     }
 }

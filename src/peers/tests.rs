@@ -2,9 +2,13 @@
 
 use super::compare::{Versus, compare};
 use super::fit::{Fit, Observation, Row, Settings, TooFew, fit};
-use super::funnel;
 use super::tree::Tree;
+use super::{Standing, funnel};
+use crate::base::column::Grain;
 use crate::base::stats::binomial_at_least;
+use crate::measures::{GrainMeasures, Group, M, PEER_COLUMNS, Stratum, Totals};
+use crate::signals::{self, Context};
+use std::sync::Arc;
 
 // ---------------------------------------------------------------- draws
 
@@ -462,4 +466,60 @@ fn no_drawn_population_leaks_a_nan() {
             &Settings { min_rows: 0, min_peers: 3, min_accounts: 2, ..Settings::RATES },
         );
     }
+}
+
+// ---------------------------------------------------------------- spikes
+
+/// Sources of one offer whose times to conversion are log-normal around 20 minutes; of the first one's 200 so many
+/// are 287 s.
+fn sources_with_times(at_one_second: u64) -> GrainMeasures {
+    let mut draws = Draws(5);
+    let mut totals = |source: usize| {
+        let late = if source == 0 { 200 - at_one_second } else { 200 };
+        let mut times: Vec<i64> = (0..late).map(|_| (7.1 + 1.3 * draws.normal()).exp() as i64).collect();
+        times.resize(200, 287);
+        times.sort_unstable();
+        let times: Vec<(i64, u64)> = times.chunk_by(|a, b| a == b).map(|t| (t[0], t.len() as u64)).collect();
+        Arc::new(Totals::counted(&[(M::CtitCount, 200), (M::Conversions, 200)], &[(M::Ctit, &times)]))
+    };
+    let totals: Vec<Arc<Totals>> = (0..60).map(&mut totals).collect();
+    let group = |(at, totals): (usize, &Arc<Totals>)| Group {
+        key: vec![None, Some(format!("{at:02}"))],
+        totals: totals.clone(),
+    };
+    let stratum = |(at, totals): (usize, &Arc<Totals>)| Stratum {
+        group: at,
+        key: vec![None, None, Some("offer".to_owned())],
+        mostly: vec![None; PEER_COLUMNS.len()],
+        totals: totals.clone(),
+    };
+    GrainMeasures {
+        grain: Grain::source(),
+        groups: totals.iter().enumerate().map(group).collect(),
+        strata: totals.iter().enumerate().map(stratum).collect(),
+    }
+}
+
+/// The share of its commonest second, and how it stands.
+fn spike(at_one_second: u64) -> (f64, super::Versus) {
+    let context = Context { clicks_given: true, conversions_given: true, joined: true, ..Context::default() };
+    let settings = super::Settings { fdr: 0.1, trusted: Vec::new(), without: Vec::new(), threads: 1 };
+    let measures = sources_with_times(at_one_second);
+    let compared = super::profiles(&measures, &context, &settings);
+    let signal = signals::find("ctit_modal_share").expect("declared");
+    let own = signal.read(&signals::Group { totals: &measures.groups[0].totals, context: &context });
+    let standing = compared.profiles[0].standing(signal);
+    let Standing::Compared(versus) = standing else { panic!("{standing:?}") };
+    (own.estimate().expect("a value").value(), versus.clone())
+}
+
+#[test]
+fn what_peers_have_at_a_spike_is_on_the_scale_of_the_signal() {
+    let odds = |share: f64| share / (1.0 - share);
+    let (own, versus) = spike(60);
+    assert!(own >= 0.3 && versus.ratio > 5.0 && versus.large, "{own} {versus:?}");
+    assert!((odds(own) / odds(versus.expected) / versus.ratio - 1.0).abs() < 1e-9, "{own} {versus:?}");
+    assert_eq!(&*versus.level, "offer");
+    let (_, honest) = spike(0);
+    assert!(!honest.large || honest.ln_p(super::Direction::High) > Some(-7.0), "{honest:?}");
 }

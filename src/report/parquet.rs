@@ -152,7 +152,7 @@ fn signal_row(group: &Judged, signal: &'static Signal, rows: &mut Rows) {
                 [Some(v.expected), Some(v.ratio), Some(v.ratio_limit), Some(v.z), p, Some(v.decibans)];
             let [expected, ratio, limit, z, p, decibans] = versus;
             let numbers = [value, low, high, expected, ratio, limit, z, p, decibans];
-            rows.push(group, texts(None, Some(v.level.as_ref())), [n, Some(i64::from(v.peers))], numbers);
+            rows.push(group, texts(None, Some(&*v.level)), [n, Some(i64::from(v.peers))], numbers);
         }
     }
 }

@@ -65,12 +65,24 @@ fn limit(evidence: &Evidence) -> String {
     }
 }
 
-/// `4.2 times 20 peers' 1.2%, q 0.0004`.
+/// `4.2 times 20 peers' 1.2%, q 0.0004`; of a test inside the group there is q alone.
 fn peers(evidence: &Evidence) -> Option<String> {
     let versus = evidence.versus.as_ref()?;
+    if versus.peers == 0 {
+        return Some(format!("by itself, {}", q(versus.q)));
+    }
     let expected = evidence.signal.unit.format(versus.expected);
     let (ratio, n) = (Unit::Ratio.format(versus.ratio), count(u64::from(versus.peers)));
-    Some(format!("{ratio} times {n} peers' {expected}, q {:.1e}", versus.q))
+    Some(format!("{ratio} times {n} peers' {expected}, {}", q(versus.q)))
+}
+
+/// `q 0.023`, and `q 2.1e-98` where the zeros would have to be counted.
+pub fn q(q: f64) -> String {
+    if q < 0.0001 {
+        return format!("q {q:.1e}");
+    }
+    let decimals = (1.0 - q.log10().floor()) as usize;
+    if q < 0.995 { format!("q {q:.decimals$}") } else { "q 1".to_owned() }
 }
 
 /// `limit: above 2.00 times its own 3.1%, the median of 9 nights`.
@@ -207,4 +219,15 @@ pub fn innocent<'f>(findings: &'f [Finding]) -> Vec<&'f str> {
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_q_has_two_figures() {
+        let told = [1.0, 0.995, 0.994, 0.36, 0.023, 0.000_123, 9.4e-13, 0.0].map(q);
+        assert_eq!(told, ["q 1", "q 1", "q 0.99", "q 0.36", "q 0.023", "q 0.00012", "q 9.4e-13", "q 0.0e0"]);
+    }
 }

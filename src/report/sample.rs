@@ -16,7 +16,7 @@ use crate::peers::anomaly::{Odd, Oddness};
 use crate::peers::expected_loss::Loss;
 use crate::peers::ranking::Expected;
 use crate::peers::shrink;
-use crate::peers::{Direction, Sibling, Versus};
+use crate::peers::{Direction, Level, Sibling, Sides, Versus};
 use crate::rules::{Action, Class, Evidence, Limit, Rule, Truth, Why};
 use crate::signals::{self, Absence, Estimate, Reading, Row};
 use crate::verdicts::{Answers, Finding, Judged, Listing, Resold, Shared, Subject, Verdict};
@@ -269,14 +269,13 @@ pub fn sibling() -> Sibling {
 pub fn versus(expected: f64) -> Versus {
     Versus {
         expected,
-        level: "offer, country".into(),
+        level: Level::of(&[Col::Offer, Col::Country]),
         peers: 41,
         ratio: 6.0,
         ratio_limit: 4.0,
         z: 6.0,
         direction: Direction::High,
-        ln_p_high: Some(-20.0),
-        ln_p_low: None,
+        sides: Sides::new(Some(-20.0), None),
         q: 0.001,
         large: true,
         decibans: 30.0,

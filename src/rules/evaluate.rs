@@ -1,7 +1,7 @@
 //! The three-valued answer of a condition, with the evidence for it.
 //!
-//! The audit and the inline tests go through this one function. It never looks at a point value and never
-//! takes an absent signal for zero. A group that cannot be compared with peers is neither like them nor
+//! The audit and the inline tests go through the same tests, evidence and reasons; the audit asks about many groups
+//! at once ([`super::panel`]). A point value is never looked at, and an absent signal is never taken for zero. A group that cannot be compared with peers is neither like them nor
 //! unlike them: the rule says what this means, and unless it does the answer is unknown.
 
 use super::model::{
@@ -12,7 +12,6 @@ use crate::base::column::Col;
 use crate::past::{Held, Own, Past};
 use crate::peers::{Direction, Profile, Standing, TooFew, Versus};
 use crate::signals::{self, Absence, CONFIDENCE, Estimate, Reading, Row, Signal};
-use std::cell::Cell;
 
 /// The largest p-value of a signal that is named as a reason for the risk or the pattern of its group.
 const NOTABLE_P: f64 = 0.01;
@@ -24,14 +23,12 @@ pub struct View<'v> {
     profile: &'v Profile,
     /// What is remembered of the group, where runs are stored.
     past: Option<&'v Past>,
-    /// The printed limits of each signal once somebody asked for them: most rules ask for the same.
-    limits: Vec<Cell<Option<(f64, f64)>>>,
 }
 
 impl<'v> View<'v> {
     /// A group: what its signals say, the texts of the columns that make it, and how it stands among its peers.
     pub fn new(row: &'v Row, key: &'v [(Col, Option<String>)], profile: &'v Profile) -> View<'v> {
-        View { row, key, profile, past: None, limits: vec![Cell::new(None); row.readings.len()] }
+        View { row, key, profile, past: None }
     }
 
     /// The same with what is remembered of the group.
@@ -39,22 +36,26 @@ impl<'v> View<'v> {
         View { past, ..self }
     }
 
-    fn limits(&self, test: &Test, estimate: &Estimate) -> (f64, f64) {
-        if test.confidence != CONFIDENCE {
-            return estimate.at(test.confidence);
-        }
-        let known = &self.limits[test.at];
-        known.get().unwrap_or_else(|| {
-            let limits = estimate.printed();
-            known.set(Some(limits));
-            limits
-        })
+    /// The rules that fired in an earlier run and have not been cleared since.
+    pub(super) fn holding(&self) -> impl Iterator<Item = &'v str> + use<'v> {
+        let rules = self.past.into_iter().flat_map(|past| &past.rules);
+        rules.filter(|(_, held)| held.holding).map(|(id, _)| id.as_str())
+    }
+
+    /// What the signal at this place says.
+    pub(super) fn reading(&self, at: usize) -> &'v Reading {
+        &self.row.readings[at]
     }
 }
 
 /// Asks a rule about a group.
 pub fn evaluate<'a>(rule: &'a Rule, view: &View) -> Outcome<'a> {
-    let Answer { truth, evidence } = answer(&rule.when, view);
+    told(rule, view, look(&rule.when, view))
+}
+
+/// An answer of which the truth of the condition is known, with what it rests on.
+pub(super) fn told<'a>(rule: &'a Rule, view: &View, look: Look) -> Outcome<'a> {
+    let Answer { truth, evidence } = answer(&rule.when, view, look);
     let evidence = of_cut(rule, evidence);
     let held = view.past.and_then(|past| past.rules.get(&rule.id));
     let anew = truth == Truth::Fires;
@@ -109,9 +110,9 @@ struct Answer {
 }
 
 /// Evidence and reasons are only gathered once the truth is known: of most groups most rules are silent.
-fn answer(node: &Node, view: &View) -> Answer {
+fn answer(node: &Node, view: &View, look: Look) -> Answer {
     let (mut evidence, mut reasons) = (Vec::new(), Vec::new());
-    let truth = match look(node, view) {
+    let truth = match look {
         Look::Silent => Truth::Silent,
         Look::Fires => {
             gather(node, view, &mut evidence);
@@ -127,7 +128,7 @@ fn answer(node: &Node, view: &View) -> Answer {
 
 /// The three truths, in the order of Kleene's strong logic: `all` is the least, `any` the most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Look {
+pub(super) enum Look {
     Silent,
     Unknown,
     Fires,
@@ -148,7 +149,7 @@ impl Look {
 }
 
 /// The truth of a condition, and nothing else.
-fn look(node: &Node, view: &View) -> Look {
+pub(super) fn look(node: &Node, view: &View) -> Look {
     match node {
         Node::All(nodes) => all(nodes, view),
         Node::Any(nodes) => any(nodes, view),
@@ -208,7 +209,7 @@ fn text(test: &ColumnTest, view: &View) -> Look {
 }
 
 /// What one test of a signal says.
-enum Said<'v> {
+pub(super) enum Said<'v> {
     /// It holds, with the estimate and the comparison that it rests on, if it rests on any.
     Holds(Option<(&'v Estimate, Option<&'v Versus>)>),
     Not,
@@ -216,7 +217,7 @@ enum Said<'v> {
 }
 
 /// What a test of a signal lacks.
-enum Lack<'v> {
+pub(super) enum Lack<'v> {
     Value(&'v Absence),
     Sample(u64),
     Peers(TooFew),
@@ -225,7 +226,7 @@ enum Lack<'v> {
 }
 
 impl Said<'_> {
-    fn look(&self) -> Look {
+    pub(super) fn look(&self) -> Look {
         match self {
             Said::Holds(_) => Look::Fires,
             Said::Not => Look::Silent,
@@ -234,7 +235,8 @@ impl Said<'_> {
     }
 }
 
-fn ask<'v>(test: &Test, view: &'v View) -> Said<'v> {
+/// Asks one test of a signal.
+pub(super) fn ask<'v>(test: &Test, view: &'v View) -> Said<'v> {
     match (&view.row.readings[test.at], test.limit) {
         (Reading::Absent(_), Limit::Present(wanted)) if wanted => Said::Not,
         (Reading::Absent(_), Limit::Present(_)) => Said::Holds(None),
@@ -242,13 +244,15 @@ fn ask<'v>(test: &Test, view: &'v View) -> Said<'v> {
         (Reading::Present(e), _) if e.n < test.min_sample => Said::Lacks(Lack::Sample(e.n)),
         (Reading::Present(e), Limit::Peers(limit)) => beside_peers(test, limit, e, view),
         (Reading::Present(e), Limit::Past(limit)) => beside_past(test, limit, e, view).0,
-        (Reading::Present(e), limit) if holds(limit, || view.limits(test, e)) => Said::Holds(Some((e, None))),
+        (Reading::Present(e), limit) if holds(limit, || e.at(test.confidence)) => {
+            Said::Holds(Some((e, None)))
+        }
         (Reading::Present(_), _) => Said::Not,
     }
 }
 
 /// Holds an interval against a limit of its own.
-fn holds(limit: Limit, interval: impl Fn() -> (f64, f64)) -> bool {
+pub(super) fn holds(limit: Limit, interval: impl Fn() -> (f64, f64)) -> bool {
     match limit {
         Limit::Above(threshold) => interval().0 > threshold,
         Limit::Below(threshold) => interval().1 < threshold,
@@ -413,7 +417,7 @@ fn notable(signal: &'static Signal, view: &View) -> Option<(f64, Evidence)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peers::Pattern;
+    use crate::peers::{Level, Pattern, Sides, Standings};
     use std::collections::BTreeSet;
 
     fn signal(name: &str) -> &'static Signal {
@@ -451,12 +455,16 @@ mod tests {
         beside_nobody(condition, &[], read)
     }
 
+    fn asked_of(condition: &Node, view: &View) -> Answer {
+        answer(condition, view, look(condition, view))
+    }
+
     fn beside_nobody(
         condition: &Node,
         key: &[(Col, Option<String>)],
         read: &dyn Fn(&'static Signal) -> Reading,
     ) -> Answer {
-        answer(condition, &View::new(&row(read), key, &Profile::default()))
+        asked_of(condition, &View::new(&row(read), key, &Profile::default()))
     }
 
     fn row(read: &dyn Fn(&'static Signal) -> Reading) -> Row {
@@ -582,23 +590,26 @@ mod tests {
         let ln_p = |of| (of == direction).then_some(p.ln());
         Versus {
             expected: 0.012,
-            level: "offer, country".into(),
+            level: Level::of(&[Col::Offer, Col::Country]),
             peers: 24,
             ratio: 9.0,
             ratio_limit: 4.0,
             z: 6.0,
             direction,
-            ln_p_high: ln_p(Direction::High),
-            ln_p_low: ln_p(Direction::Low),
+            sides: Sides::new(ln_p(Direction::High), ln_p(Direction::Low)),
             q,
             large: true,
             decibans: 40.0,
         }
     }
 
+    fn stands(standing: Standing) -> Standings {
+        Standings::of([(signal("ctit_short_share"), standing)])
+    }
+
     /// A group whose short share is present and stands so.
     fn beside(standing: Standing) -> Profile {
-        Profile { signals: vec![("ctit_short_share", standing)], ln_p: Some(-9.0), ..Profile::default() }
+        Profile { signals: stands(standing), ln_p: Some(-9.0), ..Profile::default() }
     }
 
     fn asked(condition: &Node, profile: &Profile) -> Answer {
@@ -606,7 +617,7 @@ mod tests {
             "ctit_short_share" => share(149, 240),
             _ => nothing(s),
         };
-        answer(condition, &View::new(&row(&read), &[], profile))
+        asked_of(condition, &View::new(&row(&read), &[], profile))
     }
 
     fn above(bar: Bar, few: Few) -> Node {
@@ -680,7 +691,7 @@ mod tests {
             let named: Vec<&str> = answer.evidence.iter().map(|e| e.signal.name).collect();
             assert_eq!(named.len(), usize::from(expected == 'F'), "{condition:?} {named:?}");
         }
-        let other_side = vec![("ctit_short_share", Standing::Compared(versus(Direction::Low, 0.001, 1e-6)))];
+        let other_side = stands(Standing::Compared(versus(Direction::Low, 0.001, 1e-6)));
         let better = Profile { signals: other_side, ..profile.clone() };
         assert_eq!(asked(&Node::Significant(true), &better).evidence, []);
         let twice = Node::All(vec![above(Bar::Q(0.1), Few::Unknown), Node::Significant(true)]);

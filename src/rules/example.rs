@@ -9,7 +9,7 @@ use crate::base::diag;
 use crate::base::unit::Unit;
 use crate::base::yaml::{Entries, Spanned};
 use crate::past::{LEAST_NIGHTS, Past, Point};
-use crate::peers::{Direction, Profile, Standing, TooFew, Versus};
+use crate::peers::{Direction, Level, Profile, Sides, Standing, TooFew, Versus};
 use crate::signals::{Estimate, IntervalKind, Reading, Signal};
 use std::ops::Range;
 
@@ -44,8 +44,7 @@ impl Checker<'_> {
             }
         }
         let profile = &mut example.profile;
-        profile.signals.sort_by_key(|(name, _)| *name);
-        if profile.signals.iter().any(|(_, standing)| matches!(standing, Standing::Compared(_))) {
+        if profile.signals.compared().next().is_some() {
             profile.ln_p.get_or_insert(CERTAIN_P.ln());
         }
         example
@@ -69,7 +68,7 @@ impl Checker<'_> {
             RawValue::Text(text) => self.value(signal, text, &raw.span).map(|v| Estimate::exact(v, ENOUGH)),
             RawValue::Parts(parts) => {
                 let standing = self.standing(signal, parts, &raw.span);
-                example.profile.signals.extend(standing.map(|s| (signal.name, s)));
+                standing.into_iter().for_each(|s| example.profile.signals.put(signal, s));
                 if part(parts, OWN_PAST).is_some() {
                     let value = self.part(signal, parts, OWN_PAST);
                     example.past.points.extend(value.map(|value| (signal.name, nights(value))));
@@ -227,14 +226,13 @@ fn versus(direction: Direction, q: f64, p: f64) -> Versus {
     let ln_p = |of: Direction| (of == direction).then(|| p.ln());
     Versus {
         expected: 0.0,
-        level: "example".into(),
+        level: Level::ALL,
         peers: 0,
         ratio: 1.0,
         ratio_limit: 1.0,
         z: 0.0,
         direction,
-        ln_p_high: ln_p(Direction::High),
-        ln_p_low: ln_p(Direction::Low),
+        sides: Sides::new(ln_p(Direction::High), ln_p(Direction::Low)),
         q,
         large: true,
         decibans: 0.0,

@@ -18,6 +18,7 @@ mod model;
 mod mutants;
 mod packs;
 mod page;
+mod panel;
 mod params;
 mod policies;
 mod selftest;
@@ -37,6 +38,7 @@ pub use model::{
 pub use mutants::survivors;
 pub use packs::{PACKS, PackInfo};
 pub use page::{Page, faults, page};
+pub use panel::Panel;
 pub use params::Params;
 pub use selftest::{TestResult, run_tests};
 pub use skeleton::{FIRST_SIGNAL, skeleton};

@@ -8,9 +8,8 @@ use crate::base::text::Text;
 use crate::ingest::{Field, KeySet, key};
 use crate::matching::MatchedConversion;
 use crate::measures::{ConversionSet, Filter, Kind, M, Rows};
-use crate::peers::Standing;
 use crate::report::explain::{Sample, Samples};
-use crate::signals::{self, Against, IntervalKind, Signal, Suspicious};
+use crate::signals::{Against, IntervalKind, Signal, Suspicious};
 use crate::verdicts::Judged;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -37,12 +36,9 @@ pub fn samples(workings: &Workings, group: &Judged, rows: &[&MatchedConversion])
 /// The signals that findings rest on, then those that stand out among peers, each in the order of its strength.
 fn evidence(group: &Judged) -> Vec<&'static Signal> {
     let tested = group.findings.iter().flat_map(|f| &f.evidence).map(|e| e.signal);
-    let mut standing: Vec<(f64, &'static Signal)> = Vec::new();
-    for (name, found) in &group.subject.profile.signals {
-        if let (Standing::Compared(v), Some(signal)) = (found, signals::find(name)) {
-            standing.push((v.decibans, signal));
-        }
-    }
+    let compared = group.subject.profile.signals.compared();
+    let mut standing: Vec<(f64, &'static Signal)> =
+        compared.map(|(s, versus)| (versus.decibans, s)).collect();
     standing.retain(|(weight, _)| *weight >= REMARKABLE);
     standing.sort_by(|a, b| b.0.total_cmp(&a.0));
     let accuses = |s: &&Signal| s.suspicious != Suspicious::Neither;

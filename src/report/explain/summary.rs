@@ -4,7 +4,7 @@ use super::{NAME, Page, Sheet};
 use crate::base::money::Micro;
 use crate::base::text::Text;
 use crate::base::time;
-use crate::peers::{Standing, Versus};
+use crate::peers::Versus;
 use crate::report::phrase::{circle, counted, meaning, money};
 use crate::report::terminal::painted;
 use std::collections::BTreeMap;
@@ -112,10 +112,7 @@ fn compared(page: &Page) -> String {
 }
 
 fn versus<'p>(page: &'p Page) -> impl Iterator<Item = &'p Versus> {
-    page.group.subject.profile.signals.iter().filter_map(|(_, standing)| match standing {
-        Standing::Compared(versus) => Some(versus),
-        Standing::TooFew(_) => None,
-    })
+    page.group.subject.profile.signals.compared().map(|(_, versus)| versus)
 }
 
 fn numbers(sheet: &mut Sheet, page: &Page) {

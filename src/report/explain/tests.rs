@@ -1,23 +1,24 @@
 use super::*;
+use crate::base::column::Col;
 use crate::base::text::HOSTILE;
 use crate::peers;
-use crate::peers::{Direction, Pattern, Profile, Standing, TooFew, Versus};
+use crate::peers::{Direction, Level, Pattern, Profile, Sides, Standing, Standings, TooFew, Versus};
 use crate::report::{CTIT, Day, Pictures, Spread, sample};
 use crate::rules::{Class, Rule};
+use crate::signals;
 
 const PLAIN: Look = Look::PLAIN;
 
 fn versus(expected: f64, ratio: f64, decibans: f64) -> Versus {
     Versus {
         expected,
-        level: "offer, country".into(),
+        level: Level::of(&[Col::Offer, Col::Country]),
         peers: 41,
         ratio,
         ratio_limit: ratio,
         z: 6.0,
         direction: Direction::High,
-        ln_p_high: Some(-20.0),
-        ln_p_low: None,
+        sides: Sides::new(Some(-20.0), None),
         q: 0.001,
         large: true,
         decibans,
@@ -26,13 +27,14 @@ fn versus(expected: f64, ratio: f64, decibans: f64) -> Versus {
 
 /// The page about the group at a place of the sample report.
 fn page(rules: &[Rule], at: usize) -> Page<'_> {
+    let signal = |name| signals::find(name).expect(name);
     let mut report = sample::report(rules);
     let mut group = report.groups.swap_remove(at);
     group.subject.profile = Profile {
-        signals: vec![
-            ("ctit_short_share", Standing::Compared(versus(0.012, 134.6, 57.4))),
-            ("profit", Standing::TooFew(TooFew::Peers)),
-        ],
+        signals: Standings::of([
+            (signal("ctit_short_share"), Standing::Compared(versus(0.012, 134.6, 57.4))),
+            (signal("profit"), Standing::TooFew(TooFew::Peers)),
+        ]),
         risk: Some(99.95),
         significant: true,
         patterns: vec![(Pattern::Injection, -20.0)],
@@ -40,7 +42,7 @@ fn page(rules: &[Rule], at: usize) -> Page<'_> {
     };
     let spread = |own: Vec<u64>, shares: Vec<f64>| Spread {
         own,
-        peers: Some(peers::Shape { shares, level: "offer, country".into(), peers: 38 }),
+        peers: Some(peers::Shape { shares, level: Level::of(&[Col::Offer, Col::Country]), peers: 38 }),
     };
     let mut ctit = vec![0; CTIT.len()];
     (ctit[0], ctit[3]) = (149, 91);

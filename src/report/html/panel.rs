@@ -246,7 +246,7 @@ fn peers(signal: &Signal, versus: &Versus) -> String {
         return String::new();
     }
     let (n, expected) = (count(u64::from(versus.peers)), signal.unit.format(versus.expected));
-    format!("; {n} peers have {expected}, q {:.1e}", versus.q)
+    format!("; {n} peers have {expected}, {}", phrase::q(versus.q))
 }
 
 /// The signals that stand out, beside peers.

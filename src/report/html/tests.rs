@@ -1,6 +1,7 @@
 use super::*;
+use crate::base::column::Col;
 use crate::base::text::{HOSTILE, Text};
-use crate::peers::{Shape, Standing};
+use crate::peers::{Level, Shape, Standing, Standings};
 use crate::report::{CTIT, Day, Pictures, Spread, sample};
 use crate::rules::Rule;
 use crate::signals::{self, Estimate, Reading};
@@ -27,7 +28,10 @@ fn picture(report: &mut Report) {
 fn pictures() -> Pictures {
     let spread = |own: Vec<u64>| {
         let shares = vec![1.0 / own.len() as f64; own.len()];
-        Spread { own, peers: Some(Shape { shares, level: "offer, country".into(), peers: 38 }) }
+        Spread {
+            own,
+            peers: Some(Shape { shares, level: Level::of(&[Col::Offer, Col::Country]), peers: 38 }),
+        }
     };
     let mut ctit = vec![0; CTIT.len()];
     (ctit[0], ctit[3]) = (149, 91);
@@ -209,7 +213,7 @@ fn a_funnel_shows_chance_and_honest_differences() {
         let cr = signals::find("cr").expect("declared");
         let place = signals::all().iter().position(|s| s.name == cr.name).expect("declared");
         group.subject.row.readings[place] = Reading::Present(Estimate::share(x, clicks));
-        group.subject.profile.signals = vec![("cr", Standing::Compared(versus))];
+        group.subject.profile.signals = Standings::of([(cr, Standing::Compared(versus))]);
     }
     let without = page(&report);
     assert!(without.contains("There are too few groups to say how much honest sources differ"));
