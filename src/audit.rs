@@ -9,12 +9,13 @@ use crate::base::symbol::{Symbol, Symbols};
 use crate::base::text::Text;
 use crate::base::time::{SECOND, Zone, show};
 use crate::clean::{self, Cleaned};
+use crate::engine::Counter;
 use crate::ingest::enrich::DERIVED;
 use crate::ingest::shelf::Fresh;
 use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Plan, Shape, Wanted};
 use crate::matching::gates::{self, Gate};
 use crate::matching::{self, Matched};
-use crate::measures::{self, Clock, Measures, PEER_COLUMNS, STRATUM_COLUMNS};
+use crate::measures::{self, Clock, Counting, Counts, Measures, PEER_COLUMNS, STRATUM_COLUMNS};
 use crate::peers::{self, Compared};
 use crate::reconcile::{self, Sent};
 use crate::report::{Report, cover_rejects};
@@ -28,12 +29,14 @@ mod cases;
 mod clusters;
 mod context;
 mod coverage;
+mod elsewhere;
 mod explain;
 mod judging;
 mod losses;
 mod outlook;
 mod pictures;
 
+pub use elsewhere::{fetch, printed};
 pub use explain::explain;
 
 /// Everything an audit can be told.
@@ -74,9 +77,25 @@ pub struct Settings {
     pub accepted: Vec<&'static str>,
     /// How many groups at watch or graver are pictured, the gravest first; 0 unless an output shows them.
     pub pictures: usize,
+    /// Where clicks are counted.
+    pub counting: Clicks,
+    /// Keep the integer table of clicks.
+    pub keeps_counts: bool,
     pub threads: usize,
     /// Takes note of what each stage cost.
     pub meter: Meter,
+}
+
+/// Where the clicks of an audit are counted.
+#[derive(Default)]
+pub enum Clicks {
+    /// Here.
+    #[default]
+    Here,
+    /// Here, only what an engine can count, too.
+    Portable,
+    /// Elsewhere; only the clicks that conversions name are read here.
+    Elsewhere(Box<dyn Counter>),
 }
 
 /// What an audit came to.
@@ -86,6 +105,8 @@ pub struct Audited<'r> {
     pub files: Vec<FileLedger>,
     /// What a store should keep; nothing of files that a gate calls faulty.
     pub fresh: Fresh,
+    /// The integer table of clicks, if it was to be kept.
+    pub counts: Option<Counts>,
 }
 
 /// Runs an audit with a rule set.
@@ -127,7 +148,7 @@ fn run<'r, T>(
     let cleaned = clean::clean(&intake, &columns, &fields, &mut symbols)?;
     settings.meter.done("clean", rows);
     let main_event = main_event(&intake, &cleaned, &mut symbols);
-    let (clicks, seen) = (cleaned.clicks.clone(), coverage::Seen::of(&cleaned, &intake.mapping, &symbols));
+    let (clicks, seen) = (cleaned.clicks.clone(), coverage::Seen::of(&cleaned, &intake, &symbols));
     let clock = clock(settings, &intake);
     refuse_endless(&settings.suppressions, clock.as_of)?;
     let options =
@@ -135,21 +156,32 @@ fn run<'r, T>(
     let matched = matching::matching(&intake, cleaned, &options, &mut symbols)?;
     settings.meter.done("matching", matched.conversions.len());
 
+    let cuts = rules.cuts(&grains);
+    let counted = elsewhere::counts(settings, &intake, &grains, &cuts, &fields, clock)?;
+    let counting = match (&settings.counting, &counted) {
+        (_, Some(counts)) => Counting::Table(counts),
+        (Clicks::Here, None) => Counting::Everything,
+        (Clicks::Portable | Clicks::Elsewhere(_), None) => Counting::Portable,
+    };
     let options = measures::Options {
         grains: &grains,
-        cuts: &rules.cuts(&grains),
+        cuts: &cuts,
         columns: &columns,
         fields: &fields,
         clock,
         main_event,
+        counting,
+        keeps_counts: settings.keeps_counts,
         threads: settings.threads,
     };
-    let measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
+    let mut measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
     settings.meter.done("measures", rows);
     let asked = gate_input(settings, &intake, &matched, &measures, clock);
     let (accepted, gates): (Vec<Gate>, Vec<Gate>) =
         gates::gates(&asked).into_iter().partition(|gate| settings.accepted.contains(&gate.name));
-    let context = context::of(&intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock);
+    let portable = counting.is_portable();
+    let context =
+        context::of(&intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock, portable);
     let compared = compared(&measures, &context, &intake.mapping, settings);
     settings.meter.done("peers", compared.iter().map(|c| c.profiles.len()).sum());
     let asked = judging::Asked { measures: &measures, compared: &compared, context: &context };
@@ -188,6 +220,7 @@ fn run<'r, T>(
     let peers = compared.into_iter().next().map(|c| c.summary).unwrap_or_default();
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
     let lists = judging::lists(&groups, settings, &gates, &totals, &intake.mapping.sources, rules.observe);
+    let counts = measures.counts.take();
     let incidents = measures.incidents;
     let forwarded = settings.sent.as_ref().map(reconcile::forward).transpose()?;
     let mut report = Report {
@@ -212,7 +245,7 @@ fn run<'r, T>(
     cover_rejects(&mut files, &settings.pii);
     let sound = gates.iter().all(|gate| gate.keeps);
     let fresh = intake.past.filter(|_| sound).map(|past| past.fresh).unwrap_or_default();
-    Ok((Audited { report, files, fresh }, looked))
+    Ok((Audited { report, files, fresh, counts }, looked))
 }
 
 /// Every grain's groups beside their peers.
@@ -303,7 +336,11 @@ fn wanted(settings: &Settings, grains: &[Grain]) -> Wanted {
         return Wanted::Everything;
     }
     let columns: Vec<Col> = placing(grains).into_iter().collect();
-    let ids = [Field::Value(Col::ClickId), Field::Key(Col::UserAgent)];
+    let mut ids = vec![Field::Value(Col::ClickId), Field::Key(Col::UserAgent)];
+    if !matches!(settings.counting, Clicks::Here) {
+        // Rows of one click are told apart by their texts, as an engine does.
+        ids.extend([Col::Ip, Col::UserAgent, Col::Asn].map(Field::Value));
+    }
     Wanted::Only(click_fields(&columns).into_iter().chain(ids).collect())
 }
 

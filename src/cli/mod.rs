@@ -5,6 +5,7 @@ mod args;
 mod audit;
 mod blocklist;
 mod config;
+mod elsewhere;
 mod evaluate;
 mod exit;
 mod explain;

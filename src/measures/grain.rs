@@ -3,6 +3,7 @@
 use super::accumulate::{Accumulator, Widths};
 use super::declared::{M, Merge, Rows, unpack};
 use super::hits::{HitFacts, Hits};
+use super::portable::{Told, restricted};
 use super::rows::Places;
 use super::{GrainMeasures, Group, PEER_COLUMNS, STRATUM_COLUMNS, Stratum, Totals};
 use crate::base::column::{Col, Grain};
@@ -25,6 +26,10 @@ pub struct GrainPass {
     pub conversions: Accumulator,
     /// The log of clicks; `None` where only sums are wanted.
     pub hits: Option<Hits>,
+    /// What was counted elsewhere, in place of the log.
+    pub told: Option<Told>,
+    /// Only portable measures are wanted.
+    pub portable: bool,
     pub cost_allocated: bool,
 }
 
@@ -48,6 +53,8 @@ impl GrainPass {
             clicks: Accumulator::new(Rows::Clicks, available, widths),
             conversions: Accumulator::new(Rows::Conversions, available, widths),
             hits: Some(Hits::default()),
+            told: None,
+            portable: false,
             cost_allocated: false,
             places,
         }
@@ -81,7 +88,12 @@ impl GrainPass {
     ) -> GrainMeasures {
         let empty = Totals::empty(available.clone(), self.cost_allocated);
         let (group_of, group_count) = self.clicks.groups();
-        let facts = self.hits.take().unwrap_or_default().facts(&group_of, group_count, zone, threads);
+        let hits = self.hits.take().unwrap_or_default();
+        let facts = match &self.told {
+            Some(told) => told.facts(&self.clicks, &group_of, group_count),
+            None if self.portable => restricted(&hits.facts(&group_of, group_count, zone, threads)),
+            None => hits.facts(&group_of, group_count, zone, threads),
+        };
         let mut whole = Whole::default();
         whole.side(&mut self.clicks, &empty, symbols);
         whole.side(&mut self.conversions, &empty, symbols);

@@ -5,6 +5,12 @@
 //! sorted columns. A group of several strata is counted again from its clicks, because distinct keys, gaps and
 //! busy windows do not add up. Counts are whole numbers; the order of clicks never matters.
 
+mod tallies;
+
+#[cfg(test)]
+use tallies::IDENTITIES;
+pub use tallies::Tallies;
+
 use crate::base::stats::poisson_at_most;
 use crate::base::time::{SECOND, Zone};
 use std::cmp::Reverse;
@@ -86,7 +92,7 @@ impl Hit {
 }
 
 /// The clicks of one grain, at most 2³² − 1.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Hits {
     log: Vec<Hit>,
 }
@@ -823,8 +829,6 @@ mod tests {
         crowds: [u32; 3],
         brand: [u32; 2],
     }
-
-    const IDENTITIES: [Identity; 4] = [Identity::Ip, Identity::Net, Identity::Asn, Identity::Agent];
 
     fn key(hit: &Hit, identity: Identity) -> u64 {
         match identity {
