@@ -85,6 +85,13 @@ fn rows_of(
 ) -> Result<Vec<Row>> {
     let mut wanted = fields.to_vec();
     wanted.push(Field::Value(Col::ClickId));
+    // Texts of keys, where they are kept.
+    let keyed = |field: &Field| if let Field::Key(col) = field { Some(Field::Value(*col)) } else { None };
+    for value in fields.iter().filter_map(keyed) {
+        if !wanted.contains(&value) {
+            wanted.push(value);
+        }
+    }
     let mut rows = Vec::new();
     clicks.scan(&wanted, Some((Col::ClickId, keys)), &mut |batch| {
         let (Some(ids), Some(times)) = (batch.texts(Col::ClickId), batch.integers(Col::ClickTime)) else {

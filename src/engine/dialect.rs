@@ -77,7 +77,8 @@ pub const DIALECTS: &[Dialect] = &[
         maybe_whole: "Nullable(Int64)",
         whole: "Int64",
         micros: "toUnixTimestamp64Micro(CAST({} AS Nullable(DateTime64(6, 'UTC'))))",
-        suffix: "\nSETTINGS join_use_nulls = 0, distributed_product_mode = 'global'",
+        suffix: "\nSETTINGS join_use_nulls = 0, distributed_product_mode = 'global', max_ast_elements = 1000000, \
+                 max_expanded_ast_elements = 1000000",
     },
     Dialect {
         name: "databricks",

@@ -134,7 +134,7 @@ impl Sql<'_> {
             Step::Ids => self.ids(),
             Step::Named => self.named(),
             Step::Repeated => {
-                "SELECT v.click_id AS click_id\nFROM valid AS v\nWHERE v.click_id <> '' AND v.id_macro = 0\n\
+                "SELECT v.click_id AS click_id\nFROM ca_valid AS v\nWHERE v.click_id <> '' AND v.id_macro = 0\n\
                                GROUP BY v.click_id\nHAVING COUNT(*) > 1"
                     .to_owned()
             }
@@ -142,12 +142,12 @@ impl Sql<'_> {
                 let keys = joined(self.same().map(|key| format!("v.{key}")));
                 let named = joined(self.same().map(|key| format!("v.{key} AS {key}")));
                 format!(
-                    "SELECT {named}, MAX(v.content) AS content\nFROM valid AS v\nJOIN repeated AS d ON v.click_id = \
+                    "SELECT {named}, MAX(v.content) AS content\nFROM ca_valid AS v\nJOIN ca_repeated AS d ON v.click_id = \
                      d.click_id\nWHERE v.id_macro = 0\nGROUP BY {keys}"
                 )
             }
             Step::Reused => format!(
-                "SELECT s.click_id AS click_id, s.counts AS counts, {} AS uses\nFROM same AS s\nGROUP BY s.click_id, \
+                "SELECT s.click_id AS click_id, s.counts AS counts, {} AS uses\nFROM ca_same AS s\nGROUP BY s.click_id, \
                  s.counts",
                 self.count()
             ),
@@ -256,7 +256,11 @@ impl Sql<'_> {
             let later = "b.lander_click_time";
             conditions.push(format!("({later} = {NO_TIME} OR {later} >= {EARLIEST} AND {later} < {LATEST})"));
         }
-        format!("SELECT\n{}\nFROM told AS b\nWHERE {}", lines(plain.chain(more)), conditions.join("\n  AND "))
+        format!(
+            "SELECT\n{}\nFROM ca_told AS b\nWHERE {}",
+            lines(plain.chain(more)),
+            conditions.join("\n  AND ")
+        )
     }
 
     /// The columns of a row as one text: `ClickDuplicates` goes by the same where rows are read here.
@@ -319,7 +323,7 @@ impl Sql<'_> {
         let clicks = &self.plan.tables.clicks;
         let texts = clicks.texts().into_iter().map(|col| col.name().to_owned());
         let columns = texts.chain(Sql::numbers(clicks)).map(|name| format!("v.{name} AS {name}"));
-        format!("SELECT\n{}\nFROM valid AS v\nJOIN ids AS i ON v.click_id = i.click_id", lines(columns))
+        format!("SELECT\n{}\nFROM ca_valid AS v\nJOIN ca_ids AS i ON v.click_id = i.click_id", lines(columns))
     }
 
     /// The columns that counts read, the click's own first.
@@ -349,9 +353,9 @@ impl Sql<'_> {
         let keys = joined(columns.iter().map(|name| format!("v.{name}")));
         let same: Vec<String> = self.same().map(|key| format!("v.{key} = s.{key}")).collect();
         let clicks = format!(
-            "SELECT {plain}, 0 AS reused\nFROM valid AS v\nWHERE v.click_id NOT IN (SELECT d.click_id FROM ca_repeated AS d)\n\
-             UNION ALL\nSELECT {plain}, CASE WHEN u.uses > 1 THEN 1 ELSE 0 END AS reused\nFROM valid AS v\nJOIN same AS s ON \
-             {} AND v.content = s.content\nJOIN reused AS u ON v.click_id = u.click_id AND v.counts = u.counts\nGROUP BY \
+            "SELECT {plain}, 0 AS reused\nFROM ca_valid AS v\nWHERE v.click_id NOT IN (SELECT d.click_id FROM ca_repeated AS d)\n\
+             UNION ALL\nSELECT {plain}, CASE WHEN u.uses > 1 THEN 1 ELSE 0 END AS reused\nFROM ca_valid AS v\nJOIN ca_same AS s ON \
+             {} AND v.content = s.content\nJOIN ca_reused AS u ON v.click_id = u.click_id AND v.counts = u.counts\nGROUP BY \
              {keys}, u.uses",
             same.join(" AND ")
         );

@@ -15,7 +15,7 @@ use super::{Clock, Options, PEER_COLUMNS, Pass, STRATUM_COLUMNS};
 use crate::base::column::{Col, Grain};
 use crate::base::error::{Error, Result};
 use crate::base::symbol::{Symbol, Symbols};
-use crate::base::time::DAY;
+use crate::base::time::{DAY, SECOND};
 use crate::clean::ClickDuplicates;
 use crate::ingest::{Field, Intake};
 use crate::matching::Matched;
@@ -33,7 +33,7 @@ pub const COUNTED: [Identity; 3] = [Identity::Ip, Identity::Asn, Identity::Agent
 pub enum Content {
     /// By the beginning of the local day: the sums of [`Part::sums`].
     Cells,
-    /// By seconds to the lander click: clicks.
+    /// By whole seconds to the lander click: clicks. All times are in microseconds.
     Delays,
     /// By the beginning of the local hour: clicks.
     Hours,
@@ -77,7 +77,7 @@ impl Part {
     pub fn numbers(&self) -> Vec<&'static str> {
         match self.content {
             Content::Cells => std::iter::once("day").chain(self.sums.iter().map(|m| m.decl().name)).collect(),
-            Content::Delays => vec!["seconds", "clicks"],
+            Content::Delays => vec!["delay", "clicks"],
             Content::Hours | Content::Flows => vec!["hour", "clicks"],
             Content::Multiplicities(_) => vec!["clicks", "keys"],
             Content::Days(_) => vec!["day", "clicks", "pairs"],
@@ -214,13 +214,13 @@ pub fn distinct_cuts(asked: &[(usize, Cut)]) -> Vec<(Cut, Vec<usize>)> {
 
 /// The clicks that lie in a cut: earliest and latest time, and what is only too young begins behind the latter.
 pub fn bounds(cut: &Cut, clock: Clock) -> (i64, i64) {
-    let before = |s: i64| clock.as_of.saturating_sub(s.saturating_mul(crate::base::time::SECOND));
+    let before = |s: i64| clock.as_of.saturating_sub(s.saturating_mul(SECOND));
     (cut.window_s.map_or(i64::MIN, before), cut.mature_s.map_or(i64::MAX, before))
 }
 
 /// The clock under which a cut judges maturity.
 pub fn clock_of(cut: &Cut, clock: Clock) -> Clock {
-    let maturity = cut.mature_s.map_or(clock.maturity, |s| s * crate::base::time::SECOND);
+    let maturity = cut.mature_s.map_or(clock.maturity, |s| s * SECOND);
     Clock { maturity, ..clock }
 }
 
@@ -607,7 +607,7 @@ fn add_delays(pass: &mut GrainPass, part: &Part, texts: &[Vec<Symbol>], rows: &P
     for (row, key) in keys(pass, part, texts, rows.len())?.into_iter().enumerate() {
         let stratum = *numbers.get(&key).ok_or_else(|| broken(part))?;
         let clicks = count(part, rows, 1, row)?;
-        pass.clicks.add_counted(stratum, M::LanderDelays, rows.numbers[0][row], u64::from(clicks));
+        pass.clicks.add_counted(stratum, M::LanderDelays, rows.numbers[0][row] / SECOND, u64::from(clicks));
     }
     Ok(())
 }
@@ -685,7 +685,7 @@ fn delays(pass: &GrainPass, part: &Part, symbols: &Symbols, rows: &mut PartRows)
     let values: BTreeMap<(u32, M), _> = pass.clicks.values().into_iter().collect();
     for ((stratum, _), counted) in values.into_iter().filter(|((_, m), _)| *m == M::LanderDelays) {
         let texts = stratum_texts(pass, part, stratum, symbols);
-        counted.iter().for_each(|(seconds, clicks)| rows.push(&texts, &[*seconds, *clicks as i64]));
+        counted.iter().for_each(|(seconds, clicks)| rows.push(&texts, &[*seconds * SECOND, *clicks as i64]));
     }
 }
 
@@ -720,7 +720,6 @@ fn tallies(pass: &GrainPass, part: &Part, facts: &HitFacts, symbols: &Symbols, r
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::time::SECOND;
     use crate::clean;
     use crate::ingest::{Inputs, Mapping, Plan, Shape, Wanted, ingest};
     use crate::matching;
@@ -859,8 +858,8 @@ mod tests {
         let here = measured("source", &[], None);
         let mut counts = here.counts.expect("they were kept");
         let hours = counts.parts.iter_mut().find(|(part, _)| part.content == Content::Hours).expect("hours");
-        hours.1.texts.iter_mut().for_each(|column| drop(column.pop()));
-        hours.1.numbers.iter_mut().for_each(|column| drop(column.pop()));
+        hours.1.texts.iter_mut().for_each(|column| column.truncate(column.len() - 1));
+        hours.1.numbers.iter_mut().for_each(|column| column.truncate(column.len() - 1));
         let refused = tried("source", &[], Some(&counts)).err().expect("a row is missing");
         assert!(refused.message.contains("contradict each other: `hours by"), "{}", refused.message);
     }

@@ -12,6 +12,7 @@ engine that is installed: DuckDB and ClickHouse (chdb). What is not installed is
 
 import argparse
 import datetime
+import decimal
 import json
 import pathlib
 import random
@@ -96,7 +97,7 @@ def converted(rng, clicks, count):
         time = click["ts"] + int(rng.expovariate(1 / 4000) * 1e6) * rng.choice([1, 1, 1, 1, -1])
         row = {"cid": click["id"], "at": time, "tx": f"t{i}", "what": rng.choice(["registration", "sale"]),
                "state": rng.choice(["approved", "approved", "pending", "rejected", "odd"]),
-               "pays": rng.choice([None, "1.50", "20.000001"]), "goal": click["offer"]}
+               "pays": rng.choice([None, decimal.Decimal("1.50"), decimal.Decimal("20.000001")]), "goal": click["offer"]}
         if rng.random() < 0.08:
             row["cid"] = rng.choice([f"orphan{i}", None, "", "{clickid}", "it's gone\\"])
         rows.append(row)
@@ -147,7 +148,8 @@ def write(folder, rows, conversions):
     import pyarrow.parquet as pq
 
     moment = pa.timestamp("us", tz="UTC")
-    types = {"ts": moment, "landed": moment, "at": moment, "price": pa.float64(), "bot": pa.bool_()}
+    types = {"ts": moment, "landed": moment, "at": moment, "price": pa.float64(), "pays": pa.decimal128(18, 6),
+             "bot": pa.bool_()}
     for name, table in [("clicks", rows), ("conversions", conversions)]:
         schema = pa.schema([(column, types.get(column, pa.string())) for column in table[0]])
         pq.write_table(pa.Table.from_pylist(table, schema), folder / f"{name}.parquet")
@@ -241,6 +243,7 @@ def names_of(path):
 def comparable(path):
     """A JSON report without where its rows came from."""
     report = json.loads(pathlib.Path(path).read_text())
+    report["run"].pop("id")
     for given in report["run"]["inputs"]:
         for key in ["path", "digest", "preset"]:
             given.pop(key, None)
