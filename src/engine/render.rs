@@ -442,9 +442,15 @@ impl Sql<'_> {
             let filled = list.into_iter().chain(std::iter::repeat_with(|| none.to_owned()));
             filled.take(size).enumerate().map(|(at, value)| format!("{value} AS {mark}{}", at + 1)).collect()
         };
+        // All parts of a union have the same types: not every engine widens a whole number by itself.
+        let whole = |number: String| match number.starts_with("CAST(") {
+            true => number,
+            false => format!("CAST({number} AS {})", self.dialect.whole),
+        };
+        let numbers = numbers.into_iter().map(whole).collect();
         let columns = std::iter::once(format!("{} AS part", self.dialect.literal(&query.name)))
             .chain(pad(texts, wide, 't', "''"))
-            .chain(pad(numbers, long, 'n', "0"));
+            .chain(pad(numbers, long, 'n', &whole("0".to_owned())));
         let from = if from.is_empty() { String::new() } else { format!("\n{from}") };
         format!("SELECT {}{from}", joined(columns))
     }

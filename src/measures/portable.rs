@@ -692,8 +692,7 @@ fn delays(pass: &GrainPass, part: &Part, symbols: &Symbols, rows: &mut PartRows)
 fn tallies(pass: &GrainPass, part: &Part, facts: &HitFacts, symbols: &Symbols, rows: &mut PartRows) {
     let (group_of, _) = pass.clicks.groups();
     let mut done: BTreeSet<u32> = BTreeSet::new();
-    for stratum in 0..pass.clicks.stratum_count() {
-        let group = group_of[stratum];
+    for (stratum, &group) in group_of.iter().enumerate() {
         let facts = match part.level {
             Level::Stratum => &facts.strata[stratum],
             Level::Group if done.insert(group) => &facts.groups[group as usize],
@@ -752,7 +751,7 @@ mod tests {
             let (source, offer) = (pick(&["z1", "z2", "z3"], 1), pick(&["a", "b", ""], 2));
             let (ip, agent) = (pick(&["1.2.3.4", "", "5.6.7.8", "2001:db8::1"], 3), pick(&["x", "y", ""], 1));
             let (cost, lander) =
-                (pick(&["0.01", "", "0.0000125"], 1), if i % 3 == 0 { later.as_str() } else { "" });
+                (pick(&["0.01", "", "0.0000125"], 1), if i.is_multiple_of(3) { later.as_str() } else { "" });
             writeln!(
                 clicks,
                 "c{},{at},t,{source},{offer},DE,{ip},{agent},{},{cost},{lander}",
@@ -760,7 +759,7 @@ mod tests {
                 i % 2
             )
             .expect("text");
-            if i % 5 == 0 {
+            if i.is_multiple_of(5) {
                 writeln!(conversions, "c{i},{later},registration,approved").expect("text");
             }
         }

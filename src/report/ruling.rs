@@ -196,8 +196,7 @@ fn cause(why: &Why) -> Cause {
     match why {
         Why::Absent { absence: Absence::Columns(_), .. } => Cause::Columns,
         Why::Absent {
-            absence:
-                Absence::NoClicks | Absence::NoConversions | Absence::Aggregated | Absence::Engine(_),
+            absence: Absence::NoClicks | Absence::NoConversions | Absence::Aggregated | Absence::Engine(_),
             ..
         } => Cause::Inputs,
         Why::Sample { .. } => Cause::Samples,

@@ -29,7 +29,7 @@ def micros(moment):
     return int(moment.timestamp() * 1_000_000)
 
 
-def traffic(rng, clicks=6000, conversions=900):
+def traffic(rng, clicks=3000, conversions=600):
     """Rows of both sides, times in microseconds."""
     rows, start = [], micros(DAY)
     sources = [f"z{i}" for i in range(14)] + ODD[:9]
@@ -62,7 +62,7 @@ def traffic(rng, clicks=6000, conversions=900):
             "hit": rng.choice(["visit", "visit", "visit", "impression", None]),
         })
     copies = []
-    for row in rng.sample(rows, 400):
+    for row in rng.sample(rows, 300):
         copy = dict(row)
         what = rng.randrange(6)
         if what == 1:

@@ -437,6 +437,7 @@ const ENCODERS: &[(&str, &[&str])] = &[
             "blocklist",
             "cli",
             "compare",
+            "engine",
             "evaluate",
             "ingest",
             "inspect",

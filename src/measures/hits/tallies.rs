@@ -106,7 +106,7 @@ mod tests {
             net: i % 3,
             agent: i % 5,
             asn: i % 2,
-            flags: u8::from(i % 4 == 0),
+            flags: u8::from(i.is_multiple_of(4)),
             ..Hit::default()
         };
         let mut log = Hits::default();
