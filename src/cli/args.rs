@@ -342,9 +342,19 @@ pub struct ElsewhereArgs {
     /// Engine that counts the clicks in the tables of the project file: clickhouse or spark
     #[arg(long, value_name = "NAME")]
     pub engine: Option<String>,
-    /// Where the engine is
+    /// Where the engine is, such as https://clickhouse.example.net:8443 or sc://spark.example.net:15002
     #[arg(long, value_name = "URL")]
     pub engine_url: Option<String>,
+    /// File with what the engine asks for, readable by its owner only: USER:PASSWORD for clickhouse, the token for
+    /// spark [default: the environment's CLICKAUDIT_ENGINE_SECRET]
+    #[arg(long, value_name = "FILE")]
+    pub engine_secret: Option<PathBuf>,
+    /// Certificates in PEM that the engine's is checked by, in place of the system's
+    #[arg(long, value_name = "FILE")]
+    pub engine_ca: Option<PathBuf>,
+    /// How long one query may take [default: as long as the engine is at work]
+    #[arg(long, value_name = "TIME")]
+    pub engine_timeout: Option<String>,
     /// Compute only what an engine could compute, too
     #[arg(long)]
     pub portable: bool,

@@ -4,16 +4,20 @@
 use super::args::{AuditArgs, ElsewhereArgs};
 use super::audit::guard;
 use super::exit::Exit;
-use super::print_raw;
 use super::project::{Project, TablesFile};
+use super::{complain, print_raw};
 use crate::audit::{self, Clicks, Settings};
 use crate::base::error::{Error, Result};
-use crate::engine::{FileCounter, TableWords, Tables, dialect, written};
+use crate::engine::transport::{Access, Address, Kind, Limits, Progress, Secret, Stop};
+use crate::engine::{EngineCounter, FileCounter, TableWords, Tables, dialect, written};
 use crate::ingest::Shape;
 use crate::ingest::fetched::write_columns;
+use crate::ingest::mapping::seconds;
 use crate::measures::Counts;
 use crate::rules::RuleSet;
+use std::cell::Cell;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Whether the clicks of a run are not among its files.
 pub fn is_asked(args: &AuditArgs) -> bool {
@@ -26,7 +30,8 @@ pub fn is_asked(args: &AuditArgs) -> bool {
 /// # Errors
 /// What contradicts what.
 pub fn refuse_contradictions(args: &AuditArgs) -> Result<()> {
-    let ElsewhereArgs { print_sql, measures, engine, engine_url, portable, save_measures } = &args.elsewhere;
+    let ElsewhereArgs { print_sql, measures, engine, engine_url, portable, save_measures, .. } =
+        &args.elsewhere;
     let ways = [
         ("--print-sql", print_sql.is_some()),
         ("--measures", measures.is_some()),
@@ -106,11 +111,75 @@ pub fn prepare(
             Ok(Box::new(FileCounter::open(path, tables.clone(), &guard())?))
         });
     }
-    if let Some(engine) = &args.elsewhere.engine {
-        return Err(Error::usage(format!("this build cannot ask `{engine}`"))
-            .help("print the queries with --print-sql, run them there, and hand the result to --measures"));
+    if let Some(name) = &args.elsewhere.engine {
+        let tables = strict(tables)?;
+        let access = access(args, Kind::named(name)?)?;
+        return audit::fetch(settings, rules, &tables, |ids| {
+            Ok(Box::new(EngineCounter::open(access, tables.clone(), ids)?))
+        });
     }
     Ok(())
+}
+
+/// All that is needed to speak to an engine.
+fn access(args: &AuditArgs, kind: Kind) -> Result<Access> {
+    let ElsewhereArgs { engine_url, engine_secret, engine_ca, engine_timeout, .. } = &args.elsewhere;
+    let url = engine_url.as_deref().ok_or_else(|| {
+        Error::usage("nobody said where the engine is")
+            .help(format!("say --engine-url, such as {}", kind.example()))
+    })?;
+    let timeout = engine_timeout.as_deref().map(seconds).transpose()?;
+    Ok(Access {
+        address: Address::parse(kind, url)?,
+        secret: secret(engine_secret.as_deref())?,
+        ca: engine_ca.clone(),
+        limits: Limits { query_s: timeout.map_or(0, |s| s.ceil() as u64), ..Limits::USUAL },
+        run: format!("clickaudit-{}", std::process::id()),
+        stop: stop_on_interrupt(),
+        progress: (!args.quiet && std::io::IsTerminal::is_terminal(&std::io::stderr())).then(progress),
+    })
+}
+
+/// The environment's name for what the engine asks for.
+const SECRET: &str = "CLICKAUDIT_ENGINE_SECRET";
+
+fn secret(file: Option<&Path>) -> Result<Option<Secret>> {
+    match (file, std::env::var(SECRET)) {
+        (Some(path), _) => Secret::from_file(path).map(Some),
+        (None, Ok(text)) => Secret::of(&text, SECRET).map(Some),
+        (None, Err(std::env::VarError::NotPresent)) => Ok(None),
+        (None, Err(_)) => Err(Error::usage(format!("{SECRET} is no text"))),
+    }
+}
+
+/// Ctrl-C ends a query, which is told to the engine; where none runs it ends the program as ever.
+fn stop_on_interrupt() -> Stop {
+    let stop = Stop::default();
+    #[cfg(any(feature = "clickhouse", feature = "spark"))]
+    {
+        use signal_hook::{consts::SIGINT, flag};
+        let ends = flag::register_conditional_default(SIGINT, stop.idle());
+        // Without the signal a query runs to its end: nothing is lost.
+        let _ = ends.and_then(|_| flag::register(SIGINT, stop.asked()));
+    }
+    stop
+}
+
+/// How far a query is, told every few seconds.
+fn progress() -> Box<dyn Fn(Progress)> {
+    const EVERY: Duration = Duration::from_secs(5);
+    let last = Cell::new(Instant::now());
+    Box::new(move |now| {
+        if last.get().elapsed() < EVERY {
+            return;
+        }
+        last.set(Instant::now());
+        match (now.tasks, now.rows_in_all) {
+            (Some((done, all)), _) => complain(&format!("engine: {done} of {all} tasks are done")),
+            (None, Some(all)) => complain(&format!("engine: {} of {all} rows are read", now.rows_read)),
+            (None, None) => complain(&format!("engine: {} rows are read", now.rows_read)),
+        }
+    })
 }
 
 /// Writes the integer table, if it was kept.

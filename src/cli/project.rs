@@ -36,6 +36,9 @@ pub struct Project {
     measures: Option<PathBuf>,
     engine: Option<String>,
     engine_url: Option<String>,
+    engine_secret: Option<PathBuf>,
+    engine_ca: Option<PathBuf>,
+    engine_timeout: Option<String>,
     portable: bool,
     save_measures: Option<PathBuf>,
     sent: Vec<String>,
@@ -213,6 +216,9 @@ impl Project {
         open(&mut args.elsewhere.measures, &mut self.measures);
         open(&mut args.elsewhere.engine, &mut self.engine);
         open(&mut args.elsewhere.engine_url, &mut self.engine_url);
+        open(&mut args.elsewhere.engine_secret, &mut self.engine_secret);
+        open(&mut args.elsewhere.engine_ca, &mut self.engine_ca);
+        open(&mut args.elsewhere.engine_timeout, &mut self.engine_timeout);
         open(&mut args.elsewhere.save_measures, &mut self.save_measures);
         args.elsewhere.portable |= self.portable;
         lists(&mut args.costs, &mut self.costs);

@@ -2,11 +2,12 @@
 //! ones.
 
 use super::Engine;
-use super::dialect::Dialect;
+use super::dialect::{self, Dialect};
 use super::plan::{Plan, Query, Wish};
 use super::render::{IDS, Sql};
 use super::result::{Results, Stamp};
 use super::tables::{self, Table, Tables};
+use super::transport::{self, Access};
 use crate::base::answer::{Answer, Column, Values};
 use crate::base::column::Col;
 use crate::base::error::{Error, Result};
@@ -116,27 +117,41 @@ impl Counter for FileCounter {
 
 /// An engine that queries are sent to.
 pub struct EngineCounter {
-    pub engine: Box<dyn Engine>,
+    engine: Box<dyn Engine>,
     /// How it is called in reports.
-    pub name: String,
-    pub dialect: &'static Dialect,
-    pub tables: Tables,
+    name: String,
+    dialect: &'static Dialect,
+    tables: Tables,
     /// The click IDs of conversions that are not at the engine, each once.
-    pub ids: Option<Vec<String>>,
+    ids: Option<Vec<String>>,
 }
 
 impl EngineCounter {
+    /// Reaches an engine and looks at its tables; `ids` are the click IDs of the conversions at hand.
+    ///
+    /// # Errors
+    /// It cannot be reached, or a table or column is not there or cannot be read.
+    pub fn open(access: Access, tables: Tables, ids: Vec<String>) -> Result<EngineCounter> {
+        let (name, kind) = (access.address.to_string(), access.address.kind);
+        let ids = tables.conversions.is_none().then_some(ids);
+        let (engine, dialect) = (transport::open(access)?, dialect::named(kind.feature())?);
+        let counter = EngineCounter { engine, name, dialect, tables, ids };
+        counter.check()?;
+        Ok(counter)
+    }
+
     /// Refuses tables that lack a column, or have one of a type that cannot be read.
     ///
     /// # Errors
     /// The first fault, with the nearest names.
-    pub fn check(&self) -> Result<()> {
+    fn check(&self) -> Result<()> {
         let all = std::iter::once(&self.tables.clicks).chain(&self.tables.conversions);
         all.into_iter().try_for_each(|table| self.check_table(table))
     }
 
     fn check_table(&self, table: &Table) -> Result<()> {
-        let types = self.engine.columns(&table.shown()).map_err(super::EngineError::into_error)?;
+        let types =
+            self.engine.columns(&self.dialect.table(&table.name)).map_err(super::EngineError::into_error)?;
         let place = format!("{}: {}", self.name, Text::of_user(table.shown()).term(80));
         if let Some((name, near)) = tables::missing(table, &types) {
             let help = match near.as_slice() {

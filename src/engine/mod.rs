@@ -11,6 +11,7 @@ mod plan;
 mod render;
 mod result;
 mod tables;
+pub mod transport;
 
 pub use count::{Counter, EngineCounter, FileCounter, columns, distinct, printed, written};
 pub use plan::Wish;

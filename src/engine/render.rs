@@ -314,8 +314,10 @@ impl Sql<'_> {
             }
             _ => self.dialect.name(IDS),
         };
+        let text = self.dialect.text_of("r.click_id");
         format!(
-            "SELECT i.click_id AS click_id\nFROM {table} AS i\nWHERE i.click_id <> ''\nGROUP BY i.click_id"
+            "SELECT i.click_id AS click_id\nFROM (SELECT {text} AS click_id FROM {table} AS r) AS i\nWHERE i.click_id <> \
+             ''\nGROUP BY i.click_id"
         )
     }
 
