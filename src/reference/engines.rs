@@ -21,6 +21,18 @@ with `--conversions FILE`, both times or only the second time.
 The file says which plan it belongs to: other tables, rules, grain, zone or times are refused, and so is a result that was cut off (the counts of \
 its parts contradict each other). `--as-of` is part of the plan, because it decides which clicks are old enough.
 
+## Asking the engine itself
+
+A build with the cargo features `clickhouse` and `spark` does steps 2 and 3 by itself: `--engine clickhouse --engine-url https://HOST:8443/`, `--engine \
+spark --engine-url 'sc://HOST:15002/;use_ssl=true'`. A user who may only read is enough. `--engine-secret FILE` (readable by its owner only) or the \
+environment's `CLICKAUDIT_ENGINE_SECRET` holds `USER:PASSWORD` or the token; `--engine-ca FILE` the certificates to trust; `--engine-timeout 30m` ends a \
+query that takes longer, Ctrl-C at once, both also at the engine. Conversions in files bring their click IDs along, for the time of a query. \
+`--as-of` need not be said: it is the newest row, as with files. Every column that is mapped is looked for first, and one of a type that cannot be read is \
+an error that names it.
+
+ADBC was considered as the one way and left: its driver for ClickHouse is unfinished, that for Spark at 0.3, and drivers would have to be found and \
+installed by the user; HTTP and Spark Connect need nothing on either side. Everything else is reached by the printed query.
+
 ## Tables
 
 ```yaml

@@ -5,20 +5,26 @@ verdicts, byte by byte.
 The traffic has what breaks such a promise: IDs that are missing, repeated, reused, macros or full of quotes,
 backslashes and invisible characters; rows of one click that differ; ties; orphans; conversions before their click;
 transactions that are told twice; times that are none. Every scenario runs on files with --portable, and on every
-engine that is installed: DuckDB and ClickHouse (chdb). What is not installed is told by name.
+engine that is installed: DuckDB, ClickHouse (chdb) and Sail, which speaks Spark's dialect. With --engine the program
+asks itself: ClickHouse over HTTP, behind a small server on this machine, and Sail over Spark Connect. What is not
+installed is told by name.
 
     python tests/external/engines.py --clickaudit target/debug/clickaudit
 """
 
 import argparse
+import contextlib
 import datetime
 import decimal
 import json
+import os
 import pathlib
 import random
 import subprocess
 import sys
 import tempfile
+
+import transport
 
 DAY = datetime.datetime(2026, 3, 20, tzinfo=datetime.timezone.utc)
 ODD = ["it's", 'say "x"', "back\\slash", "tick`", "emoji😀", "zero\u200bwidth", "'; DROP TABLE clicks; --", "100%", "a|b~c",
@@ -143,6 +149,10 @@ SCENARIOS = [
 ]
 
 
+# The scenario that runs on Sail, too.
+SAIL_RUNS = 2
+
+
 def write(folder, rows, conversions):
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -181,11 +191,14 @@ class DuckDb:
     def __init__(self, folder):
         import duckdb
 
-        self.db = duckdb.connect()
+        self.db, self.folder = duckdb.connect(), folder
         self.db.execute("CREATE SCHEMA shop")
-        for name in ["clicks", "conversions"]:
-            self.db.execute(f"CREATE TABLE shop.{name} AS SELECT * FROM '{folder}/{name}.parquet'")
+        self.load("clicks")
+        self.load("conversions")
         self.name = f"DuckDB {duckdb.__version__}"
+
+    def load(self, name):
+        self.db.execute(f"CREATE TABLE shop.{name} AS SELECT * FROM '{self.folder}/{name}.parquet'")
 
     def run(self, sql, target):
         self.db.execute(f"COPY ({sql}) TO '{target}' (FORMAT parquet)")
@@ -198,18 +211,58 @@ class ClickHouse:
         import chdb
         from chdb import session
 
-        self.session = session.Session()
+        self.session, self.folder = session.Session(), folder
         self.session.query("CREATE DATABASE shop")
-        for name in ["clicks", "conversions"]:
-            self.session.query(
-                f"CREATE TABLE shop.{name} ENGINE = MergeTree ORDER BY tuple() AS "
-                f"SELECT * FROM file('{folder}/{name}.parquet', Parquet)")
+        self.load("clicks")
+        self.load("conversions")
         version = str(self.session.query("SELECT version()", "TabSeparated")).strip()
         self.name = f"ClickHouse {version} (chdb)"
+
+    def load(self, name):
+        self.session.query(
+            f"CREATE TABLE shop.{name} ENGINE = MergeTree ORDER BY tuple() AS "
+            f"SELECT * FROM file('{self.folder}/{name}.parquet', Parquet)")
 
     def run(self, sql, target):
         answer = self.session.query(sql, "Parquet")
         pathlib.Path(target).write_bytes(answer.bytes())
+
+
+class Sail:
+    """A server of Spark Connect on this machine, its tables Parquet files."""
+
+    dialect = "spark"
+
+    def __init__(self, folder):
+        import pysail
+        from pyspark.sql import SparkSession
+
+        port = transport.free_port()
+        program = pathlib.Path(sys.executable).with_name("sail")
+        words = [program, "spark", "server", "--ip", "127.0.0.1", "--port", str(port)]
+        log = open(folder / "sail.log", "w")
+        environment = {**os.environ, "SAIL_MODE": "local-cluster"}
+        self.server = subprocess.Popen(words, stdout=log, stderr=log, env=environment, cwd=folder)
+        if not transport.waits(lambda: transport.listens(port), self.server):
+            sys.exit("Sail did not start")
+        self.url = f"sc://127.0.0.1:{port}"
+        self.session = SparkSession.builder.remote(self.url).getOrCreate()
+        self.session.sql("CREATE DATABASE shop")
+        self.folder = folder
+        self.load("clicks")
+        self.load("conversions")
+        self.name = f"Sail {getattr(pysail, '__version__', '')}"
+
+    def load(self, name):
+        self.session.sql(f"CREATE TABLE shop.{name} USING parquet LOCATION '{self.folder}/{name}.parquet'")
+
+    def run(self, sql, target):
+        import pyarrow.parquet as pq
+
+        pq.write_table(self.session.sql(sql).toArrow(), target)
+
+    def close(self):
+        transport.stop(self.server)
 
 
 def table(path, names):
@@ -293,6 +346,104 @@ def scenario(run, folder, engines, name, flags, facts):
     return faults, rows
 
 
+SAMPLE = pathlib.Path(__file__).resolve().parents[2] / "sample-data"
+
+
+def sample(run, folder, engines):
+    """The sample, as a user has it: clicks at the engine, conversions in a file."""
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet as pq
+
+    moment, names = pa.timestamp("s"), {}
+    for name in ["clicks", "conversions"]:
+        names[name] = (SAMPLE / f"{name}.csv").open().readline().strip().split(",")
+        types = {column: moment if column.endswith("_time") else pa.string() for column in names[name]}
+        types |= {column: pa.decimal128(18, 6) for column in ["cost", "payout"] if column in names[name]}
+        options = pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""])
+        rows = pyarrow.csv.read_csv(SAMPLE / f"{name}.csv", convert_options=options)
+        utc = [column if not column.name.endswith("_time") else column.with_type(pa.timestamp("us", tz="UTC"))
+               for column in rows.schema]
+        pq.write_table(rows.cast(pa.schema(utc)), folder / f"sample_{name}.parquet")
+    columns = "".join(f"      {name}: {name}\n" for name in names["clicks"] if name not in ["currency"])
+    (folder / "sample.yaml").write_text(
+        f"tables:\n  clicks:\n    table: shop.sample_clicks\n    columns:\n{columns}"
+        "  conversions:\n    table: shop.sample_conversions\n    columns: {click_id: click_id}\nperspective: buyer\n")
+    common, here, faults = ["--as-of", "2026-03-15T23:59:52", "-q"], folder / "sample", []
+    run("audit", "--no-config", SAMPLE / "clicks.csv", SAMPLE / "conversions.csv", *common, "--portable", "-o",
+        f"csv={here}.csv", "--perspective", "buyer")
+    for engine in engines:
+        engine.load("sample_clicks")
+        engine.load("sample_conversions")
+        words = ["audit", "--config", folder / "sample.yaml", "--conversions", SAMPLE / "conversions.csv", *common]
+        engine.run(run(*words, "--print-sql", engine.dialect), folder / "sample-there.parquet")
+        run(*words, "--measures", folder / "sample-there.parquet", "-o", f"csv={folder}/sample-there.csv")
+        same = pathlib.Path(f"{here}.csv").read_bytes() == (folder / "sample-there.csv").read_bytes()
+        faults += [] if same else [f"the sample at {engine.name}: the verdict files differ"]
+        print(f"the sample at {engine.name}: {'the same verdict file' if same else 'ANOTHER verdict file'}")
+    return faults
+
+
+def of_engines(run, options, folder, engines, ending):
+    faults = []
+    _, flags, facts = SCENARIOS[2]
+    for engine in engines:
+        if isinstance(engine, ClickHouse):
+            transport.Shim.session, transport.Shim.folder = engine.session, folder
+            port = ending.enter_context(transport.shim(transport.Shim))
+            faults += asked(run, folder, engine.name, f"http://127.0.0.1:{port}/", "clickhouse", flags, facts)
+            faults += refused(options, folder, "clickhouse", f"http://127.0.0.1:{port}/")
+        if isinstance(engine, Sail):
+            faults += asked(run, folder, engine.name, engine.url, "spark", flags, facts)
+            faults += refused(options, folder, "spark", engine.url)
+    return faults
+
+
+def asked(run, folder, name, url, engine, flags, facts):
+    """The program asks the engine itself; conversions lie there, or are brought along. Verdicts as from files."""
+    project(folder, facts)
+    common = [*flags, "-q"]
+    here, faults = folder / "files", []
+    run("audit", "--no-config", "--clicks", folder / "clicks.parquet", "--conversions", folder / "conversions.parquet",
+        "--map", folder / "map.yml", *common, "--portable", "-o", f"csv={here}.csv", "-o", f"json={here}.json")
+    text = (folder / "all.yaml").read_text()
+    (folder / "clicks.yaml").write_text(text[:text.index("  conversions:")])
+    (folder / "facts.yml").write_text(facts)
+    for tables, conversions, mapped in [
+        ("all", [], folder / "facts.yml"),
+        ("clicks", ["--conversions", folder / "conversions.parquet"], folder / "map-conversions.yml"),
+    ]:
+        there = folder / f"asked-{tables}"
+        run("audit", "--config", folder / f"{tables}.yaml", *conversions, "--map", mapped, *common, "--engine", engine,
+            "--engine-url", url, "-o", f"csv={there}.csv", "-o", f"json={there}.json")
+        if pathlib.Path(f"{here}.csv").read_bytes() != pathlib.Path(f"{there}.csv").read_bytes():
+            faults.append(f"--engine {engine} at {name}, {tables}: the verdict files differ")
+        a, b = comparable(f"{here}.json"), comparable(f"{there}.json")
+        faults += [f"--engine {engine} at {name}, {tables}: `{key}` of the reports differs"
+                   for key in sorted(set(a) | set(b)) if a.get(key) != b.get(key)]
+    print(f"--engine {engine} at {name}: {len(faults)} differences")
+    return faults
+
+
+def refused(options, folder, engine, url):
+    """What cannot be is said in one error, and nothing is written."""
+    faults = []
+    for what, code, phrases, change in [
+        ("a table that is not there", 2, ["nosuch"], ("shop.clicks", "shop.nosuch")),
+        ("a column that is not there", 2, ["no column `adr`", "did you mean addr?"], ("ip: addr", "ip: adr")),
+        ("a type that cannot be read", 2, ["`kind` is", "expected a timestamp"], ("click_time: ts", "click_time: kind")),
+    ]:
+        (folder / "wrong.yaml").write_text((folder / "all.yaml").read_text().replace(*change))
+        words = ["audit", "--config", folder / "wrong.yaml", "--engine", engine, "--engine-url", url, "-o",
+                 f"csv={folder}/wrong.csv"]
+        found = subprocess.run([options.clickaudit, *map(str, words)], capture_output=True, text=True)
+        if found.returncode != code or not all(phrase in found.stderr for phrase in phrases):
+            faults.append(f"{engine}, {what}: exit {found.returncode}: {found.stderr[-400:]}")
+        if (folder / "wrong.csv").exists():
+            faults.append(f"{engine}, {what}: something was written")
+    return faults
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--clickaudit", required=True)
@@ -311,16 +462,28 @@ def main():
     rows, conversions = traffic(random.Random(20260320))
     write(folder, rows, conversions)
     engines = []
-    for kind, package in [(DuckDb, "duckdb"), (ClickHouse, "chdb")]:
+    for kind, package in [(DuckDb, "duckdb"), (ClickHouse, "chdb"), (Sail, "pysail and pyspark-client")]:
         try:
             engines.append(kind(folder))
         except ImportError:
             print(f"absent: {kind.__name__} (PyPI package {package} is not installed)")
     faults = []
-    for name, flags, facts in SCENARIOS if engines else []:
-        found, compared = scenario(run, folder, engines, name, flags, facts)
-        print(f"{name}: {compared} rows compared at {', '.join(e.name for e in engines)}; {len(found)} differences")
-        faults += [f"{name}: {fault}" for fault in found]
+    with contextlib.ExitStack() as ending:
+        sail = next((engine for engine in engines if isinstance(engine, Sail)), None)
+        ending.callback(lambda: sail and sail.close())
+        for at, (name, flags, facts) in enumerate(SCENARIOS if engines else []):
+            # Sail runs one of them: its planning takes minutes on a small machine.
+            asked_now = [engine for engine in engines if engine is not sail or at == SAIL_RUNS]
+            found, compared = scenario(run, folder, asked_now, name, flags, facts)
+            print(f"{name}: {compared} rows compared at {', '.join(e.name for e in asked_now)}; {len(found)} differences")
+            faults += [f"{name}: {fault}" for fault in found]
+        faults += sample(run, folder, engines)
+        built = subprocess.run([options.clickaudit, "audit", "--engine", "clickhouse", "--engine-url", "http://127.0.0.1:1/",
+                                "--config", folder / "all.yaml"], capture_output=True, text=True).stderr
+        if "does not speak to" in built:
+            print("absent: --engine (built without the features clickhouse and spark)")
+        else:
+            faults += of_engines(run, options, folder, engines, ending)
     for fault in faults:
         print(fault)
     sys.exit(1 if faults else 0)
