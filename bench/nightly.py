@@ -71,7 +71,7 @@ def main():
     args.dir = args.dir or run.HERE.parent / f"target/nightly-{args.clicks_a_day}-{args.days}-{args.seed}"
     days = generate(args)[:args.days + 1]
     store, before = args.dir / "store", args.dir / "before"
-    window = ("--store", store, "--window", f"{args.days}d", "--accept", "volume")
+    window = ("--no-history", "--store", store, "--window", f"{args.days}d", "--accept", "volume")
     side = lambda name, day: args.dir / f"{name}-{day}.csv.gz"
     if not before.exists():
         shutil.rmtree(store, ignore_errors=True)

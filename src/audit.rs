@@ -10,18 +10,19 @@ use crate::base::text::Text;
 use crate::base::time::{SECOND, Zone, show};
 use crate::clean::{self, Cleaned};
 use crate::engine::Counter;
+use crate::history::{self, Asked, Earlier, Memory, Night, Record};
 use crate::ingest::enrich::DERIVED;
 use crate::ingest::shelf::Fresh;
 use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Plan, Shape, Wanted};
 use crate::matching::gates::{self, Gate};
 use crate::matching::{self, Matched};
 use crate::measures::{self, Clock, Counting, Counts, Measures, PEER_COLUMNS, STRATUM_COLUMNS};
-use crate::peers::{self, Compared};
+use crate::peers::{self, Compared, Summary};
 use crate::reconcile::{self, Sent};
-use crate::report::{Report, cover_rejects};
+use crate::report::{Gallery, Report, RuleTally, cover_rejects};
 use crate::rules::RuleSet;
 use crate::signals::{Context, Family};
-use crate::verdicts::{Brake, Judged, LONGEST, Protect, Suppressions};
+use crate::verdicts::{Brake, Judged, LONGEST, Protect, Resold, Suppressions};
 use std::collections::BTreeSet;
 
 mod beside;
@@ -33,11 +34,14 @@ mod elsewhere;
 mod explain;
 mod judging;
 mod losses;
+mod nightly;
 mod outlook;
 mod pictures;
+mod walk;
 
 pub use elsewhere::{fetch, printed};
 pub use explain::explain;
+pub use walk::{Walked, walk};
 
 /// Everything an audit can be told.
 pub struct Settings {
@@ -77,6 +81,8 @@ pub struct Settings {
     pub accepted: Vec<&'static str>,
     /// How many groups at watch or graver are pictured, the gravest first; 0 unless an output shows them.
     pub pictures: usize,
+    /// Where earlier nights are looked for.
+    pub earlier: Earlier,
     /// Where clicks are counted.
     pub counting: Clicks,
     /// Keep the integer table of clicks.
@@ -103,6 +109,9 @@ pub struct Audited<'r> {
     pub report: Report<'r>,
     /// What became of every file, with its rejected rows.
     pub files: Vec<FileLedger>,
+    /// What the night leaves for the next; `None` without a store, of a run that only observes, and of an input
+    /// that cannot be judged.
+    pub record: Option<Record>,
     /// What a store should keep; nothing of files that a gate calls faulty.
     pub fresh: Fresh,
     /// The integer table of clicks, if it was to be kept.
@@ -129,36 +138,112 @@ struct Workings<'a, 'r> {
     groups: &'a [Judged<'r>],
 }
 
+impl<'a, 'r> Workings<'a, 'r> {
+    fn of(intake: &'a Intake, counted: &'a Counted, groups: &'a [Judged<'r>]) -> Workings<'a, 'r> {
+        let Counted { columns, symbols, matched, measures, clock, main_event, .. } = counted;
+        let (clock, main_event) = (*clock, *main_event);
+        Workings { intake, columns, symbols, matched, measures, clock, main_event, groups }
+    }
+}
+
 /// Runs an audit and shows its workings to `look` before they go.
 fn run<'r, T>(
     settings: &Settings,
     rules: &'r RuleSet,
     look: impl FnOnce(&Workings<'_, 'r>) -> T,
 ) -> Result<(Audited<'r>, T)> {
-    let grains = grains(settings, rules);
-    let wanted = wanted(settings, &grains);
+    let intake = taken_in(settings, rules)?;
+    let Judgement { report, record, counts, sound, looked } = judged(settings, rules, &intake, look)?;
+    let mut files = intake.files;
+    cover_rejects(&mut files, &settings.pii);
+    let fresh = intake.past.filter(|_| sound).map(|past| past.fresh).unwrap_or_default();
+    Ok((Audited { report, files, record, fresh, counts }, looked))
+}
+
+/// What comes of an intake.
+struct Judgement<'r, T> {
+    report: Report<'r>,
+    record: Option<Record>,
+    counts: Option<Counts>,
+    /// No gate calls the files faulty.
+    sound: bool,
+    looked: T,
+}
+
+/// Reads all that an audit needs.
+fn taken_in(settings: &Settings, rules: &RuleSet) -> Result<Intake> {
+    let wanted = wanted(settings, &grains(settings, rules));
     let intake = ingest::ingest(&settings.inputs, &settings.plan, &wanted, settings.threads)?;
     refuse_nothing(&intake)?;
+    settings.meter.done("ingest", intake.files.iter().map(|file| file.rows as usize).sum());
+    Ok(intake)
+}
+
+/// Everything behind the intake.
+fn judged<'r, T>(
+    settings: &Settings,
+    rules: &'r RuleSet,
+    intake: &Intake,
+    look: impl FnOnce(&Workings<'_, 'r>) -> T,
+) -> Result<Judgement<'r, T>> {
+    let clock = clock(settings, intake);
+    refuse_endless(&settings.suppressions, clock.as_of)?;
+    let mut memory = Memory::of(&settings.earlier, &settings.grain, clock.night(), &Asked::by(rules))?;
+    let mut counted = counted(settings, rules, intake, clock)?;
+    let counts = counted.measures.counts.take();
+    memory.slide(&settings.earlier, &settings.grain, counted.measures.days)?;
+    let mut weighed = weighed(settings, rules, intake, &counted, &memory);
+    let workings = Workings::of(intake, &counted, &weighed.groups);
+    let dossiers = if settings.dossiers { cases::dossiers(&workings, &settings.grain)? } else { Vec::new() };
+    let looked = look(&workings);
+    let pictures = pictures::gallery(&workings, &intake.mapping.trusted, settings.pictures);
+    let sound = weighed.gates.iter().all(|gate| gate.keeps);
+    let night = weighed.night.take();
+    let mut report = Report {
+        dossiers,
+        pictures,
+        history: night.as_ref().map(|night| nightly::history(night, &memory)),
+        ..report(settings, rules, intake, counted, weighed)?
+    };
+    let record = night.map(|night| night.record(nightly::head(&report, &memory)));
+    settings.meter.done("report", report.groups.len());
+    report.cover(&settings.pii);
+    report.news = record.as_ref().and_then(|record| nightly::news(record, &memory, &report));
+    Ok(Judgement { report, record, counts, sound, looked })
+}
+
+/// What is counted of an intake.
+struct Counted {
+    columns: Vec<Col>,
+    symbols: Symbols,
+    matched: Matched,
+    measures: Measures,
+    clock: Clock,
+    main_event: Symbol,
+    seen: coverage::Seen,
+}
+
+/// Cleans the rows, matches conversions with clicks, and measures the groups.
+fn counted(settings: &Settings, rules: &RuleSet, intake: &Intake, clock: Clock) -> Result<Counted> {
+    let grains = grains(settings, rules);
     let rows = intake.files.iter().map(|file| file.rows as usize).sum();
-    settings.meter.done("ingest", rows);
-    let columns = columns(&intake, &grains)?;
+    let columns = columns(intake, &grains)?;
     let fields = click_fields(&columns);
     let mut symbols = Symbols::default();
 
-    let cleaned = clean::clean(&intake, &columns, &fields, &mut symbols)?;
+    let cleaned = clean::clean(intake, &columns, &fields, &mut symbols)?;
     settings.meter.done("clean", rows);
-    let main_event = main_event(&intake, &cleaned, &mut symbols);
-    let (clicks, seen) = (cleaned.clicks.clone(), coverage::Seen::of(&cleaned, &intake, &symbols));
-    let clock = clock(settings, &intake);
-    refuse_endless(&settings.suppressions, clock.as_of)?;
+    let main_event = main_event(intake, &cleaned, &mut symbols);
+    let (clicks, seen) = (cleaned.clicks.clone(), coverage::Seen::of(&cleaned, intake, &symbols));
+
     let options =
         matching::Options { columns: &columns, span: intake.span(Col::ClickTime), as_of: clock.as_of };
-    let matched = matching::matching(&intake, cleaned, &options, &mut symbols)?;
+    let matched = matching::matching(intake, cleaned, &options, &mut symbols)?;
     settings.meter.done("matching", matched.conversions.len());
 
     let cuts = rules.cuts(&grains);
-    let counted = elsewhere::counts(settings, &intake, &grains, &cuts, &fields, clock)?;
-    let counting = match (&settings.counting, &counted) {
+    let elsewhere = elsewhere::counts(settings, intake, &grains, &cuts, &fields, clock)?;
+    let counting = match (&settings.counting, &elsewhere) {
         (_, Some(counts)) => Counting::Table(counts),
         (Clicks::Here, None) => Counting::Everything,
         (Clicks::Portable | Clicks::Elsewhere(_), None) => Counting::Portable,
@@ -174,37 +259,66 @@ fn run<'r, T>(
         keeps_counts: settings.keeps_counts,
         threads: settings.threads,
     };
-    let mut measures = measures::measure(&intake, &clicks, &matched, &options, &mut symbols)?;
+    let measures = measures::measure(intake, &clicks, &matched, &options, &mut symbols)?;
     settings.meter.done("measures", rows);
-    let asked = gate_input(settings, &intake, &matched, &measures, clock);
+    Ok(Counted { columns, symbols, matched, measures, clock, main_event, seen })
+}
+
+/// What is made of the counts.
+struct Weighed<'r> {
+    /// What keeps the whole input from being judged, and what of it somebody has looked at.
+    gates: Vec<Gate>,
+    accepted: Vec<Gate>,
+    peers: Summary,
+    groups: Vec<Judged<'r>>,
+    tallies: Vec<RuleTally<'r>>,
+    /// What the groups come to after all nights, where the run remembers.
+    night: Option<Night>,
+    clusters: Vec<Resold>,
+}
+
+/// Holds the groups against their peers, asks the rules, and settles the verdicts.
+fn weighed<'r>(
+    settings: &Settings,
+    rules: &'r RuleSet,
+    intake: &Intake,
+    counted: &Counted,
+    memory: &Memory,
+) -> Weighed<'r> {
+    let Counted { columns, symbols, matched, measures, clock, .. } = counted;
+    let asked = gate_input(settings, intake, matched, measures, *clock);
     let (accepted, gates): (Vec<Gate>, Vec<Gate>) =
         gates::gates(&asked).into_iter().partition(|gate| settings.accepted.contains(&gate.name));
-    let portable = counting.is_portable();
+    let portable = !matches!(settings.counting, Clicks::Here);
     let context =
-        context::of(&intake, &matched, &measures, &offers(&matched, &columns, &symbols), clock, portable);
-    let compared = compared(&measures, &context, &intake.mapping, settings);
+        context::of(intake, matched, measures, &offers(matched, columns, symbols), *clock, portable);
+    let compared = compared(measures, &context, &intake.mapping, settings);
     settings.meter.done("peers", compared.iter().map(|c| c.profiles.len()).sum());
-    let asked = judging::Asked { measures: &measures, compared: &compared, context: &context };
+    let asked = judging::Asked { measures, compared: &compared, context: &context, memory };
     let (mut groups, tallies) = judging::judged(&asked, rules, settings, clock.as_of);
     settings.meter.done("rules", groups.len());
-    let clusters = outlook::attach(&mut groups, &measures, &context, settings.target_roi, settings.threads);
-    cases::claw_back(&mut groups, &matched, &columns, &symbols, &settings.grain);
-    let workings = Workings {
-        intake: &intake,
-        columns: &columns,
-        symbols: &symbols,
-        matched: &matched,
-        measures: &measures,
-        clock,
-        main_event,
-        groups: &groups,
-    };
-    let dossiers = if settings.dossiers { cases::dossiers(&workings, &settings.grain)? } else { Vec::new() };
-    let looked = look(&workings);
-    let pictures = pictures::gallery(&workings, &intake.mapping.trusted, settings.pictures);
+    let remembers = memory.kept && gates.is_empty() && !rules.observe;
+    let level = history::A_NIGHT * settings.fdr;
+    let night =
+        remembers.then(|| history::settle(&mut groups, &settings.grain, memory, measures.days, level));
+    let clusters = outlook::attach(&mut groups, measures, &context, settings.target_roi, settings.threads);
+    cases::claw_back(&mut groups, matched, columns, symbols, &settings.grain);
+    let peers = compared.into_iter().next().map(|c| c.summary).unwrap_or_default();
+    Weighed { gates, accepted, peers, groups, tallies, night, clusters }
+}
 
+/// What there is to say; dossiers, pictures and history are added by who has them.
+fn report<'r>(
+    settings: &Settings,
+    rules: &'r RuleSet,
+    intake: &Intake,
+    counted: Counted,
+    weighed: Weighed<'r>,
+) -> Result<Report<'r>> {
+    let Counted { columns, symbols, matched, measures, clock, main_event, seen } = counted;
+    let Weighed { gates, accepted, peers, groups, tallies, clusters, .. } = weighed;
     let facts = coverage::Facts {
-        intake: &intake,
+        intake,
         matched: &matched,
         measures: &measures,
         seen: &seen,
@@ -212,40 +326,27 @@ fn run<'r, T>(
         accepted: &accepted,
     };
     let main_event = symbols.text(main_event).unwrap_or("none").to_owned();
-    let run = coverage::run(&facts, settings, rules, clock, main_event);
     let mut siblings = peers::siblings(&measures.branches, settings.fdr);
     let outcomes = beside::outcomes(&matched, &columns, &symbols, clock.zone);
     peers::shaving::turns(&mut siblings, &measures.branches, &outcomes);
-    let coverage = coverage::coverage(&facts, &groups, &siblings, settings, clock.as_of);
-    let peers = compared.into_iter().next().map(|c| c.summary).unwrap_or_default();
     let totals = judging::totals(&groups, &settings.grain, &measures, &matched);
-    let lists = judging::lists(&groups, settings, &gates, &totals, &intake.mapping.sources, rules.observe);
-    let counts = measures.counts.take();
-    let incidents = measures.incidents;
-    let forwarded = settings.sent.as_ref().map(reconcile::forward).transpose()?;
-    let mut report = Report {
-        run,
-        coverage,
+    Ok(Report {
+        run: coverage::run(&facts, settings, rules, clock, main_event),
+        coverage: coverage::coverage(&facts, &groups, &siblings, settings, clock.as_of),
+        lists: judging::lists(&groups, settings, &gates, &totals, &intake.mapping.sources, rules.observe),
         totals,
         peers,
-        incidents,
+        incidents: measures.incidents,
         siblings,
-        forwarded,
+        forwarded: settings.sent.as_ref().map(reconcile::forward).transpose()?,
         groups,
         clusters,
-        lists,
-        dossiers,
-        pictures,
+        dossiers: Vec::new(),
+        pictures: Gallery::new(),
+        history: None,
         rules: tallies,
         news: None,
-    };
-    settings.meter.done("report", report.groups.len());
-    report.cover(&settings.pii);
-    let mut files = intake.files;
-    cover_rejects(&mut files, &settings.pii);
-    let sound = gates.iter().all(|gate| gate.keeps);
-    let fresh = intake.past.filter(|_| sound).map(|past| past.fresh).unwrap_or_default();
-    Ok((Audited { report, files, fresh, counts }, looked))
+    })
 }
 
 /// Every grain's groups beside their peers.

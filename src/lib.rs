@@ -4,6 +4,7 @@
 
 pub mod anonymise;
 pub mod audit;
+pub mod backtest;
 pub mod base;
 pub mod blocklist;
 pub mod clean;
@@ -12,10 +13,12 @@ pub mod compare;
 pub mod engine;
 pub mod evaluate;
 pub mod expected;
+pub mod history;
 pub mod ingest;
 pub mod inspect;
 pub mod matching;
 pub mod measures;
+pub mod past;
 pub mod peers;
 pub mod reconcile;
 pub mod reference;

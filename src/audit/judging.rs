@@ -4,10 +4,12 @@ use super::Settings;
 use crate::base::column::{Col, Grain};
 use crate::base::money::{Micro, SCALE};
 use crate::base::text::Text;
+use crate::history::Memory;
 use crate::ingest::Sources;
 use crate::ingest::offers::REJECT_CLASSES;
 use crate::matching::{Matched, gates::Gate};
 use crate::measures::{self, CutMeasures, InCut, M, Measures};
+use crate::past::Past;
 use crate::peers::{Compared, Profile};
 use crate::report::{List, Lists, RuleTally, Totals};
 use crate::rules::{Outcome, Part, Rule, RuleSet, Truth, View, Why, evaluate};
@@ -22,6 +24,8 @@ pub struct Asked<'a> {
     pub measures: &'a Measures,
     pub compared: &'a [Compared],
     pub context: &'a Context,
+    /// What is known of earlier nights.
+    pub memory: &'a Memory,
 }
 
 /// Judges every group of the audited grain, and those of the rules' own grains on which one of them fired; and
@@ -59,6 +63,9 @@ struct Asking<'a, 'r> {
     /// The cuts of the grain.
     cuts: Vec<&'a CutMeasures>,
     context: &'a Context,
+    /// Where its groups have a past, and the days of the clicks.
+    memory: Option<&'a Memory>,
+    days: Option<(i32, i32)>,
 }
 
 impl<'a, 'r> Asking<'a, 'r> {
@@ -68,13 +75,23 @@ impl<'a, 'r> Asking<'a, 'r> {
         let places: Vec<usize> = (0..set.rules.len()).filter(|at| runs(&set.rules[*at])).collect();
         let rules: Arc<[&Rule]> = places.iter().map(|at| &set.rules[*at]).collect();
         let cuts = asked.measures.cuts.iter().filter(|cut| cut.grain == grain).collect();
-        Asking { reasons: SharedReasons::of(rules.len()), rules, places, cuts, context: asked.context }
+        Asking {
+            reasons: SharedReasons::of(rules.len()),
+            rules,
+            places,
+            cuts,
+            context: asked.context,
+            memory: Some(asked.memory).filter(|_| audited),
+            days: asked.measures.days,
+        }
     }
 
     /// Asks every rule about a group and counts the answers.
     fn ask(&mut self, subject: &mut Subject<'r>, key: &[Option<String>], tallies: &mut [RuleTally]) {
         let texts = subject.texts();
-        let view = View::new(&subject.row, &texts, &subject.profile);
+        let past = self.memory.and_then(|memory| memory.past(key, &subject.row, self.days));
+        let of_cuts = past.as_ref().map(Past::of_rules);
+        let view = View::new(&subject.row, &texts, &subject.profile).with_past(past.as_ref());
         let mut seen: Vec<Option<Seen>> = self.cuts.iter().map(|_| None).collect();
         for (at, (rule, place)) in self.rules.iter().zip(&self.places).enumerate() {
             let outcome = match &rule.cut {
@@ -83,7 +100,7 @@ impl<'a, 'r> Asking<'a, 'r> {
                     let cut = self.cuts.iter().position(|cut| cut.cut == **wanted);
                     let cut = cut.expect("every cut of a rule is measured");
                     let seen = seen[cut].get_or_insert_with(|| Seen::of(self.cuts[cut], key, self.context));
-                    seen.ask(rule, &texts)
+                    seen.ask(rule, &texts, of_cuts.as_ref())
                 }
             };
             let outcome = self.reasons.with(at, outcome);
@@ -122,10 +139,11 @@ impl Seen {
     }
 
     /// Peers are those of the whole: a rule with row limits does not ask for them.
-    fn ask<'r>(&self, rule: &'r Rule, texts: &[(Col, Option<String>)]) -> Outcome<'r> {
+    fn ask<'r>(&self, rule: &'r Rule, texts: &[(Col, Option<String>)], past: Option<&Past>) -> Outcome<'r> {
         match self {
             Seen::Rows(part) => {
-                let outcome = evaluate(rule, &View::new(&part.row, texts, &Profile::default()));
+                let outcome =
+                    evaluate(rule, &View::new(&part.row, texts, &Profile::default()).with_past(past));
                 let fires = outcome.truth == Truth::Fires;
                 Outcome { part: fires.then(|| Arc::clone(part)), ..outcome }
             }

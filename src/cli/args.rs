@@ -13,6 +13,9 @@ use std::path::PathBuf;
 #[derive(Parser)]
 #[command(version, max_term_width = 100, after_help = exit_codes())]
 pub struct Cli {
+    /// How messages on stderr are written: lines, or a JSON object a line
+    #[arg(long, global = true, value_enum, value_name = "HOW", default_value_t)]
+    pub log: LogFormat,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -35,6 +38,14 @@ pub enum Command {
     Postback(PostbackArgs),
     /// List the signals that rules may use
     Signals,
+    /// Say what changed from one run to another: who is new, worse, better, cleared, with the money
+    Diff(DiffArgs),
+    /// Walk through the days of some exports as if live: what would have been blocked when, saving what
+    Backtest(Box<BacktestArgs>),
+    /// Tell the nights of one source: verdicts, numbers, reasons
+    History(NightsArgs),
+    /// Decide by hand what is done about a source, until a day
+    Pin(PinArgs),
     /// Keep blocklists as a state: plan, apply, verify, go back
     Blocklist(BlocklistArgs),
     /// Look after the folder that nightly runs remember in
@@ -83,6 +94,14 @@ fn formats() -> String {
         lines.join("\n"),
         dialects.join("\n")
     )
+}
+
+/// How messages on stderr are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
 }
 
 /// Verdicts that `--fail-on` takes.
@@ -290,6 +309,15 @@ pub struct AuditArgs {
     /// Folder that nightly runs remember in; it is made if it is not there
     #[arg(long, value_name = "FOLDER")]
     pub store: Option<PathBuf>,
+    /// With --store: let outputs hold only what changed since the night before; nothing where nothing did
+    #[arg(long)]
+    pub new_only: bool,
+    /// With --store: judge this run by itself; know no nights and leave none
+    #[arg(long, conflicts_with_all = ["new_only", "between_nights"])]
+    pub no_history: bool,
+    /// With --store: know the nights and leave none, for runs by the hour
+    #[arg(long)]
+    pub between_nights: bool,
     /// With --store: so many days are judged, the last one that of the newest row or of --as-of [default: 30d]
     #[arg(long, value_name = "DAYS")]
     pub window: Option<String>,
@@ -655,6 +683,97 @@ pub struct AnonymiseArgs {
     /// Say nothing but errors
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  clickaudit diff --store state\n  \
+    clickaudit diff 2026-03-14 2026-03-15 --store state\n  clickaudit diff monday.json tuesday.json")]
+pub struct DiffArgs {
+    /// The older run and the newer: a JSON report, or a night of the store such as 2026-03-14 [default: the last two
+    /// nights of the store]
+    #[arg(value_names = ["OLD", "NEW"], num_args = 0..=2)]
+    pub runs: Vec<String>,
+    #[command(flatten)]
+    pub nights: Nights,
+    /// Say nothing where nothing changed
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// How the changes are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: PageFormat,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  clickaudit backtest clicks.csv conversions.csv --truth planted.csv\n  \
+    clickaudit backtest clicks.csv conversions.csv --override conversions-too-fast.action=hold\n  \
+    clickaudit backtest clicks.csv conversions.csv --my-list blocked-by-hand.txt\n  \
+    clickaudit backtest --store state --override conversions-too-fast.action=hold")]
+pub struct BacktestArgs {
+    /// CSV file with the columns source and kind, and since where it is known, such as planted.csv
+    #[arg(long, value_name = "FILE")]
+    pub truth: Option<PathBuf>,
+    /// IDs that were blocked by hand, one a line, with the day behind it where it is known
+    #[arg(long, value_name = "FILE")]
+    pub my_list: Option<PathBuf>,
+    /// How the walk is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: PageFormat,
+    #[command(flatten)]
+    pub audit: AuditArgs,
+}
+
+/// Which stored nights.
+#[derive(Args)]
+pub struct Nights {
+    /// Folder that nightly runs remember in
+    #[arg(long, value_name = "FOLDER")]
+    pub store: Option<PathBuf>,
+    /// What made one audited group [default: source]
+    #[arg(long, value_name = "COLUMNS")]
+    pub by: Option<String>,
+    /// Project file [default: ./clickaudit.yaml, if there is one]
+    #[arg(long, value_name = "FILE", env = "CLICKAUDIT_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Read no project file
+    #[arg(long, conflicts_with = "config")]
+    pub no_config: bool,
+}
+
+#[derive(Args)]
+pub struct NightsArgs {
+    /// The source, or traffic_source/source; with --by the group's values joined by /
+    pub name: String,
+    #[command(flatten)]
+    pub nights: Nights,
+    /// How the nights are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: PageFormat,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    clickaudit pin 2977431 --as ok --until 2026-06-30 --reason 'agreed with the network' --store state\n  \
+    clickaudit pin 2977431 --remove --store state\n  clickaudit pin --store state")]
+pub struct PinArgs {
+    /// The source, or traffic_source/source; without one, all pins are listed
+    pub name: Option<String>,
+    /// What is done about it: block, hold, watch or ok
+    #[arg(long = "as", value_name = "WHAT", requires = "name")]
+    pub pinned: Option<String>,
+    /// The last day on which it holds, such as 2026-06-30; at most 180 days after the last night
+    #[arg(long, value_name = "DAY", requires = "pinned")]
+    pub until: Option<String>,
+    /// Why, for who looks at it later
+    #[arg(long, value_name = "TEXT", requires = "pinned")]
+    pub reason: Option<String>,
+    /// Who does it [default: clickaudit]
+    #[arg(long = "signed", value_name = "NAME")]
+    pub signed: Option<String>,
+    /// Take the pin off
+    #[arg(long, requires = "name", conflicts_with = "pinned")]
+    pub remove: bool,
+    #[command(flatten)]
+    pub nights: Nights,
 }
 
 #[derive(Args)]

@@ -2,6 +2,7 @@
 
 use super::args::{AuditArgs, Colour, FailOn, ReadParquetArgs};
 use super::exit::Exit;
+use super::progress::Progress;
 use super::project::{self, Project};
 use super::timings::Timings;
 use super::{complain, elsewhere, print, print_raw, privacy};
@@ -12,9 +13,10 @@ use crate::base::error::{Error, Result, read_small};
 use crate::base::meter::Meter;
 use crate::base::near::nearest;
 use crate::base::networks::Widest;
-use crate::base::time::{TimeFormat, TimeReader, Zone};
+use crate::base::time::{TimeFormat, TimeReader, Zone, show_day};
 use crate::base::unit::Unit;
 use crate::compare::{self, Side};
+use crate::history::{Earlier, Folder};
 use crate::ingest::enrich::{self, ListKind};
 use crate::ingest::guard::read_and_forget;
 use crate::ingest::mapping::{self, Said, seconds};
@@ -22,7 +24,7 @@ use crate::ingest::shelf::Wish;
 use crate::ingest::{Enrichment, Guard, Inputs, Offers, Perspective, Plan, Shape, Sources, Wanted, ingest};
 use crate::matching::gates;
 use crate::reconcile::{Files, Sent};
-use crate::report::{self, Job, Kind, Look, Output, Report, RulesInfo, Written};
+use crate::report::{self, Job, Kind, Look, News, Output, Report, RulesInfo, Written};
 use crate::rules::{RuleFile, RuleSet, Tuning, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
 use crate::store::Store;
@@ -46,7 +48,7 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
         [&args.rejects, &args.manifest].into_iter().flatten().map(PathBuf::as_path).collect();
     report::check(&outputs, &beside, &read_files(&args))?;
     let rules = valid_rules(&args, &mut project)?;
-    if !args.quiet {
+    if !args.quiet && (args.store.is_none() || args.no_history) {
         without_history(&rules).into_iter().for_each(|note| complain(&note));
     }
     let mut settings = settings(&args, project, &rules)?;
@@ -59,32 +61,75 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     if !args.quiet {
         complain(&RulesInfo::of(&rules, settings.suppressions.count()).sentence());
     }
+    refuse_without_store(&args)?;
     let previous = args.previous.as_deref().map(previous).transpose()?;
     let timings = args.timings.map(Timings::start);
-    settings.meter = timings.as_ref().map(Timings::meter).unwrap_or_default();
+    let progress = Progress::start(args.quiet);
+    let meter = timings.as_ref().map(Timings::meter).unwrap_or_default();
+    settings.meter = progress.as_ref().map_or(meter.clone(), |progress| progress.meter(meter));
     let store = remember(&args, &mut settings)?;
     elsewhere::prepare(&args, &tables, &mut settings, &rules)?;
     let mut audited = audit(&settings, &rules)?;
+    drop(progress);
     elsewhere::save(args.elsewhere.save_measures.as_deref(), audited.counts.as_ref())?;
     if let Some(store) = &store {
         store.keep(&audited.fresh)?;
     }
     if let Some(previous) = previous {
-        let changes = compare::changes(&previous, &Side::of(&audited.report)).map_err(|e| {
-            Error::usage(format!("--previous: {}", e.message)).help("name a report with the same --by")
-        })?;
-        audited.report.news = Some(changes.into());
+        audited.report.news = Some(since(&previous, &audited.report)?);
     }
+    let outputs = if args.new_only { only_news(&mut audited, outputs) } else { outputs };
     let exit = finish(&args, &audited, &outputs)?;
     settings.meter.done("outputs", audited.report.groups.len());
+    leave(&args, &settings, &audited)?;
     timings.iter().for_each(Timings::tell);
     Ok(exit)
+}
+
+fn refuse_without_store(args: &AuditArgs) -> Result<()> {
+    let flags = [("--new-only", args.new_only), ("--between-nights", args.between_nights)];
+    match flags.iter().find(|(_, said)| *said).filter(|_| args.store.is_none()) {
+        Some((flag, _)) => {
+            Err(Error::usage(format!("{flag} needs to know the nights before")).help("say --store FOLDER"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What changed since the night before; nothing but lists where nothing did. Lists are always whole.
+fn only_news(audited: &mut Audited, outputs: Vec<Output>) -> Vec<Output> {
+    audited.report.keep_news();
+    let silent = audited.report.groups.is_empty() && audited.report.coverage.gates.is_empty();
+    outputs.into_iter().filter(|output| !silent || output.format.list).collect()
+}
+
+/// Leaves the night for the next one, once its outputs are in place.
+fn leave(args: &AuditArgs, settings: &Settings, audited: &Audited) -> Result<()> {
+    let (Some(store), Some(record)) = (&args.store, &audited.record) else { return Ok(()) };
+    if args.between_nights {
+        return Ok(());
+    }
+    if audited.report.history.as_ref().is_some_and(|history| history.is_past) {
+        if !args.quiet {
+            complain("note: the store holds later nights: this one is judged as it was, and not remembered");
+        }
+        return Ok(());
+    }
+    Folder::of(store, &settings.grain).write(record)
 }
 
 /// The earlier run that this one is compared with: read before any work is done.
 fn previous(path: &Path) -> Result<Side> {
     let text = std::fs::read_to_string(path).map_err(|e| Error::reading(path, e))?;
     compare::report(&text, &path.display().to_string())
+}
+
+/// What changed since an earlier run.
+fn since(previous: &Side, report: &Report) -> Result<News> {
+    let changes = compare::changes(previous, &Side::of(report)).map_err(|e| {
+        Error::usage(format!("--previous: {}", e.message)).help("name a report with the same --by")
+    })?;
+    Ok(changes.into())
 }
 
 /// Opens the store of the run, if it has one, and lets the run see what is kept there.
@@ -261,6 +306,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         sent,
         pii: privacy::pii(args.pii, args.pii_key.as_deref())?,
         pictures: 0,
+        earlier: args.store.clone().filter(|_| !args.no_history).map_or(Earlier::None, Earlier::Store),
         counting: Clicks::Here,
         keeps_counts: false,
         threads: threads(args.threads.unwrap_or_else(cores))?,
@@ -395,7 +441,7 @@ pub(super) fn refuse_stdin<'p>(paths: impl Iterator<Item = &'p str>) -> Result<(
     }
 }
 
-fn grain(text: &str) -> Result<Grain> {
+pub(super) fn grain(text: &str) -> Result<Grain> {
     Grain::parse(text).map_err(|name| {
         let near = nearest(&name, Grain::choices());
         let all: Vec<&str> = Grain::choices().collect();
@@ -569,6 +615,9 @@ fn finish(args: &AuditArgs, audited: &Audited, outputs: &[Output]) -> Result<Exi
     let written = report::write(&audited.report, job)?;
     if !args.quiet {
         tell(args, &audited.report, &written);
+        if args.store.is_some() {
+            complain(&summary(&audited.report, &written));
+        }
     }
     Ok(exit(args, &audited.report, &written))
 }
@@ -610,6 +659,20 @@ fn tell(args: &AuditArgs, report: &Report, written: &Written) {
             complain(&format!("{name}: {} is not listed: {why}", id.term(80)));
         }
     }
+}
+
+/// The whole run in a line: `night 2026-03-15: 6 block, 5 hold, …; since 2026-03-14: 1 new, …; 2 files written`.
+fn summary(report: &Report, written: &Written) -> String {
+    let night = report.history.as_ref().map(|history| format!("night {}: ", show_day(history.night)));
+    let count = |verdict: Verdict| report.groups.iter().filter(|g| g.verdict == verdict).count();
+    let verdicts: Vec<String> =
+        Verdict::ALL.into_iter().map(|verdict| format!("{} {}", count(verdict), verdict.word())).collect();
+    let files = match written.files.len() {
+        1 => "1 file written".to_owned(),
+        n => format!("{n} files written"),
+    };
+    let parts = [Some(verdicts.join(", ")), report.since_before(), Some(files)];
+    night.unwrap_or_default() + &parts.into_iter().flatten().collect::<Vec<String>>().join("; ")
 }
 
 impl From<FailOn> for Verdict {

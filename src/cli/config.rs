@@ -243,13 +243,22 @@ fn entry(setting: &Setting, preset: Option<&Preset>) -> String {
 
 /// The values that a new file says itself: where the exports of the preset are expected, and the preset.
 fn begins_with(key: &str, preset: Option<&Preset>) -> Option<String> {
-    let sides = |p: &Preset| p.exports.iter().map(|e| e.shape.word()).collect::<Vec<_>>();
     let sides = preset.map_or_else(|| vec!["clicks", "conversions"], sides);
     match key {
         "preset" => preset.map(|p| p.name.clone()),
         _ if INPUTS.contains(&key) && sides.contains(&key) => Some(format!("[\"exports/{key}-*.csv\"]")),
         _ => None,
     }
+}
+
+/// The exports of a preset that one audit reads: kinds that exclude each other are not in force together.
+fn sides(preset: &Preset) -> Vec<&'static str> {
+    let mut sides: Vec<&str> = preset.exports.iter().map(|export| export.shape.word()).collect();
+    if let Some(kind) = ["clicks", "combined"].into_iter().find(|kind| sides.contains(kind)) {
+        let others = ["combined", "report"];
+        sides.retain(|side| *side == kind || !others.contains(side));
+    }
+    sides
 }
 
 fn example(setting: &Setting) -> String {
@@ -324,6 +333,16 @@ mod tests {
             if let Err(faults) = yaml::load::<Project>(&all, "new") {
                 panic!("{}\n{all}", crate::base::diag::plain(&faults));
             }
+        }
+    }
+
+    #[test]
+    fn a_new_file_reads_one_kind_of_exports() {
+        for preset in preset::all().unwrap() {
+            let sides = sides(preset);
+            let kinds = [&["clicks", "conversions"][..], &["combined"], &["report"]];
+            let of_kinds = kinds.iter().filter(|kind| kind.iter().any(|side| sides.contains(side))).count();
+            assert_eq!(of_kinds, 1, "{}: {sides:?}", preset.name);
         }
     }
 

@@ -3,6 +3,7 @@
 mod anonymise;
 mod args;
 mod audit;
+mod backtest;
 mod blocklist;
 mod config;
 mod elsewhere;
@@ -11,8 +12,11 @@ mod exit;
 mod explain;
 mod folder_tests;
 mod inspect;
+mod log;
+mod nights;
 mod postback;
 mod privacy;
+mod progress;
 mod project;
 mod reconcile;
 mod rules;
@@ -25,7 +29,6 @@ mod timings;
 mod verify;
 
 use crate::base::error::{Error, Fault};
-use crate::base::text::Text;
 use args::{Cli, Command, ConfigCommand};
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use exit::Exit;
@@ -43,6 +46,7 @@ pub fn main() -> ExitCode {
     }));
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
+    log::write_as(cli.log);
     let carried_out = AssertUnwindSafe(|| carry_out(cli.command, &matches));
     let outcome = std::panic::catch_unwind(carried_out);
     outcome.unwrap_or(Ok(Exit::Internal)).unwrap_or_else(|error| failed(&error)).into()
@@ -58,6 +62,10 @@ fn carry_out(command: Command, matches: &ArgMatches) -> crate::base::error::Resu
         Command::Anonymise(args) => anonymise::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Signals => rules::signals(),
+        Command::Backtest(args) => backtest::run(*args),
+        Command::Diff(args) => nights::diff(&args),
+        Command::History(args) => nights::history(&args),
+        Command::Pin(args) => nights::pin(&args),
         Command::Blocklist(args) => blocklist::run(args.command),
         Command::Store(args) => store::run(args.command),
         Command::Verify(args) => verify::run(&args),
@@ -105,8 +113,7 @@ fn failed(error: &Error) -> Exit {
 /// Lines on stderr, safe whatever paths and words of the user's stand in them; what cannot be said there
 /// cannot be said at all.
 fn complain(lines: &str) {
-    let safe: Vec<String> = lines.split('\n').map(|line| Text::of_user(line).term(usize::MAX)).collect();
-    complain_styled(&safe.join("\n"));
+    complain_styled(&log::line(lines));
 }
 
 /// Lines whose text is encoded already, with colours.

@@ -99,6 +99,9 @@ pub struct Project {
     window: Option<String>,
     accept: Vec<String>,
     wait: Option<String>,
+    new_only: bool,
+    between_nights: bool,
+    no_history: bool,
     threads: Option<usize>,
     quiet: bool,
     /// The file itself, for faults that are found later.
@@ -274,6 +277,9 @@ impl Project {
         lists(&mut args.accept, &mut self.accept);
         open(&mut args.wait, &mut self.wait);
         open(&mut args.threads, &mut self.threads);
+        args.new_only |= self.new_only;
+        args.between_nights |= self.between_nights;
+        args.no_history |= self.no_history;
         args.quiet |= self.quiet;
     }
 }

@@ -16,6 +16,7 @@ use crate::base::error::{Error, Result};
 use crate::base::money::Micro;
 use crate::base::text::Text;
 use crate::base::time::show;
+use crate::history::{Line, Record};
 use crate::report::{Moved as Told, News, Report};
 use crate::signals;
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,6 +142,39 @@ impl From<Changes> for News {
 
 fn micro(units: f64) -> Micro {
     Micro((units * crate::base::money::SCALE as f64).round() as i64)
+}
+
+/// A stored night.
+impl From<&Record> for Side {
+    fn from(record: &Record) -> Side {
+        let head = &record.head;
+        let text = |part: &Option<String>| part.as_deref().map(Text::new);
+        Side {
+            when: Some(head.night.clone()),
+            grain: head.grain.clone(),
+            currency: head.currency.as_deref().map(Text::new),
+            inputs: head.inputs.clone(),
+            rules_digest: head.rules.clone(),
+            rules: BTreeMap::new(),
+            groups: record
+                .lines
+                .iter()
+                .map(|line| (line.key.iter().map(text).collect(), of_line(line)))
+                .collect(),
+        }
+    }
+}
+
+fn of_line(line: &Line) -> Group {
+    Group {
+        verdict: line.verdict.clone(),
+        fired: line.findings.iter().map(|found| found.rule.clone()).collect(),
+        clicks: line.clicks,
+        spend: line.spend.map(Micro),
+        revenue: line.revenue.map(Micro),
+        at_risk: line.at_risk.map(Micro),
+        why: Some(line.state.reason.clone()).filter(|reason| !reason.is_empty()),
+    }
 }
 
 /// Groups, and what they are about.

@@ -10,10 +10,11 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub use read::{Planted, truth};
 pub use text::text;
 
 use crate::base::error::{Error, Result};
-use read::{Judged, Planted};
+use read::Judged;
 use serde::Serialize;
 use std::collections::BTreeMap;
 

@@ -28,6 +28,8 @@ pub struct Planted {
     pub source: String,
     pub kind: String,
     pub strength: Option<f64>,
+    /// The day on which it began, as written.
+    pub since: Option<String>,
     pub conversions: Option<u64>,
     /// Micro-units.
     pub touched_payout: Option<i64>,
@@ -102,7 +104,7 @@ fn conversions(events: &Value) -> u64 {
 }
 
 /// The labels of a `planted.csv`: `source` and `kind`, and where they are known `traffic_source`, `strength`,
-/// `conversions` and `touched_payout`. A source that is labelled several times counts once, with the strongest
+/// `conversions`, `touched_payout` and `since`. A source that is labelled several times counts once, with the strongest
 /// label; one of kind `honest` is none.
 ///
 /// # Errors
@@ -114,7 +116,7 @@ pub fn truth(text: &str) -> Result<Vec<Planted>> {
         |name: &str| headers.iter().position(|header| header.trim().trim_start_matches('\u{feff}') == name);
     let needed = |name: &str| place(name).ok_or_else(|| no_column(name, &headers));
     let (source, kind) = (needed("source")?, needed("kind")?);
-    let optional = ["traffic_source", "strength", "conversions", "touched_payout"].map(place);
+    let optional = ["traffic_source", "strength", "conversions", "touched_payout", "since"].map(place);
     let mut strongest: BTreeMap<(Option<String>, String), Planted> = BTreeMap::new();
     for record in reader.records() {
         let record = record.map_err(unreadable)?;
@@ -137,10 +139,10 @@ pub fn truth(text: &str) -> Result<Vec<Planted>> {
 fn label(
     source: Option<&str>,
     kind: Option<&str>,
-    optional: [Option<&str>; 4],
+    optional: [Option<&str>; 5],
     line: u64,
 ) -> Result<Planted> {
-    let [traffic_source, strength, conversions, payout] = optional;
+    let [traffic_source, strength, conversions, payout, since] = optional;
     let empty = |what: &str| Error::input(format!("line {line} of the truth has no {what}"));
     let number = |what: &str, text: &str| {
         let number = text.parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0);
@@ -151,6 +153,7 @@ fn label(
         traffic_source: traffic_source.map(str::to_owned),
         source: source.ok_or_else(|| empty("source"))?.to_owned(),
         kind: kind.ok_or_else(|| empty("kind"))?.to_owned(),
+        since: since.map(str::to_owned),
         strength: strength.map(|text| number("strength", text)).transpose()?,
         conversions: conversions.map(|text| number("count", text)).transpose()?.map(|n| n as u64),
         touched_payout: payout

@@ -161,6 +161,14 @@ impl Intake {
         self.clicks.parts.first().map_or(1, |part| part.layout.cost_parts)
     }
 
+    /// Lets only rows count that were there at a moment, UTC microseconds.
+    pub fn until(&mut self, moment: i64) {
+        self.clicks.until = Some((moment, &[Col::ClickTime]));
+        self.conversions.until = Some((moment, &[Col::ConversionTime, Col::StatusTime]));
+        self.report.until = Some((moment, &[Col::Day]));
+        self.costs.until = Some((moment, &[Col::Day]));
+    }
+
     /// The newest row: of clicks and days, and of conversions as far as a click could have led to them; one that is
     /// dated years ahead must not make every click mature.
     pub fn newest(&self) -> Option<i64> {

@@ -54,12 +54,25 @@ impl Rows {
 #[derive(Default)]
 pub struct Table {
     pub parts: Vec<Part>,
+    /// Only rows before this moment count, by these columns; a row without such a time stays.
+    pub until: Option<(i64, &'static [Col])>,
 }
 
 /// Some rows of one part, with the wanted columns that the part has.
 pub struct Batch<'a> {
     pub frame: DataFrame,
     pub part: &'a Part,
+}
+
+impl<'a> Batch<'a> {
+    /// The rows of which no time in these columns lies at or after a moment.
+    fn before(&self, until: i64, cols: &[Col]) -> Result<Batch<'a>> {
+        let times: Vec<Int64Chunked> = cols.iter().filter_map(|c| self.integers(*c)).collect();
+        let kept = |row: usize| times.iter().all(|t| t.get(row).is_none_or(|time| time < until));
+        let mask: BooleanChunked = (0..self.len()).map(|row| Some(kept(row))).collect();
+        let failed = |e: PolarsError| Error::input("cannot take the rows of some days").because(e);
+        Ok(Batch { frame: self.frame.filter(&mask).map_err(failed)?, part: self.part })
+    }
 }
 
 impl Batch<'_> {
@@ -118,10 +131,18 @@ impl Table {
         only: Option<(Col, &Arc<HashSet<u64>>)>,
         each: &mut dyn FnMut(&Batch<'t>) -> Result<()>,
     ) -> Result<()> {
-        for part in &self.parts {
-            part.scan(fields, only, each)?;
-        }
-        Ok(())
+        let Some((until, cols)) = self.until else {
+            return self.parts.iter().try_for_each(|part| part.scan(fields, only, each));
+        };
+        let mut wanted = fields.to_vec();
+        let times = cols.iter().map(|c| Field::Value(*c)).filter(|field| !fields.contains(field));
+        wanted.extend(times);
+        self.parts.iter().try_for_each(|part| {
+            part.scan(&wanted, only, &mut |batch| {
+                let batch = batch.before(until, cols)?;
+                if batch.is_empty() { Ok(()) } else { each(&batch) }
+            })
+        })
     }
 }
 

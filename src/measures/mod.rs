@@ -59,6 +59,11 @@ pub struct Clock {
 }
 
 impl Clock {
+    /// The night that the input reaches into, in days since 1970: midnight belongs to the day that ends with it.
+    pub fn night(self) -> i32 {
+        self.zone.day_and_hour(self.as_of - 1).0
+    }
+
     /// Clicks up to here are mature.
     pub fn mature_until(self) -> i64 {
         self.as_of - self.maturity

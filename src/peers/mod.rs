@@ -33,6 +33,7 @@ mod tests;
 mod tree;
 
 pub use compare::funnel;
+pub use fdr::q_values;
 pub use profile::{Compared, Settings, Summary, profiles, suspicious_distance};
 pub use shape::{Crowd, Shape, Shapes};
 pub use siblings::{Sibling, siblings};

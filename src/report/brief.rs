@@ -1,8 +1,8 @@
 //! The report in one chat message: what to cut, hold and scale, the money, and what was not judged and why.
 //!
 //! Plain text for any service: nothing in it links, mentions or formats. It never exceeds what the strictest
-//! of them takes in one message; what does not fit is counted. What changed is said only where an earlier run is
-//! named.
+//! of them takes in one message; what does not fit is counted. What changed is said only where nights are remembered
+//! or an earlier run is named.
 
 use super::{Format, Kind, List, Look, Moved, News, Rendered, Report, phrase};
 use crate::base::error::Result;
@@ -36,7 +36,10 @@ fn render(report: &Report, _: &Look) -> Result<Rendered> {
     lines.extend(withheld(report));
     match &report.news {
         Some(news) => lines.extend(changed(news)),
-        None => lines.push("No earlier run is named: nothing is said of what changed.".to_owned()),
+        None => lines.push(report.since_before().map_or_else(
+            || "No earlier run is named: nothing is said of what changed.".to_owned(),
+            |first| format!("This is {first}."),
+        )),
     }
     Ok(Rendered::Bytes(fitted(&lines).into_bytes()))
 }

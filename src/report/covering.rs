@@ -26,6 +26,10 @@ impl Report<'_> {
             told.traffic_source.iter_mut().for_each(|name| name.cover(pii));
         }
         self.groups.iter_mut().for_each(|group| cover_group(group, pii));
+        if let Some(history) = &mut self.history {
+            let silent = history.silent.iter_mut().map(|(key, _)| key);
+            silent.chain(&mut history.gone).flatten().flatten().for_each(|part| part.cover(pii));
+        }
         let cases = self.dossiers.iter_mut().flat_map(|dossier| &mut dossier.cases);
         cases.for_each(|case| cover_sample(&mut case.sample, pii));
         for list in [&mut self.lists.block, &mut self.lists.profit, &mut self.lists.scale] {

@@ -4,10 +4,11 @@
 //! value is an empty cell, never a zero.
 
 use super::output::failed;
-use super::{Format, Kind, Look, Rendered, Report, json, phrase};
+use super::{Change, Format, Kind, Look, Rendered, Report, json, phrase};
 use crate::base::error::Result;
 use crate::base::money::Micro;
 use crate::base::text::Text;
+use crate::base::time::show_day;
 use crate::ingest::{FileLedger, Reject};
 use crate::signals::{self, Reading};
 use crate::verdicts::{Idle, Judged};
@@ -35,6 +36,9 @@ const OUTLOOK: &[&str] = &[
     "would_be",
     "without_effect",
 ];
+
+/// Columns behind these: what earlier nights make of the group; empty without a store.
+const NIGHTS: &[&str] = &["verdict_tonight", "change", "standing", "standing_since", "new_clicks"];
 
 fn render(_: &Report, _: &Look) -> Result<Rendered> {
     Ok(Rendered::Streamed(write))
@@ -64,6 +68,7 @@ fn write_row<W: Write>(out: &mut ::csv::Writer<W>, report: &Report, group: &Judg
     let reasons: Vec<String> = group.findings.iter().map(phrase::finding).collect();
     out.write_field(text(Some(&Text::new(reasons.join(" | ")))))?;
     outlook(group).iter().try_for_each(|text| out.write_field(text))?;
+    nights(report, group).iter().try_for_each(|text| out.write_field(text))?;
     out.write_record(None::<&[u8]>)
 }
 
@@ -113,7 +118,7 @@ fn header(report: &Report) -> Vec<String> {
         header.extend(["", "_n", "_low", "_high"].map(|part| format!("{}{part}", signal.name)));
     }
     header.push("reasons".to_owned());
-    header.extend(OUTLOOK.iter().map(|&name| name.to_owned()));
+    header.extend(OUTLOOK.iter().chain(NIGHTS).map(|&name| name.to_owned()));
     header
 }
 
@@ -161,6 +166,17 @@ fn outlook(group: &Judged) -> [String; OUTLOOK.len()] {
     ]
 }
 
+fn nights(report: &Report, group: &Judged) -> [String; NIGHTS.len()] {
+    let Some(kept) = &group.kept else { return Default::default() };
+    [
+        kept.tonight.word().to_owned(),
+        report.change(group).map_or("", Change::word).to_owned(),
+        kept.state.standing.word().to_owned(),
+        show_day(kept.state.since),
+        kept.new_clicks.to_string(),
+    ]
+}
+
 fn cell(value: Option<f64>) -> String {
     value.and_then(json::number).map_or(String::new(), |n| n.to_string())
 }
@@ -190,6 +206,7 @@ mod tests {
     use super::*;
     use crate::base::text::HOSTILE;
     use crate::report::sample;
+    use crate::verdicts::{Kept, Standing, State, Verdict};
 
     fn parsed(report: &Report) -> Vec<::csv::StringRecord> {
         let bytes = render(report, &Look::PLAIN).unwrap().collected(report).unwrap().unwrap();
@@ -212,7 +229,8 @@ mod tests {
         let rules = sample::rules();
         let records = parsed(&sample::with_outlook(&rules));
         let (header, first) = (&records[0], &records[1]);
-        let last: Vec<(&str, &str)> = header.iter().zip(first.iter()).skip(header.len() - 14).collect();
+        let columns = header.iter().zip(first.iter()).skip(header.len() - NIGHTS.len() - OUTLOOK.len());
+        let last: Vec<(&str, &str)> = columns.take(OUTLOOK.len()).collect();
         let expected = [
             ("recoverable_now", "96.50"),
             ("at_risk_expected", "400.00"),
@@ -230,6 +248,25 @@ mod tests {
             ("without_effect", ""),
         ];
         assert_eq!(last, expected);
+    }
+
+    #[test]
+    fn earlier_nights_stand_at_the_end() {
+        let rules = sample::rules();
+        let mut report = sample::report(&rules);
+        let standing = Standing::Flagged;
+        let kept = Kept {
+            tonight: Verdict::Hold,
+            before: Some(Verdict::Watch),
+            state: State { standing, since: 20_526, ..State::default() },
+            pin: None,
+            alarms: Vec::new(),
+            new_clicks: 7,
+        };
+        report.groups.iter_mut().for_each(|group| group.kept = Some(Box::new(kept.clone())));
+        let records = parsed(&report);
+        let last: Vec<&str> = records[1].iter().skip(records[1].len() - NIGHTS.len()).collect();
+        assert_eq!((&records[1][2], last), ("block", vec!["hold", "worse", "flagged", "2026-03-14", "7"]));
     }
 
     #[test]

@@ -533,6 +533,7 @@ mod tests {
             title: String::new(),
             action,
             reduced: None,
+            confirmed: false,
             evidence: vec![],
             money: None,
         };
@@ -543,6 +544,7 @@ mod tests {
             title: String::new(),
             action,
             reduced: None,
+            confirmed: false,
             evidence: vec![],
             money: None,
         };

@@ -5,6 +5,7 @@
 //! `action` and `class`. The structs are the shape; they hold no logic. A source takes one line.
 
 mod lines;
+mod nights;
 mod outline;
 mod outlook;
 mod page;
@@ -61,6 +62,9 @@ struct Document<'r> {
     clusters: Vec<outlook::Cluster>,
     /// Sources worth a look besides those at hold and block: no verdict.
     odd: Vec<outlook::OddSource>,
+    /// The night before in the store; not there without a store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<nights::History>,
     /// What each rule said of the groups it was asked about, by id.
     rules: Vec<ruling::Tally>,
     /// The audited groups: by verdict from the most severe, then by money at risk, then by key.
@@ -438,6 +442,7 @@ fn document<'r>(report: &'r Report<'r>) -> Document<'r> {
         lists: lists(&report.lists, &report.run.pii),
         clusters: outlook::clusters(report),
         odd: outlook::odd(report),
+        history: report.history.as_ref().map(nights::history),
         rules: report.rules.iter().map(ruling::tally).collect(),
         sources: Sources(report),
     }

@@ -2,7 +2,7 @@
 //!
 //! A page for people: flagged sources are listed as far as a page goes, and it says how many are left out.
 
-use super::{Format, InputInfo, Kind, List, Look, Rendered, Report, RowCount, phrase};
+use super::{Format, InputInfo, Kind, List, Look, Moved, Rendered, Report, RowCount, phrase};
 use crate::base::error::Result;
 use crate::base::text::Text;
 use crate::base::time;
@@ -20,12 +20,16 @@ fn render(report: &Report, _: &Look) -> Result<Rendered> {
     let flagged: Vec<&Judged> = audited.iter().copied().filter(|g| g.verdict <= Verdict::Watch).collect();
     page.extend(gates(report));
     page.extend(verdicts(&audited));
+    page.extend(changed(report));
     page.extend(sources(report, &flagged));
     page.extend(reasons(&flagged));
     page.extend(lists(report));
     page.extend(quality(report));
+    let rest = report.history.as_ref().map_or("this one run".to_owned(), |h| {
+        format!("this night and {}", phrase::counted(h.nights as u64, "night before it", "nights before it"))
+    });
     page.push(format!(
-        "Made by clickaudit {} with {} rules ({}). The verdicts rest on this one run.",
+        "Made by clickaudit {} with {} rules ({}). The verdicts rest on {rest}.",
         report.run.version,
         report.run.rules.evaluated(),
         report.run.rules_digest
@@ -71,6 +75,29 @@ fn verdicts(audited: &[&Judged]) -> Vec<String> {
         let at_risk = phrase::sum(of().map(|g| g.money_at_risk));
         lines.push(row(&[verdict.word().to_owned(), of().count().to_string(), phrase::money(at_risk)]));
     }
+    lines.push(String::new());
+    lines
+}
+
+/// What changed since the night before, or since the run that was named.
+fn changed(report: &Report) -> Vec<String> {
+    let Some(news) = &report.news else { return Vec::new() };
+    let currency = report.run.currency.as_ref().map_or(String::new(), |c| format!(" {}", c.md(8)));
+    let mut lines = vec!["## What changed".to_owned(), String::new()];
+    lines.extend([format!("{}.", news.headline(&currency).replacen('s', "S", 1)), String::new()]);
+    let line = |moved: &Moved| {
+        let name: Vec<String> =
+            moved.key.iter().map(|part| part.as_ref().map_or("–".to_owned(), |t| t.md(NAME))).collect();
+        let money = moved.at_risk.map_or(String::new(), |m| format!(", {} at risk", phrase::money(Some(m))));
+        format!("- {}: {}, {}{money}", moved.change.word(), name.join(" / "), moved.step())
+    };
+    lines.extend(news.moved.iter().take(SHOWN).map(line));
+    if news.moved.len() > SHOWN {
+        lines.push(format!("- and {} more", news.moved.len() - SHOWN));
+    }
+    lines.extend(
+        news.notes.iter().map(|note| format!("- Note: {}", Text::of_user(note.as_str()).md(SENTENCE))),
+    );
     lines.push(String::new());
     lines
 }

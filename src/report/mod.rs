@@ -79,11 +79,13 @@ pub struct Report<'r> {
     pub lists: Lists,
     /// The conversions of flagged groups, where an output shows them.
     pub dossiers: Vec<Dossier>,
+    /// The nights before this one; `None` without a store.
+    pub history: Option<History>,
     /// What each rule said of the groups it was asked about, by id.
     pub rules: Vec<RuleTally<'r>>,
     /// The pictures of the gravest groups, as many as an output shows.
     pub pictures: Gallery,
-    /// What changed since an earlier run, where one is named.
+    /// What changed since the night before, where nights are remembered, or since an earlier run that is named.
     pub news: Option<News>,
 }
 
@@ -127,6 +129,22 @@ impl Change {
     }
 }
 
+/// The nights before this one.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// This night, and the one before; in days since 1970.
+    pub night: i32,
+    pub before: Option<i32>,
+    /// How many nights there are before this one.
+    pub nights: usize,
+    /// The store holds later nights: this one is run again.
+    pub is_past: bool,
+    /// Flagged groups that sent nothing tonight, with what is still done about them.
+    pub silent: Vec<(Vec<Option<Text>>, Verdict)>,
+    /// Groups that sent a lot and have stopped.
+    pub gone: Vec<Vec<Option<Text>>>,
+}
+
 /// Pictures by grain and key of the group.
 pub type Gallery = BTreeMap<Grain, BTreeMap<Vec<Option<Text>>, Pictures>>;
 
@@ -153,6 +171,39 @@ impl<'r> Report<'r> {
     /// The pictures of a group; `None` where it is not among those that have any.
     pub fn pictures(&self, group: &Judged) -> Option<&Pictures> {
         self.pictures.get(&group.subject.grain)?.get(&group.subject.key)
+    }
+
+    /// What changed about a group since the night before; `None` where nothing did, or nothing is known.
+    pub fn change(&self, group: &Judged) -> Option<Change> {
+        Change::between(group.kept.as_ref()?.before, group.verdict)
+    }
+
+    /// `since 2026-03-14: 1 new, 2 worse, 0 better, 1 cleared`; `None` without a store.
+    pub fn since_before(&self) -> Option<String> {
+        let history = self.history.as_ref()?;
+        let Some(before) = history.before else {
+            return Some(format!(
+                "the first night in the store: who is bad is on watch until a second night; {}",
+                "proof and lost money act at once"
+            ));
+        };
+        let count = |change: Change| self.groups.iter().filter(|g| self.change(g) == Some(change)).count();
+        let counts = Change::ALL.map(|change| format!("{} {}", count(change), change.word()));
+        let also = |n: usize, what: &str| if n > 0 { format!("; {n} {what}") } else { String::new() };
+        Some(format!(
+            "since {}: {}{}{}",
+            crate::base::time::show_day(before),
+            counts.join(", "),
+            also(history.silent.len(), "flagged and silent"),
+            also(history.gone.len(), "gone")
+        ))
+    }
+
+    /// Keeps only what changed since the night before; lists were made already and stay whole.
+    pub fn keep_news(&mut self) {
+        let news: Vec<bool> = self.groups.iter().map(|g| self.change(g).is_some()).collect();
+        let mut news = news.into_iter();
+        self.groups.retain(|_| news.next().unwrap_or(false));
     }
 
     /// The members of every cluster in the order of every output.

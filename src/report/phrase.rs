@@ -3,11 +3,13 @@
 //! Only the program's own words and numbers stand here, and what a suppression says; no text from data.
 
 use crate::base::money::Micro;
+use crate::base::text::Text;
 use crate::base::time::show_day;
 use crate::base::unit::Unit;
+use crate::peers::Direction;
 use crate::rules::{Class, Evidence, Limit, Why};
 use crate::signals::{Estimate, Interval, Signal};
-use crate::verdicts::{Because, Finding, Judged, Verdict};
+use crate::verdicts::{Because, Finding, Judged, Standing, Verdict};
 
 /// Tests of one rule that are spelled out; the JSON report has all of them.
 const EVIDENCE_SHOWN: usize = 3;
@@ -55,8 +57,9 @@ fn limit(evidence: &Evidence) -> String {
     match evidence.limit {
         Limit::Present(_) => text,
         Limit::Peers(_) => peers(evidence).unwrap_or(text),
+        Limit::Past(_) => own_past(evidence).unwrap_or(text),
         Limit::Between(..) => format!("limit: {text}"),
-        Limit::Above(_) | Limit::Below(_) | Limit::Equals(_) | Limit::Past(_) => {
+        Limit::Above(_) | Limit::Below(_) | Limit::Equals(_) => {
             format!("limit: {} {text}", evidence.limit.word())
         }
     }
@@ -68,6 +71,39 @@ fn peers(evidence: &Evidence) -> Option<String> {
     let expected = evidence.signal.unit.format(versus.expected);
     let (ratio, n) = (Unit::Ratio.format(versus.ratio), count(u64::from(versus.peers)));
     Some(format!("{ratio} times {n} peers' {expected}, q {:.1e}", versus.q))
+}
+
+/// `limit: above 2.00 times its own 3.1%, the median of 9 nights`.
+fn own_past(evidence: &Evidence) -> Option<String> {
+    let (own, Limit::Past(limit)) = (evidence.own?, evidence.limit) else { return None };
+    let side = if limit.direction == Direction::High { "above" } else { "below" };
+    let value = evidence.signal.unit.format(own.value);
+    let times = Unit::Ratio.format(limit.ratio);
+    Some(format!("limit: {side} {times} times its own {value}, the median of {} nights", own.nights))
+}
+
+/// What earlier nights make of a group, in a line; none where they change nothing.
+pub fn kept(group: &Judged) -> Option<String> {
+    let kept = group.kept.as_ref()?;
+    let mut parts = Vec::new();
+    if let Some(pin) = &kept.pin {
+        let (by, reason) =
+            (Text::of_user(pin.by.as_str()).term(NAME), Text::of_user(pin.reason.as_str()).term(REASON));
+        parts.push(format!(
+            "pinned as {} until {} by {by}: {reason}",
+            pin.pinned.word(),
+            show_day(pin.until)
+        ));
+    }
+    let state = &kept.state;
+    if state.standing != Standing::Ok {
+        let reason = Text::new(state.reason.as_str()).term(REASON);
+        parts.push(format!("{} since {}: {reason}", state.standing.word(), show_day(state.since)));
+    }
+    if kept.tonight != group.verdict {
+        parts.push(format!("tonight by itself {}", kept.tonight.word()));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// `149 of 240 (62.1%)`, `3h12m`: a value as people count it.
@@ -91,7 +127,8 @@ pub fn why(why: &Why) -> String {
     match why {
         Why::Absent { signal, absence } => format!("{}: {absence}", signal.name),
         Why::Sample { signal, needed, .. } => format!("{}: a sample below {}", signal.name, count(*needed)),
-        Why::Peers { .. } | Why::Uncompared | Why::NoHistory { .. } | Why::Column(_) => why.to_string(),
+        Why::Peers { .. } | Why::Uncompared | Why::Column(_) => why.to_string(),
+        Why::NoHistory { .. } | Why::ShortHistory { .. } => why.to_string(),
         Why::TooYoung(_) | Why::Untold(_) => why.to_string(),
     }
 }

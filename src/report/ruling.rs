@@ -201,7 +201,7 @@ fn cause(why: &Why) -> Cause {
         } => Cause::Inputs,
         Why::Sample { .. } => Cause::Samples,
         Why::Peers { .. } | Why::Uncompared => Cause::Peers,
-        Why::NoHistory { .. } => Cause::History,
+        Why::NoHistory { .. } | Why::ShortHistory { .. } => Cause::History,
         Why::Column(_) => Cause::Groups,
         Why::Untold(_) => Cause::Columns,
         Why::TooYoung(_) => Cause::Samples,

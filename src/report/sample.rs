@@ -149,6 +149,7 @@ pub fn empty() -> Report<'static> {
         },
         clusters: vec![],
         dossiers: vec![],
+        history: None,
         rules: vec![],
         news: None,
         pictures: BTreeMap::new(),
@@ -276,6 +277,7 @@ fn groups(rules: &[Rule]) -> Vec<Judged<'_>> {
         limit: Limit::Above(0.3),
         confidence: 0.95,
         versus: None,
+        own: None,
         cut: None,
     };
     let replays = Evidence {
@@ -284,6 +286,7 @@ fn groups(rules: &[Rule]) -> Vec<Judged<'_>> {
         limit: Limit::Above(2.0),
         confidence: 0.95,
         versus: None,
+        own: None,
         cut: None,
     };
     let fast = |x, n, money: Option<i64>| Finding {
@@ -340,6 +343,7 @@ fn finding(rule: &Rule) -> Finding<'_> {
         limit: Limit::Above(0.2),
         confidence: 0.95,
         versus: None,
+        own: None,
         cut: None,
     };
     Finding {
@@ -347,6 +351,7 @@ fn finding(rule: &Rule) -> Finding<'_> {
         title: rule.title.clone(),
         action: rule.action,
         reduced: None,
+        confirmed: false,
         evidence: vec![evidence],
         money: None,
     }
@@ -380,6 +385,7 @@ fn group<'r>(id: &str, verdict: Verdict, findings: Vec<Finding<'r>>) -> Judged<'
         money_at_risk,
         protected: false,
         outlook: crate::verdicts::Outlook::default(),
+        kept: None,
     }
 }
 
@@ -443,14 +449,14 @@ fn kept(name: &str) -> bool {
     name.starts_with("ctit_short_share") || name.starts_with("profit")
 }
 
-pub const CSV: &str = r#"traffic_source;source;verdict;class;protected;clicks;money_at_risk;currency;ctit_short_share;ctit_short_share_n;ctit_short_share_low;ctit_short_share_high;profit;profit_n;profit_low;profit_high;reasons;recoverable_now;at_risk_expected;expected_saving;loss_keep;loss_block;cluster;shared_sources;scalable;would_be;without_effect
-;pub10032;block;fraud;false;2401;1204.00;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;conversions-too-fast (fraud): ctit_short_share 62.1% of 240 (55.8–68.0%, limit: above 30%) | replayed-conversions (fraud): replayed_count 12 (limit: above 2) | one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%);;;;;;;0;false;block;
-;pub9;block;fraud;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;conversions-too-fast (fraud): ctit_short_share 83.3% of 96 (74.6–89.5%, limit: above 30%);;;;;;;0;false;block;
-;pub77;hold;quality;true;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%); by itself hold, not block: click side only;;;;;;;0;false;hold;
-;pub31;watch;quality;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%);;;;;;;0;false;watch;
-;pub1;clean;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;;;;;;;;0;false;clean;
-;;undecided;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;;;;;;;;0;false;undecided;
-;new1;undecided;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;;;;;;;;0;false;undecided;
+pub const CSV: &str = r#"traffic_source;source;verdict;class;protected;clicks;money_at_risk;currency;ctit_short_share;ctit_short_share_n;ctit_short_share_low;ctit_short_share_high;profit;profit_n;profit_low;profit_high;reasons;recoverable_now;at_risk_expected;expected_saving;loss_keep;loss_block;cluster;shared_sources;scalable;would_be;without_effect;verdict_tonight;change;standing;standing_since;new_clicks
+;pub10032;block;fraud;false;2401;1204.00;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;conversions-too-fast (fraud): ctit_short_share 62.1% of 240 (55.8–68.0%, limit: above 30%) | replayed-conversions (fraud): replayed_count 12 (limit: above 2) | one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%);;;;;;;0;false;block;;;;;;
+;pub9;block;fraud;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;conversions-too-fast (fraud): ctit_short_share 83.3% of 96 (74.6–89.5%, limit: above 30%);;;;;;;0;false;block;;;;;;
+;pub77;hold;quality;true;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%); by itself hold, not block: click side only;;;;;;;0;false;hold;;;;;;
+;pub31;watch;quality;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;one-address (quality): top_ip_share 29.2% of 2,401 (27.4–31.0%, limit: above 20%);;;;;;;0;false;watch;;;;;;
+;pub1;clean;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;;;;;;;;0;false;clean;;;;;;
+;;undecided;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;;;;;;;;0;false;undecided;;;;;;
+;new1;undecided;;false;2401;;USD;0.6208333333;240;0.5580028481;0.6798566212;-12.5;240;-20;-5;;;;;;;;0;false;undecided;;;;;;
 "#;
 pub const JSON: &str = include_str!("sample.json");
 pub const TABLE: &str = r#"clickaudit 0.1.0 · 41,203 clicks, 884 conversions · 2026-03-01 to 2026-03-14 (UTC) · by traffic_source,source · buyer's view · USD

@@ -145,6 +145,7 @@ fn headline(page: &mut Page, report: &Report) {
         page.line("", 0, &known.join(" · "));
     }
     page.line("", 0, &summary(report));
+    history(page, report);
     if run.rules.observe {
         page.line(
             "",
@@ -157,7 +158,14 @@ fn headline(page: &mut Page, report: &Report) {
     }
 }
 
-/// What changed since the run that was named.
+/// On the first night there is nothing to compare with.
+fn history(page: &mut Page, report: &Report) {
+    if let Some(first) = report.since_before().filter(|_| report.news.is_none()) {
+        page.line("", 0, &first);
+    }
+}
+
+/// What changed since the night before, or since the run that was named.
 fn news(page: &mut Page, report: &Report) {
     let Some(news) = &report.news else { return };
     let currency = report.run.currency.as_ref().map_or(String::new(), |c| format!(" {}", c.term(LONGEST_ID)));
@@ -441,6 +449,9 @@ fn row(group: &Judged, columns: &[(usize, Col)], room: usize) -> Vec<String> {
 fn reasons(page: &mut Page, group: &Judged) {
     if group.protected {
         page.line("", BELOW, "protected: it is never put on a list");
+    }
+    if let Some(kept) = phrase::kept(group) {
+        page.line("", BELOW, &kept);
     }
     let shown = telling(&group.findings);
     for finding in &shown {

@@ -5,10 +5,12 @@
 //! unlike them: the rule says what this means, and unless it does the answer is unknown.
 
 use super::model::{
-    Bar, ColumnTest, Evidence, Few, Limit, Node, Outcome, PeerLimit, Rule, Test, Truth, Why, directions,
+    Bar, ColumnTest, Evidence, Few, Limit, Nights, Node, Outcome, PastLimit, PeerLimit, Rule, Test, Truth,
+    Why, directions,
 };
 use crate::base::column::Col;
-use crate::peers::{Profile, Standing, TooFew, Versus};
+use crate::past::{Held, Own, Past};
+use crate::peers::{Direction, Profile, Standing, TooFew, Versus};
 use crate::signals::{self, Absence, CONFIDENCE, Estimate, Reading, Row, Signal};
 use std::cell::Cell;
 
@@ -20,6 +22,8 @@ pub struct View<'v> {
     row: &'v Row,
     key: &'v [(Col, Option<String>)],
     profile: &'v Profile,
+    /// What is remembered of the group, where runs are stored.
+    past: Option<&'v Past>,
     /// The printed limits of each signal once somebody asked for them: most rules ask for the same.
     limits: Vec<Cell<Option<(f64, f64)>>>,
 }
@@ -27,7 +31,12 @@ pub struct View<'v> {
 impl<'v> View<'v> {
     /// A group: what its signals say, the texts of the columns that make it, and how it stands among its peers.
     pub fn new(row: &'v Row, key: &'v [(Col, Option<String>)], profile: &'v Profile) -> View<'v> {
-        View { row, key, profile, limits: vec![Cell::new(None); row.readings.len()] }
+        View { row, key, profile, past: None, limits: vec![Cell::new(None); row.readings.len()] }
+    }
+
+    /// The same with what is remembered of the group.
+    pub fn with_past(self, past: Option<&'v Past>) -> View<'v> {
+        View { past, ..self }
     }
 
     fn limits(&self, test: &Test, estimate: &Estimate) -> (f64, f64) {
@@ -45,13 +54,51 @@ impl<'v> View<'v> {
 
 /// Asks a rule about a group.
 pub fn evaluate<'a>(rule: &'a Rule, view: &View) -> Outcome<'a> {
-    let Answer { truth, mut evidence } = answer(&rule.when, view);
+    let Answer { truth, evidence } = answer(&rule.when, view);
+    let evidence = of_cut(rule, evidence);
+    let held = view.past.and_then(|past| past.rules.get(&rule.id));
+    let anew = truth == Truth::Fires;
+    if !anew && held.is_some_and(|held| held.holding) && !is_cleared(rule, &truth, view) {
+        return still(rule, view);
+    }
+    let told = rule.message.as_ref().filter(|_| anew);
+    let message = told.map(|message| message.text(|signal| view.row.reading(signal)));
+    let nights = if anew { nights(rule, view.past, held) } else { Nights::Unasked };
+    Outcome { rule, truth, evidence, message, nights, anew, part: None }
+}
+
+/// The same evidence, of the rows that the rule is about.
+fn of_cut(rule: &Rule, mut evidence: Vec<Evidence>) -> Vec<Evidence> {
     if rule.cut.is_some() {
         evidence.iter_mut().for_each(|piece| piece.cut.clone_from(&rule.cut));
     }
-    let told = rule.message.as_ref().filter(|_| truth == Truth::Fires);
-    let message = told.map(|message| message.text(|signal| view.row.reading(signal)));
-    Outcome { rule, truth, evidence, message, part: None }
+    evidence
+}
+
+/// Whether what ends the rule has come: its `clear`, or else that its `when` is silent.
+fn is_cleared(rule: &Rule, truth: &Truth, view: &View) -> bool {
+    rule.clear.as_ref().map_or(*truth == Truth::Silent, |clear| look(clear, view) == Look::Fires)
+}
+
+/// A rule that fired in an earlier run and has not been cleared: its signals are shown as they are now.
+fn still<'a>(rule: &'a Rule, view: &View) -> Outcome<'a> {
+    let now = |test: &&Test| Some(evidence(test, *view.row.reading(test.signal).estimate()?, None));
+    let message = format!("{}: since an earlier run, and not cleared yet", rule.title);
+    Outcome {
+        truth: Truth::Fires,
+        evidence: of_cut(rule, rule.when.tests().iter().filter_map(now).collect()),
+        message: Some(message),
+        nights: Nights::Confirmed,
+        ..Outcome::silent(rule)
+    }
+}
+
+/// Whether a rule that fires has held in as many of the last runs as it must, this one among them.
+fn nights(rule: &Rule, past: Option<&Past>, held: Option<&Held>) -> Nights {
+    let (Some(runs), Some(_)) = (rule.runs, past) else { return Nights::Unasked };
+    let earlier = held.map_or(&[][..], |held| &held.fired).iter().take(runs.of as usize - 1);
+    let count = 1 + earlier.filter(|fired| **fired).count();
+    if count >= runs.held as usize { Nights::Confirmed } else { Nights::Waiting }
 }
 
 /// A truth with the tests that held; there are none unless it fires.
@@ -174,6 +221,7 @@ enum Lack<'v> {
     Sample(u64),
     Peers(TooFew),
     History,
+    ShortHistory,
 }
 
 impl Said<'_> {
@@ -193,7 +241,7 @@ fn ask<'v>(test: &Test, view: &'v View) -> Said<'v> {
         (Reading::Absent(absence), _) => Said::Lacks(Lack::Value(absence)),
         (Reading::Present(e), _) if e.n < test.min_sample => Said::Lacks(Lack::Sample(e.n)),
         (Reading::Present(e), Limit::Peers(limit)) => beside_peers(test, limit, e, view),
-        (Reading::Present(_), Limit::Past(_)) => Said::Lacks(Lack::History),
+        (Reading::Present(e), Limit::Past(limit)) => beside_past(test, limit, e, view).0,
         (Reading::Present(e), limit) if holds(limit, || view.limits(test, e)) => Said::Holds(Some((e, None))),
         (Reading::Present(_), _) => Said::Not,
     }
@@ -226,6 +274,29 @@ fn beside_peers<'v>(test: &Test, limit: PeerLimit, estimate: &'v Estimate, view:
     }
 }
 
+/// Holds tonight's interval against the median of earlier nights; with what was compared.
+fn beside_past<'v>(
+    test: &Test,
+    limit: PastLimit,
+    window: &'v Estimate,
+    view: &'v View,
+) -> (Said<'v>, Option<(Estimate, Own)>) {
+    let Some(past) = view.past else { return (Said::Lacks(Lack::History), None) };
+    let (Some(own), Some(tonight)) = (past.own(test.signal, limit.over_s), past.tonight(test.signal, window))
+    else {
+        return (Said::Lacks(Lack::ShortHistory), None);
+    };
+    if tonight.n < test.min_sample {
+        return (Said::Lacks(Lack::Sample(tonight.n)), None);
+    }
+    let (low, high) = tonight.at(test.confidence);
+    let holds = match limit.direction {
+        Direction::High => low > limit.ratio * own.value,
+        Direction::Low => high < limit.ratio * own.value,
+    };
+    if holds { (Said::Holds(Some((window, None))), Some((tonight, own))) } else { (Said::Not, None) }
+}
+
 /// Whether the signal lies far enough beyond its peers, by an effect that matters.
 fn beyond(limit: PeerLimit, versus: &Versus) -> bool {
     let reached = match limit.bar {
@@ -246,7 +317,8 @@ fn gather(node: &Node, view: &View, found: &mut Vec<Evidence>) {
         }
         Node::Test(test) => {
             if let Said::Holds(Some((estimate, versus))) = ask(test, view) {
-                add(found, evidence(test, *estimate, versus.cloned()));
+                let piece = evidence(test, *estimate, versus.cloned());
+                add(found, with_own(piece, test, estimate, view));
             }
         }
         Node::Not(_) | Node::Column(_) | Node::Significant(false) => {}
@@ -254,6 +326,15 @@ fn gather(node: &Node, view: &View, found: &mut Vec<Evidence>) {
         Node::Risk { .. } | Node::Significant(true) | Node::Pattern { .. } => {
             abnormal(view).into_iter().for_each(|piece| add(found, piece));
         }
+    }
+}
+
+/// Evidence against the group's own past shows what is new tonight, and what it had.
+fn with_own(piece: Evidence, test: &Test, estimate: &Estimate, view: &View) -> Evidence {
+    let Limit::Past(limit) = test.limit else { return piece };
+    match beside_past(test, limit, estimate, view).1 {
+        Some((estimate, own)) => Evidence { estimate, own: Some(own), ..piece },
+        None => piece,
     }
 }
 
@@ -301,13 +382,14 @@ fn lack(node: &Node, view: &View) -> Why {
         Said::Lacks(Lack::Value(absence)) => Why::Absent { signal, absence: absence.clone() },
         Said::Lacks(Lack::Sample(n)) => Why::Sample { signal, n, needed },
         Said::Lacks(Lack::Peers(why)) => Why::Peers { signal, why },
+        Said::Lacks(Lack::ShortHistory) => Why::ShortHistory { signal },
         Said::Lacks(Lack::History) | Said::Holds(_) | Said::Not => Why::NoHistory { signal },
     }
 }
 
 fn evidence(test: &Test, estimate: Estimate, versus: Option<Versus>) -> Evidence {
     let &Test { signal, limit, confidence, .. } = test;
-    Evidence { signal, estimate, limit, confidence, versus, cut: None }
+    Evidence { signal, estimate, limit, confidence, versus, own: None, cut: None }
 }
 
 /// The signals that make the whole group abnormal, the least likely first.
@@ -331,8 +413,7 @@ fn notable(signal: &'static Signal, view: &View) -> Option<(f64, Evidence)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peers::{Direction, Pattern};
-    use crate::rules::PastLimit;
+    use crate::peers::Pattern;
     use std::collections::BTreeSet;
 
     fn signal(name: &str) -> &'static Signal {

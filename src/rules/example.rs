@@ -8,6 +8,7 @@ use crate::base::column::{Col, Grain};
 use crate::base::diag;
 use crate::base::unit::Unit;
 use crate::base::yaml::{Entries, Spanned};
+use crate::past::{LEAST_NIGHTS, Past, Point};
 use crate::peers::{Direction, Profile, Standing, TooFew, Versus};
 use crate::signals::{Estimate, IntervalKind, Reading, Signal};
 use std::ops::Range;
@@ -20,6 +21,8 @@ const CERTAIN_P: f64 = 1e-9;
 const OF_THE_WHOLE: &[&str] = &["risk", "significant", "pattern"];
 /// Keys of an example's signal that say how it stands against its peers.
 const AGAINST_PEERS: &[&str] = &["q", "p", "peers"];
+/// The key that says what the group itself had in earlier nights.
+const OWN_PAST: &str = "past";
 
 impl Checker<'_> {
     /// An example, without the values that are impossible.
@@ -29,6 +32,7 @@ impl Checker<'_> {
             given: Vec::new(),
             key: Vec::new(),
             profile: Profile::default(),
+            past: Past::default(),
             expect: raw.expect,
             span: raw.span.clone(),
         };
@@ -66,6 +70,10 @@ impl Checker<'_> {
             RawValue::Parts(parts) => {
                 let standing = self.standing(signal, parts, &raw.span);
                 example.profile.signals.extend(standing.map(|s| (signal.name, s)));
+                if part(parts, OWN_PAST).is_some() {
+                    let value = self.part(signal, parts, OWN_PAST);
+                    example.past.points.extend(value.map(|value| (signal.name, nights(value))));
+                }
                 self.parts(signal, parts, &raw.span)
             }
         };
@@ -171,7 +179,7 @@ impl Checker<'_> {
         span: &Range<usize>,
     ) -> Option<Estimate> {
         let mut keys: Vec<&str> = parts.0.iter().map(|(k, _)| k.as_str()).collect();
-        keys.retain(|key| !AGAINST_PEERS.contains(key));
+        keys.retain(|key| !AGAINST_PEERS.contains(key) && *key != OWN_PAST);
         keys.sort_unstable();
         let estimate = match keys[..] {
             ["n", "x"] if signal.kind == IntervalKind::Share => {
@@ -231,6 +239,11 @@ fn versus(direction: Direction, q: f64, p: f64) -> Versus {
         large: true,
         decibans: 0.0,
     }
+}
+
+/// Enough earlier nights of one value, all of them within a day of an example's night, which is night 0.
+fn nights(value: f64) -> Vec<Point> {
+    vec![Point { night: -1, value }; LEAST_NIGHTS]
 }
 
 fn part<'p>(parts: &'p Entries<Spanned<String>>, key: &str) -> Option<&'p Spanned<String>> {

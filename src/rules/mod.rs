@@ -30,9 +30,9 @@ pub use format::schema;
 pub use load::{EXPECTED, EXPORTS, Refusal, builtin_files, read, read_with_tests};
 pub use message::Message;
 pub use model::{
-    Action, Allowance, Bar, Changed, Class, ColumnTest, Evidence, Example, Expect, Few, LeftOut, Limit, Node,
-    Outcome, Pack, Param, Part, PastLimit, PeerLimit, Rule, RuleFile, RuleSet, Runs, STDIN, Status, Test,
-    Truth, Why,
+    Action, Allowance, Bar, Changed, Class, ColumnTest, Evidence, Example, Expect, Few, LeftOut, Limit,
+    Nights, Node, Outcome, Pack, Param, Part, PastLimit, PeerLimit, Rule, RuleFile, RuleSet, Runs, STDIN,
+    Status, Test, Truth, Why,
 };
 pub use mutants::survivors;
 pub use packs::{PACKS, PackInfo};

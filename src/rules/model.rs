@@ -5,6 +5,7 @@ use crate::base::column::{Col, Grain};
 use crate::base::money::Micro;
 use crate::base::unit::Unit;
 use crate::measures::Cut;
+use crate::past::{LEAST_NIGHTS, Own, Past};
 use crate::peers::{Direction, Pattern, Profile, TooFew, Versus};
 use crate::signals::{self, Absence, Against, Estimate, Family, Reading, Row, Signal, Suspicious};
 use schemars::JsonSchema;
@@ -164,7 +165,8 @@ pub struct Rule {
     pub when: Node,
     /// Where the parts of `when` stand in the file, in the order of [`Node::leaves`].
     pub places: Vec<Range<usize>>,
-    /// In how many of the last runs it must hold; without stored runs this has no effect.
+    /// In how many of the last runs it must hold before it does more than watch; without stored runs this has no
+    /// effect.
     pub runs: Option<Runs>,
     /// What ends it once it has fired; without stored runs this has no effect.
     pub clear: Option<Node>,
@@ -429,6 +431,8 @@ pub struct Example {
     pub key: Vec<(Col, Option<String>)>,
     /// How the group stands among its peers; signals without a q or p-value are not compared.
     pub profile: Profile,
+    /// What it had in earlier nights.
+    pub past: Past,
     pub expect: Expect,
     /// Where it stands in the rule's file.
     pub span: Range<usize>,
@@ -467,6 +471,8 @@ pub enum Why {
     Uncompared,
     /// There are no stored runs to compare the signal with.
     NoHistory { signal: &'static Signal },
+    /// There are stored runs, but too few in which the signal had a value, or nothing is new tonight.
+    ShortHistory { signal: &'static Signal },
     /// The group is not made of this column.
     Column(Col),
     /// All rows of the group that the rule asks about are too young.
@@ -487,6 +493,9 @@ impl fmt::Display for Why {
             Why::NoHistory { signal } => {
                 write!(f, "{}: there are no stored runs to compare with", signal.name)
             }
+            Why::ShortHistory { signal } => {
+                write!(f, "{}: fewer than {LEAST_NIGHTS} earlier nights to compare with", signal.name)
+            }
             Why::Column(column) => write!(f, "{column}: the groups are not made of this column"),
             Why::TooYoung(cut) => write!(f, "{cut}: all clicks of the group are younger"),
             Why::Untold(columns) => {
@@ -506,8 +515,22 @@ pub struct Evidence {
     pub confidence: f64,
     /// How it stands against its peers, where that was the test.
     pub versus: Option<Versus>,
+    /// What the group itself had, where that was the test.
+    pub own: Option<Own>,
     /// The rows that it is about; none = all of the group's.
     pub cut: Option<Arc<Cut>>,
+}
+
+/// What earlier runs say of a rule that fires.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nights {
+    /// The rule does not ask, or there are no stored runs.
+    #[default]
+    Unasked,
+    /// It has not held often enough yet.
+    Waiting,
+    /// It has held as often as it must.
+    Confirmed,
 }
 
 /// What one rule says of one group.
@@ -519,6 +542,9 @@ pub struct Outcome<'a> {
     pub evidence: Vec<Evidence>,
     /// The rule's message, if it has one and fires.
     pub message: Option<String>,
+    pub nights: Nights,
+    /// The condition itself fires: it is not only that what began has not ended.
+    pub anew: bool,
     /// What the rows come to that it asks about, if it fires and does not ask about all.
     pub part: Option<Arc<Part>>,
 }
@@ -535,7 +561,15 @@ pub struct Part {
 impl<'a> Outcome<'a> {
     /// The rule did not fire.
     pub fn silent(rule: &'a Rule) -> Outcome<'a> {
-        Outcome { rule, truth: Truth::Silent, evidence: Vec::new(), message: None, part: None }
+        Outcome {
+            rule,
+            truth: Truth::Silent,
+            evidence: Vec::new(),
+            message: None,
+            nights: Nights::Unasked,
+            anew: false,
+            part: None,
+        }
     }
 
     /// The rule has no answer, for this reason.

@@ -29,7 +29,7 @@ pub(super) fn answers_as_expected(rule: &Rule, example: &Example) -> bool {
 
 fn asked<'r>(rule: &'r Rule, example: &Example) -> Outcome<'r> {
     let row = Row::of(&example.given, &Absence::Fact("not given in the test"));
-    evaluate(rule, &View::new(&row, &example.key, &example.profile))
+    evaluate(rule, &View::new(&row, &example.key, &example.profile).with_past(Some(&example.past)))
 }
 
 fn run(rule: &Rule, example: &Example) -> TestResult {

@@ -14,6 +14,7 @@ mod policy;
 mod protect;
 #[cfg(test)]
 mod samples;
+mod state;
 mod suppress;
 
 pub use answers::{Answers, Shared as SharedReasons};
@@ -21,6 +22,7 @@ pub use growth::{growth, scalable};
 pub use list::{Brake, Braked, ListKind, Listing, Whole, entry, listing};
 pub use outlook::{Clawback, Counted, Outlook, Resold, Shared, verdict_on};
 pub use protect::Protect;
+pub use state::{CLEAR, Kept, Level, NEEDED, Pin, Pinned, Sight, Standing, State, WINDOW};
 pub use suppress::{LONGEST, RawSuppression, Suppressed, Suppression, Suppressions};
 
 use crate::base::column::{Col, Grain};
@@ -119,6 +121,8 @@ pub struct Finding<'r> {
     pub action: Action,
     /// Why the action is weaker than the rule's own.
     pub reduced: Option<&'static str>,
+    /// The rule says itself on how many nights it must hold, and it has.
+    pub confirmed: bool,
     pub evidence: Vec<Evidence>,
     /// The least that is at risk according to this evidence; `None` where the amounts are not known.
     pub money: Option<Micro>,
@@ -174,6 +178,8 @@ pub struct Judged<'r> {
     pub protected: bool,
     /// Estimates beside the verdict.
     pub outlook: Outlook,
+    /// What earlier nights make of it; `None` without a store.
+    pub kept: Option<Box<Kept>>,
 }
 
 /// The least score of a group that is blocked by evidence that proves itself (statistics.md, 4.9).
@@ -206,6 +212,7 @@ pub fn judge<'r>(subject: Subject<'r>, protect: &Protect) -> Judged<'r> {
         not_possible: subject.answers.not_possible(),
         protected: protect.covers(&subject.grain, &subject.key),
         outlook: Outlook::default(),
+        kept: None,
         findings,
         unknown: subject.answers.unknown(),
         subject,

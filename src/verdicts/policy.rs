@@ -1,10 +1,10 @@
 //! The table from evidence to verdict: which findings may act as their rule asks, and which must do less.
 //!
 //! The verdict of a group is the strongest action that any of its findings may still take, so every
-//! verdict can be read off its findings. History is not here.
+//! verdict of one night can be read off its findings. What earlier nights make of it is in `state`.
 
 use super::{Answers, Finding, Subject, Verdict, money};
-use crate::rules::{Action, Allowance, Class, Evidence, Node, Outcome, Rule, Status, Test};
+use crate::rules::{Action, Allowance, Class, Evidence, Nights, Node, Outcome, Rule, Status, Test};
 use crate::signals::{Side, Suspicious};
 
 /// One fired rule and what decides how far it may act.
@@ -33,6 +33,12 @@ struct Reduction {
 const REDUCTIONS: &[Reduction] = &[
     // What was agreed is no fault.
     Reduction { reason: "allowed by the offer", at_most: Action::Note, applies: |c| c.allowed },
+    // The rule says itself on how many nights it must hold.
+    Reduction {
+        reason: "too few nights yet",
+        at_most: Action::Watch,
+        applies: |c| c.outcome.nights == Nights::Waiting,
+    },
     // An allocated cost is true at its own grain and an assumption below it.
     Reduction { reason: "allocated cost", at_most: Action::Watch, applies: |c| c.allocated },
     Reduction { reason: "not a stable rule", at_most: Action::Hold, applies: |c| !is_stable(c.rule()) },
@@ -131,6 +137,7 @@ fn finding<'r>(case: &Case<'_, 'r>, subject: &Subject<'r>) -> Finding<'r> {
         title: case.outcome.title(),
         action: reduction.map_or(rule.action, |r| r.at_most),
         reduced: reduction.map(|r| r.reason),
+        confirmed: case.outcome.nights == Nights::Confirmed,
         evidence: case.outcome.evidence.clone(),
         money: money::of(case.outcome, subject),
     }

@@ -56,6 +56,7 @@ fn evidence(signal: &'static Signal, allocated: bool) -> Evidence {
         limit: Limit::Above(0.1),
         confidence: 0.95,
         versus: None,
+        own: None,
         cut: None,
     }
 }
@@ -105,6 +106,7 @@ pub(super) fn group<'r>(key: &[&str], verdict: Verdict, rule: Option<&'r Rule>) 
         title: rule.title.clone(),
         action: Action::Block,
         reduced: None,
+        confirmed: false,
         evidence: Vec::new(),
         money: None,
     };
@@ -120,5 +122,6 @@ pub(super) fn group<'r>(key: &[&str], verdict: Verdict, rule: Option<&'r Rule>) 
         money_at_risk: None,
         protected: false,
         outlook: Outlook::default(),
+        kept: None,
     }
 }

@@ -270,6 +270,58 @@ def disks(bench):
     print("full and read-only disks: exit 5 with the path, and everything stands as it was")
 
 
+def nightly(folder, which, *more, before=()):
+    """A night with a store, as cron runs it: the store, a chat message and a list."""
+    return run(folder, "audit", "--clicks", f"../{which}/clicks.csv", "--conversions", f"../{which}/conversions.csv",
+               "-q", "--store", "store", "--threads", "1", "--accept", "volume", "-o", "brief=out/brief.txt", "-o",
+               "json=out/report.json", *more, before=before)
+
+
+def stores(bench):
+    """A store that cannot be written: nothing of it changes, no output is replaced, and the next night goes on."""
+    folder = bench.place("night")
+    done = nightly(folder, "old")
+    check(done.returncode == 0, f"a night: {done.stderr}")
+    store, old = folder / "store", tree(folder / "out")
+    kept = tree(store)
+    check(any(name.startswith("runs/") for name in kept), f"a night is remembered: {sorted(kept)}")
+    bound = subprocess.run(["mount", "--bind", store, store], stderr=subprocess.PIPE)
+    if bound.returncode:
+        print("absent: a store on a read-only disk (mounting is not permitted)")
+        return
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", store], check=True)
+        done = nightly(folder, "new")
+        check(done.returncode == 5 and "store" in done.stderr, f"read-only store: {done.returncode}: {done.stderr}")
+        check(tree(store) == kept and tree(folder / "out") == old, "read-only store: something changed")
+        for reading in (["history", "--store", "store", "2977431"], ["store", "status", "--store", "store"]):
+            done = run(folder, *reading)
+            check(done.returncode == 0, f"read-only store: {' '.join(reading)}: {done.stderr}")
+    finally:
+        subprocess.run(["umount", store], check=True)
+    done = nightly(folder, "new")
+    check(done.returncode == 0, f"a store that can be written again: {done.stderr}")
+    check(tree(store) != kept, "a store that can be written again takes the night")
+    print("a store on a read-only disk: exit 5, nothing changes, and it can still be read")
+
+
+def offline(bench):
+    """Whole nights without any network device, not even a loopback."""
+    alone = ["unshare", "-n"]
+    if not shutil.which("unshare") or subprocess.run([*alone, "true"], stderr=subprocess.PIPE).returncode:
+        alone = ["unshare", "-r", "-n"]
+        if not shutil.which("unshare") or subprocess.run([*alone, "true"], stderr=subprocess.PIPE).returncode:
+            print("absent: runs without a network (unshare is not there, or not permitted)")
+            return
+    with_network, without = bench.place("online"), bench.place("offline")
+    for which in ("old", "new"):
+        check(nightly(with_network, which).returncode == 0, "a night with a network")
+        done = nightly(without, which, before=alone)
+        check(done.returncode == 0, f"a night without a network: {done.stderr}")
+    check(tree(with_network / "out") == tree(without / "out"), "nights without a network come to something else")
+    print("two nights without a network come to the same, byte for byte")
+
+
 def limits(bench):
     """A file may not grow: the same where nothing can be mounted."""
     folder = bench.standing()
@@ -347,6 +399,8 @@ def main():
         else:
             print("absent: kills and failing calls (strace is not there, or may not trace)")
         disks(bench)
+        stores(bench)
+        offline(bench)
         limits(bench)
         stdout(bench)
         links(bench)

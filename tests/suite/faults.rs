@@ -104,6 +104,8 @@ fn a_fault_at_any_change_leaves_the_state_before_or_after() {
     let changes: u64 = folder.text("count").parse().expect("a number of changes");
     assert!(changes > 8, "{changes} changes: is the library loaded?");
     let manifest = Path::new("manifest.json");
+    let records = |files: &BTreeMap<PathBuf, Vec<u8>>| files.keys().filter(|f| f.starts_with("runs")).count();
+    assert_eq!((records(&before), records(&after)), (1, 2), "a record of every night");
     let check = |at: u64, fault: &str| {
         restore(&store, &before);
         let run = faulty(&folder, &library, at, fault);
@@ -112,7 +114,9 @@ fn a_fault_at_any_change_leaves_the_state_before_or_after() {
         assert!(old || found[manifest] == after[manifest], "{fault} at {at}: a mixed manifest");
         let of = if old { &before } else { &after };
         for (name, bytes) in of {
-            assert!(found.get(name) == Some(bytes), "{fault} at {at}: {} is not as it was", name.display());
+            // What the night leaves for the next comes last: without it the night is judged again.
+            let waits = name.starts_with("runs") && found.get(name) == before.get(name);
+            assert!(waits || found.get(name) == Some(bytes), "{fault} at {at}: {} is mixed", name.display());
         }
         if fault != "kill" {
             let told = run.last_line().starts_with("exit 5") && run.code == Some(5);
@@ -146,20 +150,26 @@ fn nights_that_come_late_out_of_order_or_with_a_wrong_clock_end_as_they_should()
     for night in [1, 2] {
         folder.run(&arguments(night)).exits(0);
     }
-    let (manifest, sources) =
-        (folder.text("st/manifest.json"), folder.json("report.json")["sources"].clone());
+    // An earlier night that comes late brings rows, and is no night that later ones remember.
+    let sources_of = |folder: &Folder| {
+        let mut sources = folder.json("report.json")["sources"].clone();
+        let each = sources.as_array_mut().expect("sources").iter_mut();
+        each.for_each(|source| drop(source.as_object_mut().expect("a source").remove("history")));
+        sources
+    };
+    let (manifest, sources) = (folder.text("st/manifest.json"), sources_of(&folder));
     fs::remove_dir_all(folder.path("st")).expect("removed");
     for night in [2, 1] {
         folder.run(&arguments(night)).exits(0);
     }
-    assert_eq!(folder.json("report.json")["sources"], sources);
+    assert_eq!(sources_of(&folder), sources);
     // Ten years ahead: too old to judge, and nothing is lost.
     folder.run(&format!("{} --as-of 2036-03-03", arguments(2))).exits(3).says(&["gate stale"]);
     // A day back: as if the second night had not been.
     folder.run(&format!("{} --as-of 2026-03-02", arguments(2))).exits(0);
     assert_eq!(folder.json("report.json")["coverage"]["clicks"]["read"], 30);
     folder.run(&arguments(2)).exits(0);
-    assert_eq!(folder.json("report.json")["sources"], sources);
+    assert_eq!(sources_of(&folder), sources);
     let keys = |text: &str| text.matches("\"key\"").count();
     assert_eq!(keys(&folder.text("st/manifest.json")), keys(&manifest));
 }
@@ -168,7 +178,7 @@ fn nights_that_come_late_out_of_order_or_with_a_wrong_clock_end_as_they_should()
 fn of_two_runs_at_once_one_works_and_the_other_says_so() {
     let folder = nights();
     folder.run(&arguments(1)).exits(0);
-    for round in 0..25 {
+    for round in 0..100 {
         let start = || folder.command(&arguments(2)).stderr(Stdio::null()).spawn().expect("it starts");
         let (one, two) = (start(), start());
         let codes = [one, two].map(|c| c.wait_with_output().expect("it ends").status.code());

@@ -427,6 +427,7 @@ impl Case {
             counting: clickaudit::audit::Clicks::Here,
             keeps_counts: false,
             pictures: 0,
+            earlier: Default::default(),
             threads,
         }
     }

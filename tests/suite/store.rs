@@ -60,7 +60,7 @@ fn sample() -> (Table, Table) {
 /// The run of one night over the exports of that night.
 fn night(folder: &Folder, day: &str, more: &str) -> Run {
     folder.run(&format!(
-        "audit --clicks clicks-{day}.csv --conversions conversions-{day}.csv --store st -o json=report.json {more}"
+        "audit --clicks clicks-{day}.csv --conversions conversions-{day}.csv --no-history --store st -o json=report.json {more}"
     ))
 }
 
@@ -94,7 +94,7 @@ fn a_window_comes_to_an_audit_of_its_rows() {
     let known = conversions.only("click_time", |time| time >= first);
     let folder = nightly(&clicks, &known);
     let once = folder
-        .run("audit --clicks clicks-*.csv --conversions conversions-*.csv --store st --window 5d -o json=report.json");
+        .run("audit --clicks clicks-*.csv --conversions conversions-*.csv --no-history --store st --window 5d -o json=report.json");
     once.exits(0);
     let window = folder.json("report.json");
     let only = |table: &Table, col: &str| table.clone().only(col, |time| time >= first).csv();
@@ -110,18 +110,20 @@ fn a_window_comes_to_an_audit_of_its_rows() {
 #[test]
 fn what_was_read_is_not_read_again() {
     let folder = Folder::of_sample();
-    let run = || folder.run("audit clicks.csv conversions.csv --store st -o json=report.json").exits(0);
+    let run = || {
+        folder.run("audit clicks.csv conversions.csv --no-history --store st -o json=report.json").exits(0)
+    };
     run();
     let (first, manifest) = (folder.json("report.json"), folder.text("st/manifest.json"));
     fs::copy(folder.path("clicks.csv"), folder.path("again.csv")).expect("a copy");
     fs::remove_file(folder.path("clicks.csv")).expect("the export goes");
     folder
-        .run("audit --clicks again.csv --conversions conversions.csv --store st -o json=report.json")
+        .run("audit --clicks again.csv --conversions conversions.csv --no-history --store st -o json=report.json")
         .exits(0);
     let again = folder.json("report.json");
     assert!(notes(&again).contains("0 were read for the first time"), "{}", notes(&again));
     assert_eq!(again["sources"], first["sources"]);
-    folder.run("audit --store st -o json=report.json").exits(0);
+    folder.run("audit --no-history --store st -o json=report.json").exits(0);
     assert_eq!(judged(folder.json("report.json")), judged(first));
     assert_eq!(folder.text("st/manifest.json"), manifest);
 }
@@ -131,7 +133,7 @@ fn two_files_of_the_same_bytes_count_once() {
     let folder = Folder::of_sample();
     fs::copy(folder.path("clicks.csv"), folder.path("copy.csv")).expect("a copy");
     let arguments = "--clicks clicks.csv --clicks copy.csv --conversions conversions.csv";
-    let stored = folder.report(&format!("{arguments} --store st"));
+    let stored = folder.report(&format!("{arguments} --no-history --store st"));
     assert_eq!(judged(stored), judged(folder.report(arguments)));
 }
 
@@ -171,8 +173,8 @@ fn every_kind_of_export_comes_back_as_it_was() {
         fs::write(folder.path("rates.csv"), "date,currency,rate\n2026-03-01,USD,0.9\n2026-03-08,USD,0.92\n")
             .expect("rates");
         let plain = folder.run(&format!("audit {arguments} -o json=-"));
-        folder.run(&format!("audit {arguments} --store st -q"));
-        let again = folder.run(&format!("audit {arguments} --store st -o json=-"));
+        folder.run(&format!("audit {arguments} --no-history --store st -q"));
+        let again = folder.run(&format!("audit {arguments} --no-history --store st -o json=-"));
         assert_eq!(again.code, plain.code, "{arguments}: {}", again.stderr);
         let again = again.json();
         assert!(notes(&again).contains("; 0 were read"), "{arguments}: {}", notes(&again));
@@ -183,18 +185,18 @@ fn every_kind_of_export_comes_back_as_it_was() {
 #[test]
 fn rows_that_another_mapping_read_are_not_mixed_with_others() {
     let folder = Folder::of_sample().with("map.yaml", "time_zone: Europe/Berlin\n");
-    folder.run("audit clicks.csv conversions.csv --store st -q").exits(0);
+    folder.run("audit clicks.csv conversions.csv --no-history --store st -q").exits(0);
     folder
-        .run("audit --store st --map map.yaml -q")
+        .run("audit --no-history --store st --map map.yaml -q")
         .exits(2)
         .says(&["read with another mapping", "name these"]);
-    let read = folder.report("clicks.csv conversions.csv --store st --map map.yaml");
+    let read = folder.report("clicks.csv conversions.csv --no-history --store st --map map.yaml");
     assert!(notes(&read).contains("2 were read for the first time"), "{}", notes(&read));
     assert_eq!(folder.json("st/manifest.json")["kept"].as_array().map(Vec::len), Some(2));
     folder.run("store verify --store st").exits(0).says(&["3 files are as they were written"]);
     // What only says how rows are meant needs no second reading.
     let folder = folder.with("meant.yaml", "time_zone: Europe/Berlin\nstatuses: {approved: rejected}\n");
-    let meant = folder.report("--store st --map meant.yaml");
+    let meant = folder.report("--no-history --store st --map meant.yaml");
     assert!(notes(&meant).contains("; 0 were read"), "{}", notes(&meant));
     assert_ne!(meant["sources"], read["sources"]);
 }
@@ -210,9 +212,9 @@ fn bare(conversions: Table) -> Table {
 fn conversions_of_clicks_before_the_window_keep_their_source() {
     let (clicks, conversions) = sample();
     let folder = nightly(&clicks, &bare(conversions));
-    let all = "--clicks clicks-*.csv --conversions conversions-*.csv --store st";
+    let all = "--clicks clicks-*.csv --conversions conversions-*.csv --no-history --store st";
     let whole = folder.report(all);
-    let window = folder.report("--store st --window 3d");
+    let window = folder.report("--no-history --store st --window 3d");
     let class = |report: &Value, name: &str| report["coverage"]["conversion_classes"][name].as_u64();
     let older = class(&window, "older_click").expect("conversions of older clicks");
     assert!(older > 20, "{older}");
@@ -228,7 +230,7 @@ fn conversions_of_clicks_before_the_window_keep_their_source() {
     assert_eq!(class(&alone, "orphan"), class(&window, "orphan"));
     // The index outlives the rows.
     folder.run("store prune --store st --older-than 3d").exits(0).says(&["exports and the index of 0"]);
-    let pruned = folder.report("--store st --window 3d");
+    let pruned = folder.report("--no-history --store st --window 3d");
     assert_eq!(class(&pruned, "older_click"), Some(older));
     assert_eq!(judged(pruned)["sources"], judged(window)["sources"]);
 }
@@ -237,7 +239,7 @@ fn conversions_of_clicks_before_the_window_keep_their_source() {
 fn pruned_rows_are_not_read_again_unless_the_window_needs_them() {
     let (clicks, conversions) = sample();
     let folder = nightly(&clicks, &conversions);
-    let all = "--clicks clicks-*.csv --conversions conversions-*.csv --store st";
+    let all = "--clicks clicks-*.csv --conversions conversions-*.csv --no-history --store st";
     let before = folder.report(&format!("{all} --window 4d"));
     folder.run("store prune --store st --older-than 5d").exits(0);
     let status = folder.run("store status --store st --format json").exits(0).json();
@@ -245,7 +247,7 @@ fn pruned_rows_are_not_read_again_unless_the_window_needs_them() {
     let after = folder.report(&format!("{all} --window 4d"));
     assert!(notes(&after).contains("; 0 were read"), "{}", notes(&after));
     assert_eq!(after["sources"], before["sources"]);
-    let short = folder.report("--store st --window 14d");
+    let short = folder.report("--no-history --store st --window 14d");
     assert!(notes(&short).contains("pruned from the store: name them again"), "{}", notes(&short));
     let long = folder.report(&format!("{all} --window 14d"));
     let once = folder.report("--clicks clicks-*.csv --conversions conversions-*.csv");
@@ -255,7 +257,7 @@ fn pruned_rows_are_not_read_again_unless_the_window_needs_them() {
 #[test]
 fn a_person_is_forgotten() {
     let folder = Folder::of_sample();
-    folder.run("audit clicks.csv conversions.csv --store st -q").exits(0);
+    folder.run("audit clicks.csv conversions.csv --no-history --store st -q").exits(0);
     let clicks = Table::of_sample("clicks.csv");
     let (ip, id) = (clicks.rows[7][clicks.at("ip")].clone(), clicks.rows[9][clicks.at("click_id")].clone());
     let theirs = clicks.rows.iter().filter(|row| row[clicks.at("ip")] == ip).count();
@@ -265,9 +267,9 @@ fn a_person_is_forgotten() {
     folder.run(&format!("store forget --store st --id {id}")).exits(0).says(&["removed 1 rows from 1 files"]);
     folder.run(&format!("store forget --store st --ip {ip}")).exits(0).says(&["removed 0 rows from 0 files"]);
     folder.run("store verify --store st").exits(0);
-    let read = folder.report("--store st")["coverage"]["clicks"]["read"].as_u64();
+    let read = folder.report("--no-history --store st")["coverage"]["clicks"]["read"].as_u64();
     assert_eq!(read, Some((clicks.rows.len() - theirs - 1) as u64));
-    let again = folder.report("clicks.csv conversions.csv --store st");
+    let again = folder.report("clicks.csv conversions.csv --no-history --store st");
     assert_eq!(again["coverage"]["clicks"]["read"].as_u64(), read, "the same file does not bring them back");
     let status = folder.run("store status --store st --format json").exits(0).json();
     assert_eq!(status["sides"]["clicks"]["forgotten"], json!(theirs + 1));
@@ -277,7 +279,7 @@ fn a_person_is_forgotten() {
 #[test]
 fn a_damaged_store_is_found_and_not_judged_by() {
     let folder = Folder::of_sample();
-    folder.run("audit clicks.csv conversions.csv --store st -q").exits(0);
+    folder.run("audit clicks.csv conversions.csv --no-history --store st -q").exits(0);
     let manifest = folder.json("st/manifest.json");
     let name = manifest["kept"][0]["intake"]["name"].as_str().expect("a file").to_owned();
     let path = folder.path("st").join(&name);
@@ -287,11 +289,11 @@ fn a_damaged_store_is_found_and_not_judged_by() {
     folder.run("store verify --store st").exits(3).says(&[&name, "has other bytes", "1 of 3 files"]);
     fs::remove_file(&path).expect("removed");
     folder.run("store verify --store st").exits(3).says(&["is missing"]);
-    folder.run("audit --store st").exits(3).says(&[&name]);
+    folder.run("audit --no-history --store st").exits(3).says(&[&name]);
     let folder = folder.with("st/manifest.json", "{\"version\": 1, \"kept\": [");
-    folder.run("audit --store st").exits(3).says(&["is no manifest"]);
+    folder.run("audit --no-history --store st").exits(3).says(&["is no manifest"]);
     let folder = folder.with("st/VERSION", "clickaudit store 2\n");
-    folder.run("audit --store st").exits(2).says(&["version 2", "knows version 1"]);
+    folder.run("audit --no-history --store st").exits(2).says(&["version 2", "knows version 1"]);
     folder.run("store status --store nowhere --no-config").exits(2).says(&["there is no store in nowhere"]);
     folder.run("store status --no-config").exits(2).says(&["no store is named"]);
 }
@@ -299,33 +301,45 @@ fn a_damaged_store_is_found_and_not_judged_by() {
 #[test]
 fn faulty_exports_do_not_enter_the_store() {
     let folder = Folder::of_sample();
-    folder.run("audit clicks.csv conversions.csv --store st -q").exits(0);
+    folder.run("audit clicks.csv conversions.csv --no-history --store st -q").exits(0);
     let manifest = folder.text("st/manifest.json");
     let text = folder.text("conversions.csv");
     let folder = folder.with("cut.csv", &text[..text.len() - 9]);
-    folder.run("audit --conversions cut.csv --store st").exits(3).says(&["gate cut-off-file"]);
+    folder.run("audit --conversions cut.csv --no-history --store st").exits(3).says(&["gate cut-off-file"]);
     assert_eq!(folder.text("st/manifest.json"), manifest);
-    folder.run("audit --store st").exits(0);
+    folder.run("audit --no-history --store st").exits(0);
     let bare = Table::of_sample("clicks.csv").without("cost");
     let folder = folder.with("bare.csv", bare.csv());
-    folder.run("audit --clicks bare.csv --store st").exits(3).says(&["gate schema", "no column for cost"]);
+    folder
+        .run("audit --clicks bare.csv --no-history --store st")
+        .exits(3)
+        .says(&["gate schema", "no column for cost"]);
     assert_eq!(folder.text("st/manifest.json"), manifest);
-    let accepted = folder.run("audit --clicks bare.csv --store st --accept schema -o json=-").exits(0).json();
+    let accepted = folder
+        .run("audit --clicks bare.csv --no-history --store st --accept schema -o json=-")
+        .exits(0)
+        .json();
     assert!(notes(&accepted).contains("gate schema, accepted: "), "{}", notes(&accepted));
     assert_ne!(folder.text("st/manifest.json"), manifest);
-    folder.run("audit --store st --accept schemas").exits(2).says(&["`schemas` is no gate", "schema"]);
+    folder
+        .run("audit --no-history --store st --accept schemas")
+        .exits(2)
+        .says(&["`schemas` is no gate", "schema"]);
     let (clicks, conversions) = sample();
     let (mut one, none) = (clicks.part(0, 40), conversions.part(0, 0));
     let at = one.at("click_time");
     one.rows.iter_mut().for_each(|row| row[at] = "2026-03-16 00:10:00".to_owned());
     let folder = folder.with("one.csv", one.csv()).with("none.csv", none.csv());
-    folder.run("audit one.csv none.csv --store st").exits(3).says(&["the new conversion exports are empty"]);
+    folder
+        .run("audit one.csv none.csv --no-history --store st")
+        .exits(3)
+        .says(&["the new conversion exports are empty"]);
 }
 
 #[test]
 fn one_run_at_a_time() {
     let folder = Folder::of_sample();
-    folder.run("audit clicks.csv conversions.csv --store st -q").exits(0);
+    folder.run("audit clicks.csv conversions.csv --no-history --store st -q").exits(0);
     let file = fs::File::create(folder.path("st/.lock")).expect("the lock");
     file.lock().expect("it is free");
     for command in
@@ -336,8 +350,8 @@ fn one_run_at_a_time() {
     }
     folder.run("store status --store st").exits(0);
     folder.run("store verify --store st").exits(0);
-    folder.run("audit --store st --wait 0.3s").exits(6);
-    let waiting = folder.command("audit --store st --wait 60s -q").spawn().expect("it starts");
+    folder.run("audit --no-history --store st --wait 0.3s").exits(6);
+    let waiting = folder.command("audit --no-history --store st --wait 60s -q").spawn().expect("it starts");
     std::thread::sleep(Duration::from_millis(300));
     drop(file);
     assert!(waiting.wait_with_output().expect("it ends").status.success());

@@ -22,7 +22,7 @@ pub use quadrature::{legendre_16, legendre_24, ln_one_minus_exp, ln_sum_exp};
 pub use robust::{Residual, kappa, paule_mandel, weighted_median};
 pub use samples::{Counted, entropy, quantile, size};
 pub use tails::{
-    beta_binomial_at_least, binomial_at_least, ln_binomial_at_least, ln_normal_sf, ln_poisson_at_least,
-    ln_student_sf, neg_binomial_at_least, normal_score, normal_sf, poisson_at_least, poisson_at_most,
-    student_sf,
+    beta_binomial_at_least, binomial_at_least, ln_beta, ln_binomial_at_least, ln_normal_sf,
+    ln_poisson_at_least, ln_student_sf, neg_binomial_at_least, normal_score, normal_sf, poisson_at_least,
+    poisson_at_most, student_sf,
 };

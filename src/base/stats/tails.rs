@@ -58,6 +58,11 @@ pub fn ln_student_sf(t: f64, df: f64) -> f64 {
     if t > 0.0 { upper } else { ln_one_minus_exp(upper) }
 }
 
+/// Logarithm of the beta function.
+pub fn ln_beta(a: f64, b: f64) -> f64 {
+    statrs::function::beta::ln_beta(a, b)
+}
+
 /// Probability of at least `x` successes in `n` trials of probability `p`.
 pub fn binomial_at_least(x: u64, n: u64, p: f64) -> f64 {
     ln_binomial_at_least(x, n, p).exp()

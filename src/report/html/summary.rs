@@ -26,7 +26,7 @@ pub fn write(h: &mut Html, view: &View) {
 /// Groups that changed and are named.
 const CHANGED: usize = 20;
 
-/// What changed since the run that was named.
+/// What changed since the night before, or since the run that was named.
 fn news(h: &mut Html, view: &View) {
     let Some(news) = &view.report.news else { return };
     let currency = view.report.run.currency.as_ref().map_or(String::new(), |c| format!(" {}", c.term(20)));

@@ -3,7 +3,7 @@
 //! A report has as many of these as there are sources, so nothing is written that says nothing: no null, no empty
 //! list, and no reason twice. What no group has is said once for all of them.
 
-use super::{amount, number, outlook, probability, ruling};
+use super::{amount, nights, number, outlook, probability, ruling};
 use crate::base::text::Text;
 use crate::peers::{Standing, TooFew};
 use crate::report::{Report, RunInfo};
@@ -121,6 +121,9 @@ pub(super) struct Source<'g> {
     undecided_because: Vec<Undecided>,
     /// How many other rules could not be decided.
     checks_not_possible: usize,
+    /// What earlier nights make of it; not there without a store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<nights::Kept>,
     #[serde(flatten)]
     outlook: outlook::OfSource,
 }
@@ -210,6 +213,9 @@ struct Test {
     /// The upper limit of `between`.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit_high: Option<Number>,
+    /// What the group itself had, where the test is against its own past; `limit` is how many times that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own: Option<Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
     confidence: Option<Number>,
     /// The rows of the group that it is about, in words; absent where it is about all of them.
@@ -281,6 +287,7 @@ pub(super) fn source<'g>(group: &'g Judged, frame: &Frame) -> Source<'g> {
         findings: findings(group),
         undecided_because: group.unknown.iter().map(|(rule, why)| undecided(&rule.id, why)).collect(),
         checks_not_possible: group.not_possible,
+        history: group.kept.as_deref().map(|kept| nights::kept(kept, group.verdict)),
         outlook: outlook::of_source(&group.outlook),
     }
 }
@@ -401,6 +408,7 @@ fn test(evidence: &Evidence) -> Test {
         op: evidence.limit.word(),
         limit: limits.next().flatten(),
         limit_high: limits.next().flatten(),
+        own: evidence.own.and_then(|own| number(own.value)),
         confidence: number(evidence.confidence),
         rows: evidence.cut.as_ref().map(ToString::to_string),
     }
@@ -417,6 +425,10 @@ fn undecided(rule: &str, why: &[Why]) -> Undecided {
         Why::NoHistory { signal } => Reason::Absent {
             signal: signal.name,
             absent: "there are no stored runs to compare with".to_owned(),
+        },
+        Why::ShortHistory { signal } => Reason::Absent {
+            signal: signal.name,
+            absent: "there are too few stored runs to compare with".to_owned(),
         },
         Why::Column(column) => Reason::Column {
             column: column.name(),
