@@ -10,13 +10,14 @@ use crate::base::symbol::{Symbol, Symbols};
 use crate::base::text::Text;
 use crate::base::time::{SECOND, Zone, show};
 use crate::clean::{self, Cleaned};
+use crate::engine::Counter;
 use crate::history::{self, Asked, Earlier, Memory, Night, Record};
 use crate::ingest::enrich::DERIVED;
 use crate::ingest::shelf::Fresh;
 use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Plan, Shape, Wanted};
 use crate::matching::gates::{self, Gate};
 use crate::matching::{self, Matched};
-use crate::measures::{self, Clock, Measures, PEER_COLUMNS, STRATUM_COLUMNS};
+use crate::measures::{self, Clock, Counting, Counts, Measures, PEER_COLUMNS, STRATUM_COLUMNS};
 use crate::peers::{self, Compared, Summary};
 use crate::reconcile::{self, Sent};
 use crate::report::{self, Gallery, Report, RuleTally, cover_rejects};
@@ -30,6 +31,7 @@ mod cases;
 mod clusters;
 mod context;
 mod coverage;
+mod elsewhere;
 mod explain;
 mod judging;
 mod losses;
@@ -38,6 +40,7 @@ mod outlook;
 mod pictures;
 mod walk;
 
+pub use elsewhere::{fetch, printed};
 pub use explain::explain;
 pub use walk::{Walked, walk};
 
@@ -81,6 +84,10 @@ pub struct Settings {
     pub pictures: usize,
     /// Where earlier nights are looked for.
     pub earlier: Earlier,
+    /// Where clicks are counted.
+    pub counting: Clicks,
+    /// Keep the integer table of clicks.
+    pub keeps_counts: bool,
     pub threads: usize,
     /// Bytes of memory that rows may hold; the rest of them waits in temporary files.
     pub memory_limit: u64,
@@ -99,6 +106,18 @@ impl Settings {
     }
 }
 
+/// Where the clicks of an audit are counted.
+#[derive(Default)]
+pub enum Clicks {
+    /// Here.
+    #[default]
+    Here,
+    /// Here, only what an engine can count, too.
+    Portable,
+    /// Elsewhere; only the clicks that conversions name are read here.
+    Elsewhere(Box<dyn Counter>),
+}
+
 /// What an audit came to.
 pub struct Audited<'r> {
     pub report: Report<'r>,
@@ -109,6 +128,8 @@ pub struct Audited<'r> {
     pub record: Option<Record>,
     /// What a store should keep; nothing of files that a gate calls faulty.
     pub fresh: Fresh,
+    /// The integer table of clicks, if it was to be kept.
+    pub counts: Option<Counts>,
 }
 
 /// Runs an audit with a rule set.
@@ -146,17 +167,18 @@ fn run<'r, T>(
     look: impl FnOnce(&Workings<'_, 'r>) -> T,
 ) -> Result<(Audited<'r>, T)> {
     let intake = taken_in(settings, rules)?;
-    let Judgement { report, record, sound, looked } = judged(settings, rules, &intake, look)?;
+    let Judgement { report, record, counts, sound, looked } = judged(settings, rules, &intake, look)?;
     let mut files = intake.files;
     cover_rejects(&mut files, &settings.pii);
     let fresh = intake.past.filter(|_| sound).map(|past| past.fresh).unwrap_or_default();
-    Ok((Audited { report, files, record, fresh }, looked))
+    Ok((Audited { report, files, record, fresh, counts }, looked))
 }
 
 /// What comes of an intake.
 struct Judgement<'r, T> {
     report: Report<'r>,
     record: Option<Record>,
+    counts: Option<Counts>,
     /// No gate calls the files faulty.
     sound: bool,
     looked: T,
@@ -181,7 +203,8 @@ fn judged<'r, T>(
     let clock = clock(settings, intake);
     refuse_endless(&settings.suppressions, clock.as_of)?;
     let mut memory = Memory::of(&settings.earlier, &settings.grain, clock.night(), &Asked::by(rules))?;
-    let counted = counted(settings, rules, intake, clock)?;
+    let mut counted = counted(settings, rules, intake, clock)?;
+    let counts = counted.measures.counts.take();
     memory.slide(&settings.earlier, &settings.grain, counted.measures.days)?;
     let mut weighed = weighed(settings, rules, intake, &counted, &memory);
     let workings = Workings::of(intake, &counted, &weighed.groups);
@@ -200,7 +223,7 @@ fn judged<'r, T>(
     settings.meter.done("report", report.groups.len());
     report.cover(&settings.pii);
     report.news = record.as_ref().and_then(|record| nightly::news(record, &memory, &report));
-    Ok(Judgement { report, record, sound, looked })
+    Ok(Judgement { report, record, counts, sound, looked })
 }
 
 /// What is counted of an intake.
@@ -225,20 +248,29 @@ fn counted(settings: &Settings, rules: &RuleSet, intake: &Intake, clock: Clock) 
     let cleaned = clean::clean(intake, &columns, &fields, &mut symbols, settings.bound())?;
     settings.meter.done("clean", rows);
     let main_event = main_event(intake, &cleaned, &mut symbols);
-    let (clicks, seen) = (cleaned.clicks.clone(), coverage::Seen::of(&cleaned, &intake.mapping, &symbols));
+    let (clicks, seen) = (cleaned.clicks.clone(), coverage::Seen::of(&cleaned, intake, &symbols));
 
     let options =
         matching::Options { columns: &columns, span: intake.span(Col::ClickTime), as_of: clock.as_of };
     let matched = matching::matching(intake, cleaned, &options, &mut symbols)?;
     settings.meter.done("matching", matched.conversions.len());
 
+    let cuts = rules.cuts(&grains);
+    let elsewhere = elsewhere::counts(settings, intake, &grains, &cuts, &fields, clock)?;
+    let counting = match (&settings.counting, &elsewhere) {
+        (_, Some(counts)) => Counting::Table(counts),
+        (Clicks::Here, None) => Counting::Everything,
+        (Clicks::Portable | Clicks::Elsewhere(_), None) => Counting::Portable,
+    };
     let options = measures::Options {
         grains: &grains,
-        cuts: &rules.cuts(&grains),
+        cuts: &cuts,
         columns: &columns,
         fields: &fields,
         clock,
         main_event,
+        counting,
+        keeps_counts: settings.keeps_counts,
         threads: settings.threads,
         bound: settings.bound(),
     };
@@ -272,7 +304,9 @@ fn weighed<'r>(
     let asked = gate_input(settings, intake, matched, measures, *clock);
     let (accepted, gates): (Vec<Gate>, Vec<Gate>) =
         gates::gates(&asked).into_iter().partition(|gate| settings.accepted.contains(&gate.name));
-    let context = context::of(intake, matched, measures, &offers(matched, columns, symbols), *clock);
+    let portable = !matches!(settings.counting, Clicks::Here);
+    let context =
+        context::of(intake, matched, measures, &offers(matched, columns, symbols), *clock, portable);
     let compared = compared(measures, &context, &intake.mapping, settings);
     settings.meter.done("peers", compared.iter().map(|c| c.profiles.len()).sum());
     let asked = judging::Asked { measures, compared: &compared, context: &context, memory };
@@ -419,7 +453,11 @@ fn wanted(settings: &Settings, grains: &[Grain]) -> Wanted {
         return Wanted::Everything;
     }
     let columns: Vec<Col> = placing(grains).into_iter().collect();
-    let ids = [Field::Value(Col::ClickId), Field::Key(Col::UserAgent)];
+    let mut ids = vec![Field::Value(Col::ClickId), Field::Key(Col::UserAgent)];
+    if !matches!(settings.counting, Clicks::Here) {
+        // Rows of one click are told apart by their texts, as an engine does.
+        ids.extend([Col::Ip, Col::UserAgent, Col::Asn].map(Field::Value));
+    }
     Wanted::Only(click_fields(&columns).into_iter().chain(ids).collect())
 }
 

@@ -16,6 +16,7 @@ use crate::rules::{self, PACKS, Pack, Rule, RuleSet, describe};
 use crate::signals;
 use crate::store;
 
+mod engines;
 mod presets;
 mod terms;
 
@@ -37,6 +38,7 @@ pub fn documents() -> Vec<(&'static str, String)> {
         ("store.md", store_page()),
         ("presets.md", presets::presets()),
         ("offers.md", terms::offers()),
+        ("engines.md", engines::page()),
         ("sources.md", terms::sources().unwrap_or_else(|e| format!("{e:#}"))),
         ("manifest.schema.json", report::manifest_schema() + "\n"),
         ("report.schema.json", report::json::schema() + "\n"),
@@ -133,10 +135,10 @@ fn measures() -> String {
                  input stop converting at once) clicks count as not mature: measures of what is mature, in time \
                  or due leave these days out, all others keep them.";
     let mut out = page("Measures", intro);
-    out += "| measure | rows | merges by | portable to SQL | what it is |\n|---|---|---|---|---|\n";
+    out += "| measure | rows | merges by | on an engine | what it is |\n|---|---|---|---|---|\n";
     for m in MEASURES {
         let merge = if m.merge() == Merge::Sum { "sum" } else { "recompute" };
-        let portable = if m.portable() { "yes" } else { "no" };
+        let portable = m.unportable().map_or("yes".to_owned(), |why| format!("no: {why}"));
         out += &format!("| `{}` | {:?} | {merge} | {portable} | {} |\n", m.name, m.rows, m.summary);
     }
     out

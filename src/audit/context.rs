@@ -15,6 +15,7 @@ pub fn of(
     measures: &Measures,
     offers: &[Option<String>],
     clock: Clock,
+    portable: bool,
 ) -> Context {
     let mapping = &intake.mapping;
     let amounts = amounts(matched.conversions.iter());
@@ -26,6 +27,7 @@ pub fn of(
         clicks_given: intake.has(Shape::Clicks) || intake.combined,
         conversions_given: intake.has(Shape::Conversions) || intake.combined,
         aggregated: intake.has(Shape::Report),
+        portable,
         combined: intake.combined,
         joined: [&intake.clicks, &intake.conversions].iter().all(|t| t.columns().contains(&Col::ClickId)),
         drops_orphans: mapping.drops_orphans,

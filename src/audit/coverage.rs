@@ -9,7 +9,7 @@ use crate::base::time::{show, show_day};
 use crate::clean::Cleaned;
 use crate::clean::vocabulary::event;
 use crate::ingest::rates::Rate;
-use crate::ingest::{self, FileLedger, Intake, Mapping, Past, Shape};
+use crate::ingest::{self, FileLedger, Intake, Known, Mapping, Past, Shape};
 use crate::matching::gates::Gate;
 use crate::matching::{Class, Matched};
 use crate::measures::{self, Clock, Measures};
@@ -34,11 +34,13 @@ pub struct Seen {
 
 impl Seen {
     /// Kept from the cleaned rows before they are matched.
-    pub fn of(cleaned: &Cleaned, mapping: &Mapping, symbols: &Symbols) -> Seen {
+    pub fn of(cleaned: &Cleaned, intake: &Intake, symbols: &Symbols) -> Seen {
+        let here = Known { dropped: cleaned.clicks.dropped, conflicts: cleaned.clicks.conflicts };
+        let known = intake.known.unwrap_or(here);
         Seen {
-            missing_events: missing_events(cleaned, mapping, symbols),
-            clicks_dropped: cleaned.clicks.dropped,
-            conflicts: cleaned.clicks.conflicts,
+            missing_events: missing_events(cleaned, &intake.mapping, symbols),
+            clicks_dropped: known.dropped,
+            conflicts: known.conflicts,
             conversion_rows: cleaned.conversion_rows,
             unknown_statuses: cleaned.unknown_statuses.clone(),
         }

@@ -1,6 +1,7 @@
 //! What every stage speaks: columns, units, money, text from data, statistics, diagnostics, errors.
 //! Imports nothing of ours.
 
+pub mod answer;
 pub mod column;
 pub mod destination;
 pub mod diag;

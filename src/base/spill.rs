@@ -116,20 +116,31 @@ impl<T: Record> Spill<T> {
         Ok(())
     }
 
+    /// All records of a part, in the order in which they were added.
+    ///
+    /// # Errors
+    /// What was written could not be read.
+    pub fn copy(&self, part: usize) -> Result<Vec<T>> {
+        let Part { here, runs } = &self.parts[part];
+        let mut all = Vec::with_capacity(here.len() + runs.iter().map(|run| run.1).sum::<usize>());
+        for (start, length) in runs {
+            let file = self.file.as_ref().expect("runs stand in a file");
+            read_run(file, *start, *length, &mut all).map_err(failed)?;
+        }
+        all.extend(here);
+        Ok(all)
+    }
+
     /// Takes all records of a part, in the order in which they were added.
     ///
     /// # Errors
     /// What was written could not be read.
     pub fn take(&mut self, part: usize) -> Result<Vec<T>> {
+        let only_here = self.parts[part].runs.is_empty();
+        let all = if only_here { std::mem::take(&mut self.parts[part].here) } else { self.copy(part)? };
         let Part { here, runs } = &mut self.parts[part];
-        let (here, runs) = (std::mem::take(here), std::mem::take(runs));
-        self.held -= here.len();
-        let Some(file) = self.file.as_mut().filter(|_| !runs.is_empty()) else { return Ok(here) };
-        let mut all = Vec::with_capacity(here.len() + runs.iter().map(|run| run.1).sum::<usize>());
-        for (start, length) in runs {
-            read_run(file, start, length, &mut all).map_err(failed)?;
-        }
-        all.extend(here);
+        self.held -= if only_here { all.len() } else { here.len() };
+        (*here, *runs) = (Vec::new(), Vec::new());
         Ok(all)
     }
 }
@@ -137,7 +148,7 @@ impl<T: Record> Spill<T> {
 /// Records that are written or read at a time.
 const CHUNK: usize = 1 << 14;
 
-fn read_run<T: Record>(file: &mut File, start: u64, length: usize, all: &mut Vec<T>) -> io::Result<()> {
+fn read_run<T: Record>(mut file: &File, start: u64, length: usize, all: &mut Vec<T>) -> io::Result<()> {
     file.seek(SeekFrom::Start(start))?;
     let mut bytes = vec![0; CHUNK.min(length) * T::SIZE];
     let mut left = length;
@@ -175,6 +186,7 @@ mod tests {
             (filled(Bound { bytes: 8 * 1_000, parts: 5 }), filled(Bound { bytes: u64::MAX, parts: 5 }));
         assert!(bounded.written > 700_000 && free.file.is_none());
         for part in [3, 0, 4, 1, 2] {
+            assert_eq!(bounded.copy(part).unwrap(), free.copy(part).unwrap());
             assert_eq!(bounded.take(part).unwrap(), free.take(part).unwrap());
             assert!(bounded.take(part).unwrap().is_empty());
         }

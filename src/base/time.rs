@@ -9,8 +9,9 @@ pub const HOUR: i64 = 3_600 * SECOND;
 pub const DAY: i64 = 24 * HOUR;
 
 /// 2000-01-01 and 2100-01-01: nothing the field exports lies outside.
-const EARLIEST: i64 = 946_684_800 * SECOND;
-const LATEST: i64 = 4_102_444_800 * SECOND;
+/// What is earlier, or not before [`LATEST`], is no time of a click: microseconds since 1970.
+pub const EARLIEST: i64 = 946_684_800 * SECOND;
+pub const LATEST: i64 = 4_102_444_800 * SECOND;
 
 /// How a time column is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,6 +177,33 @@ impl Zone {
     pub fn day_and_hour(self, micros: i64) -> (i32, u8) {
         let local = if self.0 == Tz::UTC { micros } else { micros + self.offset(micros) };
         (local.div_euclid(DAY) as i32, (local.rem_euclid(DAY) / HOUR) as u8)
+    }
+
+    /// The offsets from UTC between two times, the second excluded: since when each holds, in microseconds both.
+    /// The first one holds from the beginning of time.
+    pub fn offsets(self, from: i64, until: i64) -> Vec<(i64, i64)> {
+        let mut offsets = vec![(i64::MIN, self.offset(from))];
+        let mut before = from;
+        while self.0 != Tz::UTC && before < until {
+            let after = (before + DAY).min(until);
+            let (was, is) = (self.offset(before), self.offset(after));
+            if was != is {
+                offsets.push((self.change(before, after), is));
+            }
+            before = after;
+        }
+        offsets
+    }
+
+    /// The whole second between two times at which the offset becomes that of the second.
+    fn change(self, before: i64, after: i64) -> i64 {
+        let (mut low, mut high) = (before / SECOND, after.div_euclid(SECOND));
+        while high - low > 1 {
+            let middle = (low + high) / 2;
+            let changed = self.offset(middle * SECOND) == self.offset(after);
+            (low, high) = if changed { (low, middle) } else { (middle, high) };
+        }
+        high * SECOND
     }
 
     fn offset(self, micros: i64) -> i64 {
@@ -381,6 +409,11 @@ pub fn show(micros: i64) -> String {
     DateTime::from_timestamp_micros(micros).unwrap_or_default().format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// The same with all six digits of the fraction.
+pub fn show_micros(micros: i64) -> String {
+    DateTime::from_timestamp_micros(micros).unwrap_or_default().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}
+
 /// The day that is written as `2026-03-09`, in days since 1970.
 pub fn parse_day(text: &str) -> Option<i32> {
     let reader = TimeReader { format: TimeFormat::Iso, zone: Zone::UTC };
@@ -512,6 +545,26 @@ mod tests {
             let found = reader.read_by_clock(text.as_bytes()).map(|(micros, clock)| (show(micros), clock));
             assert_eq!(found, Ok((utc.to_owned(), clock)), "{zone} {text}");
         }
+    }
+
+    #[test]
+    fn offsets_hold_from_the_second_on() {
+        let at = |text: &str| {
+            TimeReader { format: TimeFormat::Iso, zone: Zone::UTC }.read(text.as_bytes()).unwrap()
+        };
+        let (from, until) = (at("2026-01-01"), at("2027-01-01"));
+        for name in ["Europe/Berlin", "Australia/Lord_Howe", "America/New_York", "Asia/Kolkata"] {
+            let zone: Zone = name.parse().unwrap();
+            let offsets = zone.offsets(from, until);
+            assert_eq!(offsets.len(), if name == "Asia/Kolkata" { 1 } else { 3 }, "{name}");
+            for (time, offset) in &offsets[1..] {
+                assert_eq!(zone.offset(*time), *offset);
+                assert_ne!(zone.offset(*time - 1), *offset);
+            }
+        }
+        assert_eq!(Zone::UTC.offsets(from, until), [(i64::MIN, 0)]);
+        let berlin: Zone = "Europe/Berlin".parse().unwrap();
+        assert_eq!(show(berlin.offsets(from, until)[1].0), "2026-03-29T01:00:00Z");
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! Click rows that share an ID or, where there is none, their whole content.
 //!
 //! One click is one ID at one time from one source. The same click exported twice is a duplicate row and
-//! counted once; the same ID at another time or from another source is a reused ID: both clicks count.
+//! counted once; the same ID at another time or from another source is a reused ID: both clicks count. Which row
+//! of one click counts is told by its text, so that an engine that compares texts keeps the same one.
 
 use crate::base::column::Col;
 use crate::base::error::Result;
 use crate::base::spill::{Bound, Spill};
 use crate::ingest::{Batch, Field, KeySet, Table, is_unexpanded_macro, key};
 use hashbrown::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -36,6 +38,8 @@ struct Row {
     time: i64,
     source: u64,
     content: u64,
+    /// [`Contents::text`].
+    text: Box<str>,
 }
 
 /// Finds the repeated IDs of all clicks and settles which of their rows count. A visit and the click on its
@@ -90,6 +94,13 @@ fn repeated(clicks: &Table, field: Field, bound: Bound) -> Result<HashMap<u64, u
 fn rows_of(clicks: &Table, keys: &Arc<KeySet>, fields: &[Field], hit_type: Option<&str>) -> Result<Vec<Row>> {
     let mut wanted = fields.to_vec();
     wanted.push(Field::Value(Col::ClickId));
+    // Texts of keys, where they are kept.
+    let keyed = |field: &Field| if let Field::Key(col) = field { Some(Field::Value(*col)) } else { None };
+    for value in fields.iter().filter_map(keyed) {
+        if !wanted.contains(&value) {
+            wanted.push(value);
+        }
+    }
     let mut rows = Vec::new();
     clicks.scan(&wanted, Some((Col::ClickId, keys)), &mut |batch| {
         let (Some(ids), Some(times)) = (batch.texts(Col::ClickId), batch.integers(Col::ClickTime)) else {
@@ -113,6 +124,7 @@ fn rows_of(clicks: &Table, keys: &Arc<KeySet>, fields: &[Field], hit_type: Optio
                 time,
                 source: source.digest(),
                 content: contents.of(row),
+                text: contents.text(row).into(),
             });
         }
         Ok(())
@@ -120,10 +132,12 @@ fn rows_of(clicks: &Table, keys: &Arc<KeySet>, fields: &[Field], hit_type: Optio
     Ok(rows)
 }
 
-/// Of the rows of one ID, time and source one counts: the one with the largest content.
+/// Of the rows of one ID, time and source one counts: the one whose content is the largest text.
 fn settle(mut rows: Vec<Row>, found: &mut ClickDuplicates) {
     rows.sort_unstable_by(|a, b| {
-        (&a.id, a.counts, a.time, a.source, b.content).cmp(&(&b.id, b.counts, b.time, b.source, a.content))
+        (&a.id, a.counts, a.time, a.source)
+            .cmp(&(&b.id, b.counts, b.time, b.source))
+            .then_with(|| (&b.text, b.content).cmp(&(&a.text, a.content)))
     });
     for of_id in rows.chunk_by(|a, b| (&a.id, a.counts) == (&b.id, b.counts)) {
         let clicks = of_id.chunk_by(|a, b| (a.time, a.source) == (b.time, b.source));
@@ -148,6 +162,51 @@ pub struct Contents<'a> {
     texts: Vec<&'a polars::prelude::StringChunked>,
     integers: Vec<polars::prelude::Int64Chunked>,
     keys: Vec<&'a polars::prelude::UInt64Chunked>,
+    flags: Vec<&'a polars::prelude::BooleanChunked>,
+    /// The columns of the fields, each once.
+    written: BTreeMap<Col, Written<'a>>,
+}
+
+/// How the value of a column is written into [`Contents::text`].
+enum Written<'a> {
+    Text(&'a polars::prelude::StringChunked),
+    Integer(polars::prelude::Int64Chunked),
+    /// Where the text is not kept.
+    Key(&'a polars::prelude::UInt64Chunked),
+    Flag(&'a polars::prelude::BooleanChunked),
+}
+
+impl Written<'_> {
+    fn of<'a>(batch: &'a Batch, field: Field) -> Option<(Col, Written<'a>)> {
+        match field {
+            Field::Value(col) => {
+                let text = batch.texts(col).map(Written::Text);
+                text.or_else(|| batch.integers(col).map(Written::Integer)).map(|written| (col, written))
+            }
+            Field::Key(col) => {
+                let text = batch.texts(col).map(Written::Text);
+                text.or_else(|| batch.keys(field).map(Written::Key)).map(|written| (col, written))
+            }
+            Field::Present(col) if batch.texts(col).is_none() && batch.keys(Field::Key(col)).is_none() => {
+                batch.flags(field).map(|flags| (col, Written::Flag(flags)))
+            }
+            _ => None,
+        }
+    }
+
+    fn text(&self, row: usize) -> String {
+        match self {
+            Written::Text(texts) => escaped(texts.get(row).unwrap_or_default()),
+            Written::Integer(values) => values.get(row).map_or(String::new(), |value| value.to_string()),
+            Written::Key(keys) => keys.get(row).map_or(String::new(), |key| key.to_string()),
+            Written::Flag(flags) => u8::from(flags.get(row) == Some(true)).to_string(),
+        }
+    }
+}
+
+/// A text without the mark that stands between columns.
+fn escaped(text: &str) -> String {
+    text.replace('~', "~0").replace('|', "~1")
 }
 
 /// The contents of a batch by these fields.
@@ -167,7 +226,16 @@ impl<'a> Contents<'a> {
             texts: values().filter_map(|c| batch.texts(c)).collect(),
             integers: values().filter_map(|c| batch.integers(c)).collect(),
             keys: fields.iter().filter_map(|f| batch.keys(*f)).collect(),
+            flags: fields.iter().filter_map(|f| batch.flags(*f)).collect(),
+            written: fields.iter().filter_map(|f| Written::of(batch, *f)).collect(),
         }
+    }
+
+    /// The columns of one row as one text, in the order of [`Col`]: what a portable comparison of whole rows goes
+    /// by (`src/engine/render.rs` writes the same).
+    pub fn text(&self, row: usize) -> String {
+        let columns: Vec<String> = self.written.values().map(|written| written.text(row)).collect();
+        columns.join("|")
     }
 
     /// The hash of one row.
@@ -182,6 +250,9 @@ impl<'a> Contents<'a> {
         }
         for column in &self.keys {
             hash.update(&column.get(row).unwrap_or(0).to_le_bytes());
+        }
+        for column in &self.flags {
+            hash.update(&[column.get(row).map_or(2, u8::from)]);
         }
         hash.digest()
     }

@@ -169,6 +169,8 @@ pub struct AuditArgs {
     #[arg(long, value_name = "FILE")]
     pub costs: Vec<String>,
     #[command(flatten)]
+    pub elsewhere: ElsewhereArgs,
+    #[command(flatten)]
     pub outbound: OutboundArgs,
     /// What was agreed for each offer, by date: payout, cap, hold, allowed countries and so on; CSV
     #[arg(long, value_name = "FILE")]
@@ -356,6 +358,40 @@ pub struct VerifyRunArgs {
     /// How the result is printed
     #[arg(long, value_enum, default_value_t)]
     pub format: PageFormat,
+}
+
+/// Where clicks are counted that are in no file.
+#[derive(Args, Clone, Default)]
+pub struct ElsewhereArgs {
+    /// Print the queries that count the clicks in the tables of the project file, for any warehouse: bigquery,
+    /// clickhouse, databricks, duckdb, snowflake, spark or trino
+    #[arg(long, value_name = "DIALECT")]
+    pub print_sql: Option<String>,
+    /// The result of the printed queries, in place of clicks
+    #[arg(long, value_name = "FILE")]
+    pub measures: Option<PathBuf>,
+    /// Engine that counts the clicks in the tables of the project file: clickhouse or spark
+    #[arg(long, value_name = "NAME")]
+    pub engine: Option<String>,
+    /// Where the engine is, such as https://clickhouse.example.net:8443 or sc://spark.example.net:15002
+    #[arg(long, value_name = "URL")]
+    pub engine_url: Option<String>,
+    /// File with what the engine asks for, readable by its owner only: USER:PASSWORD for clickhouse, the token for
+    /// spark [default: the environment's CLICKAUDIT_ENGINE_SECRET]
+    #[arg(long, value_name = "FILE")]
+    pub engine_secret: Option<PathBuf>,
+    /// Certificates in PEM that the engine's is checked by, in place of the system's
+    #[arg(long, value_name = "FILE")]
+    pub engine_ca: Option<PathBuf>,
+    /// How long one query may take [default: as long as the engine is at work]
+    #[arg(long, value_name = "TIME")]
+    pub engine_timeout: Option<String>,
+    /// Compute only what an engine could compute, too
+    #[arg(long)]
+    pub portable: bool,
+    /// With --portable: write what was counted of clicks to this Parquet file, as an engine would have
+    #[arg(long, value_name = "FILE")]
+    pub save_measures: Option<PathBuf>,
 }
 
 /// Postbacks that were forwarded to the traffic source.

@@ -5,8 +5,8 @@ use super::exit::Exit;
 use super::progress::Progress;
 use super::project::{self, Project};
 use super::timings::Timings;
-use super::{complain, memory, print, print_raw, privacy};
-use crate::audit::{Audited, Settings, audit};
+use super::{complain, elsewhere, memory, print, print_raw, privacy};
+use crate::audit::{Audited, Clicks, Settings, audit};
 use crate::base::column::Grain;
 use crate::base::diag;
 use crate::base::error::{Error, Result, read_small};
@@ -41,6 +41,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Anything that keeps it from completing.
 pub fn run(mut args: AuditArgs) -> Result<Exit> {
     let mut project = project::merge(&mut args)?;
+    elsewhere::refuse_contradictions(&args)?;
+    let tables = elsewhere::tables(&mut project);
     let outputs = outputs(&args)?;
     let beside: Vec<&Path> =
         [&args.rejects, &args.manifest].into_iter().flatten().map(PathBuf::as_path).collect();
@@ -50,6 +52,9 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
         without_history(&rules).into_iter().for_each(|note| complain(&note));
     }
     let mut settings = settings(&args, project, &rules)?;
+    if let Some(exit) = elsewhere::print_queries(&args, &tables, &settings, &rules)? {
+        return Ok(exit);
+    }
     settings.pictures = outputs.iter().map(|o| o.format.pictures).max().unwrap_or(0);
     settings.dossiers = report::shows_conversions(&outputs);
     limit_threads(args.threads);
@@ -63,8 +68,10 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     let meter = timings.as_ref().map(Timings::meter).unwrap_or_default();
     settings.meter = progress.as_ref().map_or(meter.clone(), |progress| progress.meter(meter));
     let store = remember(&args, &mut settings)?;
+    elsewhere::prepare(&args, &tables, &mut settings, &rules)?;
     let mut audited = audit(&settings, &rules)?;
     drop(progress);
+    elsewhere::save(args.elsewhere.save_measures.as_deref(), audited.counts.as_ref())?;
     if let Some(store) = &store {
         store.keep(&audited.fresh)?;
     }
@@ -300,6 +307,8 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         pii: privacy::pii(args.pii, args.pii_key.as_deref())?,
         pictures: 0,
         earlier: args.store.clone().filter(|_| !args.no_history).map_or(Earlier::None, Earlier::Store),
+        counting: Clicks::Here,
+        keeps_counts: false,
         threads: threads(args.threads.unwrap_or_else(cores))?,
         memory_limit: memory::bytes(args.memory_limit.as_deref().unwrap_or(memory::DEFAULT))?,
         meter: Meter::default(),
@@ -360,17 +369,18 @@ fn inputs(args: &AuditArgs) -> Result<Inputs> {
     for (shape, paths) in all.into_iter().filter(|(_, paths)| !paths.is_empty()) {
         files.insert(shape, paths);
     }
+    if elsewhere::is_asked(args) {
+        refuse_clicks(&files)?;
+    }
     refuse_stdin(files.values().flatten().chain(&args.postbacks).map(String::as_str))?;
     let has = |shape: Shape| files.contains_key(&shape);
     let rows = has(Shape::Clicks) || has(Shape::Conversions) || !args.postbacks.is_empty();
     let kinds = [rows, has(Shape::Combined), has(Shape::Report)];
     match kinds.iter().filter(|k| **k).count() {
-        0 if args.store.is_none() => {
+        0 if args.store.is_none() && !elsewhere::is_asked(args) => {
             Err(Error::usage("no input is named").help("name the files: clickaudit audit CLICKS CONVERSIONS"))
         }
-        0 | 1 => {
-            Ok(Inputs { files, postbacks: args.postbacks.clone(), guard: guard(), shelf: None, stdin: None })
-        }
+        0 | 1 => Ok(Inputs { files, postbacks: args.postbacks.clone(), guard: guard(), ..Inputs::default() }),
         _ => Err(Error::usage("clicks and conversions, --combined and --report cannot be mixed")
             .help("audit one kind at a time")),
     }
@@ -405,6 +415,18 @@ pub(super) fn intake(mut args: AuditArgs) -> Result<Exit> {
 pub(super) fn read_parquet(args: &ReadParquetArgs) -> Result<Exit> {
     let places: Vec<usize> = args.columns.iter().filter_map(|at| at.parse().ok()).collect();
     read_and_forget(&args.file, &places).map(|()| Exit::Completed)
+}
+
+/// Clicks that are counted elsewhere cannot be among the files, too.
+fn refuse_clicks(files: &BTreeMap<Shape, Vec<String>>) -> Result<()> {
+    let others = [Shape::Clicks, Shape::Combined, Shape::Report];
+    match others.iter().find(|shape| files.contains_key(shape)) {
+        Some(shape) => {
+            Err(Error::usage(format!("the clicks are counted elsewhere, and --{} is named", shape.word()))
+                .help("name only conversions and costs: --conversions FILE"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Stdin is one file, and must be piped in.

@@ -2,7 +2,7 @@
 
 use super::args::{AuditArgs, BacktestArgs, PageFormat};
 use super::exit::Exit;
-use super::{audit, print, project};
+use super::{audit, elsewhere, print, project};
 use crate::backtest;
 use crate::base::error::{Error, Result, read_small};
 use crate::base::time::Zone;
@@ -34,6 +34,7 @@ pub fn run(mut args: BacktestArgs) -> Result<Exit> {
         .help("name one of them"));
     }
     let mut project = project::merge(&mut args.audit)?;
+    elsewhere::refuse(&args.audit, "backtest")?;
     // A nightly run's project file names its store and its exports; what is named here is meant.
     args.audit.store.clone_from(&store);
     if store.is_some() {

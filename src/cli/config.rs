@@ -15,7 +15,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args};
 use std::path::Path;
 
 /// Flags that a project file does not know: they say where it is, or belong to one terminal.
-const ONLY_FLAGS: &[&str] = &["pair", "config", "no_config", "timings", "color"];
+const ONLY_FLAGS: &[&str] = &["pair", "print_sql", "config", "no_config", "timings", "color"];
 
 /// Flags whose key in a project file has another name, since the flag's name means something else there.
 const OTHER_NAMES: &[(&str, &str)] = &[("suppressions", "suppression_files")];

@@ -5,7 +5,7 @@ use super::args::{
 };
 use super::exit::Exit;
 use super::rules::{Chosen, chosen, origin};
-use super::{audit, complain, print, project};
+use super::{audit, complain, elsewhere, print, project};
 use crate::audit::explain;
 use crate::base::error::{Error, Result};
 use crate::base::text::Text;
@@ -64,6 +64,7 @@ fn source(args: ExplainSourceArgs) -> Result<Exit> {
     refuse_outputs(&audit)?;
     let fail_on = audit.fail_on;
     let mut project = project::merge(&mut audit)?;
+    elsewhere::refuse(&audit, "explain")?;
     let rules = audit::valid_rules(&audit, &mut project)?;
     let mut settings = audit::settings(&audit, project, &rules)?;
     audit::limit_threads(audit.threads);

@@ -6,6 +6,7 @@ mod audit;
 mod backtest;
 mod blocklist;
 mod config;
+mod elsewhere;
 mod evaluate;
 mod exit;
 mod explain;

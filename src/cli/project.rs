@@ -7,11 +7,13 @@ use super::args::{AuditArgs, FailOn, PiiMode};
 use crate::base::diag::{self, Diag};
 use crate::base::error::{Error, read_small};
 use crate::base::yaml::{self, Entries, Spanned};
+use crate::engine::TableWords;
+use crate::ingest::Shape;
 use crate::ingest::mapping::{MappingFile, Names};
 use crate::rules::{Origin, RawOverride, Tuning};
 use crate::verdicts::{RawSuppression, Suppressions};
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -29,6 +31,16 @@ pub struct Project {
     combined: Vec<String>,
     report: Vec<String>,
     costs: Vec<String>,
+    /// Where the tables of an engine are, and what their columns are called.
+    pub tables: Option<TablesFile>,
+    measures: Option<PathBuf>,
+    engine: Option<String>,
+    engine_url: Option<String>,
+    engine_secret: Option<PathBuf>,
+    engine_ca: Option<PathBuf>,
+    engine_timeout: Option<String>,
+    portable: bool,
+    save_measures: Option<PathBuf>,
     sent: Vec<String>,
     sent_map: Option<PathBuf>,
     sent_late: Option<String>,
@@ -96,6 +108,41 @@ pub struct Project {
     /// The file itself, for faults that are found later.
     #[serde(skip)]
     origin: Option<Arc<Origin>>,
+}
+
+/// The tables of an engine.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TablesFile {
+    clicks: Option<TableFile>,
+    conversions: Option<TableFile>,
+}
+
+/// One table of an engine.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TableFile {
+    table: Option<Names>,
+    columns: BTreeMap<String, String>,
+    constants: BTreeMap<String, String>,
+    times: Option<String>,
+    money: Option<String>,
+    nulls: Option<Vec<String>>,
+}
+
+impl TablesFile {
+    /// What it says of the table of a side.
+    pub fn of(&self, shape: Shape) -> Option<TableWords> {
+        let table = if shape == Shape::Clicks { &self.clicks } else { &self.conversions };
+        table.as_ref().map(|table| TableWords {
+            table: table.table.as_ref().map(Names::list).unwrap_or_default(),
+            columns: table.columns.clone(),
+            constants: table.constants.clone(),
+            times: table.times.clone(),
+            money: table.money.clone(),
+            nulls: table.nulls.clone(),
+        })
+    }
 }
 
 /// Fills what the command line left open from the project file, if there is one.
@@ -170,6 +217,14 @@ impl Project {
             args.combined = std::mem::take(&mut self.combined);
             args.report = std::mem::take(&mut self.report);
         }
+        open(&mut args.elsewhere.measures, &mut self.measures);
+        open(&mut args.elsewhere.engine, &mut self.engine);
+        open(&mut args.elsewhere.engine_url, &mut self.engine_url);
+        open(&mut args.elsewhere.engine_secret, &mut self.engine_secret);
+        open(&mut args.elsewhere.engine_ca, &mut self.engine_ca);
+        open(&mut args.elsewhere.engine_timeout, &mut self.engine_timeout);
+        open(&mut args.elsewhere.save_measures, &mut self.save_measures);
+        args.elsewhere.portable |= self.portable;
         lists(&mut args.costs, &mut self.costs);
         lists(&mut args.outbound.sent, &mut self.sent);
         open(&mut args.outbound.sent_map, &mut self.sent_map);

@@ -5,7 +5,7 @@ use super::args::{
     RulesListArgs, RulesNewArgs, RulesShowArgs, RulesTestArgs,
 };
 use super::exit::Exit;
-use super::{audit, complain, complain_styled, folder_tests, print, project};
+use super::{audit, complain, complain_styled, elsewhere, folder_tests, print, project};
 use crate::base::diag::{self, Diag};
 use crate::base::error::{Error, Result};
 use crate::base::text::Text;
@@ -269,6 +269,7 @@ fn read_side(name: &str) -> Result<Side> {
 /// An audit with the rules of a name; nothing is written.
 fn run_side(name: &str, mut args: AuditArgs) -> Result<Side> {
     let mut project = project::merge(&mut args)?;
+    elsewhere::refuse(&args, "rules diff")?;
     args.output.clear();
     (args.rules, args.add_rules) = (vec![], vec![]);
     let set = audit::tuned(&rule_files(name)?, &args, &mut project)?;

@@ -5,57 +5,21 @@
 //! approximate function never feeds a rule, and a text from data or configuration enters SQL through one encoder
 //! only. Refuses: to change anything at the engine, and to guess what a cut-off answer would have said.
 
+mod count;
+pub mod dialect;
+mod plan;
+mod render;
+mod result;
+mod tables;
 pub mod transport;
 
+pub use count::{Counter, EngineCounter, FileCounter, columns, distinct, printed, written};
+pub use plan::Wish;
+pub use tables::{MONEY, TIMES, TableWords, Tables};
+
+pub use crate::base::answer::{Answer, Column, Values};
 use crate::base::error::Error;
 use std::fmt;
-
-/// One answer of an engine: columns by name, whole numbers or texts, nothing else.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
-    pub columns: Vec<Column>,
-}
-
-/// One column of an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
-    pub name: String,
-    pub values: Values,
-}
-
-/// The values of a column, one for each row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Values {
-    Int(Vec<Option<i64>>),
-    Text(Vec<Option<String>>),
-}
-
-impl Values {
-    /// Number of rows.
-    pub fn len(&self) -> usize {
-        match self {
-            Values::Int(values) => values.len(),
-            Values::Text(values) => values.len(),
-        }
-    }
-
-    /// Whether there are no rows.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-impl Answer {
-    /// Number of rows.
-    pub fn rows(&self) -> usize {
-        self.columns.first().map_or(0, |column| column.values.len())
-    }
-
-    /// The values of a column.
-    pub fn column(&self, name: &str) -> Option<&Values> {
-        self.columns.iter().find(|column| column.name == name).map(|column| &column.values)
-    }
-}
 
 /// An engine that queries run on.
 pub trait Engine {

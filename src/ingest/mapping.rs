@@ -23,9 +23,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Which side of the audit a file is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
+    #[default]
     Clicks,
     Conversions,
     /// Click rows with conversion columns.
@@ -393,6 +394,18 @@ impl Mapping {
             ("times", parts.last(|s| &s.times, |f| &f.times).is_some()),
         ];
         said.into_iter().filter(|(_, said)| !said).map(|(name, _)| name).collect()
+    }
+
+    /// The same for files of this shape that have these columns under our own names.
+    pub fn with_own_rows(mut self, shape: Shape, columns: &[Col]) -> Mapping {
+        let side = self.sides.get_mut(&shape).expect("every shape has a side");
+        side.columns = columns.iter().map(|col| (*col, (vec![col.name().to_owned()], true))).collect();
+        side.constants.clear();
+        side.nulls.clear();
+        side.time = TimeReader { format: TimeFormat::Iso, zone: Zone::UTC };
+        side.zone_from = ZoneFrom::Format;
+        (side.delimiter, side.decimal, side.thousands) = (None, b'.', None);
+        self
     }
 
     /// The part of the mapping for files of this shape.

@@ -9,6 +9,7 @@ pub mod columns;
 pub mod detect;
 pub mod enrich;
 pub mod export;
+pub mod fetched;
 pub mod forget;
 pub mod guard;
 pub mod index;
@@ -34,6 +35,7 @@ mod value;
 
 pub use columns::{Field, KeySet, Noticed, Wanted, key};
 pub use enrich::Enrichment;
+pub use fetched::{Fetched, Known};
 pub use guard::Guard;
 pub use json::{Leaf, begins_object, leaves};
 pub use mapping::{
@@ -79,6 +81,8 @@ pub struct Inputs {
     pub shelf: Option<Shelf>,
     /// What was piped in, where it is kept already.
     pub stdin: Option<Rc<Spool>>,
+    /// Rows that an engine handed over.
+    pub fetched: Vec<Fetched>,
 }
 
 /// First and last value of each time column.
@@ -133,6 +137,8 @@ pub struct Intake {
     pub currency: Option<String>,
     /// What a run that remembers knows besides.
     pub past: Option<Past>,
+    /// What an engine knows of the clicks that did not come here.
+    pub known: Option<Known>,
     folder: TempDir,
     guard: Guard,
     /// What was piped in; parts of the intake may lie there.
@@ -267,6 +273,7 @@ fn read(
         notes: Vec::new(),
         currency: None,
         past: None,
+        known: None,
         folder: folder()?,
         guard: inputs.guard.clone(),
         stdin,
@@ -275,12 +282,20 @@ fn read(
         resume::read(&mut intake, shelf, plan, &named, threads)?;
         return Ok(intake);
     }
-    let chosen: Vec<Chosen> = named.iter().map(Named::chosen).collect();
+    let own = |fetched: &Fetched| fetched.reading(plan);
+    let own: Vec<Reading> = inputs.fetched.iter().map(own).collect::<Result<_>>()?;
+    let mut chosen: Vec<Chosen> = named.iter().map(Named::chosen).collect();
+    for (fetched, reading) in inputs.fetched.iter().zip(&own) {
+        chosen.push(Chosen { path: Path::new(&fetched.name), shape: fetched.shape, reading });
+    }
     intake.mapping = plan.settle(&chosen)?;
     intake.notes = chosen.iter().flat_map(Chosen::notes).collect();
     for one in &named {
         let added = intake.add(one, click_fields, threads);
         added.map_err(|e| speaking(intake.stdin.as_deref(), e))?;
+    }
+    for (fetched, reading) in inputs.fetched.iter().zip(&own) {
+        intake.add_fetched(fetched, reading)?;
     }
     Ok(intake)
 }

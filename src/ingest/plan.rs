@@ -110,6 +110,21 @@ impl Plan {
         Ok(Reading { mapping: Arc::new(mapping), preset, export: None, how: How::Named })
     }
 
+    /// How rows are read that were written down here under the names of our columns: times in UTC, amounts with a
+    /// point, nothing quoted.
+    ///
+    /// # Errors
+    /// A fault of the user's mapping.
+    pub fn own(&self, shape: Shape, columns: &[Col]) -> Result<Reading> {
+        let mapping = match &self.way {
+            Way::Fixed(mapping) => Mapping::clone(mapping),
+            Way::Chosen { user, .. } => Mapping::of(preset::named(GENERIC)?, None, user)?,
+        };
+        let mapping = mapping.with_own_rows(shape, columns);
+        let preset = mapping.name.clone();
+        Ok(Reading { mapping: Arc::new(mapping), preset, export: None, how: How::Named })
+    }
+
     /// The currency that amounts are reported in, if it was stated.
     pub fn currency(&self) -> Option<&str> {
         match &self.way {

@@ -248,7 +248,7 @@ impl Look<'_> {
     fn read(&self, plan: &Plan, path: &Path, shape: Shape) -> Result<Intake> {
         let files = BTreeMap::from([(shape, vec![path.display().to_string()])]);
         let guard = self.options.guard.clone();
-        let inputs = Inputs { files, guard, postbacks: Vec::new(), shelf: None, stdin: self.stdin.clone() };
+        let inputs = Inputs { files, guard, stdin: self.stdin.clone(), ..Inputs::default() };
         unsettled(&inputs, plan, self.options.threads)
     }
 }

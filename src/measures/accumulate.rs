@@ -181,6 +181,11 @@ impl Accumulator {
         }
     }
 
+    /// Adds rows of a stratum that were counted elsewhere to one value of a histogram.
+    pub fn add_counted(&mut self, stratum: u32, measure: M, value: i64, count: u64) {
+        *self.values.entry((stratum, measure, value)).or_default() += count;
+    }
+
     /// Adds `amount` to one sum of a cell that exists.
     pub fn add_to_cell(&mut self, cell: usize, measure: M, amount: i64) {
         if let Some(slot) = self.slots.iter().position(|m| *m == measure) {

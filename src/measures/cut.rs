@@ -135,7 +135,7 @@ pub struct CutGrain {
     pub grain: usize,
     pub pass: GrainPass,
     /// Symbols of the groups with rows that are only too young.
-    young: HashSet<Vec<Symbol>>,
+    pub young: HashSet<Vec<Symbol>>,
 }
 
 impl CutGrain {
@@ -203,6 +203,11 @@ impl CutPass {
         let place =
             |(row, time): (usize, &Option<i64>)| if passes(row) { in_time(*time) } else { Place::Out };
         times.iter().enumerate().map(place).collect()
+    }
+
+    /// Which rows lie in the cut.
+    pub fn holds(&self, columns: &[Vec<Symbol>], times: &[Option<i64>]) -> Vec<bool> {
+        self.places(columns, times).into_iter().map(|place| place == Place::In).collect()
     }
 
     /// Remembers the groups of rows that are only too young.

@@ -306,9 +306,43 @@ impl Measure {
         self.rows == Rows::Clicks && (self.merge() == Merge::Recompute || by_click)
     }
 
-    /// Whether the measure can be written in portable SQL.
+    /// Why the measure is not computed on an engine; `None` if it is. Conversions come here and are counted as ever.
+    pub fn unportable(&self) -> Option<&'static str> {
+        const NETWORK: &str = "no portable SQL finds the network of an IPv6 address";
+        if self.rows == Rows::Conversions {
+            return None;
+        }
+        let by_kind = match self.kind {
+            Kind::Rhythm(_) => Some("it needs the clicks of a group in the order of time"),
+            Kind::Crowd(_) => Some(NETWORK),
+            Kind::Distinct(Key::Network)
+            | Kind::Top(Key::Network)
+            | Kind::Multiplicities(Key::Network)
+            | Kind::Pairs(Key::Network)
+            | Kind::Pairings(Key::Network) => Some(NETWORK),
+            _ => None,
+        };
+        by_kind.or_else(|| self.filters.iter().find_map(|filter| filter.unportable()))
+    }
+
+    /// Whether the measure can be computed on an engine.
     pub fn portable(&self) -> bool {
-        !self.filters.contains(&Filter::Surplus) && !matches!(self.kind, Kind::Rhythm(_) | Kind::Crowd(_))
+        self.unportable().is_none()
+    }
+}
+
+impl Filter {
+    /// Why the filter of clicks cannot be written in portable SQL; `None` if it can.
+    fn unportable(self) -> Option<&'static str> {
+        match self {
+            Filter::Surplus => Some("identical rows are told by a digest of their text"),
+            Filter::HasNetwork => Some("no portable SQL finds the network of an IPv6 address"),
+            Filter::Brand => Some("brands are told however they are spelled, which portable SQL cannot"),
+            Filter::AddressCountryKnown | Filter::AddressCountryDiffers => {
+                Some("whether two names are one country is told by a table of ours")
+            }
+            _ => None,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::accumulate::{Accumulator, Widths};
 use super::declared::{M, Merge, Rows, unpack};
 use super::hits::{HitFacts, Hits};
+use super::portable::{Told, restricted};
 use super::rows::Places;
 use super::{GrainMeasures, Group, PEER_COLUMNS, STRATUM_COLUMNS, Stratum, Totals};
 use crate::base::column::{Col, Grain};
@@ -27,6 +28,10 @@ pub struct GrainPass {
     pub conversions: Accumulator,
     /// The log of clicks; `None` where only sums are wanted.
     pub hits: Option<Hits>,
+    /// What was counted elsewhere, in place of the log.
+    pub told: Option<Told>,
+    /// Only portable measures are wanted.
+    pub portable: bool,
     pub cost_allocated: bool,
 }
 
@@ -56,6 +61,8 @@ impl GrainPass {
             clicks: Accumulator::new(Rows::Clicks, available, widths),
             conversions: Accumulator::new(Rows::Conversions, available, widths),
             hits: Some(Hits::new(bound)),
+            told: None,
+            portable: false,
             cost_allocated: false,
             places,
         }
@@ -90,7 +97,11 @@ impl GrainPass {
         let empty = Totals::empty(available.clone(), self.cost_allocated);
         let (group_of, group_count) = self.clicks.groups();
         let hits = self.hits.take().unwrap_or_else(|| Hits::new(Bound::NONE));
-        let facts = hits.facts(&group_of, group_count, zone, threads)?;
+        let facts = match &self.told {
+            Some(told) => told.facts(&self.clicks, &group_of, group_count),
+            None if self.portable => restricted(&hits.facts(&group_of, group_count, zone, threads)?),
+            None => hits.facts(&group_of, group_count, zone, threads)?,
+        };
         let mut whole = Whole::default();
         whole.side(&mut self.clicks, &empty, symbols);
         whole.side(&mut self.conversions, &empty, symbols);

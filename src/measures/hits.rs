@@ -5,6 +5,12 @@
 //! sorted columns. A group of several strata is counted again from its clicks, because distinct keys, gaps and
 //! busy windows do not add up. Counts are whole numbers; the order of clicks never matters.
 
+mod tallies;
+
+#[cfg(test)]
+use tallies::IDENTITIES;
+pub use tallies::Tallies;
+
 use crate::base::error::Result;
 use crate::base::spill::{Bound, Record, Spill};
 use crate::base::stats::poisson_at_most;
@@ -158,20 +164,46 @@ impl Hits {
     /// # Errors
     /// Clicks that did not fit into memory could not be read back.
     pub fn facts(mut self, group_of: &[u32], groups: usize, zone: Zone, threads: usize) -> Result<HitFacts> {
+        let parts = self.log.parts();
+        HitFacts::of_parts(parts, |part| self.log.take(part), group_of, groups, zone, threads)
+    }
+
+    /// The same, and the clicks are still there.
+    ///
+    /// # Errors
+    /// As [`Hits::facts`].
+    pub fn facts_of_copy(
+        &self,
+        group_of: &[u32],
+        groups: usize,
+        zone: Zone,
+        threads: usize,
+    ) -> Result<HitFacts> {
+        HitFacts::of_parts(self.log.parts(), |part| self.log.copy(part), group_of, groups, zone, threads)
+    }
+}
+
+impl HitFacts {
+    fn of_parts(
+        parts: usize,
+        mut log_of: impl FnMut(usize) -> Result<Vec<Hit>>,
+        group_of: &[u32],
+        groups: usize,
+        zone: Zone,
+        threads: usize,
+    ) -> Result<HitFacts> {
         let mut all = HitFacts::none(group_of.len(), groups);
         let mut few = Vec::new();
-        for part in 0..self.log.parts() {
-            few.append(&mut self.log.take(part)?);
-            if few.len() > FEW || part + 1 == self.log.parts() {
+        for part in 0..parts {
+            few.append(&mut log_of(part)?);
+            if few.len() > FEW || part + 1 == parts {
                 let log = std::mem::take(&mut few);
                 all.fill(HitFacts::of_part(log, group_of, groups, zone, threads));
             }
         }
         Ok(all)
     }
-}
 
-impl HitFacts {
     /// The facts of what has clicks in one part.
     fn of_part(mut log: Vec<Hit>, group_of: &[u32], groups: usize, zone: Zone, threads: usize) -> HitFacts {
         let plan = Plan::new(&log, group_of, groups);
@@ -924,8 +956,6 @@ mod tests {
         crowds: [u32; 3],
         brand: [u32; 2],
     }
-
-    const IDENTITIES: [Identity; 4] = [Identity::Ip, Identity::Net, Identity::Asn, Identity::Agent];
 
     fn key(hit: &Hit, identity: Identity) -> u64 {
         match identity {

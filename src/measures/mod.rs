@@ -11,6 +11,7 @@ mod declared;
 mod grain;
 mod hits;
 mod incidents;
+pub mod portable;
 mod report;
 mod rows;
 mod totals;
@@ -20,6 +21,7 @@ pub use cut::{Cut, CutMeasures, InCut};
 pub use declared::{Crowd, Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rhythm, Rows};
 pub use hits::{Facts, Hit, Identity};
 pub use incidents::Incident;
+pub use portable::{Counting, Counts};
 pub use rows::{ConversionSet, excused as is_excused};
 pub use totals::Totals;
 
@@ -79,6 +81,10 @@ pub struct Options<'a> {
     pub fields: &'a [Field],
     pub clock: Clock,
     pub main_event: Symbol,
+    /// Where clicks are counted, and which measures.
+    pub counting: Counting<'a>,
+    /// Keep the integer table.
+    pub keeps_counts: bool,
     pub threads: usize,
     /// How much of the log of clicks may be in memory.
     pub bound: Bound,
@@ -135,6 +141,8 @@ pub struct Measures {
     pub incidents: Vec<Incident>,
     /// The sources of every offer and network, sorted, where the first grain holds both: without incidents.
     pub branches: Vec<Branch>,
+    /// The integer table, if it was to be kept.
+    pub counts: Option<Counts>,
 }
 
 /// A source's mature clicks for an offer of a network, and those that converted.
@@ -162,7 +170,12 @@ pub fn measure(
     symbols: &mut Symbols,
 ) -> Result<Measures> {
     let mut pass = Pass::new(intake, options, symbols);
-    pass.clicks(intake, duplicates, matched, symbols)?;
+    match options.counting {
+        Counting::Table(table) => pass.counted(table, intake, duplicates, matched, symbols)?,
+        Counting::Everything | Counting::Portable => pass.clicks(intake, duplicates, matched, symbols)?,
+    }
+    let columns = intake.clicks.columns();
+    let kept = options.keeps_counts.then(|| pass.counts(options, &columns, symbols)).transpose()?;
     pass.round_costs(intake.cost_parts());
     let table = pass.cost_table(intake, symbols)?;
     pass.conversions(matched, table.as_ref().map(|table| &table.days));
@@ -186,6 +199,7 @@ pub fn measure(
         incidents,
         branches,
         traffic_sources,
+        counts: kept,
     })
 }
 
@@ -207,12 +221,13 @@ struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     fn new(intake: &Intake, options: &'a Options, symbols: &mut Symbols) -> Pass<'a> {
-        let mut peer_columns = PEER_COLUMNS.to_vec();
-        let placed = |c: &Col| STRATUM_COLUMNS.contains(c) || PEER_COLUMNS.contains(c);
-        peer_columns.extend(costs::key_columns(intake).into_iter().filter(|c| !placed(c)));
+        let peer_columns = portable::peer_columns(intake);
         let of = |cols: &[Col]| cols.iter().map(|c| place(options, *c)).collect::<Vec<usize>>();
         let places = Places { stratum: of(&STRATUM_COLUMNS), peer: of(&peer_columns) };
-        let available = available(intake);
+        let mut available = available(intake);
+        if options.counting.is_portable() {
+            available.retain(|m| m.decl().portable());
+        }
         let logs = (options.grains.len() + options.cuts.len()).max(1) as u64;
         let bound = Bound { bytes: options.bound.bytes / logs, ..options.bound };
         let new = |grain: &Grain| GrainPass::new(grain, of(grain.columns()), &places, &available, bound);
@@ -230,7 +245,7 @@ impl<'a> Pass<'a> {
             });
             cuts[at].grains.push(CutGrain::new(*grain, new(&options.grains[*grain])));
         }
-        Pass {
+        let mut pass = Pass {
             grains,
             cuts,
             options,
@@ -242,7 +257,12 @@ impl<'a> Pass<'a> {
             days: None,
             by_day: BTreeMap::new(),
             flows,
+        };
+        pass.every().for_each(|grain| grain.portable = options.counting.is_portable());
+        if matches!(options.counting, Counting::Table(_)) {
+            pass.every().for_each(|grain| grain.told = Some(portable::Told::default()));
         }
+        pass
     }
 
     /// The accumulators of all grains and of all cuts.
@@ -289,7 +309,7 @@ impl<'a> Pass<'a> {
                 let times = counted.integers(Col::ClickTime).unwrap_or_default();
                 let days: Vec<i32> = times.iter().map(|t| self.day(t.unwrap_or_default())).collect();
                 self.widen(&days);
-                if !whole.is_empty() {
+                if !whole.is_empty() || self.options.counting.is_portable() {
                     self.flows.add(&columns, times.iter());
                 }
                 let sent = send.send((counted, columns, days));

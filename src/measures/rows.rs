@@ -284,7 +284,7 @@ impl ClickSet<'_, '_> {
 }
 
 /// Whether a day since 1970, which began on a Thursday, is a Saturday or Sunday.
-fn weekend(day: i32) -> bool {
+pub fn weekend(day: i32) -> bool {
     matches!((day + 3).rem_euclid(7), 5 | 6)
 }
 

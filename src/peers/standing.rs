@@ -236,10 +236,10 @@ impl Profile {
 
     /// How every signal stands, in the order of the table.
     pub fn each(&self) -> impl Iterator<Item = &Standing> {
-        let mut rest = self.signals.0.iter().peekable();
-        (0..signals::all().len()).map(move |at| {
-            let standing = rest.next_if(|(number, _)| usize::from(*number) == at);
-            standing.map_or(NOT_COMPARED, |(_, standing)| standing)
+        let mut rest = self.signals.each().peekable();
+        signals::all().iter().map(move |signal| {
+            let found = rest.next_if(|(known, _)| known.name == signal.name);
+            found.map_or(NOT_COMPARED, |(_, standing)| standing)
         })
     }
 }

@@ -129,13 +129,8 @@ fn read(
     presets: &[String],
 ) -> Result<Intake> {
     let plan = Plan::new(presets, user)?;
-    let inputs = Inputs {
-        files: BTreeMap::from([(shape, paths)]),
-        guard: files.guard.clone(),
-        postbacks: Vec::new(),
-        shelf: None,
-        stdin: None,
-    };
+    let inputs =
+        Inputs { files: BTreeMap::from([(shape, paths)]), guard: files.guard.clone(), ..Inputs::default() };
     ingest(&inputs, &plan, &Wanted::Everything, files.threads)
 }
 

@@ -195,9 +195,10 @@ enum Cause {
 fn cause(why: &Why) -> Cause {
     match why {
         Why::Absent { absence: Absence::Columns(_), .. } => Cause::Columns,
-        Why::Absent { absence: Absence::NoClicks | Absence::NoConversions | Absence::Aggregated, .. } => {
-            Cause::Inputs
-        }
+        Why::Absent {
+            absence: Absence::NoClicks | Absence::NoConversions | Absence::Aggregated | Absence::Engine(_),
+            ..
+        } => Cause::Inputs,
         Why::Sample { .. } => Cause::Samples,
         Why::Peers { .. } | Why::Uncompared => Cause::Peers,
         Why::NoHistory { .. } | Why::ShortHistory { .. } => Cause::History,

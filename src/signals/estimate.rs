@@ -131,6 +131,8 @@ pub enum Absence {
     SpanTooShort,
     /// The report is aggregated: single rows are not there.
     Aggregated,
+    /// Clicks were counted on an engine, which cannot count this, for the reason given.
+    Engine(&'static str),
     /// The input cannot answer, for the reason given (a preset fact).
     Fact(&'static str),
 }
@@ -147,6 +149,7 @@ impl fmt::Display for Absence {
             Absence::Nothing(what) => write!(f, "the group has no {what}"),
             Absence::SpanTooShort => f.write_str("the loaded clicks do not reach back far enough to tell"),
             Absence::Aggregated => f.write_str("the report is aggregated: single rows are not there"),
+            Absence::Engine(why) => write!(f, "not computed on an engine: {why}"),
             Absence::Fact(why) => f.write_str(why),
         }
     }

@@ -18,6 +18,8 @@ pub struct Context {
     pub conversions_given: bool,
     /// Rows were aggregated before they came here.
     pub aggregated: bool,
+    /// Only what an engine can count was counted.
+    pub portable: bool,
     /// Click and conversion stand in one row.
     pub combined: bool,
     /// Conversions are tied to loaded clicks by their ID.
@@ -73,6 +75,9 @@ impl Group<'_> {
         let declared = measure.decl();
         match declared.rows {
             _ if self.context.aggregated => Absence::Aggregated,
+            _ if self.context.portable && !declared.portable() => {
+                Absence::Engine(declared.unportable().unwrap_or_default())
+            }
             Rows::Clicks if !self.context.clicks_given => Absence::NoClicks,
             Rows::Conversions if !self.context.conversions_given => Absence::NoConversions,
             _ if measure == M::SurplusRows => {

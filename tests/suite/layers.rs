@@ -462,6 +462,7 @@ const ENCODERS: &[(&str, &[&str])] = &[
             "blocklist",
             "cli",
             "compare",
+            "engine",
             "evaluate",
             "history",
             "ingest",

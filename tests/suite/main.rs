@@ -8,6 +8,7 @@ mod command;
 mod cuts;
 mod detection;
 mod documents;
+mod engines;
 mod enrich;
 mod explain;
 mod faults;

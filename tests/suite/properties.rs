@@ -424,6 +424,8 @@ impl Case {
             pii: Default::default(),
             dossiers: false,
             accepted: Vec::new(),
+            counting: clickaudit::audit::Clicks::Here,
+            keeps_counts: false,
             pictures: 0,
             earlier: Default::default(),
             threads,

@@ -39,6 +39,17 @@ impl Flows {
         }
     }
 
+    /// Adds clicks that were counted elsewhere: of a network, a traffic source and source, and a UTC hour.
+    pub fn add_counted(&mut self, network: Symbol, source: [Symbol; 2], hour: i32, clicks: u32) {
+        *self.counts.entry((network, source, hour)).or_default() += clicks;
+    }
+
+    /// What was counted: network, traffic source and source, UTC hour, clicks; in no order.
+    pub fn counted(&self) -> Vec<(Symbol, [Symbol; 2], i32, u32)> {
+        let counts = self.counts.iter();
+        counts.map(|((network, source, hour), clicks)| (*network, *source, *hour, *clicks)).collect()
+    }
+
     /// The outages of the whole input, where there are several networks, and then those of single networks that
     /// are no part of one of these.
     pub fn outages(self, matched: &Matched, zone: Zone, symbols: &Symbols) -> Vec<Incident> {

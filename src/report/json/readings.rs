@@ -423,6 +423,8 @@ impl<R: Clone + PartialEq + Display> Grouped<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::column::Col;
+    use crate::peers::{Level, Sides, Standings};
     use crate::report::sample;
 
     fn text<K: Serialize, V: Serialize>(part: &Part<K, V>) -> String {
@@ -445,8 +447,9 @@ mod tests {
             .map(|value| Estimate::limits(value, value - 1.0, f64::INFINITY, 7).allocated(value > 1.0))
             .into();
         estimates.into_iter().enumerate().for_each(|(at, e)| readings[at * 3] = Reading::Present(e));
-        let standings = signals::all().iter().enumerate().map(|(at, signal)| (signal.name, standing(at)));
-        report.groups[0].subject.profile.signals = standings.filter(|(name, _)| *name != "cr").collect();
+        let standings = signals::all().iter().enumerate().map(|(at, signal)| (*signal, standing(at)));
+        let standings = standings.filter(|(signal, _)| signal.name != "cr");
+        report.groups[0].subject.profile.signals = Standings::of(standings);
         let nowhere = vec![false; signals::all().len()];
         let mut pen = Pen::new();
         for group in report.ordered() {
@@ -458,9 +461,7 @@ mod tests {
             }
         }
         let [signals, _, not_compared] = all(&shape(&report.groups[0]));
-        assert!(
-            signals.contains(r#""level":"offer, \"country\"""#) && not_compared.matches('[').count() == 2
-        );
+        assert!(signals.contains(r#""level":"offer, country""#) && not_compared.matches('[').count() == 2);
     }
 
     /// Each kind of standing in its turn, and each kind of number.
@@ -471,14 +472,13 @@ mod tests {
             2 => Standing::TooFew(TooFew::NotCompared),
             turn => Standing::Compared(Versus {
                 expected: [0.031, f64::NAN][turn - 3],
-                level: "offer, \"country\"".into(),
+                level: Level::of(&[Col::Offer, Col::Country]),
                 peers: 31,
                 ratio: 2.5e-9 * at as f64,
                 ratio_limit: [f64::INFINITY, 1.0][turn - 3],
                 z: -3.25,
                 direction: crate::peers::Direction::High,
-                ln_p_high: [Some(-900.0), None][turn - 3],
-                ln_p_low: None,
+                sides: Sides::new([Some(-900.0), None][turn - 3], None),
                 q: 0.5,
                 large: false,
                 decibans: 60.0,

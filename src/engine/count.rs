@@ -1,0 +1,257 @@
+//! Counting the clicks of a run elsewhere: by queries to an engine, or from a file with the result of the printed
+//! ones.
+
+use super::Engine;
+use super::dialect::{self, Dialect};
+use super::plan::{Plan, Query, Wish};
+use super::render::{IDS, Sql};
+use super::result::{Results, Stamp};
+use super::tables::{self, Table, Tables};
+use super::transport::{self, Access};
+use crate::base::answer::{Answer, Column, Values};
+use crate::base::column::Col;
+use crate::base::error::{Error, Result};
+use crate::base::text::Text;
+use crate::ingest::{Fetched, Guard, fetched};
+use crate::measures::Counts;
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+
+/// Counts clicks elsewhere.
+pub trait Counter {
+    /// The tables, whose columns decide what can be counted.
+    fn tables(&self) -> &Tables;
+
+    /// The rows to be read here: clicks that conversions name, and conversions.
+    ///
+    /// # Errors
+    /// The engine fails, or the result is none of this plan.
+    fn rows(&self, wish: &Wish) -> Result<Vec<Fetched>>;
+
+    /// The integer table.
+    ///
+    /// # Errors
+    /// The engine fails, or the result is none of this plan.
+    fn counts(&self, wish: &Wish) -> Result<Counts>;
+
+    /// The moment that the result reaches up to, if it is settled already.
+    fn as_of(&self) -> Option<i64>;
+
+    /// Whether the click IDs of conversions have to be brought along.
+    fn wants_ids(&self) -> bool;
+}
+
+/// The columns of clicks that a table has.
+pub fn columns(tables: &Tables) -> BTreeSet<Col> {
+    tables.clicks.columns.keys().chain(tables.clicks.constants.keys()).copied().collect()
+}
+
+/// The whole plan as one query.
+pub fn printed(tables: &Tables, dialect: &'static Dialect, wish: &Wish) -> String {
+    let plan = Plan::new(tables, wish);
+    let sql = Sql { plan: &plan, dialect };
+    format!(
+        "-- {}, plan {}, written in the dialect of {}.\n-- Write the whole result, as it is, to one Parquet file; then: \
+         clickaudit audit --measures FILE\n{}\n",
+        super::plan::VERSION,
+        plan.stamp[1],
+        dialect.name,
+        sql.whole(&plan.all())
+    )
+}
+
+/// A file with the result of the printed queries.
+pub struct FileCounter {
+    path: PathBuf,
+    tables: Tables,
+    results: Results,
+    stamp: Stamp,
+}
+
+impl FileCounter {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// It cannot be read, or is none.
+    pub fn open(path: &Path, tables: Tables, guard: &Guard) -> Result<FileCounter> {
+        let mut results = Results::default();
+        let named = |e: Error| Error { message: format!("{}: {}", path.display(), e.message), ..e };
+        results.take(&fetched::columns_of(path, guard)?).map_err(named)?;
+        let stamp = results.stamp().map_err(named)?;
+        Ok(FileCounter { path: path.to_owned(), tables, results, stamp })
+    }
+
+    fn named(&self, error: Error) -> Error {
+        Error { message: format!("{}: {}", self.path.display(), error.message), ..error }
+    }
+}
+
+impl Counter for FileCounter {
+    fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
+    fn rows(&self, wish: &Wish) -> Result<Vec<Fetched>> {
+        let plan = Plan::new(&self.tables, wish);
+        self.results.refuse_other(&plan).map_err(|e| self.named(e))?;
+        let file = self.path.display().to_string();
+        let clicks = self.results.clicks(&plan, &format!("{file}: {}", self.tables.clicks.shown()));
+        let name = self.tables.conversions.as_ref().map_or(String::new(), Table::shown);
+        let conversions = self.results.conversions(&plan, &format!("{file}: {name}"));
+        Ok(std::iter::once(clicks.map_err(|e| self.named(e))?).chain(conversions).collect())
+    }
+
+    fn counts(&self, wish: &Wish) -> Result<Counts> {
+        let plan = Plan::new(&self.tables, wish);
+        self.results.refuse_other(&plan).and_then(|()| self.results.counts(&plan)).map_err(|e| self.named(e))
+    }
+
+    fn as_of(&self) -> Option<i64> {
+        Some(self.stamp.as_of)
+    }
+
+    fn wants_ids(&self) -> bool {
+        false
+    }
+}
+
+/// An engine that queries are sent to.
+pub struct EngineCounter {
+    engine: Box<dyn Engine>,
+    /// How it is called in reports.
+    name: String,
+    dialect: &'static Dialect,
+    tables: Tables,
+    /// The click IDs of conversions that are not at the engine, each once.
+    ids: Option<Vec<String>>,
+}
+
+impl EngineCounter {
+    /// Reaches an engine and looks at its tables; `ids` are the click IDs of the conversions at hand.
+    ///
+    /// # Errors
+    /// It cannot be reached, or a table or column is not there or cannot be read.
+    pub fn open(access: Access, tables: Tables, ids: Vec<String>) -> Result<EngineCounter> {
+        let (name, kind) = (access.address.to_string(), access.address.kind);
+        let ids = tables.conversions.is_none().then_some(ids);
+        let (engine, dialect) = (transport::open(access)?, dialect::named(kind.feature())?);
+        let counter = EngineCounter { engine, name, dialect, tables, ids };
+        counter.check()?;
+        Ok(counter)
+    }
+
+    /// Refuses tables that lack a column, or have one of a type that cannot be read.
+    ///
+    /// # Errors
+    /// The first fault, with the nearest names.
+    fn check(&self) -> Result<()> {
+        let all = std::iter::once(&self.tables.clicks).chain(&self.tables.conversions);
+        all.into_iter().try_for_each(|table| self.check_table(table))
+    }
+
+    fn check_table(&self, table: &Table) -> Result<()> {
+        let types =
+            self.engine.columns(&self.dialect.table(&table.name)).map_err(super::EngineError::into_error)?;
+        let place = format!("{}: {}", self.name, Text::of_user(table.shown()).term(80));
+        if let Some((name, near)) = tables::missing(table, &types) {
+            let help = match near.as_slice() {
+                [] => format!("its columns are {}", listed(types.iter().map(|(name, _)| name.as_str()))),
+                near => format!("did you mean {}?", listed(near.iter().map(String::as_str))),
+            };
+            let name = Text::of_user(name).term(60);
+            return Err(Error::usage(format!("{place} has no column `{name}`")).help(help));
+        }
+        if let Some((name, kind, wanted)) = tables::misfit(table, &types) {
+            let name = Text::of_user(name).term(60);
+            return Err(Error::usage(format!("{place}: the column `{name}` is {kind}"))
+                .help(format!("expected {wanted}; a view at the engine can cast it")));
+        }
+        Ok(())
+    }
+
+    fn run(&self, plan: &Plan, queries: &[Query]) -> Result<Results> {
+        let sql = Sql { plan, dialect: self.dialect };
+        let ids = self.ids.as_ref().map(|ids| {
+            let values = Values::Text(ids.iter().cloned().map(Some).collect());
+            Answer { columns: vec![Column { name: "click_id".to_owned(), values }] }
+        });
+        let brought: Vec<(&str, &Answer)> = ids.iter().map(|ids| (IDS, ids)).collect();
+        let mut results = Results::default();
+        for query in queries {
+            let text = sql.alone(query);
+            let needed: &[(&str, &Answer)] = if text.contains(IDS) { &brought } else { &[] };
+            let answer = self.engine.query(&text, needed).map_err(super::EngineError::into_error)?;
+            results.take(&answer)?;
+        }
+        Ok(results)
+    }
+}
+
+impl Counter for EngineCounter {
+    fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
+    fn rows(&self, wish: &Wish) -> Result<Vec<Fetched>> {
+        let plan = Plan::new(&self.tables, wish);
+        let results = self.run(&plan, &plan.before())?;
+        let clicks = results.clicks(&plan, &format!("{}: {}", self.name, self.tables.clicks.shown()))?;
+        let name = self.tables.conversions.as_ref().map_or(String::new(), Table::shown);
+        let conversions = results.conversions(&plan, &format!("{}: {name}", self.name));
+        Ok(std::iter::once(clicks).chain(conversions).collect())
+    }
+
+    fn counts(&self, wish: &Wish) -> Result<Counts> {
+        let plan = Plan::new(&self.tables, wish);
+        let kept = plan.before().into_iter().filter(|query| query.name == "kept");
+        let queries: Vec<Query> = kept.chain(plan.counts()).collect();
+        self.run(&plan, &queries)?.counts(&plan)
+    }
+
+    fn as_of(&self) -> Option<i64> {
+        None
+    }
+
+    fn wants_ids(&self) -> bool {
+        self.tables.conversions.is_none()
+    }
+}
+
+/// Up to 40 names.
+fn listed<'t>(names: impl Iterator<Item = &'t str>) -> String {
+    names.take(40).map(|name| Text::of_user(name).term(60)).collect::<Vec<_>>().join(", ")
+}
+
+/// The same texts, each once, in order.
+pub fn distinct(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut all: Vec<String> = texts.collect::<HashSet<String>>().into_iter().collect();
+    all.sort_unstable();
+    all
+}
+
+/// The integer table in the form in which results travel.
+pub fn written(counts: &Counts) -> Answer {
+    let texts = counts.parts.iter().map(|(part, _)| part.columns.len()).max().unwrap_or(0);
+    let numbers = counts.parts.iter().map(|(part, _)| part.numbers().len()).max().unwrap_or(0);
+    let mut names: Vec<Option<String>> = Vec::new();
+    let mut columns: Vec<Vec<Option<String>>> = vec![Vec::new(); texts];
+    let mut values: Vec<Vec<Option<i64>>> = vec![Vec::new(); numbers];
+    for (part, rows) in &counts.parts {
+        for row in 0..rows.len() {
+            names.push(Some(part.name.clone()));
+            for (at, column) in columns.iter_mut().enumerate() {
+                column.push(Some(rows.texts.get(at).map_or(String::new(), |texts| texts[row].clone())));
+            }
+            for (at, column) in values.iter_mut().enumerate() {
+                column.push(Some(rows.numbers.get(at).map_or(0, |numbers| numbers[row])));
+            }
+        }
+    }
+    let named = |mark: char, at: usize| format!("{mark}{}", at + 1);
+    let mut all = vec![Column { name: "part".to_owned(), values: Values::Text(names) }];
+    let texts = columns.into_iter().enumerate();
+    all.extend(texts.map(|(at, values)| Column { name: named('t', at), values: Values::Text(values) }));
+    let numbers = values.into_iter().enumerate();
+    all.extend(numbers.map(|(at, values)| Column { name: named('n', at), values: Values::Int(values) }));
+    Answer { columns: all }
+}

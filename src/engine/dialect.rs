@@ -1,0 +1,292 @@
+//! The dialects of SQL that the plan is written in: one line of a table each.
+//!
+//! The plan keeps to what all of them share; what differs is how a name and a text are quoted, what types are
+//! called, and how a point in time becomes microseconds. Refuses: a text with control characters, of which no two
+//! dialects think alike.
+
+use crate::base::error::{Error, Result};
+use crate::base::near::nearest;
+use crate::base::text::Text;
+
+/// How a mark inside quotes is kept from ending them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Escape {
+    /// The mark twice; a backslash is a backslash.
+    Doubled,
+    /// A backslash before it and before every backslash.
+    Backslash,
+    /// The mark twice, and every backslash twice.
+    DoubledBoth,
+}
+
+/// Whether the text of a dialect has been run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tested {
+    /// By `tests/external/engines.py`, row by row against a run on files.
+    Run,
+    /// Written by the engine's documentation.
+    Written,
+}
+
+/// One dialect.
+#[derive(Debug)]
+pub struct Dialect {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub tested: Tested,
+    /// The mark around names, and how it is escaped.
+    mark: char,
+    names: Escape,
+    texts: Escape,
+    /// The type of texts, of texts that may be missing, and of whole numbers that may be.
+    pub text: &'static str,
+    maybe_text: &'static str,
+    maybe_whole: &'static str,
+    pub whole: &'static str,
+    /// Microseconds since 1970 of a point in time, `{}`.
+    micros: &'static str,
+    /// What stands behind the whole query.
+    pub suffix: &'static str,
+}
+
+/// All dialects, sorted.
+pub const DIALECTS: &[Dialect] = &[
+    Dialect {
+        name: "bigquery",
+        about: "Google BigQuery",
+        tested: Tested::Written,
+        mark: '`',
+        names: Escape::Backslash,
+        texts: Escape::Backslash,
+        text: "STRING",
+        maybe_text: "STRING",
+        maybe_whole: "INT64",
+        whole: "INT64",
+        micros: "UNIX_MICROS(CAST({} AS TIMESTAMP))",
+        suffix: "",
+    },
+    Dialect {
+        name: "clickhouse",
+        about: "ClickHouse 21.4 and newer",
+        tested: Tested::Run,
+        mark: '`',
+        names: Escape::Backslash,
+        texts: Escape::Backslash,
+        text: "String",
+        maybe_text: "Nullable(String)",
+        maybe_whole: "Nullable(Int64)",
+        whole: "Int64",
+        micros: "toUnixTimestamp64Micro(CAST({} AS Nullable(DateTime64(6, 'UTC'))))",
+        suffix: "\nSETTINGS join_use_nulls = 0, distributed_product_mode = 'global', max_ast_elements = 1000000, \
+                 max_expanded_ast_elements = 1000000",
+    },
+    Dialect {
+        name: "databricks",
+        about: "Databricks SQL",
+        tested: Tested::Written,
+        mark: '`',
+        names: Escape::Doubled,
+        texts: Escape::Backslash,
+        text: "STRING",
+        maybe_text: "STRING",
+        maybe_whole: "BIGINT",
+        whole: "BIGINT",
+        micros: "unix_micros(CAST({} AS TIMESTAMP))",
+        suffix: "",
+    },
+    Dialect {
+        name: "duckdb",
+        about: "DuckDB, MotherDuck",
+        tested: Tested::Run,
+        mark: '"',
+        names: Escape::Doubled,
+        texts: Escape::Doubled,
+        text: "VARCHAR",
+        maybe_text: "VARCHAR",
+        maybe_whole: "BIGINT",
+        whole: "BIGINT",
+        micros: "epoch_us({})",
+        suffix: "",
+    },
+    Dialect {
+        name: "snowflake",
+        about: "Snowflake; names are quoted, so write them in capitals if they were made without quotes",
+        tested: Tested::Written,
+        mark: '"',
+        names: Escape::Doubled,
+        texts: Escape::DoubledBoth,
+        text: "VARCHAR",
+        maybe_text: "VARCHAR",
+        maybe_whole: "BIGINT",
+        whole: "BIGINT",
+        micros: "DATE_PART(EPOCH_MICROSECOND, {})",
+        suffix: "",
+    },
+    Dialect {
+        name: "spark",
+        about: "Apache Spark SQL 3.1 and newer, Sail",
+        tested: Tested::Written,
+        mark: '`',
+        names: Escape::Doubled,
+        texts: Escape::Backslash,
+        text: "STRING",
+        maybe_text: "STRING",
+        maybe_whole: "BIGINT",
+        whole: "BIGINT",
+        micros: "unix_micros(CAST({} AS TIMESTAMP))",
+        suffix: "",
+    },
+    Dialect {
+        name: "trino",
+        about: "Trino, Athena, Presto",
+        tested: Tested::Written,
+        mark: '"',
+        names: Escape::Doubled,
+        texts: Escape::Doubled,
+        text: "VARCHAR",
+        maybe_text: "VARCHAR",
+        maybe_whole: "BIGINT",
+        whole: "BIGINT",
+        micros: "CAST(ROUND(to_unixtime({}) * 1e6) AS BIGINT)",
+        suffix: "",
+    },
+];
+
+/// The dialect of this name.
+///
+/// # Errors
+/// There is none.
+pub fn named(name: &str) -> Result<&'static Dialect> {
+    let names = || DIALECTS.iter().map(|dialect| dialect.name);
+    DIALECTS.iter().find(|dialect| dialect.name == name).ok_or_else(|| {
+        let near = nearest(name, names());
+        let help = match near.as_slice() {
+            [] => format!("the dialects are {}", names().collect::<Vec<_>>().join(", ")),
+            near => format!("did you mean {}?", near.join(" or ")),
+        };
+        Error::usage(format!("`{}` is no dialect of SQL", Text::of_user(name).term(60))).help(help)
+    })
+}
+
+impl Dialect {
+    /// A name in quotes.
+    pub fn name(&self, name: &str) -> String {
+        quoted(name, self.mark, self.names)
+    }
+
+    /// A name of several parts, each in quotes.
+    pub fn table(&self, parts: &[String]) -> String {
+        parts.iter().map(|part| self.name(part)).collect::<Vec<_>>().join(".")
+    }
+
+    /// A text in quotes.
+    pub fn literal(&self, text: &str) -> String {
+        quoted(text, '\'', self.texts)
+    }
+
+    /// Anything as a text, empty where it is missing.
+    pub fn text_of(&self, value: &str) -> String {
+        format!("COALESCE(CAST({value} AS {}), '')", self.maybe_text)
+    }
+
+    /// A number as a whole number, which may be missing.
+    pub fn whole_of(&self, value: &str) -> String {
+        format!("CAST({value} AS {})", self.maybe_whole)
+    }
+
+    /// A point in time as microseconds.
+    pub fn micros_of(&self, value: &str) -> String {
+        self.micros.replace("{}", value)
+    }
+}
+
+fn quoted(text: &str, mark: char, escape: Escape) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push(mark);
+    for c in text.chars() {
+        match escape {
+            Escape::Backslash if c == mark || c == '\\' => quoted.push('\\'),
+            Escape::Doubled | Escape::DoubledBoth if c == mark => quoted.push(c),
+            Escape::DoubledBoth if c == '\\' => quoted.push(c),
+            _ => {}
+        }
+        quoted.push(c);
+    }
+    quoted.push(mark);
+    quoted
+}
+
+/// Refuses what cannot be written into every dialect.
+///
+/// # Errors
+/// An empty text, or one with control characters.
+pub fn refuse_unwritable(text: &str, what: &str) -> Result<()> {
+    if !text.is_empty() && !text.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(Error::usage(format!("`{}` cannot be {what}", Text::of_user(text).term(60)))
+        .help("it is empty, or has control characters"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dialects_are_sorted_and_told() {
+        assert!(DIALECTS.is_sorted_by_key(|dialect| dialect.name));
+        for dialect in DIALECTS {
+            assert!(dialect.micros.contains("{}") && !dialect.about.is_empty(), "{}", dialect.name);
+            assert_eq!(named(dialect.name).expect("it is there").name, dialect.name);
+        }
+        assert!(named("clickhose").expect_err("no such one").help.expect("a hint").contains("clickhouse"));
+    }
+
+    /// Reads a quoted text back as the dialect's own lexer would; what is left over behind it.
+    fn read_back(text: &str, mark: char, escape: Escape) -> (String, String) {
+        let mut chars = text.strip_prefix(mark).expect("it begins with the mark").chars().peekable();
+        let mut read = String::new();
+        while let Some(c) = chars.next() {
+            match c {
+                '\\' if escape != Escape::Doubled => read.push(chars.next().expect("something is escaped")),
+                c if c == mark && escape != Escape::Backslash && chars.peek() == Some(&mark) => {
+                    read.push(mark);
+                    chars.next();
+                }
+                c if c == mark => return (read, chars.collect()),
+                c => read.push(c),
+            }
+        }
+        panic!("{text} does not end")
+    }
+
+    #[test]
+    fn no_text_ends_its_quotes() {
+        let hostile = [
+            "'",
+            "''",
+            "\\",
+            "\\'",
+            "'; DROP TABLE clicks; --",
+            "`",
+            "\"",
+            "\\`; SELECT 1 --",
+            "a\u{200b}b",
+            "😀'",
+            "\\\\'",
+            "x') OR ('1'='1",
+            "/*",
+            "{}",
+            "\u{ff07}",
+        ];
+        for dialect in DIALECTS {
+            for text in hostile {
+                let literal = read_back(&dialect.literal(text), '\'', dialect.texts);
+                assert_eq!(literal, (text.to_owned(), String::new()), "{}", dialect.name);
+                let name = read_back(&dialect.name(text), dialect.mark, dialect.names);
+                assert_eq!(name, (text.to_owned(), String::new()), "{}", dialect.name);
+            }
+        }
+        assert!(refuse_unwritable("a\nb", "a name").is_err() && refuse_unwritable("", "a name").is_err());
+    }
+}
