@@ -18,7 +18,7 @@ use crate::matching::{self, Matched};
 use crate::measures::{self, Clock, Measures, PEER_COLUMNS, STRATUM_COLUMNS};
 use crate::peers::{self, Compared, Summary};
 use crate::reconcile::{self, Sent};
-use crate::report::{Gallery, Report, RuleTally, cover_rejects};
+use crate::report::{self, Gallery, Report, RuleTally, cover_rejects};
 use crate::rules::RuleSet;
 use crate::signals::{Context, Family};
 use crate::verdicts::{Brake, Judged, LONGEST, Protect, Resold, Suppressions};
@@ -269,6 +269,7 @@ fn weighed<'r>(
         remembers.then(|| history::settle(&mut groups, &settings.grain, memory, measures.days, level));
     let clusters = outlook::attach(&mut groups, measures, &context, settings.target_roi, settings.threads);
     cases::claw_back(&mut groups, matched, columns, symbols, &settings.grain);
+    report::arrange(&mut groups);
     let peers = compared.into_iter().next().map(|c| c.summary).unwrap_or_default();
     Weighed { gates, accepted, peers, groups, tallies, night, clusters }
 }

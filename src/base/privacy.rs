@@ -3,8 +3,9 @@
 //! Addresses, e-mail addresses, device IDs and telephone numbers are looked for anywhere in a text, whatever column
 //! it came from: a sub ID may carry what a tracking link was filled with. What a parameter says of itself
 //! (`player_id=77`) is believed. Hashing is pseudonymisation, no anonymisation: who has the key can try all
-//! addresses. Names of people, and numbers of any form that nothing marks as theirs, are not recognised here;
-//! columns that are not mapped never reach an output. A text is looked through once, however long it is.
+//! addresses. Names of people, and numbers of any form that nothing marks as theirs, are not recognised here: the
+//! bare digits of a national telephone number or of a player have the form of a zone's ID, and a masked zone can be
+//! neither read nor blocked. Columns that are not mapped never reach an output. A text is looked through once, however long it is.
 
 use super::networks::{neighbourhood, shown};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -73,6 +74,8 @@ enum Personal {
     /// Fifteen digits with the check digit and the beginning of an IMEI.
     Imei,
     Phone,
+    /// Digits as people write a national telephone number.
+    National,
     /// What a parameter calls the ID of a device or of a person.
     Named,
 }
@@ -91,7 +94,7 @@ pub enum Role {
 impl Role {
     /// Whether what looks like this is meant.
     fn means(self, what: Personal, whole: bool) -> bool {
-        let bare = matches!(what, Personal::Android | Personal::Imei);
+        let bare = matches!(what, Personal::Android | Personal::Imei | Personal::National);
         match self {
             Role::Text => true,
             Role::Id => !(bare || matches!(what, Personal::Device | Personal::Named)),
@@ -108,7 +111,7 @@ impl Personal {
             Personal::Device => format!("{}-…", &text[..8]),
             Personal::Android => format!("{}…", &text[..6]),
             Personal::Imei => format!("{}…", &text[..8]),
-            Personal::Phone => "[phone]".to_owned(),
+            Personal::Phone | Personal::National => "[phone]".to_owned(),
             Personal::Named => "[id]".to_owned(),
         }
     }
@@ -118,7 +121,9 @@ impl Personal {
             Personal::Mail => ("mail", text.to_lowercase().replace("%40", "@")),
             Personal::Address(address) => ("ip", address.to_canonical().to_string()),
             Personal::Device | Personal::Android | Personal::Imei => ("device", text.to_ascii_lowercase()),
-            Personal::Phone => ("phone", text.chars().filter(char::is_ascii_digit).collect()),
+            Personal::Phone | Personal::National => {
+                ("phone", text.chars().filter(char::is_ascii_digit).collect())
+            }
             Personal::Named => ("id", text.to_owned()),
         };
         let digest = blake3::keyed_hash(&key.0, value.as_bytes()).to_hex();
@@ -166,7 +171,7 @@ fn found(text: &str, role: Role) -> Vec<Found> {
     let address = |text: &str| {
         addresses(text).into_iter().map(|(place, found)| (place, Personal::Address(found))).collect()
     };
-    let kinds: [fn(&str) -> Vec<Found>; 6] = [mails, named, devices, address, phones, numbers];
+    let kinds: [fn(&str) -> Vec<Found>; 7] = [mails, named, devices, address, phones, national, numbers];
     kinds.into_iter().fold(Vec::new(), |found, kind| merged(found, of_kind(kind)))
 }
 
@@ -286,6 +291,46 @@ fn phones(text: &str) -> Vec<Found> {
     found.sort_by_key(|(place, _)| place.start);
     found.dedup_by(|later, earlier| later.0.start < earlier.0.end);
     found
+}
+
+/// Digits of a national telephone number with its area code, and of what stands before and behind the latter's end.
+const NATIONAL: std::ops::RangeInclusive<usize> = 9..=12;
+const AREA: std::ops::RangeInclusive<usize> = 2..=5;
+const SUBSCRIBER: usize = 6;
+
+/// National telephone numbers that are written for people: an area code in brackets, `(202) 555-0143`, or one that
+/// begins with the trunk prefix 0 (ITU-T E.123) and has a sign behind it, `0170-1234567`. Three digits at least before
+/// the sign are no day, month or year.
+fn national(text: &str) -> Vec<Found> {
+    let (bytes, mut at, mut found) = (text.as_bytes(), 0, Vec::new());
+    while at < bytes.len() {
+        let inside = at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || b".-/:+".contains(&bytes[at - 1]));
+        let length = if inside { None } else { national_at(&bytes[at..]) };
+        found.extend(length.map(|length| (at..at + length, Personal::National)));
+        at += length.unwrap_or(1);
+    }
+    found
+}
+
+fn national_at(bytes: &[u8]) -> Option<usize> {
+    let digits = |bytes: &[u8]| bytes.iter().take_while(|b| b.is_ascii_digit()).count();
+    let bracket = usize::from(bytes[0] == b'(');
+    let area = digits(&bytes[bracket..]);
+    let begins = if bracket == 1 {
+        bytes.get(bracket + area) == Some(&b')')
+    } else {
+        bytes[0] == b'0' && area > *AREA.start() && bytes.get(area).is_some_and(|b| b" -/".contains(b))
+    };
+    if !begins || !AREA.contains(&area) {
+        return None;
+    }
+    let rest = bracket + area + 1;
+    let part = |b: u8| b.is_ascii_digit() || b" -".contains(&b);
+    let run = bytes[rest..].iter().take(2 * NATIONAL.end()).take_while(|b| part(**b)).count();
+    let run = bytes[rest..rest + run].iter().rposition(u8::is_ascii_digit)? + 1;
+    let subscriber = bytes[rest..rest + run].iter().filter(|b| b.is_ascii_digit()).count();
+    let ends = bytes.get(rest + run).is_none_or(|b| !(b.is_ascii_alphanumeric() || b":/".contains(b)));
+    (ends && subscriber >= SUBSCRIBER && NATIONAL.contains(&(area + subscriber))).then_some(rest + run)
 }
 
 /// Digits of an Android ID and of an IMEI, and how the latter begin: by the bodies that give them out.
@@ -481,6 +526,32 @@ mod tests {
     }
 
     #[test]
+    fn national_telephone_numbers_are_told_by_the_way_they_are_written() {
+        check("(202) 555-0143", "[phone]");
+        check("sub (030) 901820-00, 0170-1234567.", "sub [phone], [phone].");
+        check("0170/1234567, 020 7946 0958", "[phone], [phone]");
+        for other in [
+            "2025550143",
+            "01701234567",
+            "202-555-0143",
+            "123-456-7890",
+            "03-04-2026 12:00",
+            "0170-1234567x",
+            "x0170-1234567",
+            "1.0170-1234567",
+            "(12) 34",
+            "(1234567)",
+            "0123-4567-8901-2345",
+            "000-000",
+        ] {
+            check(other, other);
+        }
+        assert_eq!(covered("0170-1234567", &Pii::Mask, Role::Id), None, "a transaction's ID");
+        assert_eq!(covered("0170-1234567", &Pii::Mask, Role::Name), None, "a zone's ID");
+        assert!(covered("x 0170-1234567", &Pii::Mask, Role::Name).is_some());
+    }
+
+    #[test]
     fn a_name_with_many_clicks_is_no_bare_number_of_a_device() {
         let as_name = |text: &str| covered(text, &Pii::Mask, Role::Name);
         assert_eq!((as_name("9774d56d682e549c"), as_name("356938035643809")), (None, None));
@@ -491,9 +562,20 @@ mod tests {
 
     #[test]
     fn a_long_text_is_looked_through_once() {
-        for piece in
-            ["1.1.1.1 ", "%40", "a@b.cd ", "@", "+4917012345678 ", "gaid=1234 ", ":", "-", "2001:db8::1 "]
-        {
+        for piece in [
+            "1.1.1.1 ",
+            "%40",
+            "a@b.cd ",
+            "@",
+            "+4917012345678 ",
+            "gaid=1234 ",
+            ":",
+            "-",
+            "2001:db8::1 ",
+            "(",
+            "(0 ",
+            "012 ",
+        ] {
             let text = piece.repeat((1 << 20) / piece.len());
             let shown = covered(&text, &Pii::Mask, Role::Text).unwrap_or(text);
             assert!(shown.len() > 1 << 16, "{piece}");

@@ -226,10 +226,21 @@ pub struct Profile {
     pub patterns: Vec<(Pattern, f64)>,
 }
 
+const NOT_COMPARED: &Standing = &Standing::TooFew(TooFew::NotCompared);
+
 impl Profile {
     /// How a signal stands.
     pub fn standing(&self, signal: &Signal) -> &Standing {
-        self.signals.get(signal).unwrap_or(&Standing::TooFew(TooFew::NotCompared))
+        self.signals.get(signal).unwrap_or(NOT_COMPARED)
+    }
+
+    /// How every signal stands, in the order of the table.
+    pub fn each(&self) -> impl Iterator<Item = &Standing> {
+        let mut rest = self.signals.each().peekable();
+        signals::all().iter().map(move |signal| {
+            let found = rest.next_if(|(known, _)| known.name == signal.name);
+            found.map_or(NOT_COMPARED, |(_, standing)| standing)
+        })
     }
 }
 

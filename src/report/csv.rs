@@ -12,8 +12,6 @@ use crate::base::time::show_day;
 use crate::ingest::{FileLedger, Reject};
 use crate::signals::{self, Reading};
 use crate::verdicts::{Idle, Judged};
-use serde_json::Number;
-use std::fmt::Write as _;
 use std::io::Write;
 
 /// Columns between the key and the signals.
@@ -45,31 +43,47 @@ fn render(_: &Report, _: &Look) -> Result<Rendered> {
 }
 
 fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
-    let mut writer = table(out);
-    writer.write_record(header(report)).map_err(failed)?;
+    let mut line = Vec::new();
+    texts(&mut line, &header(report)).map_err(failed)?;
     // Groups of a rule's own grain have other key columns; they are in the JSON report.
     for group in report.audited() {
-        write_row(&mut writer, report, group).map_err(failed)?;
+        line.extend_from_slice(LINE_END);
+        out.write_all(&line).map_err(failed)?;
+        line.clear();
+        write_row(&mut line, report, group).map_err(failed)?;
     }
-    writer.flush().map_err(failed)
+    line.extend_from_slice(LINE_END);
+    out.write_all(&line).map_err(failed)
 }
 
-/// One group. There are hundreds of numbers in a row: they are written through one cell.
-fn write_row<W: Write>(out: &mut ::csv::Writer<W>, report: &Report, group: &Judged) -> ::csv::Result<()> {
-    let mut cell = String::new();
-    fixed(report, group).iter().try_for_each(|text| out.write_field(text))?;
-    for (_, reading) in group.subject.row.each() {
-        for number in numbers(reading) {
-            cell.clear();
-            number.iter().for_each(|number| write!(cell, "{number}").expect("a string takes any text"));
-            out.write_field(&cell)?;
-        }
-    }
+const LINE_END: &[u8] = b"\r\n";
+/// Room for several cells of text.
+const CELLS: usize = 512;
+
+/// One group. There are hundreds of numbers in a row, none of which needs quotes: they are written as they are.
+fn write_row(line: &mut Vec<u8>, report: &Report, group: &Judged) -> ::csv::Result<()> {
+    texts(line, &fixed(report, group))?;
+    group.subject.row.each().for_each(|(_, reading)| numbers(line, reading));
     let reasons: Vec<String> = group.findings.iter().map(phrase::finding).collect();
-    out.write_field(text(Some(&Text::new(reasons.join(" | ")))))?;
-    outlook(group).iter().try_for_each(|text| out.write_field(text))?;
-    nights(report, group).iter().try_for_each(|text| out.write_field(text))?;
-    out.write_record(None::<&[u8]>)
+    let mut last = vec![text(Some(&Text::new(reasons.join(" | "))))];
+    last.extend(outlook(group));
+    last.extend(nights(report, group));
+    line.push(b',');
+    texts(line, &last)
+}
+
+/// Several cells, with quotes where they need them, without a line end.
+fn texts(line: &mut Vec<u8>, cells: &[String]) -> ::csv::Result<()> {
+    // Two for each group: they need little room each.
+    let mut writer = ::csv::WriterBuilder::new()
+        .terminator(::csv::Terminator::CRLF)
+        .buffer_capacity(CELLS)
+        .from_writer(&mut *line);
+    writer.write_record(cells)?;
+    writer.flush()?;
+    drop(writer);
+    line.truncate(line.len() - LINE_END.len());
+    Ok(())
 }
 
 /// A writer of tables as RFC 4180 has them.
@@ -185,11 +199,18 @@ fn text(text: Option<&Text>) -> String {
     text.map_or(String::new(), Text::csv)
 }
 
-/// Value, sample and limits; nothing where the signal is absent.
-fn numbers(reading: &Reading) -> [Option<Number>; 4] {
-    let Some(estimate) = reading.estimate() else { return Default::default() };
+/// Value, sample and limits, each behind a comma; nothing where the signal is absent.
+fn numbers(line: &mut Vec<u8>, reading: &Reading) {
+    let Some(estimate) = reading.estimate() else { return line.extend_from_slice(b",,,,") };
+    line.push(b',');
+    json::write_number(line, estimate.value());
+    line.push(b',');
+    json::write_count(line, estimate.n);
     let (low, high) = estimate.printed();
-    [json::number(estimate.value()), Some(estimate.n.into()), json::number(low), json::number(high)]
+    for limit in [low, high] {
+        line.push(b',');
+        json::write_number(line, limit);
+    }
 }
 
 pub const FORMAT: Format = Format {

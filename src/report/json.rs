@@ -4,20 +4,24 @@
 //! absent with its reason and is never zero. Readers have to expect words they do not know in `verdict`,
 //! `action` and `class`. The structs are the shape; they hold no logic. A source takes one line.
 
+mod changed;
 mod lines;
 mod nights;
+mod number;
 mod outline;
 mod outlook;
 mod page;
+mod readings;
 mod rule;
 mod ruling;
 mod source;
 
 pub use lines::FORMAT as LINES_FORMAT;
+pub use number::{number, write as write_number, write_count};
 use outline::Outline;
 pub use page::page;
 pub use rule::rule_page;
-use source::{Frame, Source, Sources, source};
+use source::{Also, Frame, Source, Sources, source};
 
 use super::output::{failed, run_id};
 use super::{AbsentSignal, Format, Gate, InputInfo, Kind, List, Look, Rendered, Report, RowCount, RunInfo};
@@ -33,6 +37,7 @@ use crate::peers::{self, Summary};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Number;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 
@@ -58,6 +63,9 @@ struct Document<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     forwarded: Option<Outbound>,
     lists: Lists,
+    /// What changed since the night before, or since the run of `--previous`; absent where neither is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<changed::Changed>,
     /// Sources that send the same visitors under several names.
     clusters: Vec<outlook::Cluster>,
     /// Sources worth a look besides those at hold and block: no verdict.
@@ -363,59 +371,38 @@ pub fn schema() -> String {
     text
 }
 
-/// A finite number with ten significant digits: enough for every amount, and the same on every machine. Whole
-/// numbers have no fraction.
-pub fn number(value: f64) -> Option<Number> {
-    if !value.is_finite() {
-        return None;
-    }
-    let rounded = rounded(value);
-    if rounded.fract() == 0.0 && rounded.abs() < 1e15 {
-        return Some(Number::from(rounded as i64));
-    }
-    Number::from_f64(rounded)
-}
-
-/// Digits of a number, and the largest power of ten that a float holds exactly.
-const DIGITS: i32 = 10;
-const EXACT: i32 = 22;
-
-/// Powers of ten are exact and multiplied once, so that this is the same on every machine. What lies too far from
-/// one goes through its text.
-fn rounded(value: f64) -> f64 {
-    let size = value.abs();
-    if size == 0.0 {
-        return 0.0;
-    }
-    let scaled = |by: i32| if by < 0 { size / 10f64.powi(-by) } else { size * 10f64.powi(by) };
-    let (least, most) = (10f64.powi(DIGITS - 1), 10f64.powi(DIGITS));
-    let mut shift = DIGITS - 1 - size.log10().floor() as i32;
-    if !(1 - EXACT..EXACT).contains(&shift) {
-        let near: f64 = format!("{value:.*e}", DIGITS as usize - 1).parse().unwrap_or(value);
-        // The largest numbers round to more than a float holds.
-        return if near.is_finite() { near } else { value };
-    }
-    // A logarithm may be wrong in its last digit.
-    while scaled(shift) >= most {
-        shift -= 1;
-    }
-    while scaled(shift) < least {
-        shift += 1;
-    }
-    let whole = scaled(shift).round();
-    let back = if shift < 0 { whole * 10f64.powi(-shift) } else { whole / 10f64.powi(shift) };
-    back.copysign(value)
-}
-
 fn render(_: &Report, _: &Look) -> Result<Rendered> {
     Ok(Rendered::Streamed(write))
 }
 
 fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
+    write_document(report, None, out)
+}
+
+fn write_document<'r>(report: &'r Report<'r>, also: Also<'r>, out: &mut dyn Write) -> Result<()> {
     let mut out = harmless(out);
     let mut outline = serde_json::Serializer::with_formatter(&mut out, Outline::default());
-    document(report).serialize(&mut outline).map_err(failed)?;
+    document(report, also).serialize(&mut outline).map_err(failed)?;
     out.write_all(b"\n").and_then(|()| out.flush()).map_err(failed)
+}
+
+/// Writes the report as a document and as lines at once: a source, which both show alike, is made once.
+///
+/// # Errors
+/// One of them takes no more.
+pub fn write_both(report: &Report, document: &mut dyn Write, lines: &mut dyn Write) -> Result<()> {
+    let mut lines = harmless(lines);
+    lines::head(report, &mut lines)?;
+    let lines = RefCell::new((lines, Ok(())));
+    let also = |source: &[u8]| {
+        let (lines, so_far) = &mut *lines.borrow_mut();
+        if so_far.is_ok() {
+            *so_far = lines::write_source(lines, source);
+        }
+    };
+    write_document(report, Some(&also), document)?;
+    let (mut lines, so_far) = lines.into_inner();
+    so_far.and_then(|()| lines.flush()).map_err(failed)
 }
 
 /// Bytes gathered before they are looked at: serde_json writes a few at a time, and only whole characters.
@@ -429,7 +416,7 @@ fn rate(info: &super::RateInfo) -> RateUsed {
     RateUsed { currency: info.currency.json(), day: info.day.clone(), rate: info.rate.clone() }
 }
 
-fn document<'r>(report: &'r Report<'r>) -> Document<'r> {
+fn document<'r>(report: &'r Report<'r>, also: Also<'r>) -> Document<'r> {
     Document {
         schema_version: SCHEMA_VERSION,
         run: run(&report.run),
@@ -440,11 +427,12 @@ fn document<'r>(report: &'r Report<'r>) -> Document<'r> {
         siblings: report.siblings.iter().map(sibling).collect(),
         forwarded: report.forwarded.as_ref().map(outbound),
         lists: lists(&report.lists, &report.run.pii),
+        changed: changed::changed(report),
         clusters: outlook::clusters(report),
         odd: outlook::odd(report),
         history: report.history.as_ref().map(nights::history),
         rules: report.rules.iter().map(ruling::tally).collect(),
-        sources: Sources(report),
+        sources: Sources { report, also },
     }
 }
 
@@ -613,8 +601,12 @@ fn id_list(list: &List, pii: &Pii) -> IdList {
 }
 
 /// A probability from its logarithm; what is too small for a number is the smallest one.
+fn chance(ln_p: f64) -> f64 {
+    ln_p.exp().max(f64::MIN_POSITIVE)
+}
+
 fn probability(ln_p: f64) -> Option<Number> {
-    number(ln_p.exp().max(f64::MIN_POSITIVE))
+    number(chance(ln_p))
 }
 
 fn amount(amount: Option<Micro>) -> Option<String> {
@@ -673,6 +665,29 @@ mod tests {
     }
 
     #[test]
+    fn what_changed_is_said_where_it_is_known() {
+        let rules = sample::rules();
+        let mut report = sample::report(&rules);
+        assert!(parsed(&report).get("changed").is_none());
+        for text in HOSTILE {
+            report.news = Some(sample::news(text));
+            let changed = &parsed(&report)["changed"];
+            let moved = &changed["moved"][0];
+            assert_eq!((&moved["key"]["source"], &moved["change"]), (&Value::from(*text), &"new".into()));
+            assert_eq!((&moved["from"], &moved["to"]), (&Value::Null, &"block".into()));
+            assert_eq!(
+                (&moved["money_at_risk"], &changed["moved"][1]["from"]),
+                (&"1204.00".into(), &"hold".into())
+            );
+            assert_eq!(
+                (&changed["gone"][0]["verdict"], &changed["gone"][0]["key"]["source"]),
+                (&"watch".into(), &Value::from(*text))
+            );
+            assert_eq!(changed["notes"][0], "the rules are others than then");
+        }
+    }
+
+    #[test]
     fn every_text_comes_back_as_it_was() {
         let rules = sample::rules();
         for hostile in HOSTILE {
@@ -693,37 +708,6 @@ mod tests {
         }
         for name in value.as_object().unwrap().keys() {
             assert!(schema["properties"].get(name).is_some(), "{name}");
-        }
-    }
-
-    #[test]
-    fn numbers_are_finite_and_short() {
-        let check = |value: f64, expected: &str| {
-            assert_eq!(number(value).map_or("none".to_owned(), |n| n.to_string()), expected, "{value}");
-        };
-        check(240.0, "240");
-        check(-0.0, "0");
-        check(0.1 + 0.2, "0.3");
-        check(149.0 / 240.0, "0.6208333333");
-        check(12_345_678.91, "12345678.91");
-        check(-0.000_123_456_789_012, "-0.000123456789");
-        check(9.999_999_999_96, "10");
-        check(1e17 / 3.0, "3.333333333e+16");
-        check(1.5e-30, "1.5e-30");
-        check(f64::MIN_POSITIVE, "2.225073859e-308");
-        check(f64::MAX, "1.7976931348623157e+308");
-        check(f64::NAN, "none");
-        check(f64::INFINITY, "none");
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn a_number_has_ten_digits_and_is_near(value in proptest::num::f64::NORMAL) {
-            let shown = rounded(value);
-            let exact: f64 = format!("{value:.9e}").parse().unwrap();
-            proptest::prop_assert!((shown - exact).abs() <= exact.abs() * 1.01e-9);
-            let digits = format!("{shown:e}").split('e').next().unwrap().trim_start_matches('-').replace('.', "").len();
-            proptest::prop_assert!(digits <= 10, "{value:e} {shown:e}");
         }
     }
 }

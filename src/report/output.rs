@@ -7,10 +7,11 @@
 
 mod manifest;
 mod stage;
+mod stale;
 
 pub use manifest::{Checked, Verified, run_id, schema, verify};
 
-use super::{FORMATS, Format, Kind, Look, Rendered, Report, evidence, lists};
+use super::{FORMATS, Format, Kind, Look, Rendered, Report, evidence, json, lists};
 use crate::base::destination::Destination;
 use crate::base::dialect::{DIALECTS, Dialect};
 use crate::base::error::{Error, Result};
@@ -252,7 +253,13 @@ pub fn write(report: &Report, job: Job) -> Result<Written> {
     let mut stdout = None;
     spare_inputs(report, &job)?;
     let access = if matches!(report.run.pii, Pii::Raw) { Access::Owner } else { Access::All };
+    let mut at_once =
+        together(job.outputs).map(|pair| both(report, pair, access)).transpose()?.unwrap_or_default();
     for output in job.outputs {
+        if let Some(at) = at_once.iter().position(|(of, _)| std::ptr::eq(*of, output)) {
+            staged.push((output.name(), at_once.swap_remove(at).1));
+            continue;
+        }
         let of_output = match output.dialect {
             Some(dialect) => list(report, output, dialect, &mut staged, &mut written)?,
             None => document(report, output, job.look, access, &mut staged, &mut written)?,
@@ -286,6 +293,29 @@ fn manifest_of(report: &Report, path: &Path, staged: &Stage, written: &Written) 
     let outputs: Vec<Sealed> = staged.iter().map(sealed).collect();
     let bytes = manifest::written(report, path, &outputs, &written.withheld)?;
     Staged::file(path, Access::All, |out| all(out, &bytes))
+}
+
+/// The JSON report and its lines, if both are made into files: a source is the same in both.
+fn together(outputs: &[Output]) -> Option<(&Output, &Output)> {
+    let file = |format: &Format| {
+        outputs.iter().find(|o| o.format.name == format.name && matches!(o.target, Target::File(_)))
+    };
+    Some((file(&json::FORMAT)?, file(&json::LINES_FORMAT)?))
+}
+
+/// Stages both at once.
+fn both<'o>(
+    report: &Report,
+    (document, lines): (&'o Output, &'o Output),
+    access: Access,
+) -> Result<Vec<(&'o Output, Staged)>> {
+    let mut of_lines = None;
+    let of_document = Staged::file(place_of(&document.target), access, |document| {
+        let write = |lines: &mut dyn Write| json::write_both(report, document, lines);
+        of_lines = Some(Staged::file(place_of(&lines.target), access, write)?);
+        Ok(())
+    })?;
+    Ok([(document, of_document)].into_iter().chain(of_lines.map(|staged| (lines, staged))).collect())
 }
 
 /// Stages an output that is no list; what goes to stdout comes back.

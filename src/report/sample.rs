@@ -3,8 +3,8 @@
 use super::evidence::{Case, Dossier, reason};
 use super::explain::Sample;
 use super::{
-    AbsentSignal, Classes, Coverage, InputInfo, List, Lists, Report, RowCount, RuleTally, RulesInfo, RunInfo,
-    Totals,
+    AbsentSignal, Change, Classes, Coverage, InputInfo, List, Lists, Moved, News, Report, RowCount,
+    RuleTally, RulesInfo, RunInfo, Totals,
 };
 use crate::base::column::{Col, Grain};
 use crate::base::lists::Listed;
@@ -61,6 +61,27 @@ pub fn report(rules: &[Rule]) -> Report<'_> {
         mixed: None,
     });
     report
+}
+
+/// What changed since an earlier run, with a name from data.
+pub fn news(name: &str) -> News {
+    let key = |source: &str| vec![None, Some(Text::new(source))];
+    let moved = |source: &str, change, from: Option<&str>, to: &str| Moved {
+        key: key(source),
+        change,
+        from: from.map(str::to_owned),
+        to: to.to_owned(),
+        at_risk: Some(Micro(1_204 * SCALE)),
+    };
+    News {
+        since: Some("2026-03-08T00:00:00Z".to_owned()),
+        moved: vec![
+            moved(name, Change::New, None, "block"),
+            moved("pub31", Change::Cleared, Some("hold"), "clean"),
+        ],
+        gone: vec![(key(name), "watch".to_owned())],
+        notes: vec!["the rules are others than then".to_owned()],
+    }
 }
 
 /// The sample with everything that stands beside verdicts: a cluster of two, an odd source, money, growth.

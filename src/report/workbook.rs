@@ -216,13 +216,15 @@ fn workbook(report: &Report) -> std::result::Result<Vec<u8>, rust_xlsxwriter::Xl
     let made = report.run.as_of.unwrap_or_default().div_euclid(SECOND);
     let groups = report.audited();
     let sheets = [
-        summary(report, &groups),
-        sources(report, &groups),
-        findings(report, &groups),
-        evidence(report, &groups),
-        rules(&report.rules),
-        quality(report),
+        Some(summary(report, &groups)),
+        changes(report).transpose(),
+        Some(sources(report, &groups)),
+        Some(findings(report, &groups)),
+        Some(evidence(report, &groups)),
+        Some(rules(&report.rules)),
+        Some(quality(report)),
     ];
+    let sheets = sheets.into_iter().flatten();
     bound("Traffic audit", made, report.run.version, sheets)
 }
 
@@ -265,6 +267,35 @@ fn summary(report: &Report, groups: &[&Judged]) -> Page {
     sheet.header(&["".to_owned(), "value".to_owned(), "money at risk".to_owned()], rows.len())?;
     sheet.rows(rows.into_iter())?;
     sheet.done()
+}
+
+/// What changed since the night before, or since an earlier run; no sheet where neither is known.
+fn changes(report: &Report) -> std::result::Result<Option<Worksheet>, rust_xlsxwriter::XlsxError> {
+    let Some(news) = &report.news else { return Ok(None) };
+    let mut sheet = Sheet::new("Changes")?;
+    let currency = report.run.currency.as_ref().map_or(String::new(), |c| format!(" {}", c.xlsx()));
+    sheet.line(&news.headline(&currency))?;
+    for note in &news.notes {
+        sheet.line(&Text::of_user(note.as_str()).xlsx())?;
+    }
+    let word = |word: &str| Cell::Text(Text::new(word).xlsx());
+    let row = |key: &[Option<Text>], rest: [Cell; 4]| -> Vec<Cell> {
+        key.iter().map(|part| Cell::data(part.as_ref())).chain(rest).collect()
+    };
+    let moved = news.moved.iter().map(|moved| {
+        let from = moved.from.as_deref().map_or(Cell::Empty, word);
+        row(&moved.key, [Cell::word(moved.change.word()), from, word(&moved.to), Cell::money(moved.at_risk)])
+    });
+    let gone = news
+        .gone
+        .iter()
+        .map(|(key, verdict)| row(key, [Cell::word("gone"), word(verdict), Cell::Empty, Cell::Empty]));
+    let rows: Vec<Vec<Cell>> = moved.chain(gone).take(FINDINGS).collect();
+    let fixed = ["change", "from", "to", "money_at_risk"].map(str::to_owned);
+    let names: Vec<String> = key_names(report).chain(fixed).collect();
+    sheet.header(&names, rows.len())?;
+    sheet.rows(rows.into_iter())?;
+    sheet.done().map(Some)
 }
 
 fn lists(report: &Report) -> Vec<Vec<Cell>> {
@@ -516,7 +547,10 @@ mod tests {
     fn any_text_makes_a_workbook() {
         let rules = sample::rules();
         for text in HOSTILE {
-            let report = sample::hostile(&rules, text);
+            let mut report = sample::hostile(&rules, text);
+            assert!(changes(&report).unwrap().is_none());
+            report.news = Some(sample::news(text));
+            assert!(changes(&report).unwrap().is_some());
             let bytes = workbook(&report).unwrap_or_else(|e| panic!("{text:?}: {e}"));
             assert!(bytes.starts_with(b"PK"));
         }

@@ -420,7 +420,7 @@ fn a_project_file_can_be_named() {
     assert_eq!(grain(&folder, "audit --config other.yaml"), r#"["campaign"]"#);
     let output = folder.command("audit").env("CLICKAUDIT_CONFIG", "other.yaml").output();
     let output = output.expect("the program starts");
-    assert!(String::from_utf8_lossy(&output.stdout).contains(r#""campaign": "campaign-0""#));
+    assert!(String::from_utf8_lossy(&output.stdout).contains(r#""campaign":"campaign-0""#));
     folder.run("audit --config missing.yaml").exits(2).says(&["missing.yaml"]);
 }
 

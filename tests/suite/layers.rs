@@ -147,7 +147,6 @@ const HOMES: &[(&str, &[&str])] = &[
             "ingest/enrich/crawlers",
             "inspect/json",
             "reconcile/json",
-            "report/csv",
             "report/json",
             "report/output",
             "rules/format",

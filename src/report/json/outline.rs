@@ -1,5 +1,8 @@
 //! How the report is broken into lines: a member of the document, and of what it holds, has a line of its own;
 //! what lies deeper stays on it. So a source is one line, which tools for lines can find.
+//!
+//! Both formatters of reports pass byte strings on as they are: nothing in a report is one but JSON that is written
+//! already ([`super::readings`]).
 
 use serde_json::ser::Formatter;
 use std::io::{Result, Write};
@@ -83,6 +86,19 @@ impl Formatter for Outline {
     fn end_object_value<W: ?Sized + Write>(&mut self, _: &mut W) -> Result<()> {
         self.has_value = true;
         Ok(())
+    }
+
+    fn write_byte_array<W: ?Sized + Write>(&mut self, out: &mut W, json: &[u8]) -> Result<()> {
+        out.write_all(json)
+    }
+}
+
+/// A document on one line.
+pub struct OneLine;
+
+impl Formatter for OneLine {
+    fn write_byte_array<W: ?Sized + Write>(&mut self, out: &mut W, json: &[u8]) -> Result<()> {
+        out.write_all(json)
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::Number;
 use std::collections::BTreeMap;
 
 /// The columns of a group's key.
-type Key = BTreeMap<&'static str, Option<String>>;
+pub(super) type Key = BTreeMap<&'static str, Option<String>>;
 
 /// Estimates beside the verdict of one source: for ranking and tables; no verdict rests on them.
 #[derive(Serialize, JsonSchema)]

@@ -1,5 +1,6 @@
 //! The page about one group as JSON: the group as it stands in the report, and what only the page says.
 
+use super::readings::shape;
 use super::{FiredGate, Frame, Run, SCHEMA_VERSION, Source, amount, number, run, source};
 use crate::base::error::{Error, Result};
 use crate::base::text::{Text, json_document};
@@ -104,12 +105,12 @@ struct Row {
 /// # Errors
 /// None that is known: whatever keeps the page from becoming JSON.
 pub fn page(page: &Page) -> Result<String> {
-    let text = serde_json::to_string_pretty(&document(page))
+    let text = serde_json::to_string_pretty(&document(page, &Frame::of(&page.run)))
         .map_err(|e| Error::output("cannot put the page into JSON").because(e))?;
     Ok(json_document(&text) + "\n")
 }
 
-fn document<'g>(page: &'g Page) -> Document<'g> {
+fn document<'g>(page: &'g Page, frame: &'g Frame) -> Document<'g> {
     let details = &page.details;
     let fired = page.gates.iter().map(|g| FiredGate { name: g.name, sentence: g.sentence.json() });
     let day =
@@ -118,7 +119,7 @@ fn document<'g>(page: &'g Page) -> Document<'g> {
         schema_version: SCHEMA_VERSION,
         run: run(&page.run),
         gates: fired.collect(),
-        source: source(&page.group, &Frame::of(&page.run)),
+        source: source(&page.group, frame, shape(&page.group)),
         ctit: picture(&details.pictures.ctit, |at| CTIT[at].1.to_owned()),
         hours: picture(&details.pictures.hours, |at| at.to_string()),
         days: details.pictures.days.iter().map(day).collect(),

@@ -3,32 +3,53 @@
 //! A report has as many of these as there are sources, so nothing is written that says nothing: no null, no empty
 //! list, and no reason twice. What no group has is said once for all of them.
 
+use super::outline::OneLine;
+use super::readings::{Part, Pen, Readings, Signal, Written, nowhere};
 use super::{amount, nights, number, outlook, probability, ruling};
 use crate::base::text::Text;
-use crate::peers::{Standing, TooFew};
 use crate::report::{Report, RunInfo};
 use crate::rules::{Evidence, Why};
-use crate::signals::{self, Absence, Estimate, Interval, Reading};
 use crate::verdicts::{Because, Finding, Judged};
 use schemars::JsonSchema;
+use serde::ser::{self, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::Number;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The groups of a report, each made when it is written: all at once would take gigabytes.
-pub(super) struct Sources<'r>(pub(super) &'r Report<'r>);
+pub(super) struct Sources<'r> {
+    pub(super) report: &'r Report<'r>,
+    /// Takes every source as bytes, too, for another output of the same run.
+    pub(super) also: Also<'r>,
+}
+
+/// What else takes every source.
+pub(super) type Also<'r> = Option<&'r dyn Fn(&[u8])>;
 
 impl Sources<'_> {
-    pub(super) fn each(&self) -> impl Iterator<Item = Source<'_>> {
-        let ordered = self.0.ordered();
-        let frame = Frame { nowhere: nowhere(&ordered), ..Frame::of(&self.0.run) };
-        ordered.into_iter().map(move |group| source(group, &frame))
+    /// Hands over one group after the other, as JSON on one line.
+    pub(super) fn each<E: ser::Error>(&self, mut take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let ordered = self.report.ordered();
+        let (frame, nowhere) = (Frame::of(&self.report.run), nowhere(&ordered));
+        let (mut pen, mut line) = (Pen::new(), Vec::new());
+        ordered.into_iter().try_for_each(|group| {
+            line.clear();
+            let source = source(group, &frame, pen.write(group, &nowhere));
+            let mut out = serde_json::Serializer::with_formatter(&mut line, OneLine);
+            source.serialize(&mut out).map_err(E::custom)?;
+            take(&line)
+        })
     }
 }
 
 impl Serialize for Sources<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.each())
+        let mut sources = serializer.serialize_seq(None)?;
+        self.each(|line| {
+            self.also.iter().for_each(|also| also(line));
+            sources.serialize_element(&Written(line))
+        })?;
+        sources.end()
     }
 }
 
@@ -36,8 +57,6 @@ impl Serialize for Sources<'_> {
 pub(super) struct Frame {
     columns: Vec<&'static str>,
     currency: Option<String>,
-    /// Signals that no group has, all for one reason.
-    nowhere: BTreeSet<&'static str>,
 }
 
 impl Frame {
@@ -45,19 +64,8 @@ impl Frame {
         Frame {
             columns: run.grain.columns().iter().map(|c| c.name()).collect(),
             currency: run.currency.as_ref().map(Text::json),
-            nowhere: BTreeSet::new(),
         }
     }
-}
-
-/// The signals that are absent from all groups for the same reason.
-fn nowhere(groups: &[&Judged]) -> BTreeSet<&'static str> {
-    let Some((first, others)) = groups.split_first() else { return BTreeSet::new() };
-    let absent = |signal: &&'static signals::Signal| match first.subject.row.reading(signal) {
-        Reading::Present(_) => false,
-        missing => others.iter().all(|group| group.subject.row.reading(signal) == missing),
-    };
-    signals::all().iter().copied().filter(absent).map(|signal| signal.name).collect()
 }
 
 /// One audited group.
@@ -95,7 +103,7 @@ pub(super) struct Source<'g> {
     #[serde(skip_serializing_if = "Option::is_none")]
     money_at_risk: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    currency: Option<String>,
+    currency: Option<&'g str>,
     /// Conversions by event and status.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     events: BTreeMap<String, BTreeMap<&'static str, u64>>,
@@ -106,19 +114,22 @@ pub(super) struct Source<'g> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     reject_classes: BTreeMap<&'static str, u64>,
     /// Every signal that the group has, by name; in the unit of its declaration (a share is a number from 0 to 1).
-    signals: BTreeMap<&'static str, Signal<'g>>,
+    #[schemars(with = "BTreeMap<&'static str, Signal<'g>>")]
+    signals: Part<'g, &'static str, Signal<'g>>,
     /// The signals that it has not, by the reason. What no group of the report has stands in
     /// `coverage.absent_signals` alone.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    absent: BTreeMap<String, Vec<&'static str>>,
+    #[serde(default, skip_serializing_if = "Part::is_empty")]
+    #[schemars(with = "BTreeMap<String, Vec<&'static str>>")]
+    absent: Part<'g, String, Vec<&'static str>>,
     /// Signals that could not be held against peers, by the reason.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    not_compared: BTreeMap<String, Vec<&'static str>>,
+    #[serde(default, skip_serializing_if = "Part::is_empty")]
+    #[schemars(with = "BTreeMap<String, Vec<&'static str>>")]
+    not_compared: Part<'g, String, Vec<&'static str>>,
     /// What fired: with effect, strongest first; then what only observes; then what is suppressed.
     findings: Vec<Fired>,
     /// The deciding rules that could not be decided; with any of them the group is never clean.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    undecided_because: Vec<Undecided>,
+    undecided_because: Vec<Undecided<'g>>,
     /// How many other rules could not be decided.
     checks_not_possible: usize,
     /// What earlier nights make of it; not there without a store.
@@ -126,50 +137,6 @@ pub(super) struct Source<'g> {
     history: Option<nights::Kept>,
     #[serde(flatten)]
     outlook: outlook::OfSource,
-}
-
-/// A signal of one group.
-#[derive(Serialize, JsonSchema)]
-struct Signal<'g> {
-    value: Number,
-    /// The sample that the value rests on.
-    n: u64,
-    /// The limits of the 95 % interval; a fact that was counted has none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    low: Option<Number>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    high: Option<Number>,
-    /// The value rests on a cost that was allocated, an assumption below the cost's own grain.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    allocated: bool,
-    /// How the value stands against its peers; not there where it was not held against them.
-    #[serde(flatten)]
-    versus: Option<Versus<'g>>,
-}
-
-/// A signal beside its peers.
-#[derive(Serialize, JsonSchema)]
-struct Versus<'g> {
-    /// What peers have.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peers: Option<Number>,
-    /// How many there are, and at which level they were found.
-    peer_count: u32,
-    level: &'g str,
-    /// How many times the peers' odds (of a share) or value, and the end of its interval nearer to 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ratio: Option<Number>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ratio_limit: Option<Number>,
-    /// The signed distance in standard deviations.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    z: Option<Number>,
-    /// The one-sided p-value on the side where the value lies.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    p: Option<Number>,
-    /// The upper bound of the weight of evidence in decibans.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    decibans: Option<Number>,
 }
 
 /// A rule that fired on a group.
@@ -225,8 +192,8 @@ struct Test {
 
 /// A deciding rule that could not be decided.
 #[derive(Serialize, JsonSchema)]
-struct Undecided {
-    rule: String,
+struct Undecided<'g> {
+    rule: &'g str,
     reasons: Vec<Reason>,
 }
 
@@ -260,9 +227,9 @@ enum Reason {
     },
 }
 
-pub(super) fn source<'g>(group: &'g Judged, frame: &Frame) -> Source<'g> {
+pub(super) fn source<'g>(group: &'g Judged, frame: &'g Frame, readings: Readings<'g>) -> Source<'g> {
     let key = frame.columns.iter().zip(&group.subject.key);
-    let Readings { signals, absent, not_compared } = readings(group, frame);
+    let Readings { signals, absent, not_compared } = readings;
     Source {
         key: key.map(|(&name, part)| (name, part.as_ref().map(Text::json))).collect(),
         verdict: group.verdict.word(),
@@ -277,7 +244,7 @@ pub(super) fn source<'g>(group: &'g Judged, frame: &Frame) -> Source<'g> {
         clicks: group.subject.clicks,
         cost: amount(group.subject.spend),
         money_at_risk: amount(group.money_at_risk),
-        currency: frame.currency.clone(),
+        currency: frame.currency.as_deref(),
         events: events(group),
         reject_classes: group.subject.reject_classes.iter().copied().collect(),
         fraud_reasons: group.subject.fraud_reasons.iter().map(|(word, n)| (word.json(), *n)).collect(),
@@ -298,83 +265,6 @@ fn events(group: &Judged) -> BTreeMap<String, BTreeMap<&'static str, u64>> {
         *events.entry(event.json()).or_default().entry(status).or_default() += count;
     }
     events
-}
-
-/// Signals by name, and the others by reason.
-#[derive(Default)]
-struct Readings<'g> {
-    signals: BTreeMap<&'static str, Signal<'g>>,
-    absent: BTreeMap<String, Vec<&'static str>>,
-    not_compared: BTreeMap<String, Vec<&'static str>>,
-}
-
-fn readings<'g>(group: &'g Judged, frame: &Frame) -> Readings<'g> {
-    let mut absent: BTreeMap<&Absence, Vec<&'static str>> = BTreeMap::new();
-    let mut not_compared: [(TooFew, Vec<&'static str>); 2] =
-        [TooFew::Peers, TooFew::Sample].map(|why| (why, vec![]));
-    let mut signals = BTreeMap::new();
-    for (signal, reading) in group.subject.row.each() {
-        let estimate = match reading {
-            Reading::Absent(_) if frame.nowhere.contains(signal.name) => continue,
-            Reading::Absent(why) => {
-                absent.entry(why).or_default().push(signal.name);
-                continue;
-            }
-            Reading::Present(estimate) => estimate,
-        };
-        let standing = group.subject.profile.standing(signal);
-        match present(estimate, standing) {
-            Some(present) => drop(signals.insert(signal.name, present)),
-            None => absent.entry(&NOT_FINITE).or_default().push(signal.name),
-        }
-        if let Standing::TooFew(found) = standing {
-            let of_reason = not_compared.iter_mut().filter(|(why, _)| why == found);
-            of_reason.for_each(|(_, names)| names.push(signal.name));
-        }
-    }
-    let mut by_reason: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
-    for (why, names) in absent {
-        by_reason.entry(why.to_string()).or_default().extend(names);
-    }
-    let told = not_compared.into_iter().filter(|(_, names)| !names.is_empty());
-    Readings {
-        signals,
-        absent: by_reason,
-        not_compared: told.map(|(why, names)| (why.to_string(), names)).collect(),
-    }
-}
-
-/// What is no number cannot be written; signals refuse it before.
-const NOT_FINITE: Absence = Absence::Fact("not a finite number");
-
-fn present<'g>(estimate: &Estimate, standing: &'g Standing) -> Option<Signal<'g>> {
-    let (low, high) = estimate.printed();
-    let limit = |limit: f64| match estimate.interval {
-        Interval::Exact(_) => None,
-        _ => number(limit),
-    };
-    Some(Signal {
-        value: number(estimate.value())?,
-        n: estimate.n,
-        low: limit(low),
-        high: limit(high),
-        allocated: estimate.allocated,
-        versus: versus(standing),
-    })
-}
-
-fn versus(standing: &Standing) -> Option<Versus<'_>> {
-    let Standing::Compared(v) = standing else { return None };
-    Some(Versus {
-        peers: number(v.expected),
-        peer_count: v.peers,
-        level: &v.level,
-        ratio: number(v.ratio),
-        ratio_limit: number(v.ratio_limit),
-        z: number(v.z),
-        p: v.ln_p(v.direction).and_then(probability),
-        decibans: number(v.decibans),
-    })
 }
 
 fn findings(group: &Judged) -> Vec<Fired> {
@@ -414,7 +304,7 @@ fn test(evidence: &Evidence) -> Test {
     }
 }
 
-fn undecided(rule: &str, why: &[Why]) -> Undecided {
+fn undecided<'g>(rule: &'g str, why: &[Why]) -> Undecided<'g> {
     let reason = |why: &Why| match why {
         Why::Absent { signal, absence } => {
             Reason::Absent { signal: signal.name, absent: absence.to_string() }
@@ -436,5 +326,5 @@ fn undecided(rule: &str, why: &[Why]) -> Undecided {
         },
         Why::TooYoung(_) | Why::Untold(_) => Reason::Rows { rows: why.to_string() },
     };
-    Undecided { rule: rule.to_owned(), reasons: why.iter().map(reason).collect() }
+    Undecided { rule, reasons: why.iter().map(reason).collect() }
 }

@@ -6,13 +6,15 @@
 //! next run to that folder brings it back. Several outputs of one run are renamed one after the other: a kill between
 //! them leaves some new and some old, each whole; a manifest of the run, which is put into place after all of them,
 //! then does not fit. Every folder ends with a [manifest](MANIFEST) of its files.
-//! Nothing here follows a link, and no folder is replaced that no output has made.
+//! Nothing here follows a link, and no folder is replaced that no output has made. What a killed run left beside its
+//! targets goes when the next run has put something there ([`stale`]).
 
-use super::folder;
+use super::{folder, stale};
 use crate::base::durable;
 use crate::base::error::{Error, Result};
 use crate::report::NamedFile;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Component, Path, PathBuf};
@@ -51,7 +53,8 @@ pub struct Staged {
 
 enum Waiting {
     File(NamedTempFile),
-    Folder(TempDir),
+    /// The handle keeps the folder claimed.
+    Folder(TempDir, Option<fs::File>),
 }
 
 /// What a file is known by; a folder by its own manifest.
@@ -78,6 +81,7 @@ impl Staged {
         write: impl FnOnce(&mut dyn Write) -> Result<()>,
     ) -> Result<Staged> {
         let file = hidden(access.file()).tempfile_in(folder(path)).map_err(|e| Error::writing(path, e))?;
+        stale::claim(file.as_file());
         let (file, seal) = filled(file, write).map_err(|e| about(path, e))?;
         file.as_file().sync_all().map_err(|e| Error::writing(path, e))?;
         Ok(Staged { waiting: Waiting::File(file), path: path.to_path_buf(), seal })
@@ -89,6 +93,7 @@ impl Staged {
     /// The files cannot be written, or one has a name that could lead out of the folder.
     pub fn folder(path: &Path, access: Access, files: &[NamedFile]) -> Result<Staged> {
         let root = hidden(access.folder()).tempdir_in(folder(path)).map_err(|e| Error::writing(path, e))?;
+        let claimed = stale::claimed(root.path());
         let manifest = NamedFile { name: MANIFEST.into(), bytes: manifest(files) };
         let seal = Seal::of(&manifest.bytes);
         for file in files.iter().chain([&manifest]) {
@@ -101,12 +106,12 @@ impl Staged {
                 .map_err(|e| Error::writing(&place, e))?;
         }
         flush(root.path());
-        Ok(Staged { waiting: Waiting::Folder(root), path: path.to_path_buf(), seal })
+        Ok(Staged { waiting: Waiting::Folder(root, claimed), path: path.to_path_buf(), seal })
     }
 
     /// Whether it is a folder.
     pub fn is_folder(&self) -> bool {
-        matches!(self.waiting, Waiting::Folder(_))
+        matches!(self.waiting, Waiting::Folder(..))
     }
 }
 
@@ -172,11 +177,14 @@ fn about(path: &Path, error: Error) -> Error {
     Error { message: format!("cannot write {}: {}", path.display(), error.message), ..error }
 }
 
+/// How the names of files and folders that wait beside their targets begin.
+pub const PREFIX: &str = ".clickaudit-out-";
+
 /// Names and permissions of the files that stand only for a moment; those of a renamed file stay.
 #[cfg_attr(not(unix), expect(unused_variables))]
 fn hidden(mode: u32) -> Builder<'static, 'static> {
     let mut builder = Builder::new();
-    builder.prefix(durable::PREFIX).suffix(durable::SUFFIX);
+    builder.prefix(PREFIX).suffix(durable::SUFFIX);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
     builder
@@ -253,7 +261,8 @@ struct Placed {
 
 enum Before {
     Nothing,
-    File(TempPath),
+    /// A second name of the old file.
+    File(TempPath, #[expect(dead_code, reason = "closing it gives the claim back")] Option<fs::File>),
     Folder(PathBuf),
 }
 
@@ -270,14 +279,17 @@ pub fn commit(staged: Vec<Staged>, manifest: Option<Staged>) -> Result<Vec<PathB
         placed.iter().for_each(|one| flush(folder(&one.path)));
         put(manifest, &mut placed)?;
     }
-    Ok(placed.into_iter().map(settle).collect())
+    let placed: Vec<PathBuf> = placed.into_iter().map(settle).collect();
+    let folders: BTreeSet<&Path> = placed.iter().map(|path| folder(path)).collect();
+    folders.into_iter().for_each(|folder| stale::sweep(folder, stale::YOUNG));
+    Ok(placed)
 }
 
 fn put(one: Staged, placed: &mut Vec<Placed>) -> Result<()> {
     let path = one.path;
     let before = match one.waiting {
         Waiting::File(file) => put_file(file, &path),
-        Waiting::Folder(dir) => put_folder(dir, &path),
+        Waiting::Folder(dir, claimed) => put_folder(dir, claimed, &path),
     };
     match before {
         Ok(before) => placed.push(Placed { path, before }),
@@ -305,11 +317,15 @@ fn keep(path: &Path) -> io::Result<Before> {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => fs::copy(path, name).map(drop),
         linked => linked,
     };
-    hidden(Access::Owner.file()).make_in(folder(path), second).map(|file| Before::File(file.into_temp_path()))
+    hidden(Access::Owner.file()).make_in(folder(path), second).map(|file| {
+        let kept = file.into_temp_path();
+        let claimed = stale::claimed(&kept);
+        Before::File(kept, claimed)
+    })
 }
 
 /// Renames one folder into place; the old one stands aside until everything is in place.
-fn put_folder(dir: TempDir, path: &Path) -> io::Result<Before> {
+fn put_folder(dir: TempDir, claimed: Option<fs::File>, path: &Path) -> io::Result<Before> {
     let aside = aside(path);
     let before = match fs::symlink_metadata(path) {
         Err(_) => Before::Nothing,
@@ -326,13 +342,14 @@ fn put_folder(dir: TempDir, path: &Path) -> io::Result<Before> {
         return Err(e);
     }
     let _ = dir.keep();
+    drop(claimed);
     Ok(before)
 }
 
 fn take_back(placed: Placed) {
     // The run already fails with the first error; a second one could only hide it.
     let _ = match placed.before {
-        Before::File(before) => before.persist(&placed.path).map_err(|e| e.error),
+        Before::File(before, _) => before.persist(&placed.path).map_err(|e| e.error),
         Before::Folder(before) => {
             fs::remove_dir_all(&placed.path).and_then(|()| fs::rename(before, &placed.path))
         }
