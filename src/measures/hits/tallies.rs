@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn facts_come_back_from_their_tallies() {
         let tallies = Tallies::of(&facts());
-        assert!(tallies.hours.len() > 24 && tallies.days.iter().all(|days| days.len() == 2));
+        assert!(tallies.hours.len() > 24 && tallies.days.iter().all(|days| days.len() == 3));
         assert_eq!(Tallies::of(&tallies.facts()), tallies);
         let (from, back) = (facts(), tallies.facts());
         for identity in IDENTITIES {
