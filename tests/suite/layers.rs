@@ -155,7 +155,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ),
     ("serde_saphyr", &["base/yaml"]),
     ("sha2", &["anonymise/keyed", "ingest/postback/checks", "report/html"]),
-    ("signal_hook", &[]),
+    ("signal_hook", &["cli/elsewhere"]),
     ("statrs", &["base/stats"]),
     ("strsim", &["base/near"]),
     ("tempfile", &["base/durable", "base/spill", "ingest", "report/output"]),
