@@ -41,8 +41,7 @@ fn a_plan_that_something_has_changed_since_is_refused() {
     let (folder, _) = audited();
     folder.run("blocklist plan report.json --state lists --plan plan.json").exits(0);
     let report = folder.text("report.json");
-    let folder =
-        folder.with("report.json", report.replace("\"verdict\": \"hold\"", "\"verdict\": \"block\""));
+    let folder = folder.with("report.json", report.replace("\"verdict\":\"hold\"", "\"verdict\":\"block\""));
     folder.run("blocklist apply plan.json").exits(3).says(&["report.json changed since the plan was made"]);
     let folder = folder.with("report.json", report);
     let plan = folder.text("plan.json");
@@ -106,7 +105,7 @@ fn an_earlier_revision_can_be_restored() {
     let (folder, ids) = audited();
     folder.run("blocklist apply report.json --state lists").exits(0);
     let later = folder.text("report.json").replace("2026-03-15T23:59:52Z", "2026-04-15T00:00:00Z");
-    let folder = folder.with("later.json", later.replace("\"verdict\": \"block\"", "\"verdict\": \"hold\""));
+    let folder = folder.with("later.json", later.replace("\"verdict\":\"block\"", "\"verdict\":\"hold\""));
     folder.run("blocklist apply later.json --state lists -o blocklist:lines=block.txt").exits(0);
     assert_eq!(folder.text("block.txt"), "", "the time of all has run out");
     folder.run("blocklist apply report.json --state lists").exits(3).says(&["older than what stands"]);
