@@ -6,7 +6,7 @@ use crate::base::error::{Error, Result};
 pub const DEFAULT: &str = "4GB";
 
 /// Below this the limit would say nothing: what a run needs without any row is more.
-const LEAST: u64 = 64 << 20;
+const LEAST: u64 = 64_000_000;
 
 /// Names of units, the longer ones first, and their bytes.
 const UNITS: [(&str, u64); 8] = [
@@ -35,7 +35,7 @@ pub fn bytes(text: &str) -> Result<u64> {
     let bytes = (number * unit as f64) as u64;
     if bytes < LEAST {
         return Err(Error::usage(format!("`{text}` is too little memory to audit anything"))
-            .help("the least that can be kept to is 64MiB"));
+            .help("the least that can be kept to is 64MB"));
     }
     Ok(bytes)
 }

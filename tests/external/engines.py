@@ -430,7 +430,7 @@ def refused(options, folder, engine, url):
     faults = []
     for what, code, phrases, change in [
         ("a table that is not there", 2, ["nosuch"], ("shop.clicks", "shop.nosuch")),
-        ("a column that is not there", 2, ["no column `adr`", "did you mean addr?"], ("ip: addr", "ip: adr")),
+        ("a column that is not there", 2, ["no column `adr`", "did you mean addr"], ("ip: addr", "ip: adr")),
         ("a type that cannot be read", 2, ["`kind` is", "expected a timestamp"], ("click_time: ts", "click_time: kind")),
     ]:
         (folder / "wrong.yaml").write_text((folder / "all.yaml").read_text().replace(*change))
