@@ -221,8 +221,13 @@ impl<'r> Report<'r> {
     /// Keeps only what changed since the night before; lists were made already and stay whole.
     pub fn keep_news(&mut self) {
         let news: Vec<bool> = self.groups.iter().map(|g| self.change(g).is_some()).collect();
-        let mut news = news.into_iter();
-        self.groups.retain(|_| news.next().unwrap_or(false));
+        let mut left = news.iter();
+        self.groups.retain(|_| left.next() == Some(&true));
+        // Dossiers name their group by its place.
+        self.dossiers.retain(|dossier| news[dossier.group]);
+        for dossier in &mut self.dossiers {
+            dossier.group = news[..dossier.group].iter().filter(|kept| **kept).count();
+        }
     }
 
     /// Whether every group that is still here has changed since the night before.

@@ -215,12 +215,21 @@ fn outputs_hold_only_news_and_lists_are_whole() {
     night(&folder, 12, "2977431");
     night(&folder, 13, "2977431");
     exports(&folder, 14, "");
-    let run = "-o csv=news.csv -o blocklist:lines=block.txt --list-for popmax --new-only";
+    let run = "-o csv=news.csv -o blocklist:lines=block.txt --list-for popmax --new-only -o evidence=packs";
     folder.run(&format!("audit {AUDIT} {run}")).exits(0);
     let news = folder.text("news.csv");
     assert!(news.contains("2977431") && !news.contains("3098120"), "{news}");
     let list = folder.text("block.txt");
     assert!(list.contains("2977431") && list.contains("3098120"), "{list}");
+    let packs = fs::read_dir(folder.path("packs")).expect("packs").flatten();
+    let packs: Vec<_> = packs.filter(|entry| entry.path().is_dir()).map(|entry| entry.path()).collect();
+    assert!(!packs.is_empty());
+    for pack in &packs {
+        let name = pack.file_name().expect("a name").to_string_lossy().into_owned();
+        let zone = name.split('-').find(|part| news.contains(*part) && part.len() > 5);
+        let told = fs::read_to_string(pack.join("findings.txt")).expect("findings");
+        assert!(zone.is_some_and(|zone| told.contains(zone)), "{name}");
+    }
     // The same once more, on a night on which nothing is new.
     let folder = Folder::new();
     night(&folder, 14, "");
