@@ -170,7 +170,7 @@ def with_polars(clicks, conversions, threads):
     for table in rest:
         rows = rows.join(table, on=SOURCE, how="left", nulls_equal=True)
     zero = ["conversions", "ctit_count", "repeats"]
-    return rows.with_columns(col(zero).fill_null(0)).to_dicts()
+    return rows.drop("distinct_networks").with_columns(col(zero).fill_null(0)).to_dicts()
 
 
 def with_pandas(clicks, conversions, threads):
