@@ -89,7 +89,7 @@ pub struct Settings {
     /// Keep the integer table of clicks.
     pub keeps_counts: bool,
     pub threads: usize,
-    /// Bytes of memory that rows may hold; the rest of them waits in temporary files.
+    /// Bytes of memory to plan for: of clicks no more is held than [`FOR_ROWS`] says, the rest waits in temporary files.
     pub memory_limit: u64,
     /// Takes note of what each stage cost.
     pub meter: Meter,

@@ -16,17 +16,17 @@ use xxhash_rust::xxh3::Xxh3;
 /// What is known of repeated click rows.
 #[derive(Clone, Default)]
 pub struct ClickDuplicates {
-    /// KeySet of click IDs that stand in more than one row.
+    /// Keys of click IDs that stand in more than one row.
     pub repeated: Arc<KeySet>,
     /// Of the rows with a repeated ID, those that count: by [`click_content`], how often.
     pub keep: HashMap<u64, u32>,
-    /// KeySet of IDs that more than one click uses.
+    /// Keys of IDs that more than one click uses.
     pub reused: KeySet,
     /// Rows that do not count.
     pub dropped: u64,
     /// IDs that stand under more than one source.
     pub conflicts: u64,
-    /// KeySet of rows without an ID that stand more than once, and how often.
+    /// Keys of rows without an ID that stand more than once, and how often.
     pub identical: HashMap<u64, u32>,
 }
 

@@ -1,11 +1,11 @@
-//! How much memory a run may take, as people write it.
+//! The memory that a run plans with, as people write it.
 
 use crate::base::error::{Error, Result};
 
 /// Unless said: what the smallest machines have that a network's day is audited on.
 pub const DEFAULT: &str = "4GB";
 
-/// Below this the limit would say nothing: what a run needs without any row is more.
+/// Below this the limit would say nothing: what a run needs beside its clicks is more.
 const LEAST: u64 = 64_000_000;
 
 /// Names of units, the longer ones first, and their bytes.

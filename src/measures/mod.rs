@@ -285,7 +285,7 @@ impl<'a> Pass<'a> {
         let whole = converted(matched, self.options.main_event);
         let mut rows = ClickRows::new(duplicates, &whole, self.options.clock, &available);
         let (mut grains, mut cuts) = (std::mem::take(&mut self.grains), std::mem::take(&mut self.cuts));
-        let of_cuts: Vec<HashSet<u64>> = cuts.iter().map(|cut| converted(matched, cut.main_event)).collect();
+        let of_cuts = converted_in(&cuts, matched);
         let of_cut =
             |(cut, converted): (&CutPass, _)| ClickRows::new(duplicates, converted, cut.clock, &available);
         let mut rows_of_cuts: Vec<ClickRows> = cuts.iter().zip(&of_cuts).map(of_cut).collect();
@@ -470,6 +470,11 @@ fn converted(matched: &Matched, main_event: Symbol) -> HashSet<u64> {
     let main = |m: &&MatchedConversion| m.class == Class::Matched && m.conversion.event == main_event;
     let key = |m: &MatchedConversion| m.conversion.click_id.as_ref().map(|id| id.key);
     matched.conversions.iter().filter(main).filter_map(key).collect()
+}
+
+/// The same by cut, each with its own main event.
+fn converted_in(cuts: &[CutPass], matched: &Matched) -> Vec<HashSet<u64>> {
+    cuts.iter().map(|cut| converted(matched, cut.main_event)).collect()
 }
 
 /// The measures whose side was given and whose columns at least one of its files has.

@@ -407,8 +407,7 @@ impl Pass<'_> {
         let hit_type = intake.mapping.hit_type.as_deref();
         let mut filter = ClickFilter::new(self.options.fields, duplicates, hit_type);
         let whole = super::converted(matched, self.options.main_event);
-        let of_cuts: Vec<HashSet<u64>> =
-            self.cuts.iter().map(|cut| super::converted(matched, cut.main_event)).collect();
+        let of_cuts = super::converted_in(&self.cuts, matched);
         let stratum = self.places.stratum.clone();
         intake.clicks.scan(self.options.fields, None, &mut |batch| {
             let counted = filter.counted(batch);
