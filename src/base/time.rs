@@ -56,9 +56,21 @@ impl TimeFormat {
     /// A column that may be written in each of several formats, row by row.
     ///
     /// # Errors
-    /// None is named, or a text can be one time in one of them and another time in another: then only who made
-    /// the file knows which it is.
+    /// None is named.
     pub fn any_of(mut formats: Vec<TimeFormat>) -> Result<TimeFormat, String> {
+        match formats.len() {
+            0 => Err("no time format is named".to_owned()),
+            1 => Ok(formats.remove(0)),
+            _ => Ok(TimeFormat::AnyOf(formats)),
+        }
+    }
+
+    /// Refuses formats that cannot hold beside each other in one column.
+    ///
+    /// # Errors
+    /// A text can be one time in one of them and another time in another: then only who made the file knows which
+    /// it is.
+    pub fn refuse_doubt(formats: &[TimeFormat]) -> Result<(), String> {
         for (at, one) in formats.iter().enumerate() {
             for other in &formats[..at] {
                 if let Some(text) = one.taken_by(other).or_else(|| other.taken_by(one)) {
@@ -70,11 +82,7 @@ impl TimeFormat {
                 }
             }
         }
-        match formats.len() {
-            0 => Err("no time format is named".to_owned()),
-            1 => Ok(formats.remove(0)),
-            _ => Ok(TimeFormat::AnyOf(formats)),
-        }
+        Ok(())
     }
 
     /// The formats of a column, mostly one.
@@ -461,7 +469,8 @@ mod tests {
     #[test]
     fn several_formats_hold_beside_each_other_where_no_text_is_two_times() {
         let any = |names: &[&str]| {
-            TimeFormat::any_of(names.iter().map(|name| name.parse().expect("a format")).collect())
+            let formats: Vec<TimeFormat> = names.iter().map(|name| name.parse().expect("a format")).collect();
+            TimeFormat::refuse_doubt(&formats).and_then(|()| TimeFormat::any_of(formats))
         };
         let voluum = any(&["%Y-%m-%d %I:%M:%S %p", "iso"]).expect("no text is both");
         let reader = TimeReader { format: voluum, zone: "America/New_York".parse().unwrap() };

@@ -73,9 +73,9 @@ impl Intake {
         let mut writer = IntakeWriter::new(path.clone());
         writer.write(&fetched.frame())?;
         writer.finish()?;
-        let target = Target { rows: path.clone(), index: None, lasting: false };
+        let target = Target { rows: path.clone(), index: None, lasting: false, held: None };
         let ledger = FileLedger::new(&path, fetched.shape, reading);
-        let (mut ledger, layout, direct) = self.read_parquet(ledger, &target)?;
+        let (mut ledger, layout, place) = self.read_parquet(ledger, &target)?;
         ledger.path = fetched.name.clone().into();
         ledger.digest = fetched.digest.clone();
         if fetched.shape == Shape::Clicks {
@@ -88,7 +88,7 @@ impl Intake {
             self.known = Some(Known { dropped: fetched.dropped, conflicts: fetched.conflicts });
         }
         self.files.push(ledger);
-        self.table(fetched.shape).parts.push(Part { path, layout, direct, file, rows: None });
+        self.table(fetched.shape).parts.push(Part { path, layout, place, file, rows: None });
         Ok(())
     }
 }

@@ -714,13 +714,16 @@ fn side_mapping(shape: Shape, layers: &[Layer]) -> Result<SideMapping> {
     let zone = parts.last(|s| &s.time_zone, |f| &f.time_zone);
     let user = layers.last().expect("the user's layer is always there").file;
     let by_user = side_of(user, shape).time_zone.is_some() || user.time_zone.is_some();
+    let format_by_user = side_of(user, shape).time_format.is_some() || user.time_format.is_some();
     let zone_from = parts.last(|s| &s.zone_from, |f| &f.zone_from).filter(|_| !by_user);
     let nulls = parts.sides.iter().rev().find_map(|(side, _)| side.nulls.clone());
     Ok(SideMapping {
         columns,
         constants,
         time: TimeReader {
-            format: format.map_or(Ok(TimeFormat::Iso), |names| time_format(&names)).map_err(Error::usage)?,
+            format: format
+                .map_or(Ok(TimeFormat::Iso), |names| time_format(&names, format_by_user))
+                .map_err(Error::usage)?,
             zone: zone.as_deref().unwrap_or("UTC").parse::<Zone>().map_err(Error::usage)?,
         },
         zone_from: zone_from.unwrap_or(ZoneFrom::Format),
@@ -733,10 +736,15 @@ fn side_mapping(shape: Shape, layers: &[Layer]) -> Result<SideMapping> {
     })
 }
 
-fn time_format(names: &Names) -> std::result::Result<TimeFormat, String> {
-    let formats = names.list().iter().map(|name| name.parse()).collect::<std::result::Result<_, String>>()?;
+/// Formats of one column. That those of a preset can hold beside each other is a test's business, not every run's.
+fn time_format(names: &Names, by_user: bool) -> std::result::Result<TimeFormat, String> {
+    let formats: Vec<TimeFormat> =
+        names.list().iter().map(|name| name.parse()).collect::<std::result::Result<_, String>>()?;
+    if by_user {
+        TimeFormat::refuse_doubt(&formats)
+            .map_err(|why| format!("these time formats cannot hold beside each other: {why}"))?;
+    }
     TimeFormat::any_of(formats)
-        .map_err(|why| format!("these time formats cannot hold beside each other: {why}"))
 }
 
 fn default_nulls() -> Vec<String> {

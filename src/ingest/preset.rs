@@ -175,6 +175,7 @@ pub fn named(name: &str) -> Result<&'static Preset> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::time::TimeFormat;
     use crate::ingest::mapping::{FACTS, Mapping};
     use crate::ingest::stated::Stating;
 
@@ -203,8 +204,10 @@ mod tests {
             assert!(!preset.exports.is_empty(), "{file} has no export");
             for export in &preset.exports {
                 assert!(!export.examples.is_empty(), "{file} {} has no example", export.name);
-                Mapping::of(preset, Some(export), &MappingFile::default())
+                let mapping = Mapping::of(preset, Some(export), &MappingFile::default())
                     .unwrap_or_else(|e| panic!("{file} {}: {e}", export.name));
+                let formats = mapping.side(export.shape).time.format.all();
+                assert_eq!(TimeFormat::refuse_doubt(formats), Ok(()), "{file} {}", export.name);
                 assert!(
                     preset.name == GENERIC || !export.marks.is_empty(),
                     "{file} {}: no marks",

@@ -10,13 +10,14 @@ use super::open;
 use super::parquet::IntakeWriter;
 use super::plan::{Chosen, Plan, Reading};
 use super::shelf::{self, Fresh, INDEX, INTAKE, Kept, Shelf, Stored, Way, Window, key_of, narrow, stem_of};
-use super::table::Part;
+use super::table::{Part, Place};
 use super::{FileLedger, Intake, Named, Target, stdin};
 use crate::base::column::Col;
 use crate::base::durable;
 use crate::base::error::{Error, Result};
 use crate::base::text::Text;
 use crate::base::time::{DAY, SECOND};
+use polars::prelude::DataFrame;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use tempfile::TempPath;
@@ -127,6 +128,7 @@ impl Reader<'_> {
             rows: waiting.rows.0.to_path_buf(),
             index: named.shape.is_of_clicks().then(|| waiting.index.0.to_path_buf()),
             lasting: true,
+            held: None,
         };
         let read = intake.read_file(named, &super::Wanted::Everything, self.threads, &target);
         let (ledger, layout) = read.map_err(|e| stdin::speaking(intake.stdin.as_deref(), e))?;
@@ -144,7 +146,7 @@ impl Reader<'_> {
         let part = layout.zip(kept.intake.as_ref()).map(|((layout, _), stored)| Part {
             path: self.shelf.folder.join(&stored.name),
             layout,
-            direct: false,
+            place: Place::Intake,
             file: 0,
             rows: None,
         });
@@ -318,7 +320,7 @@ fn restored(
     let part = kept.intake.as_ref().map(|stored| Part {
         path: shelf.folder.join(&stored.name),
         layout,
-        direct: false,
+        place: Place::Intake,
         file: 0,
         rows: None,
     });
@@ -377,6 +379,10 @@ fn fill(intake: &mut Intake, plan: &Plan, mut ready: Vec<Ready>) -> Result<()> {
 /// Writers of one export's rows, and of its clicks by the hash of their ID.
 pub struct Writers {
     rows: IntakeWriter,
+    /// The rows so far, as long as they may stay in memory.
+    held: Option<DataFrame>,
+    /// How many more may; `None` once there is a file.
+    room: Option<usize>,
     index: Option<IndexWriter>,
 }
 
@@ -384,27 +390,39 @@ impl Writers {
     /// Writers of the files of a target.
     pub fn new(target: &Target) -> Writers {
         let rows = if target.lasting { IntakeWriter::lasting } else { IntakeWriter::new };
-        Writers { rows: rows(target.rows.clone()), index: target.index.clone().map(IndexWriter::new) }
+        let index = target.index.clone().map(IndexWriter::new);
+        Writers { rows: rows(target.rows.clone()), held: None, room: target.held, index }
     }
 
     /// Adds some rows.
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn write(&mut self, frame: &polars::prelude::DataFrame) -> Result<()> {
+    pub fn write(&mut self, frame: &DataFrame) -> Result<()> {
         if let Some(index) = self.index.as_mut().filter(|_| frame.height() > 0) {
             index.write(frame)?;
         }
+        if let Some(room) = self.room.and_then(|room| room.checked_sub(frame.height())) {
+            self.room = Some(room);
+            match &mut self.held {
+                Some(held) => drop(held.vstack_mut(frame).expect("frames of one layout")),
+                None => self.held = Some(frame.clone()),
+            }
+            return Ok(());
+        }
+        self.room = None;
+        self.held.take().map_or(Ok(()), |held| self.rows.write(&held))?;
         self.rows.write(frame)
     }
 
-    /// Writes the footers; whether there are rows at all.
+    /// Writes the footers; where the rows are.
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn finish(self) -> Result<bool> {
+    pub fn finish(self) -> Result<Place> {
         self.index.map_or(Ok(false), IndexWriter::finish)?;
-        self.rows.finish()
+        self.rows.finish()?;
+        Ok(self.held.map_or(Place::Intake, Place::Memory))
     }
 }
 

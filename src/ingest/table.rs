@@ -27,12 +27,28 @@ pub struct Sample {
 pub struct Part {
     pub path: PathBuf,
     pub layout: Layout,
-    /// A Parquet export scanned where it lies.
-    pub direct: bool,
+    pub place: Place,
     /// Index of the file in the ledger.
     pub file: usize,
     /// The rows that a run looks at, if not all of them.
     pub rows: Option<Rows>,
+}
+
+/// Where the rows of a part are.
+pub enum Place {
+    /// In the Parquet export itself, and typed on the way.
+    Export,
+    /// Typed, in a file of the intake.
+    Intake,
+    /// Typed, and so few that no file was worth its while.
+    Memory(DataFrame),
+}
+
+impl Place {
+    /// How many rows are held in memory.
+    pub fn held(&self) -> usize {
+        if let Place::Memory(frame) = self { frame.height() } else { 0 }
+    }
 }
 
 /// The rows of a file whose time in a column lies between two, the second excluded.
@@ -155,14 +171,22 @@ impl Part {
     ) -> Result<()> {
         let Some(plan) = self.plan(fields, only)? else { return Ok(()) };
         stream(plan, &self.path, &mut |raw| {
-            let frame = if self.direct { parquet::canonical(&raw, &self.layout, fields)?.frame } else { raw };
+            let frame =
+                if self.is_export() { parquet::canonical(&raw, &self.layout, fields)?.frame } else { raw };
             if frame.height() == 0 { Ok(()) } else { each(&Batch { frame, part: self }) }
         })
     }
 
+    fn is_export(&self) -> bool {
+        matches!(self.place, Place::Export)
+    }
+
     /// The scan of the columns needed; `None` if `only` asks for keys that the part does not have.
     fn plan(&self, fields: &[Field], only: Option<(Col, &Arc<KeySet>)>) -> Result<Option<LazyFrame>> {
-        let mut plan = open(&self.path)?;
+        let mut plan = match &self.place {
+            Place::Memory(frame) => frame.clone().lazy(),
+            Place::Export | Place::Intake => open(&self.path)?,
+        };
         if let Some(rows) = &self.rows {
             plan = plan.filter(rows.predicate());
         }
@@ -170,7 +194,7 @@ impl Part {
             let Some(predicate) = self.has_key(column, keys.clone()) else { return Ok(None) };
             plan = plan.filter(predicate);
         }
-        let names: BTreeSet<PlSmallStr> = if self.direct {
+        let names: BTreeSet<PlSmallStr> = if self.is_export() {
             parquet::needed(&mut plan, &self.layout, fields)?
         } else {
             fields.iter().filter(|f| self.layout.has(**f)).map(|f| f.name()).collect()
@@ -183,7 +207,7 @@ impl Part {
         if !self.layout.has(Field::Key(column)) {
             return None;
         }
-        Some(if self.direct {
+        Some(if self.is_export() {
             let name = self.layout.header_of(column)?;
             col(name).cast(DataType::String).map(
                 move |c| {

@@ -210,12 +210,11 @@ impl Collector<'_> {
         let parsed = match self.open.take() {
             None => parsed,
             Some((mut bytes, first_line)) => {
-                bytes.extend_from_slice(&parsed.chunk.bytes[..parsed.chunk.length]);
-                self.parser.chunk(Chunk { length: bytes.len(), bytes, first_line, last: parsed.chunk.last })
+                bytes.extend_from_slice(&parsed.chunk.bytes);
+                self.parser.chunk(Chunk { bytes, first_line, last: parsed.chunk.last })
             }
         };
-        self.open =
-            parsed.open.map(|(at, line)| (parsed.chunk.bytes[at..parsed.chunk.length].to_vec(), line));
+        self.open = parsed.open.map(|(at, line)| (parsed.chunk.bytes[at..].to_vec(), line));
         self.total.append(parsed.summary);
         (self.sink)(&parsed.frame)?;
         Ok(parsed.chunk.bytes)
@@ -224,7 +223,7 @@ impl Collector<'_> {
     /// Parses what is still open at the end of the file.
     fn finish(&mut self) -> Result<()> {
         let Some((bytes, first_line)) = self.open.take() else { return Ok(()) };
-        let last = self.parser.chunk(Chunk { length: bytes.len(), bytes, first_line, last: true });
+        let last = self.parser.chunk(Chunk { bytes, first_line, last: true });
         self.take(last).map(drop)
     }
 }
@@ -267,7 +266,7 @@ struct Parser<'a> {
 
 impl Parser<'_> {
     fn chunk(&self, chunk: Chunk) -> Parsed {
-        let bytes = &chunk.bytes[..chunk.length];
+        let bytes = &chunk.bytes[..];
         let mut rows = RowBuilder::new(self.layout, bytes.len() / 128 + 16);
         let mut summary = TextSummary::default();
         let (mut at, mut line, mut open) = (0, chunk.first_line, None);

@@ -19,7 +19,7 @@ const HEAD: usize = 1 << 20;
 pub fn sample(path: &Path, packing: Packing, delimiter: Option<u8>, most: usize) -> Result<Sample> {
     let mut source = Source::open(path, packing, HEAD)?;
     let header = source.header(delimiter, &BTreeSet::new())?;
-    let bytes = source.waiting();
+    let bytes = &source.waiting;
     let whole = memchr::memrchr(b'\n', bytes).filter(|_| !source.ended).map_or(bytes.len(), |end| end + 1);
     let rows = match header.form {
         Form::Delimited(mark) => delimited(&bytes[..whole], mark, header.names.len(), most),

@@ -17,9 +17,7 @@ pub const CHUNK: usize = 12 << 20;
 
 /// A piece of the file that ends at a line end.
 pub struct Chunk {
-    /// A buffer of which the first `length` bytes are the chunk.
     pub bytes: Vec<u8>,
-    pub length: usize,
     pub first_line: u64,
     /// Nothing comes behind it.
     pub last: bool,
@@ -93,7 +91,7 @@ pub fn every_key(path: &Path, packing: Packing) -> Result<Header> {
     let mut source = Source::open(path, packing, CHUNK)?;
     let mut keys = Keys::default();
     while let Some(chunk) = source.chunk(false)? {
-        keys.read(&chunk.bytes[..chunk.length]);
+        keys.read(&chunk.bytes);
         source.spares.push(chunk.bytes);
     }
     Ok(keys.header())
@@ -110,9 +108,9 @@ pub struct Source {
     pub packing: Packing,
     reader: Box<dyn Read + Send>,
     pub digest: Digest,
-    /// A buffer of which the first `filled` bytes wait to be handed out.
-    buffer: Vec<u8>,
-    filled: usize,
+    /// The bytes that wait to be handed out, never more than `most`.
+    pub waiting: Vec<u8>,
+    most: usize,
     /// Buffers that came back: memory is touched for the first time once.
     pub spares: Vec<Vec<u8>>,
     /// Lines handed out so far.
@@ -134,8 +132,8 @@ impl Source {
             packing,
             reader: open::text(path, packing, &digest)?,
             digest,
-            buffer: vec![0; chunk],
-            filled: 0,
+            waiting: Vec::with_capacity(chunk),
+            most: chunk,
             spares: Vec::new(),
             lines: 0,
             ended: false,
@@ -145,35 +143,29 @@ impl Source {
             blank_lines: 0,
         };
         source.refill()?;
-        open::refuse_foreign_text(path, source.waiting())?;
-        if source.waiting().starts_with(b"\xef\xbb\xbf") {
+        open::refuse_foreign_text(path, &source.waiting)?;
+        if source.waiting.starts_with(b"\xef\xbb\xbf") {
             source.pass(3);
         }
         Ok(source)
     }
 
-    pub fn waiting(&self) -> &[u8] {
-        &self.buffer[..self.filled]
-    }
-
     /// Passes over the first `count` waiting bytes.
     fn pass(&mut self, count: usize) {
-        self.buffer.copy_within(count..self.filled, 0);
-        self.filled -= count;
+        self.waiting.drain(..count);
     }
 
     /// Reads until the buffer is full or the file ends.
     fn refill(&mut self) -> Result<()> {
-        if self.ended || self.filled == self.buffer.len() {
+        let room = self.most - self.waiting.len();
+        if self.ended || room == 0 {
             return Ok(());
         }
-        let room = &mut self.buffer[self.filled..];
-        let size = room.len();
-        let read = open::fill(&mut *self.reader, room).map_err(|e| self.damaged(e))?;
-        self.filled += read;
-        self.ended = read < size;
+        let mut reader = (&mut self.reader).take(room as u64);
+        let read = reader.read_to_end(&mut self.waiting).map_err(|e| self.damaged(e))?;
+        self.ended = read < room;
         if self.ended {
-            self.ends_without_newline = self.waiting().last().is_some_and(|&b| b != b'\n');
+            self.ends_without_newline = self.waiting.last().is_some_and(|&b| b != b'\n');
         }
         Ok(())
     }
@@ -186,11 +178,11 @@ impl Source {
 
     /// Takes the next physical line, without its end.
     fn line(&mut self) -> Option<Vec<u8>> {
-        if self.filled == 0 {
+        if self.waiting.is_empty() {
             return None;
         }
-        let end = memchr::memchr(b'\n', self.waiting()).map_or(self.filled, |at| at + 1);
-        let mut line = self.waiting()[..end].to_vec();
+        let end = memchr::memchr(b'\n', &self.waiting).map_or(self.waiting.len(), |at| at + 1);
+        let mut line = self.waiting[..end].to_vec();
         self.pass(end);
         self.lines += 1;
         while line.last().is_some_and(|b| matches!(b, b'\n' | b'\r')) {
@@ -237,8 +229,8 @@ impl Source {
 
     /// Whether the next line is a JSON object.
     fn begins_json(&self) -> Result<bool> {
-        let end = memchr::memchr(b'\n', self.waiting()).unwrap_or(self.filled);
-        let line = self.waiting()[..end].trim_ascii();
+        let end = memchr::memchr(b'\n', &self.waiting).unwrap_or(self.waiting.len());
+        let line = self.waiting[..end].trim_ascii();
         let several_lines = line == b"{" || line == b"[" || line.starts_with(b"[{");
         if several_lines {
             return Err(Error::input(format!(
@@ -253,7 +245,7 @@ impl Source {
     /// The keys of the objects that wait to be read, in the order met, and those that come later.
     fn keys(&self, late: &BTreeSet<String>) -> Header {
         let mut keys = Keys::default();
-        keys.read(self.waiting());
+        keys.read(&self.waiting);
         late.iter().for_each(|name| keys.add(name));
         keys.header()
     }
@@ -262,41 +254,43 @@ impl Source {
     pub fn chunk(&mut self, multiline: bool) -> Result<Option<Chunk>> {
         loop {
             self.refill()?;
-            if self.filled == 0 {
+            if self.waiting.is_empty() {
                 return Ok(None);
             }
-            let end = if self.ended { Some(self.filled) } else { self.cut(multiline) };
+            let end = if self.ended { Some(self.waiting.len()) } else { self.cut(multiline) };
             if let Some(length) = end {
                 let first_line = self.lines + 1;
                 let bytes = self.take(length);
-                self.lines += newlines(&bytes[..length]);
+                self.lines += newlines(&bytes);
                 self.lines += u64::from(bytes[length - 1] != b'\n');
-                let last = self.ended && self.filled == 0;
-                return Ok(Some(Chunk { bytes, length, first_line, last }));
+                let last = self.ended && self.waiting.is_empty();
+                return Ok(Some(Chunk { bytes, first_line, last }));
             }
             self.skip_record()?;
         }
     }
 
-    /// Hands the buffer out and keeps what lies behind `length` in another one.
+    /// Hands the first `length` bytes out and keeps what lies behind them in another buffer.
     fn take(&mut self, length: usize) -> Vec<u8> {
         let mut next = self.spares.pop().unwrap_or_default();
-        next.resize(self.buffer.len(), 0);
-        let left = self.filled - length;
-        next[..left].copy_from_slice(&self.buffer[length..self.filled]);
-        self.filled = left;
-        std::mem::replace(&mut self.buffer, next)
+        next.clear();
+        if !self.ended {
+            next.reserve_exact(self.most);
+        }
+        next.extend_from_slice(&self.waiting[length..]);
+        self.waiting.truncate(length);
+        std::mem::replace(&mut self.waiting, next)
     }
 
     /// Where the waiting bytes can be cut: behind the last line end, or with `multiline` behind the last
     /// line end outside quotes.
     fn cut(&self, multiline: bool) -> Option<usize> {
         if !multiline {
-            return memchr::memrchr(b'\n', self.waiting()).map(|at| at + 1);
+            return memchr::memrchr(b'\n', &self.waiting).map(|at| at + 1);
         }
         let (mut inside, mut end) = (false, None);
-        for at in memchr::memchr2_iter(b'"', b'\n', self.waiting()) {
-            match self.buffer[at] {
+        for at in memchr::memchr2_iter(b'"', b'\n', &self.waiting) {
+            match self.waiting[at] {
                 b'"' => inside = !inside,
                 _ if !inside => end = Some(at + 1),
                 _ => {}
@@ -307,14 +301,14 @@ impl Source {
 
     /// Drops a record that is longer than a whole chunk.
     fn skip_record(&mut self) -> Result<()> {
-        self.rejects.add(self.lines + 1, Reason::TooLong, &self.buffer[..self.filled]);
+        self.rejects.add(self.lines + 1, Reason::TooLong, &self.waiting);
         self.skipped += 1;
         self.lines += 1;
-        while memchr::memchr(b'\n', self.waiting()).is_none() && self.filled > 0 {
-            self.filled = 0;
+        while memchr::memchr(b'\n', &self.waiting).is_none() && !self.waiting.is_empty() {
+            self.waiting.clear();
             self.refill()?;
         }
-        let end = memchr::memchr(b'\n', self.waiting()).map_or(self.filled, |at| at + 1);
+        let end = memchr::memchr(b'\n', &self.waiting).map_or(self.waiting.len(), |at| at + 1);
         self.pass(end);
         Ok(())
     }
