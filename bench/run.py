@@ -106,9 +106,9 @@ def command(tool, args, fmt, out):
 OUT_OF_MEMORY = ("Out of Memory", "out of memory", "MemoryError", "memory allocation of")
 
 
-def measured(command):
-    """Runs a command; CPU and wall seconds, peak anonymous and peak resident memory in bytes; None if
-    it ran out of memory."""
+def measured(command, good=(0,)):
+    """Runs a command that ends with a good exit code; CPU and wall seconds, peak anonymous and peak resident memory in
+    bytes; None if it ran out of memory."""
     started = time.monotonic()
     child = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE)
     peak, over = {"RssAnon": 0, "VmHWM": 0}, threading.Event()
@@ -123,7 +123,7 @@ def measured(command):
     said = reader_text[0].decode()
     if child.returncode == -9 or child.returncode and any(words in said for words in OUT_OF_MEMORY):
         return None
-    if child.returncode != 0:
+    if child.returncode not in good:
         sys.exit(f"{' '.join(map(str, command))} ended with {child.returncode}:\n{said}")
     return {"cpu": usage.ru_utime + usage.ru_stime, "wall": wall, "anon": peak["RssAnon"], "rss": peak["VmHWM"]}
 

@@ -110,6 +110,7 @@ fn measures(sources: usize) -> GrainMeasures {
         grain: Grain::source(),
         groups: totals.iter().enumerate().map(group).collect(),
         strata: totals.iter().enumerate().map(stratum).collect(),
+        beyond: None,
     }
 }
 

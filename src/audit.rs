@@ -91,6 +91,8 @@ pub struct Settings {
     pub threads: usize,
     /// Bytes of memory to plan for: of clicks no more is held than [`FOR_ROWS`] says, the rest waits in temporary files.
     pub memory_limit: u64,
+    /// How many groups of a grain there is room for; the smallest beyond it are told and not judged.
+    pub most_groups: usize,
     /// Takes note of what each stage cost.
     pub meter: Meter,
 }
@@ -273,6 +275,7 @@ fn counted(settings: &Settings, rules: &RuleSet, intake: &Intake, clock: Clock) 
         keeps_counts: settings.keeps_counts,
         threads: settings.threads,
         bound: settings.bound(),
+        most_groups: settings.most_groups,
     };
     let measures = measures::measure(intake, &clicks, &matched, &options, &mut symbols)?;
     settings.meter.done("measures", rows);

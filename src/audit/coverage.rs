@@ -2,6 +2,7 @@
 
 use super::{Settings, losses};
 use crate::base::column::{Col, Grain};
+use crate::base::money::Micro;
 use crate::base::near::nearest;
 use crate::base::symbol::Symbols;
 use crate::base::text::Text;
@@ -12,7 +13,7 @@ use crate::ingest::rates::Rate;
 use crate::ingest::{self, FileLedger, Intake, Known, Mapping, Past, Shape};
 use crate::matching::gates::Gate;
 use crate::matching::{Class, Matched};
-use crate::measures::{self, Clock, Measures};
+use crate::measures::{self, Beyond, Clock, Measures};
 use crate::peers::Sibling;
 use crate::report::{
     self, AbsentSignal, Classes, Coverage, InputInfo, RateInfo, RowCount, RulesInfo, RunInfo,
@@ -550,6 +551,16 @@ fn cost_gaps(facts: &Facts) -> Vec<String> {
 /// Traffic sources whose gaps are told one by one.
 const GAPS_TOLD: usize = 10;
 
+/// What there was no room for.
+fn beyond(beyond: &Beyond) -> String {
+    let Beyond { grain, groups, kept, clicks, conversions, cost } = beyond;
+    let cost = if *cost == 0 { String::new() } else { format!(", cost {}", Micro(*cost).to_cents()) };
+    format!(
+        "of {groups} groups by {grain} the {kept} with the most clicks are judged; the others, {clicks} clicks and \
+         {conversions} conversions{cost}, are in no group and in no total of money (--most-groups)"
+    )
+}
+
 fn notes(facts: &Facts) -> Vec<String> {
     let mut notes = facts.intake.notes.clone();
     notes.extend(facts.accepted.iter().map(|g| format!("gate {}, accepted: {}", g.name, g.sentence)));
@@ -576,6 +587,7 @@ fn notes(facts: &Facts) -> Vec<String> {
             key.join(", ")
         ));
     }
+    notes.extend(facts.measures.grains.iter().filter_map(|grain| grain.beyond.as_ref()).map(beyond));
     notes.extend(cost_gaps(facts));
     notes.extend(terms(facts));
     notes.extend(sellers(facts));

@@ -13,6 +13,8 @@ pub struct Symbol(pub u32);
 impl Symbol {
     /// No text.
     pub const NONE: Symbol = Symbol(u32::MAX);
+    /// A text that was not kept, because there are too many.
+    pub const BEYOND: Symbol = Symbol(u32::MAX - 1);
 }
 
 /// All texts met so far.
@@ -44,7 +46,7 @@ impl Symbols {
         text.map_or(Symbol::NONE, |t| self.of(t))
     }
 
-    /// The text of a symbol; `None` for [`Symbol::NONE`].
+    /// The text of a symbol; `None` for [`Symbol::NONE`] and [`Symbol::BEYOND`].
     pub fn text(&self, symbol: Symbol) -> Option<&str> {
         self.texts.get(symbol.0 as usize).map(|t| &**t)
     }

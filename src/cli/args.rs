@@ -339,6 +339,9 @@ pub struct AuditArgs {
     /// Memory to plan for, such as 2GB: clicks beyond half of it wait in temporary files [default: 4GB]
     #[arg(long, value_name = "SIZE")]
     pub memory_limit: Option<String>,
+    /// How many sources, or other groups, are judged: of more, those with the most clicks [default: 200000]
+    #[arg(long, value_name = "N")]
+    pub most_groups: Option<usize>,
     /// Say nothing but errors
     #[arg(short, long)]
     pub quiet: bool,

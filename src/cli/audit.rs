@@ -209,7 +209,8 @@ fn without_history(rules: &RuleSet) -> Option<String> {
 
 /// The rule files that are named, or the built-in ones; and those that are added.
 fn rule_files(args: &AuditArgs) -> Result<Vec<RuleFile>> {
-    let mut files: Vec<RuleFile> = if args.rules.is_empty() { builtin_files() } else { read(&args.rules)? };
+    let own = || builtin_files().into_iter().map(RuleFile::without_tests).collect();
+    let mut files: Vec<RuleFile> = if args.rules.is_empty() { own() } else { read(&args.rules)? };
     if !args.add_rules.is_empty() {
         files.extend(read(&args.add_rules)?);
     }
@@ -311,6 +312,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         keeps_counts: false,
         threads: threads(args.threads.unwrap_or_else(cores))?,
         memory_limit: memory::bytes(args.memory_limit.as_deref().unwrap_or(memory::DEFAULT))?,
+        most_groups: args.most_groups.unwrap_or(MOST_GROUPS),
         meter: Meter::default(),
     })
 }
@@ -560,6 +562,9 @@ pub(super) fn share(text: &Option<String>, default: f64) -> Result<f64> {
 }
 
 /// A target beyond this is a slip of the finger.
+/// Groups of a grain that are judged unless another number is said: some 20 KB each, and so 4 GB.
+const MOST_GROUPS: usize = 200_000;
+
 const MOST_ROI: f64 = 100.0;
 
 fn target_roi(args: &AuditArgs) -> Result<f64> {

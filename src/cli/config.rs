@@ -34,6 +34,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("ip_list", "[datacenter=networks/datacenter.txt]"),
     ("map", "mapping.yaml"),
     ("memory_limit", "2GB"),
+    ("most_groups", "50000"),
     ("output", "[table=-, html=report.html, \"blocklist:lines=block.txt\"]"),
     ("overrides", "{ctit-flood: {action: watch}}"),
     ("packs", "[igaming]"),

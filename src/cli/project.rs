@@ -104,6 +104,7 @@ pub struct Project {
     no_history: bool,
     threads: Option<usize>,
     memory_limit: Option<String>,
+    most_groups: Option<usize>,
     quiet: bool,
     /// The file itself, for faults that are found later.
     #[serde(skip)]
@@ -279,6 +280,7 @@ impl Project {
         open(&mut args.wait, &mut self.wait);
         open(&mut args.threads, &mut self.threads);
         open(&mut args.memory_limit, &mut self.memory_limit);
+        open(&mut args.most_groups, &mut self.most_groups);
         args.new_only |= self.new_only;
         args.between_nights |= self.between_nights;
         args.no_history |= self.no_history;

@@ -22,6 +22,11 @@ impl Pairs {
             self.members.len() as u32 - 1
         })
     }
+
+    /// The number of a pair that has one.
+    pub fn get(&self, a: u32, b: u32) -> Option<u32> {
+        self.numbers.get(&(a, b)).copied()
+    }
 }
 
 /// The contribution of one row to each measure, column by column.
@@ -218,6 +223,14 @@ impl Accumulator {
         Cell { stratum, peer: unchained(&self.peers, peer), day: day as i32 }
     }
 
+    /// Number of groups.
+    pub fn group_count(&self) -> usize {
+        match self.widths.group {
+            0 => usize::from(!self.cells.members.is_empty()),
+            columns => self.strata[columns - 1].members.len(),
+        }
+    }
+
     /// Number of strata.
     pub fn stratum_count(&self) -> usize {
         match self.strata.last() {
@@ -299,7 +312,7 @@ fn count_keys(measures: &[M], pairs: &mut StratumKeys, counts: &mut Vec<(u32, M,
 }
 
 /// The number of each row's tuple of symbols.
-fn chained(pairs: &mut [Pairs], columns: &[&Vec<Symbol>], rows: usize) -> Vec<u32> {
+pub(super) fn chained(pairs: &mut [Pairs], columns: &[&Vec<Symbol>], rows: usize) -> Vec<u32> {
     let mut numbers = vec![0u32; rows];
     for (pairs, column) in pairs.iter_mut().zip(columns) {
         let mut last = (u32::MAX, u32::MAX, 0);
@@ -314,7 +327,7 @@ fn chained(pairs: &mut [Pairs], columns: &[&Vec<Symbol>], rows: usize) -> Vec<u3
 }
 
 /// The symbols of a tuple's number.
-fn unchained(pairs: &[Pairs], number: u32) -> Vec<Symbol> {
+pub(super) fn unchained(pairs: &[Pairs], number: u32) -> Vec<Symbol> {
     let (mut number, mut symbols) = (number, Vec::with_capacity(pairs.len()));
     for level in pairs.iter().rev() {
         let (before, symbol) = level.members[number as usize];

@@ -216,7 +216,10 @@ impl CutPass {
             for row in
                 places.iter().enumerate().filter(|(_, place)| **place == Place::TooYoung).map(|(row, _)| row)
             {
-                grain.young.insert(grain.pass.places.iter().map(|at| columns[*at][row]).collect());
+                let group: Vec<Symbol> = grain.pass.places.iter().map(|at| columns[*at][row]).collect();
+                if grain.pass.room.as_ref().is_none_or(|room| room.keeps(group.iter().copied())) {
+                    grain.young.insert(group);
+                }
             }
         }
     }
@@ -280,7 +283,7 @@ impl CutPass {
         let mut set = ConversionSet { rows: all, clock: self.clock, main_event: self.main_event, cost_days };
         let contributions = set.contributions(available).only(&mask);
         for grain in &mut self.grains {
-            let at = rows::placement(&columns, &grain.pass.places, others, days.clone());
+            let at = grain.pass.placement(&columns, others, days.clone());
             grain.pass.conversions.add(&at, &contributions);
         }
     }
@@ -304,7 +307,7 @@ impl CutPass {
         let (mask, columns, days) = self.taken(columns, &ends, days, |row| !too_old[row]);
         let sides = sides(&mature).map(|side| side.only(&mask));
         for grain in &mut self.grains {
-            let at = rows::placement(&columns, &grain.pass.places, others, days.clone());
+            let at = grain.pass.placement(&columns, others, days.clone());
             grain.pass.clicks.add(&at, &sides[0]);
             grain.pass.conversions.add(&at, &sides[1]);
         }

@@ -1,10 +1,11 @@
 //! One grain's accumulators, and the measures of its strata and groups that they come to.
 
-use super::accumulate::{Accumulator, Widths};
+use super::accumulate::{Accumulator, Placement, Widths};
 use super::declared::{M, Merge, Rows, unpack};
 use super::hits::{HitFacts, Hits};
 use super::portable::{Told, restricted};
-use super::rows::Places;
+use super::room::{Room, is_beyond};
+use super::rows::{self, Places};
 use super::{GrainMeasures, Group, PEER_COLUMNS, STRATUM_COLUMNS, Stratum, Totals};
 use crate::base::column::{Col, Grain};
 use crate::base::error::Result;
@@ -33,6 +34,8 @@ pub struct GrainPass {
     /// Only portable measures are wanted.
     pub portable: bool,
     pub cost_allocated: bool,
+    /// The groups that there is room for, where that is not all.
+    pub room: Option<Arc<Room>>,
 }
 
 /// Texts of a group's or a stratum's columns.
@@ -64,6 +67,7 @@ impl GrainPass {
             told: None,
             portable: false,
             cost_allocated: false,
+            room: None,
             places,
         }
     }
@@ -79,6 +83,18 @@ impl GrainPass {
             hits: None,
             ..GrainPass::new(&Grain::source(), places, others, &BTreeSet::new(), Bound::NONE)
         }
+    }
+
+    /// Where rows belong, from the symbols of all columns.
+    pub fn placement(&self, columns: &[Vec<Symbol>], others: &Places, days: Vec<i32>) -> Placement {
+        let mut at = rows::placement(columns, &self.places, others, days);
+        self.room.iter().for_each(|room| room.fold(&mut at));
+        at
+    }
+
+    /// Whether it has more groups than there is room for.
+    pub fn is_overfull(&self, most: usize) -> bool {
+        self.room.is_none() && self.clicks.group_count() > most
     }
 
     /// Whether its groups are sources, or parts of them.
@@ -106,7 +122,8 @@ impl GrainPass {
         whole.side(&mut self.clicks, &empty, symbols);
         whole.side(&mut self.conversions, &empty, symbols);
         whole.set_facts(&self.clicks, &group_of, &facts, symbols);
-        Ok(whole.grain_measures(self.grain, &empty))
+        let beyond = self.room.as_ref().map(|room| room.left_out(&self.grain, &whole.beyond));
+        Ok(GrainMeasures { beyond, ..whole.grain_measures(self.grain, &empty) })
     }
 }
 
@@ -117,6 +134,8 @@ struct Whole {
     /// Measures that do not add up, by group.
     recomputed: BTreeMap<Key, Vec<(M, i64)>>,
     facts: BTreeMap<Key, Arc<super::Facts>>,
+    /// Of the groups that there is no room for.
+    beyond: BTreeMap<M, i64>,
 }
 
 impl Whole {
@@ -138,15 +157,25 @@ impl Whole {
         }
         let weights = weights(side, symbols);
         for (number, (totals, weights)) in parts.into_iter().zip(weights).enumerate() {
+            if is_beyond(&side.stratum_key(number as u32).0) {
+                for m in [M::Clicks, M::Conversions, M::Cost] {
+                    *self.beyond.entry(m).or_default() += totals.get(m).unwrap_or(0);
+                }
+                continue;
+            }
             self.take(keys(side, number as u32, symbols), totals, weights);
         }
         let mut group_keys: Vec<Option<Key>> = vec![None; groups.len()];
         for (stratum, group) in groups.iter().enumerate() {
+            if is_beyond(&side.stratum_key(stratum as u32).0) {
+                continue;
+            }
             group_keys[*group as usize].get_or_insert_with(|| keys(side, stratum as u32, symbols).0);
         }
         for (group, m, count) in of_groups {
-            let key = group_keys[group as usize].clone().expect("every group has a stratum");
-            self.recomputed.entry(key).or_default().push((m, count));
+            if let Some(key) = group_keys[group as usize].clone() {
+                self.recomputed.entry(key).or_default().push((m, count));
+            }
         }
     }
 
@@ -168,6 +197,9 @@ impl Whole {
 
     fn set_facts(&mut self, clicks: &Accumulator, groups: &[u32], facts: &HitFacts, symbols: &Symbols) {
         for (stratum, group) in groups.iter().enumerate() {
+            if is_beyond(&clicks.stratum_key(stratum as u32).0) {
+                continue;
+            }
             let key = keys(clicks, stratum as u32, symbols);
             self.facts.insert(key.0.clone(), facts.groups[*group as usize].clone());
             let part = self.strata.get_mut(&key).expect("every stratum of clicks is there");
@@ -199,7 +231,7 @@ impl Whole {
             let end = firsts.get(at + 1).copied().unwrap_or(strata.len());
             group.totals = self.of_group(&group.key, &strata[firsts[at]..end]);
         }
-        GrainMeasures { grain, groups, strata }
+        GrainMeasures { grain, groups, strata, beyond: None }
     }
 
     /// A group of one stratum shares its measures.

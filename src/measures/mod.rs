@@ -13,6 +13,7 @@ mod hits;
 mod incidents;
 pub mod portable;
 mod report;
+mod room;
 mod rows;
 mod totals;
 
@@ -22,6 +23,7 @@ pub use declared::{Crowd, Filter, Key, Kind, M, MEASURES, Measure, Merge, Number
 pub use hits::{Facts, Hit, Identity};
 pub use incidents::Incident;
 pub use portable::{Counting, Counts};
+pub use room::Beyond;
 pub use rows::{ConversionSet, excused as is_excused};
 pub use totals::Totals;
 
@@ -34,11 +36,11 @@ use crate::base::time::Zone;
 use crate::clean::ClickDuplicates;
 use crate::ingest::{Batch, Field, Intake, StatusMeans};
 use crate::matching::{Class, Matched, MatchedConversion};
-use accumulate::Placement;
 use cut::{CutGrain, CutPass};
 use grain::GrainPass;
 use hashbrown::HashSet;
 use incidents::{Cell, Flows, Table};
+use room::Room;
 use rows::{ClickFilter, ClickRows, Places};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -88,6 +90,8 @@ pub struct Options<'a> {
     pub threads: usize,
     /// How much of the log of clicks may be in memory.
     pub bound: Bound,
+    /// How many groups of a grain there is room for.
+    pub most_groups: usize,
 }
 
 /// One group of a grain.
@@ -117,6 +121,8 @@ pub struct GrainMeasures {
     pub groups: Vec<Group>,
     /// Sorted by group and key.
     pub strata: Vec<Stratum>,
+    /// What there is no room for, if the input has more groups than the run may hold.
+    pub beyond: Option<Beyond>,
 }
 
 /// All measures of an audit.
@@ -172,7 +178,14 @@ pub fn measure(
     let mut pass = Pass::new(intake, options, symbols);
     match options.counting {
         Counting::Table(table) => pass.counted(table, intake, duplicates, matched, symbols)?,
-        Counting::Everything | Counting::Portable => pass.clicks(intake, duplicates, matched, symbols)?,
+        Counting::Everything | Counting::Portable => {
+            if !pass.clicks(intake, duplicates, matched, symbols)? {
+                drop(pass);
+                pass = Pass::new(intake, options, symbols);
+                pass.make_room(intake, symbols)?;
+                pass.clicks(intake, duplicates, matched, symbols)?;
+            }
+        }
     }
     let columns = intake.clicks.columns();
     let kept = options.keeps_counts.then(|| pass.counts(options, &columns, symbols)).transpose()?;
@@ -271,14 +284,33 @@ impl<'a> Pass<'a> {
         self.grains.iter_mut().chain(cuts)
     }
 
-    /// One thread reads batches and finds where rows belong while another adds them up.
+    /// Finds the groups that there is room for, in every grain.
+    fn make_room(&mut self, intake: &Intake, symbols: &mut Symbols) -> Result<()> {
+        let mut rooms: Vec<(Grain, Option<Arc<Room>>)> = Vec::new();
+        let most = self.options.most_groups;
+        for pass in self.every() {
+            let known = rooms.iter().find(|(grain, _)| *grain == pass.grain).map(|(_, room)| room.clone());
+            pass.room = match known {
+                Some(room) => room,
+                None => {
+                    let room = Room::of(intake, &pass.grain, most, symbols)?.map(Arc::new);
+                    rooms.push((pass.grain.clone(), room.clone()));
+                    room
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// One thread reads batches and finds where rows belong while another adds them up. False, and nothing of it
+    /// counts, if there are more groups than there is room for.
     fn clicks(
         &mut self,
         intake: &Intake,
         duplicates: &ClickDuplicates,
         matched: &Matched,
         symbols: &mut Symbols,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let hit_type = intake.mapping.hit_type.as_deref();
         let mut filter = ClickFilter::new(self.options.fields, duplicates, hit_type);
         let available = self.available.clone();
@@ -290,7 +322,7 @@ impl<'a> Pass<'a> {
             |(cut, converted): (&CutPass, _)| ClickRows::new(duplicates, converted, cut.clock, &available);
         let mut rows_of_cuts: Vec<ClickRows> = cuts.iter().zip(&of_cuts).map(of_cut).collect();
         let (send, batches) = sync_channel::<(Batch, Vec<Vec<Symbol>>, Vec<i32>)>(1);
-        let places = self.places.clone();
+        let (places, most) = (self.places.clone(), self.options.most_groups);
         let scanned = std::thread::scope(|scope| {
             let adder = scope.spawn(|| {
                 for (batch, columns, days) in batches {
@@ -298,8 +330,11 @@ impl<'a> Pass<'a> {
                     for (cut, rows) in cuts.iter_mut().zip(&mut rows_of_cuts) {
                         cut.clicks(rows, &batch, &columns, &days, &places)?;
                     }
+                    if grains.iter().any(|grain| grain.is_overfull(most)) {
+                        return Ok(false);
+                    }
                 }
-                Ok(())
+                Ok(true)
             });
             let scanned = intake.clicks.scan(self.options.fields, None, &mut |batch| {
                 let counted = filter.counted(batch);
@@ -316,8 +351,11 @@ impl<'a> Pass<'a> {
                 sent.map_err(|_| Error::input("internal: the adding thread stopped"))
             });
             drop(send);
-            // If adding failed, the channel closed on the scan, which has nothing better to say.
-            adder.join().expect("adding does not panic").and(scanned)
+            // If adding stopped, the channel closed on the scan, which has nothing better to say.
+            match adder.join().expect("adding does not panic") {
+                Ok(true) => scanned.map(|()| true),
+                stopped => stopped,
+            }
         });
         (self.grains, self.cuts) = (grains, cuts);
         self.other_hits -= duplicates.dropped.min(self.other_hits);
@@ -356,7 +394,7 @@ impl<'a> Pass<'a> {
         let days: Vec<i32> =
             rows.iter().map(|m| self.day(m.click_time.unwrap_or(m.conversion.time))).collect();
         for grain in &mut self.grains {
-            let at: Placement = rows::placement(&columns, &grain.places, &self.places, days.clone());
+            let at = grain.placement(&columns, &self.places, days.clone());
             grain.conversions.add(&at, &contributions);
         }
         for cut in &mut self.cuts {

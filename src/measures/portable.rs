@@ -827,6 +827,7 @@ mod tests {
             keeps_counts: before.is_none(),
             threads: 2,
             bound: Bound::of(4_096),
+            most_groups: usize::MAX,
         };
         measure(&intake, &clicks, &matched, &options, &mut symbols)
     }

@@ -57,7 +57,7 @@ impl Pass<'_> {
         self.counted +=
             sides[0].sums.iter().filter(|(m, _)| *m == M::Clicks).flat_map(|(_, v)| v).sum::<i64>() as u64;
         for grain in &mut self.grains {
-            let at = rows::placement(&columns, &grain.places, &self.places, days.clone());
+            let at = grain.placement(&columns, &self.places, days.clone());
             grain.clicks.add(&at, &sides[0]);
             grain.conversions.add(&at, &sides[1]);
         }

@@ -198,7 +198,7 @@ pub fn add_clicks<'g>(
     let contributions = rows.contributions(batch);
     let hits = rows.hits(batch);
     for grain in grains {
-        let at = placement(columns, &grain.places, others, days.to_vec());
+        let at = grain.placement(columns, others, days.to_vec());
         let strata = grain.clicks.add(&at, &contributions);
         let of = |(stratum, hit): (u32, &Hit)| Hit { stratum, ..*hit };
         match &mut grain.hits {

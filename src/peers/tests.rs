@@ -497,6 +497,7 @@ fn sources_with_times(at_one_second: u64) -> GrainMeasures {
         grain: Grain::source(),
         groups: totals.iter().enumerate().map(group).collect(),
         strata: totals.iter().enumerate().map(stratum).collect(),
+        beyond: None,
     }
 }
 

@@ -199,7 +199,7 @@ impl Checker<'_> {
     }
 
     fn read(&mut self) -> Option<Placed> {
-        let document = yaml::read::<RawRule>(&self.file.text, &self.file.name);
+        let document = yaml::read::<RawRule>(&self.file.read(), &self.file.name);
         document.unknown.iter().for_each(|u| self.unknown_key(u));
         self.faults.extend(document.fault);
         let raw = document.value?;

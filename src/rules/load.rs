@@ -238,6 +238,28 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_without_its_tests_is_the_same_rule() {
+        let with = RuleSet::builtin().unwrap_or_else(|d| panic!("{}", diag::plain(&d)));
+        let files: Vec<RuleFile> = builtin_files().into_iter().map(RuleFile::without_tests).collect();
+        assert!(files.iter().all(|file| file.leaves_tests_out() && file.read().len() < file.text.len()));
+        let without = set(&files);
+        assert_eq!(with.digest, without.digest);
+        for (a, b) in with.rules.iter().zip(&without.rules) {
+            assert!(!a.tests.is_empty() && b.tests.is_empty(), "{}", a.id);
+            let same = Rule { tests: a.tests.clone(), file: a.file.clone(), ..b.clone() };
+            assert_eq!(format!("{a:?}"), format!("{same:?}"));
+        }
+    }
+
+    #[test]
+    fn tests_in_the_middle_of_a_file_are_read() {
+        let text = |end: &str| RuleFile::new("a.yml", &format!("id: a\ntests: [\n  x]\n{end}"));
+        assert!(text("# the end\n").without_tests().leaves_tests_out());
+        assert!(!text("title: b\n").without_tests().leaves_tests_out());
+        assert!(!RuleFile::new("a.yml", "id: a\n").without_tests().leaves_tests_out());
+    }
+
+    #[test]
     fn every_built_in_rule_says_what_else_it_could_be() {
         let set = RuleSet::builtin().unwrap_or_else(|d| panic!("{}", diag::plain(&d)));
         for rule in set.rules.iter().chain(&set.retired) {

@@ -220,17 +220,39 @@ pub struct RuleFile {
     pub text: Arc<str>,
     /// None of a file that is built into the program.
     pub folder: Option<PathBuf>,
+    /// Where its tests begin, if they are not read.
+    pub untested: Option<usize>,
 }
 
 impl RuleFile {
     /// A file that has been read, or one that is built in.
     pub fn new(name: impl Into<String>, text: &str) -> RuleFile {
-        RuleFile { name: name.into(), text: text.into(), folder: None }
+        RuleFile { name: name.into(), text: text.into(), folder: None, untested: None }
     }
 
     /// The same, in a folder where files of lists may lie.
     pub fn in_folder(self, folder: impl Into<PathBuf>) -> RuleFile {
         RuleFile { folder: Some(folder.into()), ..self }
+    }
+
+    /// The same without its tests, if they stand at its end: who runs the program's own rules has no use for them,
+    /// and they are half of the text.
+    pub fn without_tests(self) -> RuleFile {
+        let begins = self.text.find("\ntests:").map(|at| at + 1);
+        let at_end = |at: &usize| {
+            self.text[*at..].lines().skip(1).all(|line| line.is_empty() || line.starts_with([' ', '-', '#']))
+        };
+        RuleFile { untested: begins.filter(at_end), ..self }
+    }
+
+    /// Whether its tests are not read.
+    pub fn leaves_tests_out(&self) -> bool {
+        self.untested.is_some()
+    }
+
+    /// The part of the text that is read.
+    pub fn read(&self) -> Arc<str> {
+        self.untested.map_or_else(|| Arc::clone(&self.text), |at| self.text[..at].into())
     }
 }
 

@@ -88,7 +88,7 @@ pub(super) const POLICIES: &[Policy] = &[
         code: &diag::NO_FIRING_TEST,
         place: |raw| span(&raw.title),
         broken: |r| {
-            (r.status == Status::Stable && r.tests.iter().all(|t| t.expect != Expect::Fires))
+            (r.status == Status::Stable && !shows(r, |expect| expect == Expect::Fires))
                 .then(|| "no test of this stable rule fires".to_owned())
         },
         help: "add an example with `expect: fires` under `tests`",
@@ -97,7 +97,7 @@ pub(super) const POLICIES: &[Policy] = &[
         code: &diag::NO_QUIET_TEST,
         place: |raw| span(&raw.title),
         broken: |r| {
-            (r.action == Action::Block && r.tests.iter().all(|t| t.expect == Expect::Fires))
+            (r.action == Action::Block && !shows(r, |expect| expect != Expect::Fires))
                 .then(|| "no test shows when this blocking rule does not fire".to_owned())
         },
         help: "add an example with `expect: silent` or `expect: unknown` under `tests`",
@@ -138,6 +138,11 @@ pub(super) const POLICIES: &[Policy] = &[
 /// Where a value stands, if it is there.
 pub(super) fn span<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
     value.as_ref().map(|v| v.span.clone())
+}
+
+/// Whether one of the rule's tests expects such a thing, as far as its tests were read.
+fn shows(rule: &Rule, expected: impl Fn(Expect) -> bool) -> bool {
+    rule.file.leaves_tests_out() || rule.tests.iter().any(|test| expected(test.expect))
 }
 
 fn strong(rule: &Rule) -> bool {

@@ -11,6 +11,7 @@ mod documents;
 mod engines;
 mod enrich;
 mod explain;
+mod extremes;
 mod faults;
 mod fields;
 mod folder_tests;

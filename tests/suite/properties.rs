@@ -430,6 +430,7 @@ impl Case {
             earlier: Default::default(),
             threads,
             memory_limit: 4 << 30,
+            most_groups: usize::MAX,
         }
     }
 

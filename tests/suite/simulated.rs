@@ -207,6 +207,7 @@ fn measures(sources: &[Source]) -> GrainMeasures {
         grain: Grain::source(),
         groups: there.iter().map(group).collect(),
         strata: there.iter().enumerate().map(stratum).collect(),
+        beyond: None,
     }
 }
 
