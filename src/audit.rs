@@ -97,9 +97,9 @@ pub struct Settings {
     pub meter: Meter,
 }
 
-/// The part of the memory limit that rows may take at any moment. The other half is for what grows with groups, for
-/// batches on their way and for the buffers of threads.
-const FOR_ROWS: u64 = 2;
+/// The part of the memory limit that rows may take at any moment. The rest is for conversions, for what grows with
+/// groups, for batches on their way and for the buffers of threads.
+const FOR_ROWS: u64 = 4;
 
 impl Settings {
     /// The bound on what is kept of rows.

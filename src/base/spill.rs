@@ -50,10 +50,32 @@ impl Bound {
 /// Enough that a part of what is a hundred times the bound still fits.
 const PARTS: usize = 128;
 
-/// One part: what is in memory, and where in the file the rest stands.
+/// Records of one block of memory. Blocks are never moved and never larger: a hundred lists that each double in turn
+/// would leave as much again in holes between them.
+const BLOCK: usize = 1 << 13;
+
+/// One part: what is in memory, block by block, and where in the file the rest stands.
 struct Part<T> {
-    here: Vec<T>,
+    here: Vec<Vec<T>>,
     runs: Vec<(u64, usize)>,
+}
+
+impl<T: Copy> Part<T> {
+    fn push(&mut self, record: T) {
+        match self.here.last_mut() {
+            Some(block) if block.len() < BLOCK => block.push(record),
+            last => {
+                let mut block = if last.is_none() { Vec::new() } else { Vec::with_capacity(BLOCK) };
+                block.push(record);
+                self.here.push(block);
+            }
+        }
+    }
+
+    /// How many records are in memory.
+    fn held(&self) -> usize {
+        self.here.last().map_or(0, |last| (self.here.len() - 1) * BLOCK + last.len())
+    }
 }
 
 /// Records in parts.
@@ -88,10 +110,11 @@ impl<T: Record> Spill<T> {
     /// # Errors
     /// What does not fit could not be written.
     pub fn extend(&mut self, part: usize, records: impl IntoIterator<Item = T>) -> Result<()> {
-        let here = &mut self.parts[part].here;
-        let before = here.len();
-        here.extend(records);
-        self.held += here.len() - before;
+        let part = &mut self.parts[part];
+        for record in records {
+            part.push(record);
+            self.held += 1;
+        }
         if self.held > self.most { self.empty() } else { Ok(()) }
     }
 
@@ -103,11 +126,11 @@ impl<T: Record> Spill<T> {
         };
         let mut bytes = Vec::new();
         for part in self.parts.iter_mut().filter(|part| !part.here.is_empty()) {
-            part.runs.push((self.written, part.here.len()));
+            part.runs.push((self.written, part.held()));
             // The memory goes back: the next records may be of other parts.
-            for chunk in std::mem::take(&mut part.here).chunks(CHUNK) {
+            for block in std::mem::take(&mut part.here) {
                 bytes.clear();
-                chunk.iter().for_each(|record| record.write(&mut bytes));
+                block.iter().for_each(|record| record.write(&mut bytes));
                 file.write_all(&bytes).map_err(failed)?;
                 self.written += bytes.len() as u64;
             }
@@ -121,13 +144,19 @@ impl<T: Record> Spill<T> {
     /// # Errors
     /// What was written could not be read.
     pub fn copy(&self, part: usize) -> Result<Vec<T>> {
-        let Part { here, runs } = &self.parts[part];
-        let mut all = Vec::with_capacity(here.len() + runs.iter().map(|run| run.1).sum::<usize>());
-        for (start, length) in runs {
+        let mut all = self.written(part)?;
+        self.parts[part].here.iter().for_each(|block| all.extend_from_slice(block));
+        Ok(all)
+    }
+
+    /// What of a part stands in the file, with room for the rest of it.
+    fn written(&self, part: usize) -> Result<Vec<T>> {
+        let part = &self.parts[part];
+        let mut all = Vec::with_capacity(part.held() + part.runs.iter().map(|run| run.1).sum::<usize>());
+        for (start, length) in &part.runs {
             let file = self.file.as_ref().expect("runs stand in a file");
             read_run(file, *start, *length, &mut all).map_err(failed)?;
         }
-        all.extend(here);
         Ok(all)
     }
 
@@ -136,11 +165,11 @@ impl<T: Record> Spill<T> {
     /// # Errors
     /// What was written could not be read.
     pub fn take(&mut self, part: usize) -> Result<Vec<T>> {
-        let only_here = self.parts[part].runs.is_empty();
-        let all = if only_here { std::mem::take(&mut self.parts[part].here) } else { self.copy(part)? };
-        let Part { here, runs } = &mut self.parts[part];
-        self.held -= if only_here { all.len() } else { here.len() };
-        (*here, *runs) = (Vec::new(), Vec::new());
+        let mut all = self.written(part)?;
+        let part = &mut self.parts[part];
+        self.held -= part.held();
+        part.runs.clear();
+        std::mem::take(&mut part.here).into_iter().for_each(|block| all.extend_from_slice(&block));
         Ok(all)
     }
 }
@@ -198,7 +227,7 @@ mod tests {
         for value in 0..1_000u64 {
             spill.extend((value % 2) as usize, [value]).unwrap();
             assert!(spill.held <= 10);
-            assert!(spill.parts.iter().map(|part| part.here.len()).sum::<usize>() <= 10);
+            assert!(spill.parts.iter().map(Part::held).sum::<usize>() <= 10);
         }
     }
 

@@ -336,7 +336,7 @@ pub struct AuditArgs {
     /// Threads [default: as many as there are cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Memory to plan for, such as 2GB: clicks beyond half of it wait in temporary files [default: 4GB]
+    /// Memory to plan for, such as 2GB: clicks beyond a quarter of it wait in temporary files [default: 4GB]
     #[arg(long, value_name = "SIZE")]
     pub memory_limit: Option<String>,
     /// How many sources, or other groups, are judged: of more, those with the most clicks [default: 200000]

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 /// Rows of one batch, at most.
-const BATCH: usize = 1 << 17;
+const BATCH: usize = 1 << 15;
 
 /// The first rows of an export as they stand there.
 pub struct Sample {

@@ -159,6 +159,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("statrs", &["base/stats"]),
     ("strsim", &["base/near"]),
     ("tempfile", &["base/durable", "base/spill", "ingest", "report/output"]),
+    // The binary itself names it, and is no module.
+    ("tikv_jemallocator", &[]),
     ("terminal_size", &["cli"]),
     ("thiserror", &["base/error", "engine/transport/patience", "verdicts/list"]),
     ("tokio", &["engine/transport/spark"]),
