@@ -125,7 +125,7 @@ pub const DIALECTS: &[Dialect] = &[
     Dialect {
         name: "spark",
         about: "Apache Spark SQL 3.1 and newer, Sail",
-        tested: Tested::Written,
+        tested: Tested::Run,
         mark: '`',
         names: Escape::Doubled,
         texts: Escape::Backslash,

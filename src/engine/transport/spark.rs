@@ -7,7 +7,7 @@
 //! that is another one than before, and to begin a query a second time.
 
 use super::patience::{Patience, Waited};
-use super::{Access, Trouble, plain, shortened, unique};
+use super::{Access, Trouble, shortened, tag, unique};
 use crate::engine::{Answer, Column, Engine, EngineError, EngineFault, Values};
 use batches::Collected;
 use calls::{Calls, Ended};
@@ -294,21 +294,16 @@ impl Spark {
         }
     }
 
-    fn tag(&self) -> String {
-        let run = plain(&self.access.run);
-        format!("{run}{}{:08x}", if run.is_empty() { "" } else { "-" }, unique() >> 32)
-    }
-
     /// Runs a query and takes its result as it is.
     fn collect(&self, sql: &str, tables: &[(&str, &Answer)]) -> Result<Collected, EngineError> {
-        let tag = self.tag();
+        let tag = tag(&self.access.run, "about");
         self.runtime.block_on(self.run(&tag, sql, tables)).map_err(|trouble| self.fail(&tag, trouble))
     }
 }
 
 impl Engine for Spark {
-    fn query(&self, sql: &str, tables: &[(&str, &Answer)]) -> Result<Answer, EngineError> {
-        let tag = self.tag();
+    fn query(&self, name: &str, sql: &str, tables: &[(&str, &Answer)]) -> Result<Answer, EngineError> {
+        let tag = tag(&self.access.run, name);
         let collected = self.runtime.block_on(self.run(&tag, sql, tables));
         collected.and_then(Collected::answer).map_err(|trouble| self.fail(&tag, trouble))
     }

@@ -164,7 +164,7 @@ impl Settings {
 /// Values that depend on the run and on the server's limits.
 fn found(known: &[Known], run: &str, query_s: u64) -> Vec<(&'static str, String)> {
     let number = |name: &str| known.iter().find(|k| k.name == name).and_then(|k| k.value.parse::<u64>().ok());
-    let mut found = vec![("log_comment", format!("clickaudit {run}"))];
+    let mut found = vec![("log_comment", run.to_owned())];
     // Half of the memory that a query may use is what ClickHouse's documentation advises: merging needs the other.
     if let Some(limit) = number("max_memory_usage").filter(|limit| *limit > 0)
         && number("max_bytes_before_external_group_by") == Some(0)
@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(chosen((18, 16), &rows, 0), "join_use_nulls=0 readonly=2");
         assert_eq!(
             chosen((26, 9), &[("log_comment", "", "0"), ("readonly", "2", "0")], 0),
-            "log_comment=clickaudit run1"
+            "log_comment=run1"
         );
     }
 
