@@ -92,7 +92,8 @@ def one(options, kind, folder):
         rest = measured([*config, "--measures", folder / "m.parquet", "-o", f"csv={folder}/there.csv"])
         print(json.dumps({"what": "and the rest of the run here", "cpu": rest[0], "wall": rest[1]}), flush=True)
         asked = [*config, "--engine", str(engine.asked_as), "--engine-url", str(engine.url), "-o", f"csv={folder}/asked.csv"]
-        if engine.url and b"does not speak" not in subprocess.run([*asked[:-2], "--engine-timeout", "1ms"], capture_output=True).stderr:
+        nobody = [*config, "--engine", str(engine.asked_as), "--engine-url", f"{str(engine.url).split(':')[0]}://127.0.0.1:1"]
+        if engine.url and b"does not speak" not in subprocess.run(nobody, capture_output=True).stderr:
             told("--engine", lambda: measured(asked)[0])
     finally:
         engine.close()

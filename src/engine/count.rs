@@ -1,16 +1,17 @@
 //! Counting the clicks of a run elsewhere: by queries to an engine, or from a file with the result of the printed
 //! ones.
 
-use super::Engine;
 use super::dialect::{self, Dialect};
 use super::plan::{Plan, Query, Wish};
 use super::render::{IDS, Sql};
 use super::result::{Results, Stamp};
 use super::tables::{self, Table, Tables};
 use super::transport::{self, Access};
+use super::{Engine, EngineError, EngineFault};
 use crate::base::answer::{Answer, Column, Values};
 use crate::base::column::Col;
 use crate::base::error::{Error, Result};
+use crate::base::near::nearest;
 use crate::base::text::Text;
 use crate::ingest::{Fetched, Guard, fetched};
 use crate::measures::Counts;
@@ -118,8 +119,8 @@ fn files(path: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path).map_err(unread)? {
         let file = entry.map_err(unread)?.path();
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if file.is_file() && !name.starts_with(['.', '_']) {
+        let name = file.iter().next_back().map(std::ffi::OsStr::to_string_lossy);
+        if file.is_file() && !name.is_some_and(|name| name.starts_with(['.', '_'])) {
             files.push(file);
         }
     }
@@ -202,8 +203,8 @@ impl EngineCounter {
     }
 
     fn check_table(&self, table: &Table) -> Result<()> {
-        let types =
-            self.engine.columns(&self.dialect.table(&table.name)).map_err(super::EngineError::into_error)?;
+        let types = self.engine.columns(&self.dialect.table(&table.name));
+        let types = types.map_err(|error| self.of_table(table, error))?;
         let place = format!("{}: {}", self.name, Text::of_user(table.shown()).term(80));
         if let Some((name, near)) = tables::missing(table, &types) {
             let help = match near.as_slice() {
@@ -221,6 +222,22 @@ impl EngineCounter {
         Ok(())
     }
 
+    /// What kept us from looking at a table; if it is not there, with the nearest that are.
+    fn of_table(&self, table: &Table, error: EngineError) -> Error {
+        let missing = error.fault == EngineFault::NoTable;
+        let mut error = error.into_error();
+        if let Some((name, schema)) = table.name.split_last().filter(|_| missing) {
+            let schema = Some(self.dialect.table(schema)).filter(|schema| !schema.is_empty());
+            // Whoever may not list tables gets the error without a hint.
+            let there = self.engine.tables(schema.as_deref()).unwrap_or_default();
+            let near = nearest(name, there.iter().map(String::as_str));
+            if !near.is_empty() {
+                error.help = Some(format!("did you mean {}?", listed(near.into_iter())));
+            }
+        }
+        error
+    }
+
     fn run(&self, plan: &Plan, queries: &[Query]) -> Result<Results> {
         let sql = Sql { plan, dialect: self.dialect };
         let ids = self.ids.as_ref().map(|ids| {
@@ -233,7 +250,7 @@ impl EngineCounter {
             let text = sql.alone(query);
             let needed: &[(&str, &Answer)] = if text.contains(IDS) { &brought } else { &[] };
             let name = format!("{}-{}", self.known_as.get().map_or("", String::as_str), query.name);
-            let answer = self.engine.query(&name, &text, needed).map_err(super::EngineError::into_error)?;
+            let answer = self.engine.query(&name, &text, needed).map_err(EngineError::into_error)?;
             results.take(&answer)?;
         }
         Ok(results)

@@ -67,7 +67,7 @@ pub const DIALECTS: &[Dialect] = &[
     },
     Dialect {
         name: "clickhouse",
-        about: "ClickHouse 21.4 and newer",
+        about: "ClickHouse 22.1 and newer (`--engine`: 21.4)",
         tested: Tested::Run,
         mark: '`',
         names: Escape::Backslash,

@@ -35,6 +35,12 @@ pub trait Engine {
     /// # Errors
     /// One chain with the URL and the tag of the query.
     fn columns(&self, table: &str) -> Result<Vec<(String, String)>, EngineError>;
+
+    /// The names of the tables in a schema, or in the one that queries begin in.
+    ///
+    /// # Errors
+    /// One chain with the URL and the tag of the query.
+    fn tables(&self, schema: Option<&str>) -> Result<Vec<String>, EngineError>;
 }
 
 /// What kind of failure it is: what the reader should do follows from it.

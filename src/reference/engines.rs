@@ -32,6 +32,11 @@ In the engine's log every query is called `clickaudit-DIGEST-PART-…`, where DI
 as the digest of these clicks. `--as-of` need not be said: it is the newest row, as with files. Every column that is mapped is looked for first, and one of a type that cannot be read is \
 an error that names it.
 
+On ClickHouse `readonly = 2` is the usual right. A user with `readonly = 1` may set nothing: then the server's own settings must be such that no \
+result can be wrong, or there is an error that names them; and of the printed text such a user leaves out the last line, which only raises limits \
+of length and says how joins of `Distributed` tables are meant. No join there touches a table itself: a `Distributed` table is read and cut to its \
+columns on its own servers, and counted on the one that is asked. Servers before 21.4 lack queries under `WITH`.
+
 ADBC was considered as the one way and left: its driver for ClickHouse is unfinished, that for Spark at 0.3, and drivers would have to be found and \
 installed by the user; HTTP and Spark Connect need nothing on either side. Everything else is reached by the printed query.
 
@@ -66,7 +71,10 @@ one whose columns make the largest text. An ID that stands for several clicks co
 
 `clickaudit audit --portable` computes from files only what an engine could compute, too; `--save-measures FILE` writes what it counted in the \
 form of the printed query's result. `tests/external/engines.py` holds both against each other row by row, and the verdict files byte by byte, on \
-traffic with missing, repeated, reused and hostile IDs. Two things may differ: an amount as a float whose seventh digit is exactly five (engines \
+traffic with missing, repeated, reused and hostile IDs. The same runs with Sail, and, by hand, with Spark itself \
+(`tests/external/spark.py`: a master, two workers, streams that end after three seconds). Of Spark 4.3.0 it printed: 0 differences in four scenarios \
+of 9,964 to 39,939 rows, with 71 to 166 s a scenario on two cores beside other work; the sample's verdict file to the byte, printed and with \
+`--engine`; the README's commands with Spark's own `spark-sql`; an answer after 8 s whole; twenty minutes in all. Two things may differ: an amount as a float whose seventh digit is exactly five (engines \
 round it in two ways; use decimals), and a click ID with a NUL character, which is a reject in files only.
 ";
 

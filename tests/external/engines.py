@@ -194,6 +194,8 @@ class Engine:
     """What the engines have in common: where they can be asked, and how a table is called in the project file."""
 
     url = asked_as = None
+    # Whether a table that is not there has others beside it.
+    hints = True
     # Which scenarios run with the conversions' IDs alone, too; the rest runs with all conversions at the engine.
     ids = {0, 1, 2, 3}
 
@@ -267,6 +269,7 @@ class Spark(Engine):
     """What speaks Spark Connect; its tables are Parquet files, named by their paths."""
 
     dialect = asked_as = "spark"
+    hints = False
 
     def connect(self, folder, port):
         with warnings.catch_warnings():
@@ -291,10 +294,14 @@ class Spark(Engine):
 
         pq.write_table(self.session.sql(sql).toArrow(), target)
 
+    def leave(self):
+        """Ends the client's session, while the server is there: it would look for it for minutes."""
+        session, self.session = self.session, None
+        if session is not None and self.server.poll() is None:
+            session.stop()
+
     def close(self):
-        # While the server is there: the client would otherwise look for it for minutes.
-        with contextlib.suppress(Exception):
-            self.session.stop()
+        self.leave()
         transport.stop(self.server)
 
 
@@ -475,7 +482,7 @@ def asked(run, folder, engine):
 
 # What is wrong, what the error says, and what in the project file is changed for it.
 WRONG = [
-    ("a table that is not there", ["nosuch"], ("clicks", "nosuch")),
+    ("a table that is not there", ["cliks"], ("clicks", "cliks")),
     ("a column that is not there", ["no column `agnt`", "did you mean agent"], ("user_agent: \"agent\"", "user_agent: \"agnt\"")),
     ("a column that would be a query", ["no column"], ("\"agent\"", json.dumps("agent` FROM shop.clicks; DROP TABLE shop.clicks; --"))),
     ("a type that cannot be read", ["`kind` is", "expected a timestamp"], ("click_time: \"ts\"", "click_time: \"kind\"")),
@@ -489,6 +496,8 @@ def refused(options, folder, engine):
     for what, phrases, (found, put) in WRONG:
         change = (name, name.replace(found, put)) if found == "clicks" else (found, put)
         assert change[0] in text, what
+        if found == "clicks" and engine.hints:
+            phrases = [*phrases, "did you mean clicks"]
         (folder / "wrong.yaml").write_text(text.replace(*change))
         words = ["audit", "--config", folder / "wrong.yaml", "--engine", engine.asked_as, "--engine-url", engine.url, "-o",
                  f"csv={target}"]

@@ -12,7 +12,6 @@ that of the package.
 """
 
 import argparse
-import contextlib
 import json
 import os
 import pathlib
@@ -45,7 +44,7 @@ class Cluster(engines.Spark):
         import pyspark
 
         self.home = pathlib.Path(pyspark.__file__).parent
-        self.processes, self.logs = [], folder
+        self.processes, self.logs, self.session = [], folder, None
         self.environment = {**os.environ, "SPARK_HOME": str(self.home), "SPARK_LOCAL_IP": "127.0.0.1",
                             "SPARK_WORKER_DIR": str(folder / "work"), "PYSPARK_PYTHON": sys.executable}
         here, web = ["--host", "127.0.0.1"], lambda: ["--webui-port", transport.free_port()]
@@ -83,8 +82,7 @@ class Cluster(engines.Spark):
         program.chmod(0o755)
 
     def close(self):
-        with contextlib.suppress(Exception):
-            self.session.stop()
+        self.leave()
         # Who depends on others first.
         for process in reversed(self.processes):
             transport.stop(process)
@@ -116,6 +114,7 @@ def main():
     try:
         print(f"{spark.name}: there after {time.monotonic() - began:.0f} s", flush=True)
         faults = engines.held(options, engines.runner(options), folder, [spark])
+        spark.leave()
         streams(checks, folder, spark)
     finally:
         spark.close()

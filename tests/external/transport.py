@@ -273,6 +273,8 @@ def refusals_of(checks, folder, pair, login):
                  "SELECT count() AS n FROM nosuch")
     checks.fails("a column that is not there", 2, ["nosuch"], ch, url, *login, "SELECT nosuch AS n FROM clicks")
     checks.fails("a database that is not there", 2, ["Code: 81", "?database=NAME"], ch, f"{url}?database=nosuch", *login, one)
+    checks.fails("a server that is too old for a whole audit", 3, ["Code: 62", "21.4 or newer"], ch, url, *login,
+                 "WITH c AS (SELECT 1 AS n) SELECT c.n AS n FROM c AS c")
     checks.fails("a type that is none of ours", 3, ["`x` is Float64"], ch, url, *login, "SELECT 0.5 AS x")
     checks.fails("a number beyond 64 bits", 3, ["`x` is no whole number of 64 bits"], ch, url, *login,
                  "SELECT toUInt64(18446744073709551615) AS x")

@@ -184,6 +184,12 @@ impl Engine for ClickHouse {
         let rows = self.texts(&format!("DESCRIBE TABLE {table}"), &["name", "type"])?;
         Ok(rows.into_iter().map(|mut row| (row.remove(0), row.remove(0))).collect())
     }
+
+    fn tables(&self, schema: Option<&str>) -> Result<Vec<String>, EngineError> {
+        let of = schema.map_or(String::new(), |schema| format!(" FROM {schema}"));
+        let rows = self.texts(&format!("SHOW TABLES{of}"), &["name"])?;
+        Ok(rows.into_iter().flatten().collect())
+    }
 }
 
 /// What a line of progress says; numbers stand in quotes there.

@@ -311,6 +311,15 @@ impl Engine for Spark {
     fn columns(&self, table: &str) -> Result<Vec<(String, String)>, EngineError> {
         Ok(self.collect(&format!("SELECT * FROM {table} LIMIT 0"), &[])?.columns())
     }
+
+    fn tables(&self, schema: Option<&str>) -> Result<Vec<String>, EngineError> {
+        let of = schema.map_or(String::new(), |schema| format!(" IN {schema}"));
+        let answer = self.query("about", &format!("SHOW TABLES{of}"), &[])?;
+        match answer.column("tableName") {
+            Some(Values::Text(names)) => Ok(names.iter().flatten().cloned().collect()),
+            _ => Ok(Vec::new()),
+        }
+    }
 }
 
 impl Drop for Spark {
