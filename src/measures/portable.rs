@@ -279,6 +279,11 @@ pub enum Counting<'t> {
 }
 
 impl Counting<'_> {
+    /// Whether all measures are counted, and here.
+    pub fn is_everything(self) -> bool {
+        matches!(self, Counting::Everything)
+    }
+
     /// Whether only portable measures are counted.
     pub fn is_portable(self) -> bool {
         !matches!(self, Counting::Everything)
