@@ -111,7 +111,6 @@ impl GrainPass {
         symbols: &Symbols,
         meter: &Meter,
     ) -> Result<GrainMeasures> {
-        meter.done("measures", 0);
         let empty = Totals::empty(available.clone(), self.cost_allocated);
         let (group_of, group_count) = self.clicks.groups();
         let hits = self.hits.take().unwrap_or_else(|| Hits::new(Bound::NONE));
@@ -120,12 +119,14 @@ impl GrainPass {
             None if self.portable => restricted(&hits.facts(&group_of, group_count, zone, threads)?),
             None => hits.facts(&group_of, group_count, zone, threads)?,
         };
-        meter.done("log", 0);
+        meter.step("log", 0);
         let mut whole = Whole::default();
         whole.side(&mut self.clicks, &empty, symbols);
         whole.side(&mut self.conversions, &empty, symbols);
         whole.set_facts(&self.clicks, &group_of, &facts, symbols);
-        Ok(whole.grain_measures(self.grain, &empty))
+        let measures = whole.grain_measures(self.grain, &empty);
+        meter.step("groups", measures.groups.len());
+        Ok(measures)
     }
 }
 

@@ -194,6 +194,7 @@ pub fn measure(
     let (by_day, measured) = (std::mem::take(&mut pass.by_day), std::mem::take(&mut pass.measured));
     let (available, clicks, other_hits, days) =
         (pass.available.clone(), pass.counted, pass.other_hits, pass.days);
+    options.meter.step("conversions", matched.conversions.len());
     let (grains, cuts) = pass.finish(&mapped(intake), symbols)?;
     Ok(Measures {
         grains,
@@ -313,15 +314,15 @@ impl<'a> Pass<'a> {
             rows_of_cuts: self.cuts.iter().zip(&of_cuts).map(of_cut).collect(),
             flows: !whole.is_empty() || self.options.counting.is_portable(),
         };
-        let (mut kept, rows) = kept::split(intake, self, duplicates)?;
-        self.options.meter.done("repeats", 0);
+        let (kept, rows) = kept::split(intake, self, duplicates)?;
+        self.options.meter.step("repeats", 0);
         let before = self.counted;
         self.rows(&intake.clicks.of_parts(rows), &Which::All, &mut looking, symbols)?;
         if !kept.is_empty() {
-            self.kept(intake, &mut kept, &mut looking, symbols)?;
+            self.kept(intake, kept, &mut looking, symbols)?;
         }
         self.other_hits -= duplicates.dropped.min(self.other_hits);
-        self.options.meter.done("counting", (self.counted - before) as usize);
+        self.options.meter.step("counting", (self.counted - before) as usize);
         Ok(())
     }
 
@@ -330,36 +331,36 @@ impl<'a> Pass<'a> {
     fn kept(
         &mut self,
         intake: &Intake,
-        kept: &mut Vec<KeptPart>,
+        kept: Vec<KeptPart>,
         looking: &mut Looking,
         symbols: &mut Symbols,
     ) -> Result<()> {
         let meter = self.options.meter;
-        for part in kept.iter_mut().filter(|part| !part.is_counted()) {
+        let mut all = kept;
+        for part in all.iter_mut().filter(|part| !part.is_counted()) {
             self.count_kept(intake, part, looking.duplicates, symbols)?;
         }
-        let (kept, uncounted): (Vec<_>, Vec<_>) = kept.drain(..).partition(KeptPart::is_counted);
-        let mut kept = kept;
-        let uncounted = intake.clicks.of_parts(uncounted.iter().map(KeptPart::place));
+        let (mut kept, timeless): (Vec<_>, Vec<_>) = all.into_iter().partition(KeptPart::is_counted);
+        let uncounted = intake.clicks.of_parts(timeless.iter().map(KeptPart::place));
         self.rows(&uncounted, &Which::All, looking, symbols)?;
         for part in &kept {
             self.take_back(intake, part, looking.duplicates, symbols)?;
         }
-        meter.done("counting", 0);
+        meter.step("counting", 0);
         for part in &mut kept {
             self.add_kept(intake, part, looking.flows, symbols)?;
         }
-        meter.done("merging", kept.len());
+        meter.step("merging", kept.len());
         for part in &kept {
             self.see_for_cuts(intake, part, looking, symbols)?;
         }
-        meter.done("cuts", 0);
+        meter.step("cuts", 0);
         self.aside(intake, &kept, looking, symbols)?;
-        meter.done("repeats", 0);
+        meter.step("repeats", 0);
         for part in &kept {
             self.log_kept(intake, part, looking)?;
         }
-        meter.done("log", 0);
+        meter.step("log", 0);
         self.keeps(&kept);
         Ok(())
     }
