@@ -46,5 +46,6 @@ pub fn is_sound(folder: &Path, table: &Stored) -> bool {
 
 /// A table; `None` if it is not as it was written.
 pub fn load(folder: &Path, table: &Stored) -> Option<DataFrame> {
-    ParquetReader::new(Cursor::new(bytes(folder, table)?)).finish().ok()
+    let reader = ParquetReader::new(Cursor::new(bytes(folder, table)?));
+    reader.read_parallel(ParallelStrategy::None).finish().ok()
 }

@@ -832,6 +832,7 @@ mod tests {
             keeps_counts: before.is_none(),
             threads: 2,
             bound: Bound::of(4_096),
+            meter: &Default::default(),
         };
         measure(&intake, &clicks, &matched, &options, &mut symbols)
     }

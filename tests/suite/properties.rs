@@ -1394,7 +1394,7 @@ fn four_nights(case: &Case, turn: usize, folder: &Path) -> Vec<Files> {
 }
 
 proptest! {
-    #![proptest_config(cases(8))]
+    #![proptest_config(cases(5))]
 
     /// What was counted of earlier exports changes no byte of a night: with late rows, rows that are sent again, clicks
     /// that become mature, exports that the window cuts, rules with row limits, another grain, and files of what was
