@@ -332,7 +332,7 @@ impl Pass<'_> {
         if timeless || !fits || strata[0].len() as u64 != part.rows {
             return Ok(());
         }
-        let counted = flows.counted();
+        let counted = in_order(flows.counted(), symbols);
         let sheets = (cells_sheet(self, &grains, &counted, symbols), values_sheet(&grains, &counted));
         let strata = strata_sheet(self, strata);
         let keep = |word, frame| frames::keep(folder(intake), FOLDER, word, frame);
@@ -592,6 +592,13 @@ const COUNT: &str = "count";
 
 /// Flows stand behind the last grain, by network, traffic source and source.
 type FlowPlace = (Symbol, [Symbol; 2]);
+
+/// Flows by their texts and hours: the same clicks are written as the same bytes.
+fn in_order(mut flows: Vec<Flow>, symbols: &Symbols) -> Vec<Flow> {
+    let texts = |flow: &Flow| [flow.0, flow.1[0], flow.1[1]].map(|symbol| symbols.text(symbol));
+    flows.sort_unstable_by(|a, b| (texts(a), a.2).cmp(&(texts(b), b.2)));
+    flows
+}
 
 /// The places of flows in the order of their numbers.
 fn flow_places(flows: &[Flow]) -> (Vec<FlowPlace>, HashMap<FlowPlace, u32>) {

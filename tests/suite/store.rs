@@ -306,6 +306,23 @@ fn counted(folder: &Folder) -> Vec<std::path::PathBuf> {
     files
 }
 
+/// What a night with a store says it spent is of one of three kinds.
+fn every_cost_has_its_kind(said: &str) {
+    let line = said.lines().find(|line| line.starts_with("{\"timings\"")).expect("timings");
+    let told: Value = serde_json::from_str(line).expect("JSON");
+    let stages = told["timings"].as_array().expect("stages");
+    let steps: Vec<&str> = stages[3]["steps"]
+        .as_array()
+        .expect("steps")
+        .iter()
+        .filter_map(|step| step["step"].as_str())
+        .collect();
+    assert_eq!(steps, ["repeats", "counting", "merging", "cuts", "log", "conversions", "groups"]);
+    let wall = |value: &Value| value["wall_s"].as_f64().expect("seconds");
+    let by_kind: f64 = told["totals"].as_object().expect("totals").values().map(wall).sum();
+    assert!((by_kind - stages.iter().map(wall).sum::<f64>()).abs() < 1e-6, "{told}");
+}
+
 #[test]
 fn what_was_counted_heals_and_goes_with_its_rows() {
     let (clicks, conversions) = sample();
@@ -328,6 +345,7 @@ fn what_was_counted_heals_and_goes_with_its_rows() {
     folder.run("store verify --store st").exits(0).says(&told);
     same(again());
     assert_eq!(counted(&folder), before, "the same rows come to the same bytes");
+    every_cost_has_its_kind(&folder.run("audit --no-history --store st -q --timings=json").exits(0).stderr);
     folder.run("store verify --store st").exits(0).says(&["24 files are as they were written"]);
     let ip = &clicks.rows[7][clicks.at("ip")];
     folder.run(&format!("store forget --store st --ip {ip}")).exits(0);
