@@ -1,35 +1,32 @@
 #!/usr/bin/env python3
-"""What the printed query costs on an engine, beside the run on files: CPU and wall of each, on the same clicks.
+"""What counting on an engine costs, beside the run on files: CPU and wall of each, on the same clicks.
 
     python bench/engines.py --clickaudit target/release/clickaudit --clicks 1000000
 
-Traffic is the generator's. DuckDB and ClickHouse (chdb) run in a process of their own, which is measured from the
-loaded table to the written result. The last line extrapolates to a billion clicks on 32 cores, as if cost grew with
-rows and fell with cores: that is an extrapolation and no measurement.
+Traffic is the generator's. DuckDB and ClickHouse (chdb) run in a process of their own, Sail is a server; each is measured
+from the loaded table to the written result, once for the printed query and once, where the program was built with the
+features for it, for `--engine`, which asks part by part. The last lines extrapolate to a billion clicks on 32 cores, as
+if cost grew with rows and fell with cores: that is an extrapolation and no measurement.
 """
 
 import argparse
+import json
+import os
 import pathlib
+import platform
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 
+EXTERNAL = pathlib.Path(__file__).resolve().parents[1] / "tests" / "external"
+sys.path.insert(0, str(EXTERNAL))
+
 COLUMNS = ["click_id", "click_time", "traffic_source", "source", "offer", "lander_click_time", "country", "device", "ip",
            "user_agent", "cost"]
-
-CHILD = """
-import resource, sys, time
-sys.path.insert(0, {path!r})
-import engines, pathlib
-engine = getattr(engines, {kind!r})(pathlib.Path({folder!r}))
-sql = open({sql!r}).read()
-before, began = resource.getrusage(resource.RUSAGE_SELF), time.time()
-engine.run(sql, {target!r})
-after = resource.getrusage(resource.RUSAGE_SELF)
-print(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, time.time() - began, after.ru_maxrss / 1024, engine.name)
-"""
+ENGINES = ["DuckDb", "ClickHouse", "Sail"]
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def measured(words):
@@ -39,6 +36,14 @@ def measured(words):
         sys.exit(done.stderr)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, time.time() - began
+
+
+def spent(pid):
+    """CPU seconds of a process and its highest resident MiB."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    high = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+    return (int(fields[11]) + int(fields[12])) / TICKS, high / 1024
 
 
 def typed(folder, header):
@@ -58,49 +63,82 @@ def typed(folder, header):
         header[name] = names
 
 
+def one(options, kind, folder):
+    """One engine, in this process or beside it: a line of JSON for each way."""
+    import engines
+
+    engine = getattr(engines, kind)(folder)
+    try:
+        for name in ["clicks", "conversions"]:
+            engine.load(name)
+        columns = "".join(f"      {name}: {name}\n" for name in json.loads((folder / "columns.json").read_text()))
+        (folder / "p.yaml").write_text(
+            f"tables:\n  clicks:\n    table: {engine.called('clicks')}\n    columns:\n{columns}  conversions:\n"
+            f"    table: {engine.called('conversions')}\n    columns: {{click_id: click_id}}\nperspective: buyer\n")
+        config = [options.clickaudit, "audit", "--config", folder / "p.yaml", "--conversions", folder / "conversions.parquet",
+                  "-q", "--as-of", "2026-04-01"]
+        config = list(map(str, config))
+        sql = subprocess.run([*config, "--print-sql", engine.dialect], check=True, capture_output=True, text=True).stdout
+        pid = engine.server.pid if hasattr(engine, "server") else os.getpid()
+
+        def told(what, act):
+            before, began = spent(pid)[0], time.time()
+            here = act()
+            (cpu, resident), wall = spent(pid), time.time() - began
+            row = {"what": f"{what}, {engine.name}", "cpu": cpu - before, "wall": wall, "resident": resident, "here": here}
+            print(json.dumps(row), flush=True)
+
+        told("printed query", lambda: engine.run(sql, folder / "m.parquet") and None)
+        rest = measured([*config, "--measures", folder / "m.parquet", "-o", f"csv={folder}/there.csv"])
+        print(json.dumps({"what": "and the rest of the run here", "cpu": rest[0], "wall": rest[1]}), flush=True)
+        asked = [*config, "--engine", str(engine.asked_as), "--engine-url", str(engine.url), "-o", f"csv={folder}/asked.csv"]
+        nobody = [*config, "--engine", str(engine.asked_as), "--engine-url", f"{str(engine.url).split(':')[0]}://127.0.0.1:1"]
+        if engine.url and b"does not speak" not in subprocess.run(nobody, capture_output=True).stderr:
+            told("--engine", lambda: measured(asked)[0])
+    finally:
+        engine.close()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--clickaudit", required=True)
     parser.add_argument("--clicks", type=int, default=1_000_000)
+    parser.add_argument("--only", choices=ENGINES)
+    parser.add_argument("--one", choices=ENGINES, help=argparse.SUPPRESS)
+    parser.add_argument("--dir", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    external = pathlib.Path(__file__).resolve().parents[1] / "tests" / "external"
-    sys.path.insert(0, str(external))
+    options.clickaudit = str(pathlib.Path(options.clickaudit).resolve())
+    if options.one:
+        return one(options, options.one, pathlib.Path(options.dir))
     with tempfile.TemporaryDirectory() as scratch:
-        folder, header = pathlib.Path(scratch), {}
+        folder, header, costs = pathlib.Path(scratch), {}, []
         subprocess.run([options.clickaudit, "simulate", "--clicks", str(options.clicks), "--conversions",
                         str(options.clicks // 50), str(folder)], check=True, capture_output=True)
         typed(folder, header)
-        columns = "".join(f"      {name}: {name}\n" for name in COLUMNS if name in header["clicks"])
-        (folder / "p.yaml").write_text(f"tables:\n  clicks:\n    table: shop.clicks\n    columns:\n{columns}  conversions:\n"
-                                       "    table: shop.conversions\n    columns: {click_id: click_id}\nperspective: buyer\n")
-        print(f"{options.clicks} clicks, {options.clicks // 50} conversions\n\n| what | CPU s | wall s | resident MiB |\n|---|---:|---:|---:|")
+        (folder / "columns.json").write_text(json.dumps([name for name in COLUMNS if name in header["clicks"]]))
+        print(f"{options.clicks} clicks, {options.clicks // 50} conversions, {os.cpu_count()} cores, {platform.machine()}\n\n"
+              "| what | CPU s | wall s | resident MiB |\n|---|---:|---:|---:|")
         words = [options.clickaudit, "audit", "--no-config", folder / "clicks.parquet", folder / "conversions.parquet",
                  "--perspective", "buyer", "-q", "-o", f"csv={folder}/here.csv"]
         for name, more in [("run on files", []), ("the same, --portable", ["--portable"])]:
             cpu, wall = measured([*words, *more])
-            print(f"| {name} | {cpu:.2f} | {wall:.2f} | |")
-        config = ["audit", "--config", folder / "p.yaml", "--conversions", folder / "conversions.parquet", "-q", "--as-of",
-                  "2026-04-01"]
-        costs = []
-        for kind, dialect in [("DuckDb", "duckdb"), ("ClickHouse", "clickhouse")]:
-            sql = subprocess.run([options.clickaudit, *map(str, config), "--print-sql", dialect], check=True,
-                                 capture_output=True, text=True).stdout
-            (folder / "q.sql").write_text(sql)
-            child = CHILD.format(path=str(external), kind=kind, folder=str(folder), sql=str(folder / "q.sql"),
-                                 target=str(folder / "m.parquet"))
-            told = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True)
+            print(f"| {name} | {cpu:.2f} | {wall:.2f} | |", flush=True)
+        for kind in [options.only] if options.only else ENGINES:
+            child = [sys.executable, "-W", "ignore", __file__, "--clickaudit", options.clickaudit, "--one", kind, "--dir", folder]
+            told = subprocess.run(list(map(str, child)), capture_output=True, text=True)
+            for row in map(json.loads, told.stdout.splitlines()):
+                resident = f"{row['resident']:.0f}" if "resident" in row else ""
+                print(f"| {row['what']} | {row['cpu']:.2f} | {row['wall']:.2f} | {resident} |", flush=True)
+                if row.get("here"):
+                    print(f"| of the program, beside it | {row['here']:.2f} | | |", flush=True)
+                if row["what"].startswith("printed"):
+                    costs.append((row["what"], row["cpu"]))
             if told.returncode:
                 print(f"absent: {kind}: {told.stderr.strip().splitlines()[-1]}")
-                continue
-            cpu, wall, resident, name = told.stdout.strip().splitlines()[-1].split(" ", 3)
-            print(f"| printed query, {name} | {float(cpu):.2f} | {float(wall):.2f} | {float(resident):.0f} |")
-            cpu_here, wall_here = measured([options.clickaudit, *config, "--measures", folder / "m.parquet", "-o",
-                                            f"csv={folder}/there.csv"])
-            print(f"| and the rest of the run here | {cpu_here:.2f} | {wall_here:.2f} | |")
-            costs.append((name, float(cpu)))
-        for name, cpu in costs:
+        for what, cpu in costs:
             total = cpu / options.clicks * 1e9
-            print(f"\nextrapolated, not measured: a billion clicks on {name}: {total:,.0f} CPU s, {total / 32 / 60:,.0f} minutes on 32 cores")
+            print(f"\nextrapolated, not measured: a billion clicks, {what}: {total:,.0f} CPU s, {total / 32 / 60:,.0f} minutes "
+                  "on 32 cores")
 
 
 if __name__ == "__main__":

@@ -108,6 +108,7 @@ pub fn printed(
              {click_id: COLUMN}}}`",
         ));
     }
+    engine::refuse_unasked(tables, &ground.ids)?;
     Ok(engine::printed(tables, dialect, &ground.wish(clock, false)))
 }
 
@@ -137,8 +138,11 @@ pub fn fetch(
     tables: &Tables,
     make: impl FnOnce(Vec<String>) -> Result<Box<dyn Counter>>,
 ) -> Result<()> {
-    let mut ground = Ground::of(settings, rules, tables)?;
-    let counter = make(std::mem::take(&mut ground.ids))?;
+    let ground = Ground::of(settings, rules, tables)?;
+    let counter = make(ground.ids.clone())?;
+    if !counter.wants_ids() {
+        engine::refuse_unasked(tables, &ground.ids)?;
+    }
     settings.as_of = match (settings.as_of, counter.as_of()) {
         (Some(said), Some(of_result)) if said != of_result => {
             return Err(Error::usage("--as-of differs from that of the measures")

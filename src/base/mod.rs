@@ -2,6 +2,7 @@
 //! Imports nothing of ours.
 
 pub mod answer;
+pub mod caught;
 pub mod column;
 pub mod destination;
 pub mod diag;

@@ -367,7 +367,7 @@ pub struct ElsewhereArgs {
     /// clickhouse, databricks, duckdb, snowflake, spark or trino
     #[arg(long, value_name = "DIALECT")]
     pub print_sql: Option<String>,
-    /// The result of the printed queries, in place of clicks
+    /// The result of the printed queries, in place of clicks: a Parquet file, or a folder of such
     #[arg(long, value_name = "FILE")]
     pub measures: Option<PathBuf>,
     /// Engine that counts the clicks in the tables of the project file: clickhouse or spark

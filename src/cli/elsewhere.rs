@@ -134,7 +134,7 @@ fn access(args: &AuditArgs, kind: Kind) -> Result<Access> {
         secret: secret(engine_secret.as_deref())?,
         ca: engine_ca.clone(),
         limits: Limits { query_s: timeout.map_or(0, |s| s.ceil() as u64), ..Limits::USUAL },
-        run: format!("clickaudit-{}", std::process::id()),
+        run: env!("CARGO_PKG_NAME").to_owned(),
         stop: stop_on_interrupt(),
         progress: (!args.quiet && std::io::IsTerminal::is_terminal(&std::io::stderr())).then(progress),
     })

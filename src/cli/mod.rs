@@ -29,6 +29,7 @@ mod store;
 mod timings;
 mod verify;
 
+use crate::base::caught::is_expected;
 use crate::base::error::{Error, Fault};
 use args::{Cli, Command, ConfigCommand};
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
@@ -40,6 +41,9 @@ use std::process::ExitCode;
 /// Runs the program and returns its exit code; codes are in [`exit`].
 pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|info| {
+        if is_expected() {
+            return;
+        }
         complain(&format!("internal error: {info}"));
         complain(
             "this is a fault of clickaudit itself; nothing was written. Please report it with the command you ran",

@@ -1,19 +1,21 @@
 //! Counting the clicks of a run elsewhere: by queries to an engine, or from a file with the result of the printed
 //! ones.
 
-use super::Engine;
 use super::dialect::{self, Dialect};
 use super::plan::{Plan, Query, Wish};
 use super::render::{IDS, Sql};
 use super::result::{Results, Stamp};
 use super::tables::{self, Table, Tables};
 use super::transport::{self, Access};
+use super::{Engine, EngineError, EngineFault};
 use crate::base::answer::{Answer, Column, Values};
 use crate::base::column::Col;
 use crate::base::error::{Error, Result};
+use crate::base::near::nearest;
 use crate::base::text::Text;
 use crate::ingest::{Fetched, Guard, fetched};
 use crate::measures::Counts;
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -41,6 +43,21 @@ pub trait Counter {
     fn wants_ids(&self) -> bool;
 }
 
+/// Refuses conversions in files beside a table of conversions, which is then all that the printed queries look for.
+///
+/// # Errors
+/// There are both.
+pub fn refuse_unasked(tables: &Tables, ids: &[String]) -> Result<()> {
+    match &tables.conversions {
+        Some(table) if !table.only_ids() && !ids.is_empty() => Err(Error::usage(format!(
+            "conversions stand in files, and {} is named as the table of all of them",
+            Text::of_user(table.shown()).term(80)
+        ))
+        .help("name a table of click IDs alone, of all conversions; or leave the files out")),
+        _ => Ok(()),
+    }
+}
+
 /// The columns of clicks that a table has.
 pub fn columns(tables: &Tables) -> BTreeSet<Col> {
     tables.clicks.columns.keys().chain(tables.clicks.constants.keys()).copied().collect()
@@ -51,7 +68,7 @@ pub fn printed(tables: &Tables, dialect: &'static Dialect, wish: &Wish) -> Strin
     let plan = Plan::new(tables, wish);
     let sql = Sql { plan: &plan, dialect };
     format!(
-        "-- {}, plan {}, written in the dialect of {}.\n-- Write the whole result, as it is, to one Parquet file; then: \
+        "-- {}, plan {}, written in the dialect of {}.\n-- Write the whole result, as it is, to a Parquet file, or a folder of such; then: \
          clickaudit audit --measures FILE\n{}\n",
         super::plan::VERSION,
         plan.stamp[1],
@@ -60,7 +77,7 @@ pub fn printed(tables: &Tables, dialect: &'static Dialect, wish: &Wish) -> Strin
     )
 }
 
-/// A file with the result of the printed queries.
+/// A file, or a folder of files, with the result of the printed queries.
 pub struct FileCounter {
     path: PathBuf,
     tables: Tables,
@@ -69,21 +86,50 @@ pub struct FileCounter {
 }
 
 impl FileCounter {
-    /// Reads the file.
+    /// Reads the file, or the files of a folder.
     ///
     /// # Errors
-    /// It cannot be read, or is none.
+    /// It cannot be read, is no result, or has not all of its rows.
     pub fn open(path: &Path, tables: Tables, guard: &Guard) -> Result<FileCounter> {
         let mut results = Results::default();
         let named = |e: Error| Error { message: format!("{}: {}", path.display(), e.message), ..e };
-        results.take(&fetched::columns_of(path, guard)?).map_err(named)?;
+        for file in files(path)? {
+            let mut answer = fetched::columns_of(&file, guard)?;
+            // Snowflake and Oracle write names that stand without quotes in capitals.
+            answer.columns.iter_mut().for_each(|column| column.name.make_ascii_lowercase());
+            results.take(&answer).map_err(named)?;
+        }
         let stamp = results.stamp().map_err(named)?;
+        results.refuse_cut().map_err(named)?;
         Ok(FileCounter { path: path.to_owned(), tables, results, stamp })
     }
 
     fn named(&self, error: Error) -> Error {
         Error { message: format!("{}: {}", self.path.display(), error.message), ..error }
     }
+}
+
+/// The files of a result: itself, or those that a cluster wrote into a folder, whose other files begin with a dot or
+/// an underscore.
+fn files(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let unread = |e| Error::reading(path, e);
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(unread)? {
+        let file = entry.map_err(unread)?.path();
+        let name = file.iter().next_back().map(std::ffi::OsStr::to_string_lossy);
+        if file.is_file() && !name.is_some_and(|name| name.starts_with(['.', '_'])) {
+            files.push(file);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        return Err(Error::input(format!("{} is a folder without files", path.display()))
+            .help("the query that should write into it has failed, or is at work yet"));
+    }
+    Ok(files)
 }
 
 impl Counter for FileCounter {
@@ -124,6 +170,8 @@ pub struct EngineCounter {
     tables: Tables,
     /// The click IDs of conversions that are not at the engine, each once.
     ids: Option<Vec<String>>,
+    /// The digest that stands for the clicks in the report: all queries are called by it in the engine's log.
+    known_as: OnceCell<String>,
 }
 
 impl EngineCounter {
@@ -133,9 +181,14 @@ impl EngineCounter {
     /// It cannot be reached, or a table or column is not there or cannot be read.
     pub fn open(access: Access, tables: Tables, ids: Vec<String>) -> Result<EngineCounter> {
         let (name, kind) = (access.address.to_string(), access.address.kind);
-        let ids = tables.conversions.is_none().then_some(ids);
+        // A table of click IDs alone is there to name them all.
+        let brings = match &tables.conversions {
+            Some(table) => !table.only_ids() && !ids.is_empty(),
+            None => true,
+        };
+        let ids = brings.then_some(ids);
         let (engine, dialect) = (transport::open(access)?, dialect::named(kind.feature())?);
-        let counter = EngineCounter { engine, name, dialect, tables, ids };
+        let counter = EngineCounter { engine, name, dialect, tables, ids, known_as: OnceCell::new() };
         counter.check()?;
         Ok(counter)
     }
@@ -150,8 +203,8 @@ impl EngineCounter {
     }
 
     fn check_table(&self, table: &Table) -> Result<()> {
-        let types =
-            self.engine.columns(&self.dialect.table(&table.name)).map_err(super::EngineError::into_error)?;
+        let types = self.engine.columns(&self.dialect.table(&table.name));
+        let types = types.map_err(|error| self.of_table(table, error))?;
         let place = format!("{}: {}", self.name, Text::of_user(table.shown()).term(80));
         if let Some((name, near)) = tables::missing(table, &types) {
             let help = match near.as_slice() {
@@ -169,6 +222,22 @@ impl EngineCounter {
         Ok(())
     }
 
+    /// What kept us from looking at a table; if it is not there, with the nearest that are.
+    fn of_table(&self, table: &Table, error: EngineError) -> Error {
+        let missing = error.fault == EngineFault::NoTable;
+        let mut error = error.into_error();
+        if let Some((name, schema)) = table.name.split_last().filter(|_| missing) {
+            let schema = Some(self.dialect.table(schema)).filter(|schema| !schema.is_empty());
+            // Whoever may not list tables gets the error without a hint.
+            let there = self.engine.tables(schema.as_deref()).unwrap_or_default();
+            let near = nearest(name, there.iter().map(String::as_str));
+            if !near.is_empty() {
+                error.help = Some(format!("did you mean {}?", listed(near.into_iter())));
+            }
+        }
+        error
+    }
+
     fn run(&self, plan: &Plan, queries: &[Query]) -> Result<Results> {
         let sql = Sql { plan, dialect: self.dialect };
         let ids = self.ids.as_ref().map(|ids| {
@@ -180,7 +249,8 @@ impl EngineCounter {
         for query in queries {
             let text = sql.alone(query);
             let needed: &[(&str, &Answer)] = if text.contains(IDS) { &brought } else { &[] };
-            let answer = self.engine.query(&text, needed).map_err(super::EngineError::into_error)?;
+            let name = format!("{}-{}", self.known_as.get().map_or("", String::as_str), query.name);
+            let answer = self.engine.query(&name, &text, needed).map_err(EngineError::into_error)?;
             results.take(&answer)?;
         }
         Ok(results)
@@ -194,6 +264,7 @@ impl Counter for EngineCounter {
 
     fn rows(&self, wish: &Wish) -> Result<Vec<Fetched>> {
         let plan = Plan::new(&self.tables, wish);
+        self.known_as.get_or_init(|| plan.stamp[1].clone());
         let results = self.run(&plan, &plan.before())?;
         let clicks = results.clicks(&plan, &format!("{}: {}", self.name, self.tables.clicks.shown()))?;
         let name = self.tables.conversions.as_ref().map_or(String::new(), Table::shown);
@@ -213,7 +284,7 @@ impl Counter for EngineCounter {
     }
 
     fn wants_ids(&self) -> bool {
-        self.tables.conversions.is_none()
+        self.ids.is_some()
     }
 }
 

@@ -67,7 +67,7 @@ pub const DIALECTS: &[Dialect] = &[
     },
     Dialect {
         name: "clickhouse",
-        about: "ClickHouse 21.4 and newer",
+        about: "ClickHouse 22.1 and newer (`--engine`: 21.4)",
         tested: Tested::Run,
         mark: '`',
         names: Escape::Backslash,
@@ -125,7 +125,7 @@ pub const DIALECTS: &[Dialect] = &[
     Dialect {
         name: "spark",
         about: "Apache Spark SQL 3.1 and newer, Sail",
-        tested: Tested::Written,
+        tested: Tested::Run,
         mark: '`',
         names: Escape::Doubled,
         texts: Escape::Backslash,

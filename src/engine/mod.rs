@@ -13,7 +13,7 @@ mod result;
 mod tables;
 pub mod transport;
 
-pub use count::{Counter, EngineCounter, FileCounter, columns, distinct, printed, written};
+pub use count::{Counter, EngineCounter, FileCounter, columns, distinct, printed, refuse_unasked, written};
 pub use plan::Wish;
 pub use tables::{MONEY, TIMES, TableWords, Tables};
 
@@ -23,18 +23,24 @@ use std::fmt;
 
 /// An engine that queries run on.
 pub trait Engine {
-    /// Runs one query to its proven end. `tables` are small tables of our own that the query names; they are
+    /// Runs one query to its proven end. `name` is what the engine's log calls it by; `tables` are small tables of our own that the query names; they are
     /// there for this query only.
     ///
     /// # Errors
     /// One chain with the URL and the tag of the query.
-    fn query(&self, sql: &str, tables: &[(&str, &Answer)]) -> Result<Answer, EngineError>;
+    fn query(&self, name: &str, sql: &str, tables: &[(&str, &Answer)]) -> Result<Answer, EngineError>;
 
     /// The columns of a table, name and type, in its order.
     ///
     /// # Errors
     /// One chain with the URL and the tag of the query.
     fn columns(&self, table: &str) -> Result<Vec<(String, String)>, EngineError>;
+
+    /// The names of the tables in a schema, or in the one that queries begin in.
+    ///
+    /// # Errors
+    /// One chain with the URL and the tag of the query.
+    fn tables(&self, schema: Option<&str>) -> Result<Vec<String>, EngineError>;
 }
 
 /// What kind of failure it is: what the reader should do follows from it.

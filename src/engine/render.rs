@@ -16,6 +16,9 @@ use crate::measures::{Clock, Filter, Kind as MeasureKind, M};
 /// Stands for a time that is missing: earlier than any that is valid.
 const NO_TIME: i64 = -9_000_000_000_000_000_000;
 
+/// The column of a whole result that says how many rows it has.
+pub const ROWS: &str = "result_rows";
+
 /// The table of click IDs that the run brings along.
 pub const IDS: &str = "clickaudit_ids";
 
@@ -113,10 +116,21 @@ impl Sql<'_> {
         self.with(steps, self.select(query))
     }
 
-    /// All queries as one, whose result is one table.
+    /// All queries as one, whose result is one table; every row says how many there are, so that none can be lost
+    /// unseen on the way.
     pub fn whole(&self, queries: &[Query]) -> String {
         let bodies: Vec<String> = queries.iter().map(|query| self.select(query)).collect();
-        let all = self.with(Step::ALL.into_iter(), bodies.join("\nUNION ALL\n"));
+        let Width { texts, numbers } = self.plan.width;
+        let columns = std::iter::once("part".to_owned())
+            .chain((1..=texts).map(|at| format!("t{at}")))
+            .chain((1..=numbers).map(|at| format!("n{at}")));
+        let counted = format!(
+            "SELECT {}, CAST(COUNT(*) OVER () AS {}) AS {ROWS}\nFROM (\n{}\n) AS w",
+            joined(columns.map(|name| format!("w.{name} AS {name}"))),
+            self.dialect.whole,
+            indented(&bodies.join("\nUNION ALL\n"))
+        );
+        let all = self.with(Step::ALL.into_iter(), counted);
         format!("{all}{}", self.dialect.suffix)
     }
 
@@ -298,26 +312,23 @@ impl Sql<'_> {
         }
     }
 
+    /// What conversions name: those of the table, and those that the run brings along.
     fn ids(&self) -> String {
-        let table = match &self.plan.tables.conversions {
-            Some(table) if !self.plan.brings_ids => {
-                let column = table.column(self.dialect, Col::ClickId).unwrap_or_default();
-                let nulls = joined(
-                    std::iter::once("''".to_owned())
-                        .chain(table.nulls.iter().map(|null| self.dialect.literal(null))),
-                );
-                let (text, name) = (self.dialect.text_of(&column), self.dialect.table(&table.name));
-                return format!(
-                    "SELECT i.click_id AS click_id\nFROM (SELECT {text} AS click_id FROM {name} AS r) AS i\nWHERE \
-                     i.click_id NOT IN ({nulls})\nGROUP BY i.click_id"
-                );
-            }
-            _ => self.dialect.name(IDS),
+        let table = self.plan.tables.conversions.as_ref();
+        let of = |column: &str, name: &str| {
+            format!("SELECT {} AS click_id FROM {name} AS r", self.dialect.text_of(column))
         };
-        let text = self.dialect.text_of("r.click_id");
+        let there = table.map(|table| {
+            let column = table.column(self.dialect, Col::ClickId).unwrap_or_default();
+            of(&column, &self.dialect.table(&table.name))
+        });
+        let brought = self.plan.brings_ids.then(|| of("r.click_id", &self.dialect.name(IDS)));
+        let all: Vec<String> = there.into_iter().chain(brought).collect();
+        let nothing = table.into_iter().flat_map(|table| &table.nulls).map(String::as_str);
+        let nothing = joined(std::iter::once("").chain(nothing).map(|text| self.dialect.literal(text)));
         format!(
-            "SELECT i.click_id AS click_id\nFROM (SELECT {text} AS click_id FROM {table} AS r) AS i\nWHERE i.click_id <> \
-             ''\nGROUP BY i.click_id"
+            "SELECT i.click_id AS click_id\nFROM ({}) AS i\nWHERE i.click_id NOT IN ({nothing})\nGROUP BY i.click_id",
+            all.join(" UNION ALL ")
         )
     }
 

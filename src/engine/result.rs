@@ -3,7 +3,7 @@
 //! A result is believed if it belongs to this plan and is whole; what it says of rows is then as good as an export.
 
 use super::plan::{Plan, Query, VERSION, What};
-use super::render::Sql;
+use super::render::{ROWS, Sql};
 use super::tables::Table;
 use crate::base::answer::{Answer, Values};
 use crate::base::column::{Col, Kind};
@@ -19,6 +19,9 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 pub struct Results {
     parts: BTreeMap<String, PartRows>,
+    rows: usize,
+    /// How many rows the result itself says that it has.
+    said: Option<i64>,
 }
 
 /// What a stamp says.
@@ -34,7 +37,11 @@ impl Results {
     /// Columns that are not those of a result, or a value that is missing or of the wrong kind.
     pub fn take(&mut self, answer: &Answer) -> Result<()> {
         let shaped = Shaped::of(answer)?;
+        self.rows += answer.rows();
         for row in 0..answer.rows() {
+            if let Some(said) = shaped.said {
+                self.said = Some(number(said, row)?);
+            }
             let part = text(shaped.part, row);
             if !self.parts.contains_key(part) {
                 let empty = PartRows {
@@ -52,6 +59,22 @@ impl Results {
             }
         }
         Ok(())
+    }
+
+    /// Refuses a result that has other rows than it says.
+    ///
+    /// # Errors
+    /// It was cut off, put together twice, or does not say how many rows it has.
+    pub fn refuse_cut(&self) -> Result<()> {
+        let help = "run the whole query again, and write all of its rows and columns to the file";
+        match self.said {
+            Some(said) if said == self.rows as i64 => Ok(()),
+            Some(said) => {
+                Err(Error::input(format!("the result has {} rows of {said}", self.rows)).help(help))
+            }
+            None => Err(Error::input(format!("the result has no column `{ROWS}` that says how long it is"))
+                .help(help)),
+        }
     }
 
     /// Which plan the result belongs to.
@@ -175,6 +198,7 @@ struct Shaped<'a> {
     part: &'a Values,
     texts: Vec<&'a Values>,
     numbers: Vec<&'a Values>,
+    said: Option<&'a Values>,
 }
 
 impl<'a> Shaped<'a> {
@@ -184,11 +208,10 @@ impl<'a> Shaped<'a> {
             names.map_while(|name| answer.column(&name)).collect::<Vec<&Values>>()
         };
         let (texts, numbers) = (of('t'), of('n'));
-        let part = answer.column("part");
+        let (part, said) = (answer.column("part"), answer.column(ROWS));
+        let known = 1 + texts.len() + numbers.len() + usize::from(said.is_some());
         match part {
-            Some(part) if 1 + texts.len() + numbers.len() == answer.columns.len() => {
-                Ok(Shaped { part, texts, numbers })
-            }
+            Some(part) if known == answer.columns.len() => Ok(Shaped { part, texts, numbers, said }),
             _ => {
                 let names: Vec<String> = answer
                     .columns
@@ -294,6 +317,24 @@ mod tests {
         assert!(refused.message.contains("part, t1, n1, x"), "{}", refused.message);
         results.take(&answer(&["t1", "n1"])).expect_err("no name");
         assert!(results.stamp().err().expect("another version").message.contains(VERSION));
+    }
+
+    #[test]
+    fn every_row_that_was_there_must_have_come() {
+        let whole = |rows: &[i64]| {
+            let mut answer = answer(&["part", "t1", "n1", ROWS]);
+            answer.columns[3].values = Values::Int(vec![Some(rows[0])]);
+            let mut results = Results::default();
+            rows.iter().for_each(|_| results.take(&answer).expect("the form of results"));
+            results.refuse_cut().map_err(|e| e.message)
+        };
+        assert_eq!(whole(&[1]), Ok(()));
+        assert_eq!(whole(&[2, 2]), Ok(()));
+        assert_eq!(whole(&[2]), Err("the result has 1 rows of 2".to_owned()));
+        assert_eq!(whole(&[1, 1]), Err("the result has 2 rows of 1".to_owned()));
+        let mut unsaid = Results::default();
+        unsaid.take(&answer(&["part", "t1", "n1"])).expect("the form of results");
+        assert!(unsaid.refuse_cut().expect_err("it does not say").message.contains(ROWS));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// One table as a project file says it.
 #[derive(Clone, Debug, Default)]
 pub struct TableWords {
-    /// `clicks`, `tracker.clicks`, or the parts of a name that has dots.
+    /// `clicks`, `tracker.clicks`, ``parquet.`/lake/clicks` ``, or the parts of a name.
     pub table: Vec<String>,
     /// The table's columns by ours.
     pub columns: BTreeMap<String, String>,
@@ -137,7 +137,7 @@ impl Table {
 fn table(shape: Shape, words: &TableWords) -> Result<Table> {
     let at = format!("tables.{}", shape.word());
     let name = match words.table.as_slice() {
-        [one] => one.split('.').map(str::to_owned).collect(),
+        [one] => parts(one),
         parts => parts.to_vec(),
     };
     if name.is_empty() {
@@ -173,6 +173,29 @@ fn table(shape: Shape, words: &TableWords) -> Result<Table> {
     };
     refuse_incomplete(&table, &at)?;
     Ok(table)
+}
+
+/// The parts of a name between its dots; a part in backquotes or double quotes may have dots of its own. A mark that
+/// does not end is a character like any other: the engine will say that there is no such table.
+fn parts(name: &str) -> Vec<String> {
+    let quoted = |rest: &str| {
+        let mark = rest.chars().next().filter(|mark| ['`', '"'].contains(mark))?;
+        let (part, behind) = rest[1..].split_once(mark)?;
+        let behind = if behind.is_empty() { None } else { Some(behind.strip_prefix('.')?) };
+        Some((part.to_owned(), behind.map(str::to_owned)))
+    };
+    let mut parts = Vec::new();
+    let mut rest = Some(name.to_owned());
+    while let Some(name) = rest {
+        let plain = || match name.split_once('.') {
+            Some((part, behind)) => (part.to_owned(), Some(behind.to_owned())),
+            None => (name.clone(), None),
+        };
+        let (part, behind) = quoted(&name).unwrap_or_else(plain);
+        parts.push(part);
+        rest = behind;
+    }
+    parts
 }
 
 fn refuse_incomplete(table: &Table, at: &str) -> Result<()> {
@@ -278,6 +301,15 @@ mod tests {
         let mut whole = words(&[("click_id", "id"), ("click_time", "ts")]);
         whole.table = vec!["a.b".to_owned(), "c".to_owned()];
         assert_eq!(Tables::new(Some(&whole), None).expect("fine").clicks.name, ["a.b", "c"]);
+        for (name, expected) in [
+            ("parquet.`s3://lake/v1.2/clicks`", &["parquet", "s3://lake/v1.2/clicks"][..]),
+            ("\"/lake/clicks/*.parquet\"", &["/lake/clicks/*.parquet"]),
+            ("a.\"b.c\".d", &["a", "b.c", "d"]),
+            ("a.`b", &["a", "`b"]),
+            ("`a`b.c", &["`a`b", "c"]),
+        ] {
+            assert_eq!(parts(name), expected, "{name}");
+        }
     }
 
     #[test]

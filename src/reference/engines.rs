@@ -14,21 +14,28 @@ which click a conversion belongs to, orphans, retries, replays, signals, peers, 
 
 1. Say in the project file which table holds clicks and which of its columns is which of ours; and a table of conversions, or of their click IDs \
 alone, to say which clicks are needed here.
-2. `clickaudit audit --as-of 2026-03-16 --print-sql DIALECT > measures.sql` prints one query. Run it, and write its whole result to one Parquet file.
+2. `clickaudit audit --as-of 2026-03-16 --print-sql DIALECT > measures.sql` prints one query. Run it, and write its whole result to a Parquet file, or \
+to a folder of such.
 3. `clickaudit audit --measures FILE` goes on from there, with the same project file and flags. Conversions that are not at the engine are named \
 with `--conversions FILE`, both times or only the second time.
 
-The file says which plan it belongs to: other tables, rules, grain, zone or times are refused, and so is a result that was cut off (the counts of \
-its parts contradict each other). `--as-of` is part of the plan, because it decides which clicks are old enough.
+The file says which plan it belongs to: other tables, rules, grain, zone or times are refused. Every row says how many there are, so a \
+result that was cut off by a limit, or lacks one file of a folder, is refused, too. `--as-of` is part of the plan, because it decides which clicks are old enough.
 
 ## Asking the engine itself
 
 A build with the cargo features `clickhouse` and `spark` does steps 2 and 3 by itself: `--engine clickhouse --engine-url https://HOST:8443/`, `--engine \
 spark --engine-url 'sc://HOST:15002/;use_ssl=true'`. A user who may only read is enough. `--engine-secret FILE` (readable by its owner only) or the \
 environment's `CLICKAUDIT_ENGINE_SECRET` holds `USER:PASSWORD` or the token; `--engine-ca FILE` the certificates to trust; `--engine-timeout 30m` ends a \
-query that takes longer, Ctrl-C at once, both also at the engine. Conversions in files bring their click IDs along, for the time of a query. \
-`--as-of` need not be said: it is the newest row, as with files. Every column that is mapped is looked for first, and one of a type that cannot be read is \
+query that takes longer, Ctrl-C at once, both also at the engine. Conversions in files bring their click IDs along, for the time of a query, also where further conversions stand in a table. \
+In the engine's log every query is called `clickaudit-DIGEST-PART-…`, where DIGEST is what the report and the manifest give \
+as the digest of these clicks. `--as-of` need not be said: it is the newest row, as with files. Every column that is mapped is looked for first, and one of a type that cannot be read is \
 an error that names it.
+
+On ClickHouse `readonly = 2` is the usual right. A user with `readonly = 1` may set nothing: then the server's own settings must be such that no \
+result can be wrong, or there is an error that names them; and of the printed text such a user leaves out the last line, which only raises limits \
+of length and says how joins of `Distributed` tables are meant. No join there touches a table itself: a `Distributed` table is read and cut to its \
+columns on its own servers, and counted on the one that is asked. Servers before 21.4 lack queries under `WITH`.
 
 ADBC was considered as the one way and left: its driver for ClickHouse is unfinished, that for Spark at 0.3, and drivers would have to be found and \
 installed by the user; HTTP and Spark Connect need nothing on either side. Everything else is reached by the printed query.
@@ -38,7 +45,7 @@ installed by the user; HTTP and Spark Connect need nothing on either side. Every
 ```yaml
 tables:
   clicks:
-    table: tracker.clicks        # or [\"name.with.dots\", clicks]
+    table: tracker.clicks        # or parquet.`s3://lake/clicks`, or [tracker, clicks]
     columns: {click_id: id, click_time: created_at, traffic_source: network, source: zone, ip: ip, user_agent: ua, cost: cost}
     times: timestamp             # what time columns hold
     money: units                 # what amounts are in
@@ -49,7 +56,9 @@ tables:
 ```
 
 `click_id` and `click_time` are needed; of conversions `click_id`, and with `conversion_time` the conversions themselves are taken from the table. \
-The columns are those of [columns](columns.md). `constants:` gives a column one text in every row. Nothing is found by likeness. A row without a \
+The columns are those of [columns](columns.md). A part of a table's name that has dots stands in backquotes or double quotes, whatever the \
+engine's own are; so a lake without a catalogue is named, too: ``parquet.`/lake/clicks` `` on Spark, `\"/lake/clicks/*.parquet\"` on DuckDB. What needs \
+more than a name, such as `s3Cluster(…)` on ClickHouse, becomes a view there. `constants:` gives a column one text in every row. Nothing is found by likeness. A row without a \
 time, or with one before 2000 or after 2099, is a reject, as in files. Costs of clicks are in one currency (`--currency`).
 ";
 
@@ -62,7 +71,10 @@ one whose columns make the largest text. An ID that stands for several clicks co
 
 `clickaudit audit --portable` computes from files only what an engine could compute, too; `--save-measures FILE` writes what it counted in the \
 form of the printed query's result. `tests/external/engines.py` holds both against each other row by row, and the verdict files byte by byte, on \
-traffic with missing, repeated, reused and hostile IDs. Two things may differ: an amount as a float whose seventh digit is exactly five (engines \
+traffic with missing, repeated, reused and hostile IDs. The same runs with Sail, and, by hand, with Spark itself \
+(`tests/external/spark.py`: a master, two workers, streams that end after three seconds). Of Spark 4.3.0 it printed: 0 differences in four scenarios \
+of 9,964 to 39,939 rows, with 71 to 166 s a scenario on two cores beside other work; the sample's verdict file to the byte, printed and with \
+`--engine`; the README's commands with Spark's own `spark-sql`; an answer after 8 s whole; twenty minutes in all. Two things may differ: an amount as a float whose seventh digit is exactly five (engines \
 round it in two ways; use decimals), and a click ID with a NUL character, which is a reject in files only.
 ";
 

@@ -99,7 +99,7 @@ fn fulfil(wish: Wish) -> Result<()> {
     } else {
         let tables: Vec<(&str, &Answer)> =
             wish.tables.iter().map(|(name, table)| (name.as_str(), table)).collect();
-        json(engine.query(&wish.text, &tables).map_err(EngineError::into_error)?)
+        json(engine.query("query", &wish.text, &tables).map_err(EngineError::into_error)?)
     };
     println!("{output}");
     Ok(())

@@ -4,12 +4,15 @@ verdicts, byte by byte.
 
 The traffic has what breaks such a promise: IDs that are missing, repeated, reused, macros or full of quotes,
 backslashes and invisible characters; rows of one click that differ; ties; orphans; conversions before their click;
-transactions that are told twice; times that are none. Every scenario runs on files with --portable, and on every
-engine that is installed: DuckDB, ClickHouse (chdb) and Sail, which speaks Spark's dialect. With --engine the program
-asks itself: ClickHouse over HTTP, behind a small server on this machine, and Sail over Spark Connect. What is not
-installed is told by name.
+transactions that are told twice; times that are none; a column whose name is full of quotes. Every scenario runs on
+files with --portable, and on every engine that is installed: DuckDB, ClickHouse (chdb) and Sail, which speaks Spark's
+dialect and reads the Parquet files where they lie. With --engine the program asks itself: ClickHouse over HTTP, behind
+a small server on this machine, and Sail over Spark Connect. The commands of the README run against the same servers.
+What is not installed is told by name.
 
-    python tests/external/engines.py --clickaudit target/debug/clickaudit
+    python tests/external/engines.py --clickaudit target/debug/clickaudit [--only NAME] [--keep FOLDER]
+
+`spark.py` beside this file does the same with Spark itself.
 """
 
 import argparse
@@ -21,14 +24,20 @@ import os
 import pathlib
 import random
 import subprocess
+import stat
 import sys
 import tempfile
+import time
+import warnings
 
 import transport
 
 DAY = datetime.datetime(2026, 3, 20, tzinfo=datetime.timezone.utc)
 ODD = ["it's", 'say "x"', "back\\slash", "tick`", "emoji😀", "zero\u200bwidth", "'; DROP TABLE clicks; --", "100%", "a|b~c",
        "{clickid}", "${SUBID}", "null", "\\N", "", "ключ", "trail ", "\\'", "{}", "%7Bsub%7D"]
+
+# A column whose name would end any quotes that are not doubled or escaped.
+ADDRESS = "the `visitor's \\ \"addr\""
 
 
 def micros(moment):
@@ -58,7 +67,7 @@ def traffic(rng, clicks=3000, conversions=600):
             "page": rng.choice(["l1", "l2", None]),
             "owner": rng.choice(["a1", "a'2", None]),
             "advertiser": rng.choice(["n1", "n2"]),
-            "addr": rng.choice([None, f"10.0.{rng.randrange(9)}.{rng.randrange(40)}", "2001:db8::1", "1.2.3.4"]),
+            ADDRESS: rng.choice([None, f"10.0.{rng.randrange(9)}.{rng.randrange(40)}", "2001:db8::1", "1.2.3.4"]),
             "agent": rng.choice([None, "Mozilla/5.0", "UA 'x'", "UA \\ y"]),
             "as_number": rng.choice([None, "64500", "64501"]),
             "price": rng.choice([None, round(rng.random() / 50, 6), 0.0]),
@@ -80,7 +89,7 @@ def traffic(rng, clicks=3000, conversions=600):
         elif what == 4:
             copy["hit"] = "impression"
         elif what == 5:
-            copy["addr"], copy["ref"] = "9.9.9.9", "https://y.example"
+            copy[ADDRESS], copy["ref"] = "9.9.9.9", "https://y.example"
         copies.append(copy)
         if rng.random() < 0.2:
             copies.append(dict(copy))
@@ -117,7 +126,7 @@ def converted(rng, clicks, count):
 CLICK_COLUMNS = {
     "click_id": "id", "click_time": "ts", "traffic_source": "net", "source": "zone", "format": "kind", "model": "model",
     "offer": "offer", "country": "country", "device": "device", "lander": "page", "account": "owner",
-    "network": "advertiser", "ip": "addr", "user_agent": "agent", "asn": "as_number", "cost": "price",
+    "network": "advertiser", "ip": ADDRESS, "user_agent": "agent", "asn": "as_number", "cost": "price",
     "lander_click_time": "landed", "is_bot": "bot", "referrer": "ref", "hit_type": "hit",
 }
 CONVERSION_COLUMNS = {
@@ -149,10 +158,6 @@ SCENARIOS = [
 ]
 
 
-# The scenario that runs on Sail, too.
-SAIL_RUNS = 2
-
-
 def write(folder, rows, conversions):
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -165,27 +170,51 @@ def write(folder, rows, conversions):
         pq.write_table(pa.Table.from_pylist(table, schema), folder / f"{name}.parquet")
 
 
-def mapping(columns, facts, shape):
-    lines = "".join(f"    {ours}: {theirs}\n" for ours, theirs in columns.items())
-    return f"{facts}{shape}:\n  columns:\n{lines}"
+def listed(columns, keep=None, margin=4):
+    return "".join(f"{' ' * margin}{ours}: {json.dumps(theirs, ensure_ascii=False)}\n" for ours, theirs in columns.items()
+                   if keep is None or ours in keep)
 
 
-def project(folder, facts):
-    ours = lambda columns, keep=None: "".join(
-        f"      {c}: {t}\n" for c, t in columns.items() if keep is None or c in keep)
-    both = facts + "".join(
-        f"{shape}:\n  columns:\n" + "".join(f"    {c}: {t}\n" for c, t in columns.items())
-        for shape, columns in [("clicks", CLICK_COLUMNS), ("conversions", CONVERSION_COLUMNS)])
-    (folder / "map.yml").write_text(both)
-    only = facts + "conversions:\n  columns:\n" + "".join(f"    {c}: {t}\n" for c, t in CONVERSION_COLUMNS.items())
-    (folder / "map-conversions.yml").write_text(only)
-    for name, keep in [("all", None), ("ids", {"click_id"})]:
-        (folder / f"{name}.yaml").write_text(
-            "tables:\n  clicks:\n    table: shop.clicks\n    columns:\n" + ours(CLICK_COLUMNS)
-            + "  conversions:\n    table: shop.conversions\n    columns:\n" + ours(CONVERSION_COLUMNS, keep))
+def project(folder, facts, engine=None):
+    """The mapping of a run on files, and the project files of runs at an engine: with all conversions there, with
+    their click IDs, with none."""
+    of_conversions = "conversions:\n  columns:\n" + listed(CONVERSION_COLUMNS)
+    (folder / "facts.yml").write_text(facts)
+    (folder / "map.yml").write_text(facts + "clicks:\n  columns:\n" + listed(CLICK_COLUMNS) + of_conversions)
+    (folder / "map-conversions.yml").write_text(facts + of_conversions)
+    if engine is not None:
+        clicks = f"tables:\n  clicks:\n    table: {engine.called('clicks')}\n    columns:\n" + listed(CLICK_COLUMNS, margin=6)
+        conversions = f"  conversions:\n    table: {engine.called('conversions')}\n    columns:\n"
+        (folder / "clicks.yaml").write_text(clicks)
+        for name, keep in [("all", None), ("ids", {"click_id"})]:
+            (folder / f"{name}.yaml").write_text(clicks + conversions + listed(CONVERSION_COLUMNS, keep, margin=6))
 
 
-class DuckDb:
+class Engine:
+    """What the engines have in common: where they can be asked, and how a table is called in the project file."""
+
+    url = asked_as = None
+    # Whether a table that is not there has others beside it.
+    hints = True
+    # Which scenarios run with the conversions' IDs alone, too; the rest runs with all conversions at the engine.
+    ids = {0, 1, 2, 3}
+
+    def called(self, name):
+        return f"shop.{name}"
+
+    def opens_a_shop(self, bin):
+        """Gets ready for the README: its tables, and a client of its name among the programs."""
+
+    def client(self, bin, name):
+        program = bin / name
+        program.write_text(CLIENTS[name].format(python=sys.executable, url=self.url))
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+
+    def close(self):
+        pass
+
+
+class DuckDb(Engine):
     dialect = "duckdb"
 
     def __init__(self, folder):
@@ -193,8 +222,6 @@ class DuckDb:
 
         self.db, self.folder = duckdb.connect(), folder
         self.db.execute("CREATE SCHEMA shop")
-        self.load("clicks")
-        self.load("conversions")
         self.name = f"DuckDB {duckdb.__version__}"
 
     def load(self, name):
@@ -204,8 +231,8 @@ class DuckDb:
         self.db.execute(f"COPY ({sql}) TO '{target}' (FORMAT parquet)")
 
 
-class ClickHouse:
-    dialect = "clickhouse"
+class ClickHouse(Engine):
+    dialect = asked_as = "clickhouse"
 
     def __init__(self, folder):
         import chdb
@@ -213,10 +240,11 @@ class ClickHouse:
 
         self.session, self.folder = session.Session(), folder
         self.session.query("CREATE DATABASE shop")
-        self.load("clicks")
-        self.load("conversions")
         version = str(self.session.query("SELECT version()", "TabSeparated")).strip()
         self.name = f"ClickHouse {version} (chdb)"
+        transport.Shim.session, transport.Shim.folder = self.session, folder
+        self.ending = contextlib.ExitStack()
+        self.url = f"http://127.0.0.1:{self.ending.enter_context(transport.shim(transport.Shim))}/"
 
     def load(self, name):
         self.session.query(
@@ -227,15 +255,64 @@ class ClickHouse:
         answer = self.session.query(sql, "Parquet")
         pathlib.Path(target).write_bytes(answer.bytes())
 
+    def opens_a_shop(self, bin):
+        self.client(bin, "clickhouse-client")
+        self.session.query("CREATE DATABASE tracker")
+        for name in ["clicks", "conversions"]:
+            self.session.query(f"RENAME TABLE shop.sample_{name} TO tracker.{name}")
 
-class Sail:
-    """A server of Spark Connect on this machine, its tables Parquet files."""
+    def close(self):
+        self.ending.close()
 
-    dialect = "spark"
+
+class Spark(Engine):
+    """What speaks Spark Connect; its tables are Parquet files, named by their paths."""
+
+    dialect = asked_as = "spark"
+    hints = False
+
+    def connect(self, folder, port):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from pyspark.sql import SparkSession
+
+            # Its warnings are about versions of pandas, which is not used here.
+            self.url, self.folder = f"sc://127.0.0.1:{port}", folder
+            self.session = SparkSession.builder.remote(self.url).getOrCreate()
+
+    def called(self, name):
+        return json.dumps(f"parquet.`{self.folder}/{name}.parquet`")
+
+    def load(self, name):
+        pass
+
+    def opens_a_shop(self, bin):
+        self.client(bin, "spark-sql")
+
+    def run(self, sql, target):
+        import pyarrow.parquet as pq
+
+        pq.write_table(self.session.sql(sql).toArrow(), target)
+
+    def leave(self):
+        """Ends the client's session, while the server is there: it would look for it for minutes."""
+        session, self.session = self.session, None
+        if session is not None and self.server.poll() is None:
+            session.stop()
+
+    def close(self):
+        self.leave()
+        transport.stop(self.server)
+
+
+class Sail(Spark):
+    """Sail as a cluster on this machine. Its planning takes a quarter of a minute a query."""
+
+    ids = {2}
 
     def __init__(self, folder):
         import pysail
-        from pyspark.sql import SparkSession
+        import pyspark.sql  # noqa: F401
 
         port = transport.free_port()
         program = pathlib.Path(sys.executable).with_name("sail")
@@ -245,24 +322,8 @@ class Sail:
         self.server = subprocess.Popen(words, stdout=log, stderr=log, env=environment, cwd=folder)
         if not transport.waits(lambda: transport.listens(port), self.server):
             sys.exit("Sail did not start")
-        self.url = f"sc://127.0.0.1:{port}"
-        self.session = SparkSession.builder.remote(self.url).getOrCreate()
-        self.session.sql("CREATE DATABASE shop")
-        self.folder = folder
-        self.load("clicks")
-        self.load("conversions")
+        self.connect(folder, port)
         self.name = f"Sail {getattr(pysail, '__version__', '')}"
-
-    def load(self, name):
-        self.session.sql(f"CREATE TABLE shop.{name} USING parquet LOCATION '{self.folder}/{name}.parquet'")
-
-    def run(self, sql, target):
-        import pyarrow.parquet as pq
-
-        pq.write_table(self.session.sql(sql).toArrow(), target)
-
-    def close(self):
-        transport.stop(self.server)
 
 
 def table(path, names):
@@ -313,177 +374,268 @@ def differences(ours, theirs, engine):
     return found
 
 
-def scenario(run, folder, engines, name, flags, facts):
+def scenario(run, folder, engines, at):
+    """One scenario on files and at every engine; its faults, and what was compared."""
+    _, flags, facts = SCENARIOS[at]
     project(folder, facts)
     common = [*flags, "--as-of", "2026-04-03T00:00", "-q"]
     here = folder / "here"
     run("audit", "--no-config", "--clicks", folder / "clicks.parquet", "--conversions", folder / "conversions.parquet",
         "--map", folder / "map.yml", *common, "--portable", "--save-measures", here.with_suffix(".parquet"),
         "-o", f"csv={here}.csv", "-o", f"json={here}.json")
-    faults, rows = [], 0
+    ours = table(f"{here}.parquet", names_of(f"{here}.parquet"))
+    faults, told = [], []
     for engine in engines:
-        for tables, conversions, mapped in [
-            ("ids", ["--conversions", folder / "conversions.parquet"], folder / "map-conversions.yml"),
-            ("all", [], folder / "facts.yml"),
-        ]:
-            (folder / "facts.yml").write_text(facts)
-            config = ["--config", folder / f"{tables}.yaml"]
-            sql = run("audit", *config, *conversions, "--map", mapped, *common, "--print-sql", engine.dialect)
+        began = time.monotonic()
+        project(folder, facts, engine)
+        ways = [("all", [], folder / "facts.yml")]
+        if at in engine.ids:
+            ways += [("ids", ["--conversions", folder / "conversions.parquet"], folder / "map-conversions.yml")]
+        for tables, conversions, mapped in ways:
+            words = ["audit", "--config", folder / f"{tables}.yaml", *conversions, "--map", mapped, *common]
             there = folder / f"there-{tables}"
-            engine.run(sql, f"{there}.parquet")
+            engine.run(run(*words, "--print-sql", engine.dialect), f"{there}.parquet")
             names = names_of(f"{there}.parquet") - {"plan", "rows", "kept", "conflicts", "named", "near", "conversions"}
-            ours = table(f"{here}.parquet", names | names_of(f"{here}.parquet"))
-            rows += sum(map(len, ours.values()))
             faults += differences(ours, table(f"{there}.parquet", names), engine.name)
-            run("audit", *config, *conversions, "--map", mapped, *common, "--measures", f"{there}.parquet",
-                "-o", f"csv={there}.csv", "-o", f"json={there}.json")
-            if pathlib.Path(f"{here}.csv").read_bytes() != pathlib.Path(f"{there}.csv").read_bytes():
-                faults.append(f"{engine.name}, {tables}: the verdict files differ")
-            a, b = comparable(f"{here}.json"), comparable(f"{there}.json")
-            for key in sorted(set(a) | set(b)):
-                if a.get(key) != b.get(key):
-                    faults.append(f"{engine.name}, {tables}: `{key}` of the reports differs")
-    return faults, rows
+            run(*words, "--measures", f"{there}.parquet", "-o", f"csv={there}.csv", "-o", f"json={there}.json")
+            faults += of_reports(here, there, f"{engine.name}, {tables}")
+        told.append(f"{engine.name} ({len(ways)} x, {time.monotonic() - began:.0f} s)")
+    return faults, f"{sum(map(len, ours.values()))} rows at {', '.join(told)}"
+
+
+def of_reports(here, there, where):
+    """What differs between two verdict files, and between two reports."""
+    faults = []
+    if pathlib.Path(f"{here}.csv").read_bytes() != pathlib.Path(f"{there}.csv").read_bytes():
+        faults.append(f"{where}: the verdict files differ")
+    a, b = comparable(f"{here}.json"), comparable(f"{there}.json")
+    return faults + [f"{where}: `{key}` of the reports differs" for key in sorted(set(a) | set(b)) if a.get(key) != b.get(key)]
 
 
 SAMPLE = pathlib.Path(__file__).resolve().parents[2] / "sample-data"
 
 
-def sample(run, folder, engines):
-    """The sample, as a user has it: clicks at the engine, conversions in a file."""
+def typed_sample(folder, engines):
+    """The sample as typed Parquet, its times in UTC."""
     import pyarrow as pa
     import pyarrow.csv
     import pyarrow.parquet as pq
 
-    moment, names = pa.timestamp("s"), {}
+    names = {}
     for name in ["clicks", "conversions"]:
         names[name] = (SAMPLE / f"{name}.csv").open().readline().strip().split(",")
-        types = {column: moment if column.endswith("_time") else pa.string() for column in names[name]}
+        types = {column: pa.timestamp("s") if column.endswith("_time") else pa.string() for column in names[name]}
         types |= {column: pa.decimal128(18, 6) for column in ["cost", "payout"] if column in names[name]}
         options = pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""])
         rows = pyarrow.csv.read_csv(SAMPLE / f"{name}.csv", convert_options=options)
         utc = [column if not column.name.endswith("_time") else column.with_type(pa.timestamp("us", tz="UTC"))
                for column in rows.schema]
         pq.write_table(rows.cast(pa.schema(utc)), folder / f"sample_{name}.parquet")
-    columns = "".join(f"      {name}: {name}\n" for name in names["clicks"] if name not in ["currency"])
-    (folder / "sample.yaml").write_text(
-        f"tables:\n  clicks:\n    table: shop.sample_clicks\n    columns:\n{columns}"
-        "  conversions:\n    table: shop.sample_conversions\n    columns: {click_id: click_id}\nperspective: buyer\n")
-    common, here, faults = ["--as-of", "2026-03-15T23:59:52", "-q"], folder / "sample", []
+        for engine in engines:
+            engine.load(f"sample_{name}")
+    return names
+
+
+def sample(run, folder, engines, speaks):
+    """The sample audited with its clicks at each engine gives the verdict file of a run on its files, to the byte."""
+    names, here, faults = typed_sample(folder, engines), folder / "sample", []
+    common = ["--as-of", "2026-03-15T23:59:52", "-q"]
     run("audit", "--no-config", SAMPLE / "clicks.csv", SAMPLE / "conversions.csv", *common, "--portable", "-o",
         f"csv={here}.csv", "--perspective", "buyer")
+    columns = "".join(f"      {name}: {name}\n" for name in names["clicks"] if name not in ["currency"])
     for engine in engines:
-        engine.load("sample_clicks")
-        engine.load("sample_conversions")
+        (folder / "sample.yaml").write_text(
+            f"tables:\n  clicks:\n    table: {engine.called('sample_clicks')}\n    columns:\n{columns}"
+            f"  conversions:\n    table: {engine.called('sample_conversions')}\n    columns: {{click_id: click_id}}\n"
+            "perspective: buyer\n")
         words = ["audit", "--config", folder / "sample.yaml", "--conversions", SAMPLE / "conversions.csv", *common]
+        there, ways = folder / "sample-there", [("printed", ["--measures", folder / "sample-there.parquet"])]
         engine.run(run(*words, "--print-sql", engine.dialect), folder / "sample-there.parquet")
-        run(*words, "--measures", folder / "sample-there.parquet", "-o", f"csv={folder}/sample-there.csv")
-        same = pathlib.Path(f"{here}.csv").read_bytes() == (folder / "sample-there.csv").read_bytes()
-        faults += [] if same else [f"the sample at {engine.name}: the verdict files differ"]
-        print(f"the sample at {engine.name}: {'the same verdict file' if same else 'ANOTHER verdict file'}")
+        if engine.url and speaks:
+            ways.append(("--engine", ["--engine", engine.asked_as, "--engine-url", engine.url]))
+        for way, flags in ways:
+            run(*words, *flags, "-o", f"csv={there}.csv")
+            same = pathlib.Path(f"{here}.csv").read_bytes() == pathlib.Path(f"{there}.csv").read_bytes()
+            faults += [] if same else [f"the sample at {engine.name}, {way}: the verdict files differ"]
+            print(f"the sample at {engine.name}, {way}: {'the same verdict file' if same else 'ANOTHER verdict file'}")
     return faults
 
 
-def of_engines(run, options, folder, engines, ending):
-    faults = []
-    _, flags, facts = SCENARIOS[2]
-    for engine in engines:
-        if isinstance(engine, ClickHouse):
-            transport.Shim.session, transport.Shim.folder = engine.session, folder
-            port = ending.enter_context(transport.shim(transport.Shim))
-            faults += asked(run, folder, engine.name, f"http://127.0.0.1:{port}/", "clickhouse", flags, facts)
-            faults += refused(options, folder, "clickhouse", f"http://127.0.0.1:{port}/")
-        if isinstance(engine, Sail):
-            faults += asked(run, folder, engine.name, engine.url, "spark", flags, facts)
-            faults += refused(options, folder, "spark", engine.url)
-    return faults
-
-
-def asked(run, folder, name, url, engine, flags, facts):
+def asked(run, folder, engine):
     """The program asks the engine itself; conversions lie there, or are brought along. Verdicts as from files."""
-    project(folder, facts)
-    common = [*flags, "-q"]
+    _, flags, facts = SCENARIOS[2]
+    project(folder, facts, engine)
     here, faults = folder / "files", []
     run("audit", "--no-config", "--clicks", folder / "clicks.parquet", "--conversions", folder / "conversions.parquet",
-        "--map", folder / "map.yml", *common, "--portable", "-o", f"csv={here}.csv", "-o", f"json={here}.json")
-    text = (folder / "all.yaml").read_text()
-    (folder / "clicks.yaml").write_text(text[:text.index("  conversions:")])
-    (folder / "facts.yml").write_text(facts)
+        "--map", folder / "map.yml", *flags, "-q", "--portable", "-o", f"csv={here}.csv", "-o", f"json={here}.json")
     for tables, conversions, mapped in [
         ("all", [], folder / "facts.yml"),
         ("clicks", ["--conversions", folder / "conversions.parquet"], folder / "map-conversions.yml"),
     ]:
         there = folder / f"asked-{tables}"
-        run("audit", "--config", folder / f"{tables}.yaml", *conversions, "--map", mapped, *common, "--engine", engine,
-            "--engine-url", url, "-o", f"csv={there}.csv", "-o", f"json={there}.json")
-        if pathlib.Path(f"{here}.csv").read_bytes() != pathlib.Path(f"{there}.csv").read_bytes():
-            faults.append(f"--engine {engine} at {name}, {tables}: the verdict files differ")
-        a, b = comparable(f"{here}.json"), comparable(f"{there}.json")
-        faults += [f"--engine {engine} at {name}, {tables}: `{key}` of the reports differs"
-                   for key in sorted(set(a) | set(b)) if a.get(key) != b.get(key)]
-    print(f"--engine {engine} at {name}: {len(faults)} differences")
+        run("audit", "--config", folder / f"{tables}.yaml", *conversions, "--map", mapped, *flags, "-q", "--engine",
+            engine.asked_as, "--engine-url", engine.url, "-o", f"csv={there}.csv", "-o", f"json={there}.json")
+        faults += of_reports(here, there, f"--engine {engine.asked_as} at {engine.name}, {tables}")
+    print(f"--engine {engine.asked_as} at {engine.name}: {len(faults)} differences")
     return faults
 
 
-def refused(options, folder, engine, url):
+# What is wrong, what the error says, and what in the project file is changed for it.
+WRONG = [
+    ("a table that is not there", ["cliks"], ("clicks", "cliks")),
+    ("a column that is not there", ["no column `agnt`", "did you mean agent"], ("user_agent: \"agent\"", "user_agent: \"agnt\"")),
+    ("a column that would be a query", ["no column"], ("\"agent\"", json.dumps("agent` FROM shop.clicks; DROP TABLE shop.clicks; --"))),
+    ("a type that cannot be read", ["`kind` is", "expected a timestamp"], ("click_time: \"ts\"", "click_time: \"kind\"")),
+]
+
+
+def refused(options, folder, engine):
     """What cannot be is said in one error, and nothing is written."""
-    faults = []
-    for what, code, phrases, change in [
-        ("a table that is not there", 2, ["nosuch"], ("shop.clicks", "shop.nosuch")),
-        ("a column that is not there", 2, ["no column `adr`", "did you mean addr"], ("ip: addr", "ip: adr")),
-        ("a type that cannot be read", 2, ["`kind` is", "expected a timestamp"], ("click_time: ts", "click_time: kind")),
-    ]:
-        (folder / "wrong.yaml").write_text((folder / "all.yaml").read_text().replace(*change))
-        words = ["audit", "--config", folder / "wrong.yaml", "--engine", engine, "--engine-url", url, "-o",
-                 f"csv={folder}/wrong.csv"]
-        found = subprocess.run([options.clickaudit, *map(str, words)], capture_output=True, text=True)
-        if found.returncode != code or not all(phrase in found.stderr for phrase in phrases):
-            faults.append(f"{engine}, {what}: exit {found.returncode}: {found.stderr[-400:]}")
-        if (folder / "wrong.csv").exists():
-            faults.append(f"{engine}, {what}: something was written")
+    faults, target = [], folder / "wrong.csv"
+    text, name = (folder / "all.yaml").read_text(), engine.called("clicks")
+    for what, phrases, (found, put) in WRONG:
+        change = (name, name.replace(found, put)) if found == "clicks" else (found, put)
+        assert change[0] in text, what
+        if found == "clicks" and engine.hints:
+            phrases = [*phrases, "did you mean clicks"]
+        (folder / "wrong.yaml").write_text(text.replace(*change))
+        words = ["audit", "--config", folder / "wrong.yaml", "--engine", engine.asked_as, "--engine-url", engine.url, "-o",
+                 f"csv={target}"]
+        told = subprocess.run([options.clickaudit, *map(str, words)], capture_output=True, text=True)
+        if told.returncode != 2 or not all(phrase in told.stderr for phrase in phrases) or told.stderr.count("error: ") != 1:
+            faults.append(f"{engine.name}, {what}: exit {told.returncode}: {told.stderr[-400:]}")
+        if target.exists():
+            faults.append(f"{engine.name}, {what}: something was written")
+    print(f"{len(WRONG)} wrong project files at {engine.name}: {len(faults)} faults")
     return faults
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--clickaudit", required=True)
-    parser.add_argument("--keep", help="a folder for all files, to look at them")
-    options = parser.parse_args()
-    scratch = tempfile.TemporaryDirectory()
-    folder = pathlib.Path(options.keep or scratch.name).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+# What stands in for the engines' own clients, which are not installed here.
+CLIENTS = {
+    "clickhouse-client": """#!{python}
+import http.client, sys, urllib.request
+assert sys.argv[1] == "--query"
+http.client._MAXHEADERS = 1000  # progress comes as headers
+sys.stdout.buffer.write(urllib.request.urlopen("{url}", sys.argv[2].encode()).read())
+""",
+    "spark-sql": """#!{python}
+import sys
+from pyspark.sql import SparkSession
+assert sys.argv[1] == "-f"
+SparkSession.builder.remote("{url}").getOrCreate().sql(open(sys.argv[2]).read())
+""",
+}
 
+
+def commands():
+    """The README's project file, and its commands, each with the engine that it is for."""
+    text = (SAMPLE.parent / "README.md").read_text()
+    text = text[text.index("## When one machine is not enough"):]
+    text = text[:text.index("\n## ", 1)]
+    found = []
+    for block in text.split("```sh\n")[1:]:
+        engine = "clickhouse"
+        for command in block.split("```")[0].replace("\\\n", " ").splitlines():
+            engine = next((name for name in ["spark", "clickhouse"] if name in command), engine)
+            found.append((engine, command))
+    return text.split("```yaml\n")[1].split("```")[0], found
+
+
+def readme(options, folder, engines):
+    """The commands of the README, word by word but for addresses, folders and the names of Spark's tables."""
+    project, wanted = commands()
+    shell, bin, faults, ran = folder / "readme", folder / "bin", [], 0
+    for made in [shell, bin]:
+        made.mkdir(exist_ok=True)
+    (shell / "secret.txt").write_text("reader:pw\n")
+    (shell / "secret.txt").chmod(0o600)
+    (shell / "conversions.csv").write_bytes((SAMPLE / "conversions.csv").read_bytes())
+    if not (bin / "clickaudit").exists():
+        (bin / "clickaudit").symlink_to(pathlib.Path(options.clickaudit).resolve())
+    for engine in engines:
+        engine.opens_a_shop(bin)
+    for name, command in wanted:
+        engine = next((engine for engine in engines if engine.asked_as == name), None)
+        if engine is None:
+            continue
+        said = project
+        if isinstance(engine, Spark):
+            for table in ["clicks", "conversions"]:
+                said = said.replace(f"table: tracker.{table}", f"table: {engine.called(f'sample_{table}')}")
+        (shell / "clickaudit.yaml").write_text(said)
+        for address in ["https://clickhouse.example.net:8443/", "'sc://spark.example.net:15002/;use_ssl=true'"]:
+            command = command.replace(address, engine.url)
+        command = command.replace("/tmp/measures", str(shell / "measures"))
+        path = {**os.environ, "PATH": f"{bin}:{os.environ['PATH']}"}
+        done = subprocess.run(command, shell=True, cwd=shell, capture_output=True, text=True, env=path)
+        ran += 1
+        if done.returncode not in (0, 4):
+            faults.append(f"README: {command}\nexit {done.returncode}: {done.stderr[-600:]}")
+    print(f"the README: {ran} of {len(wanted)} commands ran; {len(faults)} failed")
+    return faults
+
+
+def started(folder, only):
+    """The engines that are installed."""
+    for kind, packages in [(DuckDb, "duckdb"), (ClickHouse, "chdb"), (Sail, "pysail and pyspark-client")]:
+        if only in (None, kind.__name__):
+            try:
+                yield kind(folder)
+            except ImportError as error:
+                print(f"absent: {kind.__name__} (PyPI packages {packages}: {error.name} is not installed)")
+
+
+def held(options, run, folder, engines):
+    """All that is held at these engines; what does not hold."""
+    faults = []
+    write(folder, *traffic(random.Random(20260320)))
+    for engine in engines:
+        for name in ["clicks", "conversions"]:
+            engine.load(name)
+    for at, (name, _, _) in enumerate(SCENARIOS):
+        found, compared = scenario(run, folder, engines, at)
+        print(f"{name}: {compared}; {len(found)} differences", flush=True)
+        faults += [f"{name}: {fault}" for fault in found]
+    project(folder, SCENARIOS[0][2], engines[0])
+    words = ["audit", "--engine", "clickhouse", "--engine-url", "http://127.0.0.1:1/", "--config", folder / "all.yaml"]
+    built = subprocess.run([options.clickaudit, *map(str, words)], capture_output=True, text=True).stderr
+    speaks = "does not speak to" not in built
+    faults += sample(run, folder, engines, speaks)
+    if not speaks:
+        print("absent: --engine (built without the features clickhouse and spark)")
+        return faults
+    for engine in engines:
+        if engine.url:
+            faults += asked(run, folder, engine)
+            faults += refused(options, folder, engine)
+    return faults + readme(options, folder, engines)
+
+
+def runner(options):
     def run(*words):
         found = subprocess.run([options.clickaudit, *map(str, words)], capture_output=True, text=True)
         if found.returncode not in (0, 3, 4):
             sys.exit(f"{' '.join(map(str, words))}\nexit {found.returncode}\n{found.stderr}")
         return found.stdout
 
-    rows, conversions = traffic(random.Random(20260320))
-    write(folder, rows, conversions)
-    engines = []
-    for kind, package in [(DuckDb, "duckdb"), (ClickHouse, "chdb"), (Sail, "pysail and pyspark-client")]:
-        try:
-            engines.append(kind(folder))
-        except ImportError:
-            print(f"absent: {kind.__name__} (PyPI package {package} is not installed)")
-    faults = []
+    return run
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--clickaudit", required=True)
+    parser.add_argument("--keep", help="a folder for all files, to look at them")
+    parser.add_argument("--only", choices=["DuckDb", "ClickHouse", "Sail"])
+    options = parser.parse_args()
+    scratch = tempfile.TemporaryDirectory()
+    folder = pathlib.Path(options.keep or scratch.name).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as ending:
-        sail = next((engine for engine in engines if isinstance(engine, Sail)), None)
-        ending.callback(lambda: sail and sail.close())
-        for at, (name, flags, facts) in enumerate(SCENARIOS if engines else []):
-            # Sail runs one of them: its planning takes minutes on a small machine.
-            asked_now = [engine for engine in engines if engine is not sail or at == SAIL_RUNS]
-            found, compared = scenario(run, folder, asked_now, name, flags, facts)
-            print(f"{name}: {compared} rows compared at {', '.join(e.name for e in asked_now)}; {len(found)} differences")
-            faults += [f"{name}: {fault}" for fault in found]
-        faults += sample(run, folder, engines)
-        built = subprocess.run([options.clickaudit, "audit", "--engine", "clickhouse", "--engine-url", "http://127.0.0.1:1/",
-                                "--config", folder / "all.yaml"], capture_output=True, text=True).stderr
-        if "does not speak to" in built:
-            print("absent: --engine (built without the features clickhouse and spark)")
-        else:
-            faults += of_engines(run, options, folder, engines, ending)
+        engines = []
+        for engine in started(folder, options.only):
+            ending.callback(engine.close)
+            engines.append(engine)
+        faults = held(options, runner(options), folder, engines) if engines else []
     for fault in faults:
         print(fault)
     sys.exit(1 if faults else 0)

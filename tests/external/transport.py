@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """Holds the ways to engines against real servers on this machine: what comes back, and what is said when nothing can.
 
-    python tests/external/transport.py --query target/debug/examples/engine_query [--only NAME] [--spark FOLDER]
+    python tests/external/transport.py --query target/debug/examples/engine_query [--only NAME]
 
 Three servers, each told by name if it cannot be had: two ClickHouse 18.16 with a distributed table (Debian package
 `clickhouse-server`), a current ClickHouse as a library behind a small server of HTTP (PyPI package `chdb`), and Sail
 for Spark Connect (PyPI packages `pysail` and `grpcio`), the latter behind a gate that ends every stream after a
-second, as Spark does after two minutes. `--spark` names the folder of an installed PyPI package `pyspark`: then
-Spark itself is asked, too, its streams limited to six seconds (Java 17, about a minute).
+second, as Spark does after two minutes. `spark.py` beside this file asks Spark itself.
 
 All servers listen on 127.0.0.1 and are stopped by their process ID.
 """
@@ -274,6 +273,8 @@ def refusals_of(checks, folder, pair, login):
                  "SELECT count() AS n FROM nosuch")
     checks.fails("a column that is not there", 2, ["nosuch"], ch, url, *login, "SELECT nosuch AS n FROM clicks")
     checks.fails("a database that is not there", 2, ["Code: 81", "?database=NAME"], ch, f"{url}?database=nosuch", *login, one)
+    checks.fails("a server that is too old for a whole audit", 3, ["Code: 62", "21.4 or newer"], ch, url, *login,
+                 "WITH c AS (SELECT 1 AS n) SELECT c.n AS n FROM c AS c")
     checks.fails("a type that is none of ours", 3, ["`x` is Float64"], ch, url, *login, "SELECT 0.5 AS x")
     checks.fails("a number beyond 64 bits", 3, ["`x` is no whole number of 64 bits"], ch, url, *login,
                  "SELECT toUInt64(18446744073709551615) AS x")
@@ -442,7 +443,7 @@ def new_clickhouse(checks, folder):
         done = checks.ask(ch, url, "--progress", "SELECT 1 AS n")
         checks.say("progress is told, however often", done.stderr.count("rows_in_all: Some(300)") == 900, done.stderr[-300:])
         sent = Shim.seen[-1]
-        wanted = {"join_algorithm": "grace_hash", "readonly": "2", "log_comment": "clickaudit test"}
+        wanted = {"join_algorithm": "grace_hash", "readonly": "2", "log_comment": "test"}
         checks.say("its settings are those of its version", wanted.items() <= sent.items(), sent)
         checks.fails("a table that is not there", 2, ["Code: 60", "nosuch"], ch, url, "SELECT count() AS n FROM nosuch")
         checks.fails("a column that is not there", 2, ["Code: 47", "nosuch"], ch, url, "SELECT nosuch AS n FROM clicks")
@@ -620,43 +621,13 @@ def encrypted_spark(checks, folder, upstream):
         checks.fails("no encryption where there must be", 3, ["127.0.0.1"], "spark", f"sc://127.0.0.1:{port}", *login, one)
 
 
-def real_spark(checks, folder, home):
-    port = free_port()
-    settings = {"spark.connect.grpc.binding.address": "127.0.0.1", "spark.connect.grpc.binding.port": port,
-                "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false",
-                "spark.connect.execute.reattachable.senderMaxStreamDuration": "6s"}
-    words = [f"{home}/bin/spark-submit", "--master", "local[2]", "--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
-    words += [word for pair in settings.items() for word in ("--conf", "=".join(map(str, pair)))]
-    log = open(folder / "spark.log", "w")
-    environment = {**os.environ, "SPARK_HOME": home, "SPARK_LOCAL_IP": "127.0.0.1"}
-    server = subprocess.Popen([*words, "spark-internal"], stdout=log, stderr=log, env=environment, cwd=folder)
-    try:
-        if not waits(lambda: listens(port), server, within=240):
-            sys.exit(f"Spark did not start: {(folder / 'spark.log').read_text()[-2000:]}")
-        print("Spark, whose streams last six seconds")
-        url = f"sc://127.0.0.1:{port}"
-        slow = "SELECT count(*) AS n FROM range(400000) AS a CROSS JOIN range(400000) AS b WHERE (a.id * b.id) % 1000003 = 7"
-        long = "SELECT count(*) AS n FROM range(60000) AS a CROSS JOIN range(60000) AS b WHERE (a.id * b.id) % 1000003 = 7"
-        began = time.monotonic()
-        done = checks.ask("spark", url, long, timeout=400)
-        took = time.monotonic() - began
-        good = done.returncode == 0 and len(json.loads(done.stdout)["n"]) == 1 and took > 6
-        checks.say(f"an answer that takes longer than streams last ({took:.0f} s)", good, done.stderr)
-        connect(checks, folder, "Spark", url, slow, lambda: stop(server, signal.SIGKILL))
-    finally:
-        stop(server)
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--query", required=True)
-    parser.add_argument("--only", choices=["old_clickhouse", "new_clickhouse", "sail", "spark"])
-    parser.add_argument("--spark", help="the folder of the package pyspark")
+    parser.add_argument("--only", choices=["old_clickhouse", "new_clickhouse", "sail"])
     options = parser.parse_args()
     checks = Checks(pathlib.Path(options.query).resolve())
     parts = {"old_clickhouse": old_clickhouse, "new_clickhouse": new_clickhouse, "sail": sail}
-    if options.spark:
-        parts["spark"] = lambda checks, folder: real_spark(checks, folder, options.spark)
     for name, part in parts.items():
         if options.only in (None, name):
             with tempfile.TemporaryDirectory() as folder:

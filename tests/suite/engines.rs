@@ -23,7 +23,9 @@ fn every_dialect_prints_one_query_of_the_portable_subset() {
     for dialect in DIALECTS {
         let sql = printed(TABLES, dialect);
         assert!(sql.starts_with("-- clickaudit-measures-1, plan ") && sql.contains("UNION ALL"), "{dialect}");
-        let lower = sql.to_lowercase();
+        // What says how long the result is stands once, around everything.
+        assert_eq!(sql.matches("COUNT(*) OVER ()").count(), 1, "{dialect}");
+        let lower = sql.to_lowercase().replace("count(*) over ()", "");
         for beyond in
             [" over (", "distinct ", "approx", "median", "quantile", " using (", "order by", "interval"]
         {
@@ -117,6 +119,18 @@ fn only_results_of_the_plan_are_read() {
         "--print-sql",
     ]);
     assert!(!sample.files().contains(&"there.csv".to_owned()));
+    std::fs::create_dir(sample.path("parts")).expect("a folder");
+    sample.run("audit --measures parts").exits(3).says(&["parts is a folder without files"]);
+}
+
+#[test]
+fn conversions_are_looked_for_in_one_place() {
+    let tables = TABLES.replace("click_id: cid", "click_id: cid, conversion_time: at");
+    let sample = Folder::of_sample().with("clickaudit.yaml", &tables);
+    sample
+        .run("audit --conversions conversions.csv --as-of 2026-03-16 --print-sql duckdb")
+        .exits(2)
+        .says(&["conversions stand in files, and sales is named", "click IDs alone"]);
 }
 
 #[test]

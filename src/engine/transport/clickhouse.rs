@@ -8,7 +8,7 @@
 use super::exchange::{self, Reply, Request};
 use super::patience::Patience;
 use super::tls::Tls;
-use super::{Access, Progress, Trouble, plain, unique};
+use super::{Access, Progress, Trouble, tag, unique};
 use crate::engine::{Answer, Engine, EngineError, EngineFault, Values};
 use serde::Deserialize;
 use settings::{Known, Settings};
@@ -40,8 +40,8 @@ impl ClickHouse {
         let version = version.ok_or_else(|| opened.fail("none", settings::no_version()))?;
         let rows = opened.texts(&settings::question(version), &["name", "value", "fixed"])?;
         let known: Vec<Known> = rows.into_iter().map(Known::of).collect();
-        let (run, query_s) = (plain(&opened.access.run), opened.access.limits.query_s);
-        let chosen = Settings::choose(version, &known, &run, query_s);
+        let Access { run, limits, .. } = &opened.access;
+        let chosen = Settings::choose(version, &known, run, limits.query_s);
         opened.settings = chosen.map_err(|trouble| opened.fail("none", trouble))?;
         Ok(opened)
     }
@@ -52,7 +52,7 @@ impl ClickHouse {
 
     /// The rows of a short answer of texts.
     fn texts(&self, sql: &str, columns: &[&str]) -> Result<Vec<Vec<String>>, EngineError> {
-        let answer = self.query(sql, &[])?;
+        let answer = self.query("about", sql, &[])?;
         let column = |name: &&str| match answer.column(name) {
             Some(Values::Text(values)) => Ok(values),
             _ => {
@@ -172,22 +172,23 @@ impl ClickHouse {
     fn kill(&self, tag: &str) {
         let _ = self.beside(&format!("KILL QUERY WHERE query_id = '{tag}' ASYNC"));
     }
-
-    fn tag(&self) -> String {
-        let run = plain(&self.access.run);
-        format!("{run}{}{:08x}", if run.is_empty() { "" } else { "-" }, unique() >> 32)
-    }
 }
 
 impl Engine for ClickHouse {
-    fn query(&self, sql: &str, tables: &[(&str, &Answer)]) -> Result<Answer, EngineError> {
-        let tag = self.tag();
+    fn query(&self, name: &str, sql: &str, tables: &[(&str, &Answer)]) -> Result<Answer, EngineError> {
+        let tag = tag(&self.access.run, name);
         self.run(&tag, sql, tables).map_err(|trouble| self.fail(&tag, trouble))
     }
 
     fn columns(&self, table: &str) -> Result<Vec<(String, String)>, EngineError> {
         let rows = self.texts(&format!("DESCRIBE TABLE {table}"), &["name", "type"])?;
         Ok(rows.into_iter().map(|mut row| (row.remove(0), row.remove(0))).collect())
+    }
+
+    fn tables(&self, schema: Option<&str>) -> Result<Vec<String>, EngineError> {
+        let of = schema.map_or(String::new(), |schema| format!(" FROM {schema}"));
+        let rows = self.texts(&format!("SHOW TABLES{of}"), &["name"])?;
+        Ok(rows.into_iter().flatten().collect())
     }
 }
 

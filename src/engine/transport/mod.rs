@@ -35,7 +35,7 @@ pub struct Access {
     /// Certificates to trust, in PEM, in place of those of the system.
     pub ca: Option<PathBuf>,
     pub limits: Limits,
-    /// The run's own name; every query is called after it.
+    /// Who asks; every query is called after it.
     pub run: String,
     /// Set from outside to end the query that runs.
     pub stop: Stop,
@@ -125,7 +125,13 @@ fn unique() -> u64 {
     RandomState::new().hash_one(0_u64)
 }
 
-/// The name of a run as it may stand in an identifier, a header and a comment of SQL.
+/// What a query is called in the engine's log: who asks, what for, and letters that no other query has.
+fn tag(run: &str, name: &str) -> String {
+    let words = [plain(run), plain(name), format!("{:08x}", unique() >> 32)];
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// The name of a run or query as it may stand in an identifier, a header and a comment of SQL.
 fn plain(run: &str) -> String {
     let kept = run.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
     let name: String = kept.take(64).collect();
@@ -136,6 +142,27 @@ fn plain(run: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Access to a server of a test's own, as both ways need it.
+    pub(super) fn access(kind: Kind, address: &str) -> Access {
+        Access {
+            address: Address::parse(kind, address).expect("an address"),
+            secret: None,
+            ca: None,
+            limits: Limits { connect_s: 2, silence_s: 1, query_s: 0 },
+            run: "run-1".to_owned(),
+            stop: Stop::default(),
+            progress: None,
+        }
+    }
+
+    /// What came of a query: the column `n`, or the error with its help.
+    pub(super) fn shown(found: std::result::Result<crate::engine::Answer, EngineError>) -> String {
+        match found {
+            Ok(answer) => format!("{:?}", answer.column("n")),
+            Err(e) => format!("{:?} {e} | {}", e.fault, e.help.clone().unwrap_or_default()),
+        }
+    }
 
     #[test]
     fn a_run_can_be_called_anything() {
@@ -153,6 +180,8 @@ mod tests {
     #[test]
     fn names_differ() {
         assert_ne!(unique(), unique());
+        assert!(tag("clickaudit", "00ff-hours by source").starts_with("clickaudit-00ff-hoursbysource-"));
+        assert_eq!(tag("", "").len(), 8);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! that is another one than before, and to begin a query a second time.
 
 use super::patience::{Patience, Waited};
-use super::{Access, Trouble, plain, shortened, unique};
+use super::{Access, Trouble, shortened, tag, unique};
 use crate::engine::{Answer, Column, Engine, EngineError, EngineFault, Values};
 use batches::Collected;
 use calls::{Calls, Ended};
@@ -294,27 +294,31 @@ impl Spark {
         }
     }
 
-    fn tag(&self) -> String {
-        let run = plain(&self.access.run);
-        format!("{run}{}{:08x}", if run.is_empty() { "" } else { "-" }, unique() >> 32)
-    }
-
     /// Runs a query and takes its result as it is.
     fn collect(&self, sql: &str, tables: &[(&str, &Answer)]) -> Result<Collected, EngineError> {
-        let tag = self.tag();
+        let tag = tag(&self.access.run, "about");
         self.runtime.block_on(self.run(&tag, sql, tables)).map_err(|trouble| self.fail(&tag, trouble))
     }
 }
 
 impl Engine for Spark {
-    fn query(&self, sql: &str, tables: &[(&str, &Answer)]) -> Result<Answer, EngineError> {
-        let tag = self.tag();
+    fn query(&self, name: &str, sql: &str, tables: &[(&str, &Answer)]) -> Result<Answer, EngineError> {
+        let tag = tag(&self.access.run, name);
         let collected = self.runtime.block_on(self.run(&tag, sql, tables));
         collected.and_then(Collected::answer).map_err(|trouble| self.fail(&tag, trouble))
     }
 
     fn columns(&self, table: &str) -> Result<Vec<(String, String)>, EngineError> {
         Ok(self.collect(&format!("SELECT * FROM {table} LIMIT 0"), &[])?.columns())
+    }
+
+    fn tables(&self, schema: Option<&str>) -> Result<Vec<String>, EngineError> {
+        let of = schema.map_or(String::new(), |schema| format!(" IN {schema}"));
+        let answer = self.query("about", &format!("SHOW TABLES{of}"), &[])?;
+        match answer.column("tableName") {
+            Some(Values::Text(names)) => Ok(names.iter().flatten().cloned().collect()),
+            _ => Ok(Vec::new()),
+        }
     }
 }
 

@@ -10,6 +10,11 @@ const CODES: &[(u32, EngineFault, &str)] = &[
     (36, EngineFault::Refused, ""),
     (47, EngineFault::NoColumn, ""),
     (60, EngineFault::NoTable, ""),
+    (
+        62,
+        EngineFault::Refused,
+        "the server may be too old for the queries: they need ClickHouse 21.4 or newer",
+    ),
     (81, EngineFault::NoTable, "the database is named in the address: /?database=NAME"),
     (158, EngineFault::Limit, "a limit of this user's profile on the server; it can be raised there"),
     (159, EngineFault::TimedOut, "a limit of this user's profile on the server, or --engine-timeout"),

@@ -23,6 +23,8 @@ enum Need {
 struct Setting {
     name: &'static str,
     value: &'static str,
+    /// Other values under which no result is wrong.
+    also: &'static [&'static str],
     need: Need,
     /// The release from on which it knows this value.
     since: Version,
@@ -31,11 +33,11 @@ struct Setting {
 }
 
 const fn must(name: &'static str, value: &'static str, why: &'static str) -> Setting {
-    Setting { name, value, need: Need::Must, since: (0, 0), why }
+    Setting { name, value, also: &[], need: Need::Must, since: (0, 0), why }
 }
 
 const fn should(name: &'static str, value: &'static str, since: Version, why: &'static str) -> Setting {
-    Setting { name, value, need: Need::Should, since, why }
+    Setting { name, value, also: &[], need: Need::Should, since, why }
 }
 
 /// The settings of a query, by name.
@@ -50,12 +52,10 @@ const SETTINGS: &[Setting] = &[
         (0, 0),
         "the parts of servers are merged piece by piece",
     ),
-    should(
-        "distributed_product_mode",
-        "global",
-        (0, 0),
-        "a join of two distributed tables sees all rows of both",
-    ),
+    Setting {
+        also: &["allow", "deny"],
+        ..must("distributed_product_mode", "global", "a join of two distributed tables sees all rows of both")
+    },
     must("group_by_overflow_mode", "throw", "a limit is an error, not an approximation"),
     should("http_headers_progress_interval_ms", "1000", (0, 0), "a sign of life every second"),
     should("join_algorithm", "grace_hash", (22, 12), "a join that does not fit into memory goes to disk"),
@@ -144,7 +144,7 @@ impl Settings {
             let Some(known) = find(setting.name).filter(|k| k.value != setting.value) else { continue };
             if open(known) {
                 chosen.push((setting.name.to_owned(), setting.value.to_owned()));
-            } else if setting.need == Need::Must {
+            } else if setting.need == Need::Must && !setting.also.contains(&known.value.as_str()) {
                 wrong.push(format!("{} = {} where {} is needed", setting.name, known.value, setting.value));
             }
         }
@@ -164,7 +164,7 @@ impl Settings {
 /// Values that depend on the run and on the server's limits.
 fn found(known: &[Known], run: &str, query_s: u64) -> Vec<(&'static str, String)> {
     let number = |name: &str| known.iter().find(|k| k.name == name).and_then(|k| k.value.parse::<u64>().ok());
-    let mut found = vec![("log_comment", format!("clickaudit {run}"))];
+    let mut found = vec![("log_comment", run.to_owned())];
     // Half of the memory that a query may use is what ClickHouse's documentation advises: merging needs the other.
     if let Some(limit) = number("max_memory_usage").filter(|limit| *limit > 0)
         && number("max_bytes_before_external_group_by") == Some(0)
@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(chosen((18, 16), &rows, 0), "join_use_nulls=0 readonly=2");
         assert_eq!(
             chosen((26, 9), &[("log_comment", "", "0"), ("readonly", "2", "0")], 0),
-            "log_comment=clickaudit run1"
+            "log_comment=run1"
         );
     }
 
@@ -236,6 +236,10 @@ mod tests {
         let fixed =
             [("join_use_nulls", "1", "1"), ("read_overflow_mode", "break", "1"), ("readonly", "2", "0")];
         assert_eq!(chosen((26, 9), &fixed, 0), expected);
+        let joins =
+            |mode| chosen((26, 9), &[("distributed_product_mode", mode, "0"), ("readonly", "1", "0")], 0);
+        assert_eq!(joins("deny"), "");
+        assert!(joins("local").contains("distributed_product_mode = local where global is needed"));
         // What only costs time may stay as it is.
         assert_eq!(chosen((26, 9), &[("join_algorithm", "hash", "1"), ("readonly", "2", "0")], 0), "");
     }

@@ -1,7 +1,8 @@
 //! The way to a ClickHouse against a server on this machine that does whatever a test wants.
 
-use crate::engine::transport::{Access, Address, Kind, Limits, Progress, Secret, Stop, open};
-use crate::engine::{Answer, Column, Engine, EngineError, EngineFault, Values};
+use crate::engine::transport::tests::{self, shown};
+use crate::engine::transport::{Access, Kind, Progress, Secret, open};
+use crate::engine::{Answer, Column, Engine, EngineFault, Values};
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -123,31 +124,16 @@ fn texts(names: &str, rows: &str) -> String {
 const NUMBER: &str = r#"{"meta":[{"name":"n","type":"UInt64"}],"data":[["7"]],"rows":1}"#;
 
 fn access(address: &str) -> Access {
-    Access {
-        address: Address::parse(Kind::ClickHouse, address).expect("an address"),
-        secret: None,
-        ca: None,
-        limits: Limits { connect_s: 2, silence_s: 1, query_s: 0 },
-        run: "run-1".to_owned(),
-        stop: Stop::default(),
-        progress: None,
-    }
+    tests::access(Kind::ClickHouse, address)
 }
 
 fn engine(fake: &Fake) -> Box<dyn Engine> {
     open(access(&fake.address)).expect("a server that answers")
 }
 
-fn number(found: Result<Answer, EngineError>) -> String {
-    match found {
-        Ok(answer) => format!("{:?}", answer.column("n")),
-        Err(e) => format!("{:?} {e} | {}", e.fault, e.help.clone().unwrap_or_default()),
-    }
-}
-
 fn check(acts: Vec<Act>, expected: &str) -> Fake {
     let fake = fake("", acts);
-    let found = number(engine(&fake).query("SELECT 7 AS n", &[]));
+    let found = shown(engine(&fake).query("about", "SELECT 7 AS n", &[]));
     assert!(found.contains(expected), "{found}\n  {expected}");
     assert!(found.contains("7") || found.contains(&fake.address), "{found}");
     fake
@@ -265,7 +251,7 @@ fn signs_of_life_are_waited_for() {
     let fake = fake("", acts);
     let mut access = access(&fake.address);
     access.progress = Some(Box::new(move |progress| keep.borrow_mut().push(progress)));
-    let found = number(open(access).expect("a server that answers").query("SELECT 7 AS n", &[]));
+    let found = shown(open(access).expect("a server that answers").query("about", "SELECT 7 AS n", &[]));
     assert_eq!(found, "Some(Int([Some(7)]))");
     let expected = Progress { rows_read: 3, bytes_read: 80, rows_in_all: Some(9), tasks: None };
     assert_eq!((told.borrow().len(), told.borrow().last()), (4, Some(&expected)));
@@ -281,7 +267,7 @@ fn a_query_that_drips_for_ever_ends() {
     let mut access = access(&fake.address);
     access.limits.query_s = 2;
     let engine = open(access).expect("a server that answers");
-    let found = number(engine.query("SELECT 7 AS n", &[]));
+    let found = shown(engine.query("about", "SELECT 7 AS n", &[]));
     assert!(found.contains("TimedOut") && found.contains("it was not done after 2 s"), "{found}");
     let asked = fake.asked.lock().expect("the list").clone();
     let query = asked.iter().find(|a| a.body.contains("SELECT 7")).expect("the query");
@@ -300,7 +286,7 @@ fn a_stop_from_outside_ends_waiting() {
         stop.stop();
     });
     let began = std::time::Instant::now();
-    let found = number(engine.query("SELECT 7 AS n", &[]));
+    let found = shown(engine.query("about", "SELECT 7 AS n", &[]));
     assert!(found.contains("Cancelled"), "{found}");
     assert!(began.elapsed() < Duration::from_millis(2900) || found.contains("stopped"), "{found}");
     wait_for(&fake, "KILL QUERY");
@@ -311,7 +297,7 @@ fn a_password_is_a_header_and_nothing_else() {
     let fake = fake("", say(ok(NUMBER)));
     let mut access = access(&fake.address);
     access.secret = Some(Secret::of("me:s3cr:et\n", "x").expect("a secret"));
-    open(access).expect("a server that answers").query("SELECT 7 AS n", &[]).expect("an answer");
+    open(access).expect("a server that answers").query("about", "SELECT 7 AS n", &[]).expect("an answer");
     for asked in fake.asked.lock().expect("the list").iter() {
         assert!(asked.headers.contains(&"X-ClickHouse-User: me".to_owned()), "{asked:?}");
         assert!(asked.headers.contains(&"X-ClickHouse-Key: s3cr:et".to_owned()), "{asked:?}");
@@ -325,7 +311,7 @@ fn what_the_user_may_not_set_is_not_sent() {
         "[\"join_use_nulls\",\"0\",\"0\"],[\"limit\",\"0\",\"0\"],[\"log_comment\",\"\",\"0\"],[\"readonly\",\"1\",\"0\"]",
         say(ok(NUMBER)),
     );
-    engine(&fake).query("SELECT 7 AS n", &[]).expect("an answer");
+    engine(&fake).query("about", "SELECT 7 AS n", &[]).expect("an answer");
     let line = fake.asked.lock().expect("the list").last().expect("a query").line.clone();
     assert!(
         !line.contains("join_use_nulls") && !line.contains("log_comment") && !line.contains("readonly"),
@@ -350,9 +336,9 @@ fn tables_of_ours_travel_with_the_query() {
         ],
     };
     let engine = engine(&fake);
-    engine.query("SELECT count() AS n FROM mine", &[("mine", &table)]).expect("an answer");
+    engine.query("about", "SELECT count() AS n FROM mine", &[("mine", &table)]).expect("an answer");
     let long = format!("SELECT 7 AS n -- {}", "x".repeat(20_000));
-    engine.query(&long, &[("mine", &table)]).expect("an answer");
+    engine.query("about", &long, &[("mine", &table)]).expect("an answer");
     let asked = fake.asked.lock().expect("the list").clone();
     let [.., short, long] = asked.as_slice() else { panic!("two queries") };
     assert!(short.parameter("query").expect("the query").ends_with("*/ SELECT count() AS n FROM mine"));
@@ -364,7 +350,7 @@ fn tables_of_ours_travel_with_the_query() {
         short.body
     );
     assert!(long.parameter("query").is_none() && long.body.contains("name=\"query\"\r\n\r\n/* clickaudit"));
-    let wrong = number(engine.query("SELECT 7 AS n", &[("mine; DROP", &table)]));
+    let wrong = shown(engine.query("about", "SELECT 7 AS n", &[("mine; DROP", &table)]));
     assert!(wrong.contains("is no name of a table or column"), "{wrong}");
 }
 
@@ -387,7 +373,7 @@ fn columns_are_those_that_the_server_describes() {
 #[test]
 fn an_error_is_one_chain_with_address_and_name() {
     let fake = fake("", say("HTTP/1.1 500 X\r\nContent-Length: 32\r\n\r\nCode: 241. DB::Exception: Memory"));
-    let error = engine(&fake).query("SELECT 7 AS n", &[]).expect_err("a failure");
+    let error = engine(&fake).query("about", "SELECT 7 AS n", &[]).expect_err("a failure");
     assert_eq!(
         (error.fault, error.url.as_str()),
         (EngineFault::Limit, format!("{}/", fake.address).as_str())

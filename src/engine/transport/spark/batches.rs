@@ -5,6 +5,7 @@
 
 use super::messages::ArrowBatch;
 use super::{Answer, Column, EngineFault, Trouble, Values};
+use crate::base::caught::caught;
 use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, Utf8Array, Utf8ViewArray};
 use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field, TimeUnit};
 use polars_arrow::io::ipc::read::{StreamReader, StreamState, read_stream_metadata};
@@ -17,7 +18,7 @@ use std::sync::Arc;
 /// What has come of a result.
 #[derive(Default)]
 pub(super) struct Collected {
-    schema: Vec<(String, ArrowDataType)>,
+    schema: Schema,
     parts: Vec<Vec<Box<dyn Array>>>,
     rows: u64,
 }
@@ -35,21 +36,14 @@ impl Collected {
             let said = format!("the answer has a gap: row {expected} was next, and row {start} came");
             return Err(Trouble::new(EngineFault::CutShort, said));
         }
-        let mut reader = Cursor::new(batch.data);
-        let metadata = read_stream_metadata(&mut reader).map_err(damaged)?;
-        let schema: Vec<_> =
-            metadata.schema.iter_values().map(|f| (f.name.to_string(), f.dtype.clone())).collect();
+        let (schema, parts) = decoded(batch.data)?;
         if self.schema.is_empty() {
             self.schema = schema;
         } else if self.schema != schema {
             return Err(damaged("its columns are others than before"));
         }
-        let mut rows = 0;
-        for state in StreamReader::new(reader, metadata, None) {
-            let StreamState::Some(chunk) = state.map_err(damaged)? else { break };
-            rows += chunk.len() as u64;
-            self.parts.push(chunk.into_arrays());
-        }
+        let rows: u64 = parts.iter().map(|part| part.len() as u64).sum();
+        self.parts.extend(parts.into_iter().map(RecordBatchT::into_arrays));
         if i64::try_from(rows) != Ok(batch.row_count) {
             return Err(damaged(format!("it has {rows} rows and says {}", batch.row_count)));
         }
@@ -81,6 +75,26 @@ impl Collected {
         }
         Ok(Answer { columns })
     }
+}
+
+type Schema = Vec<(String, ArrowDataType)>;
+type Parts = Vec<RecordBatchT<Box<dyn Array>>>;
+
+/// Names, types and rows of a batch. The reader trusts lengths that stand in it: where they lie, it panics.
+fn decoded(data: Vec<u8>) -> Result<(Schema, Parts), Trouble> {
+    let read = || {
+        let mut reader = Cursor::new(data);
+        let metadata = read_stream_metadata(&mut reader).map_err(damaged)?;
+        let fields = metadata.schema.iter_values();
+        let schema = fields.map(|field| (field.name.to_string(), field.dtype.clone())).collect();
+        let mut parts = Vec::new();
+        for state in StreamReader::new(reader, metadata, None) {
+            let StreamState::Some(chunk) = state.map_err(damaged)? else { break };
+            parts.push(chunk);
+        }
+        Ok((schema, parts))
+    };
+    caught(read).unwrap_or_else(|| Err(damaged("its lengths lie")))
 }
 
 fn out_of_range(name: &str) -> Trouble {
@@ -254,6 +268,18 @@ mod tests {
                 "{end}"
             );
         }
+        // Whatever byte is another one: rows that look sound, or one error.
+        let mut found = 0;
+        for at in 0..whole.data.len() {
+            for flipped in [0x01, 0x10, 0x80, 0xff] {
+                let mut data = whole.data.clone();
+                data[at] ^= flipped;
+                let mut collected = Collected::default();
+                let added = collected.add(ArrowBatch { data, ..whole.clone() });
+                found += usize::from(added.and_then(|()| collected.answer()).is_err());
+            }
+        }
+        assert!(found > whole.data.len(), "{found} of {}", whole.data.len() * 4);
         let few = ArrowBatch { row_count: 3, ..whole };
         assert_eq!(Collected::default().add(few).expect_err("damaged").said, "a batch of rows is damaged");
     }

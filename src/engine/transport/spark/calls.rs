@@ -81,6 +81,7 @@ const UNAUTHENTICATED: u32 = 16;
 const WORDS: &[(&str, EngineFault, &str)] = &[
     ("TABLE_OR_VIEW_NOT_FOUND", EngineFault::NoTable, ""),
     ("SCHEMA_NOT_FOUND", EngineFault::NoTable, ""),
+    ("PATH_NOT_FOUND", EngineFault::NoTable, ""),
     ("table not found", EngineFault::NoTable, ""),
     ("UNRESOLVED_COLUMN", EngineFault::NoColumn, ""),
     ("cannot resolve attribute", EngineFault::NoColumn, ""),

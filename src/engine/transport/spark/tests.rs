@@ -4,8 +4,9 @@ use super::batches::encode;
 use super::messages::{
     ArrowBatch, ExecutePlanRequest, ExecutePlanResponse, Nothing, ReattachExecuteRequest, ResultComplete,
 };
-use crate::engine::transport::{Access, Address, Kind, Limits, Secret, Stop, open};
-use crate::engine::{Answer, Column, Engine, EngineError, EngineFault, Values};
+use crate::engine::transport::tests::{self, shown};
+use crate::engine::transport::{Access, Kind, Secret, open};
+use crate::engine::{Answer, Column, Engine, EngineFault, Values};
 use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
 use http::{HeaderMap, Request, Response};
@@ -159,31 +160,16 @@ fn end() -> Act {
 }
 
 fn access(address: &str) -> Access {
-    Access {
-        address: Address::parse(Kind::Spark, address).expect("an address"),
-        secret: None,
-        ca: None,
-        limits: Limits { connect_s: 2, silence_s: 1, query_s: 0 },
-        run: "run-1".to_owned(),
-        stop: Stop::default(),
-        progress: None,
-    }
+    tests::access(Kind::Spark, address)
 }
 
 fn engine(fake: &Fake) -> Box<dyn Engine> {
     open(access(&fake.address)).expect("a server that answers")
 }
 
-fn shown(found: Result<Answer, EngineError>) -> String {
-    match found {
-        Ok(answer) => format!("{:?}", answer.column("n")),
-        Err(e) => format!("{:?} {e} | {}", e.fault, e.help.clone().unwrap_or_default()),
-    }
-}
-
 fn check(streams: Vec<Vec<Act>>, expected: &str) -> Fake {
     let fake = fake(streams);
-    let found = shown(engine(&fake).query("SELECT n FROM t", &[]));
+    let found = shown(engine(&fake).query("about", "SELECT n FROM t", &[]));
     assert!(found.starts_with(expected), "{found}\n  {expected}");
     fake
 }
@@ -316,7 +302,7 @@ fn a_stop_from_outside_ends_waiting() {
         std::thread::sleep(Duration::from_millis(300));
         stop.stop();
     });
-    let found = shown(engine.query("SELECT n FROM t", &[]));
+    let found = shown(engine.query("about", "SELECT n FROM t", &[]));
     assert!(found.starts_with("Cancelled"), "{found}");
     assert!(fake.methods().contains(&"Interrupt".to_owned()));
 }
@@ -338,7 +324,7 @@ fn a_token_is_a_header_and_goes_to_strangers_encrypted_only() {
 #[test]
 fn tables_of_ours_are_views_before_the_query() {
     let fake = fake(vec![vec![complete("a"), end()], vec![rows("a", 0, &[1]), complete("b"), end()]]);
-    engine(&fake).query("SELECT n FROM mine", &[("mine", &table(&[1]))]).expect("an answer");
+    engine(&fake).query("about", "SELECT n FROM mine", &[("mine", &table(&[1]))]).expect("an answer");
     let asked = fake.asked.lock().expect("the list");
     let plan = ExecutePlanRequest::decode(asked[1].1.as_slice()).expect("a plan").plan.expect("a plan");
     let view = plan.command.and_then(|c| c.create_dataframe_view).expect("a view");
@@ -366,7 +352,7 @@ fn others_are_not_taken_for_spark() {
 #[test]
 fn an_error_is_one_chain_with_address_and_name() {
     let fake = fake(vec![vec![Act::End(13, "[DIVIDE_BY_ZERO] x")]]);
-    let error = engine(&fake).query("SELECT n FROM t", &[]).expect_err("a failure");
+    let error = engine(&fake).query("about", "SELECT n FROM t", &[]).expect_err("a failure");
     assert_eq!((error.fault, error.url.as_str()), (EngineFault::Refused, fake.address.as_str()));
     assert!(error.tag.starts_with("run-1-"), "{}", error.tag);
 }
