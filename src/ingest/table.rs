@@ -24,6 +24,7 @@ pub struct Sample {
 }
 
 /// One file of the intake.
+#[derive(Clone)]
 pub struct Part {
     pub path: PathBuf,
     pub layout: Layout,
@@ -35,6 +36,7 @@ pub struct Part {
 }
 
 /// Where the rows of a part are.
+#[derive(Clone)]
 pub enum Place {
     /// In the Parquet export itself, and typed on the way.
     Export,
@@ -45,6 +47,11 @@ pub enum Place {
 }
 
 impl Place {
+    /// Whether the rows are typed on every scan.
+    pub fn is_export(&self) -> bool {
+        matches!(self, Place::Export)
+    }
+
     /// How many rows are held in memory.
     pub fn held(&self) -> usize {
         if let Place::Memory(frame) = self { frame.height() } else { 0 }
@@ -131,6 +138,18 @@ impl Table {
         self.parts.is_empty()
     }
 
+    /// Some of its parts, by their places.
+    pub fn of_parts(&self, places: impl IntoIterator<Item = usize>) -> Table {
+        let parts = places.into_iter().map(|at| self.parts[at].clone()).collect();
+        Table { parts, until: self.until }
+    }
+
+    /// The rows of one part from a moment on, by a column; the part has no other limits.
+    pub fn of_part_from(&self, place: usize, col: Col, from: i64) -> Table {
+        let rows = Some(Rows { col, from, until: i64::MAX });
+        Table { parts: vec![Part { rows, ..self.parts[place].clone() }], until: self.until }
+    }
+
     /// The canonical columns that at least one part has.
     pub fn columns(&self) -> BTreeSet<Col> {
         self.parts.iter().flat_map(|p| p.layout.columns()).collect()
@@ -171,14 +190,13 @@ impl Part {
     ) -> Result<()> {
         let Some(plan) = self.plan(fields, only)? else { return Ok(()) };
         stream(plan, &self.path, &mut |raw| {
-            let frame =
-                if self.is_export() { parquet::canonical(&raw, &self.layout, fields)?.frame } else { raw };
+            let frame = if self.place.is_export() {
+                parquet::canonical(&raw, &self.layout, fields)?.frame
+            } else {
+                raw
+            };
             if frame.height() == 0 { Ok(()) } else { each(&Batch { frame, part: self }) }
         })
-    }
-
-    fn is_export(&self) -> bool {
-        matches!(self.place, Place::Export)
     }
 
     /// The scan of the columns needed; `None` if `only` asks for keys that the part does not have.
@@ -194,7 +212,7 @@ impl Part {
             let Some(predicate) = self.has_key(column, keys.clone()) else { return Ok(None) };
             plan = plan.filter(predicate);
         }
-        let names: BTreeSet<PlSmallStr> = if self.is_export() {
+        let names: BTreeSet<PlSmallStr> = if self.place.is_export() {
             parquet::needed(&mut plan, &self.layout, fields)?
         } else {
             fields.iter().filter(|f| self.layout.has(**f)).map(|f| f.name()).collect()
@@ -207,7 +225,7 @@ impl Part {
         if !self.layout.has(Field::Key(column)) {
             return None;
         }
-        Some(if self.is_export() {
+        Some(if self.place.is_export() {
             let name = self.layout.header_of(column)?;
             col(name).cast(DataType::String).map(
                 move |c| {

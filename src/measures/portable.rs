@@ -279,6 +279,11 @@ pub enum Counting<'t> {
 }
 
 impl Counting<'_> {
+    /// Whether all measures are counted, and here.
+    pub fn is_everything(self) -> bool {
+        matches!(self, Counting::Everything)
+    }
+
     /// Whether only portable measures are counted.
     pub fn is_portable(self) -> bool {
         !matches!(self, Counting::Everything)
@@ -828,6 +833,7 @@ mod tests {
             threads: 2,
             bound: Bound::of(4_096),
             most_groups: usize::MAX,
+            meter: &Default::default(),
         };
         measure(&intake, &clicks, &matched, &options, &mut symbols)
     }
