@@ -94,6 +94,22 @@ fn room_for_all_changes_nothing_and_order_decides_nothing() {
 }
 
 #[test]
+fn a_store_has_no_more_room_than_a_run_on_files() {
+    let (clicks, conversions) = of_every_size(30);
+    let files = audited(&clicks, &conversions, "--most-groups 4");
+    let folder = Folder::new().with("clicks.csv", clicks.csv()).with("conversions.csv", conversions.csv());
+    let night = |flags: &str| folder.report(&format!("--store st --no-history --window 30d {flags}"));
+    let whole = night("clicks.csv conversions.csv");
+    assert_eq!(whole["sources"].as_array().map(Vec::len), Some(30));
+    for _ in 0..2 {
+        let kept = night("--most-groups 4");
+        assert_eq!(kept["sources"], files["sources"]);
+        assert!(notes(&kept).contains("of 30 groups by traffic_source,source the 4"), "{}", notes(&kept));
+    }
+    assert_eq!(night("")["sources"], whole["sources"]);
+}
+
+#[test]
 fn rules_on_parts_have_room_of_their_own() {
     let (clicks, conversions) = pair(&["bad"]);
     let clicks = clicks.column("offer", |i| format!("offer{}", i % 50));
