@@ -125,7 +125,8 @@ def measured(command):
         return None
     if child.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))} ended with {child.returncode}:\n{said}")
-    return {"cpu": usage.ru_utime + usage.ru_stime, "wall": wall, "anon": peak["RssAnon"], "rss": peak["VmHWM"]}
+    return {"cpu": usage.ru_utime + usage.ru_stime, "wall": wall, "anon": peak["RssAnon"], "rss": peak["VmHWM"],
+            "said": said}
 
 
 def watch(pid, peak, over):

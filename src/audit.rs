@@ -13,7 +13,7 @@ use crate::clean::{self, Cleaned};
 use crate::engine::Counter;
 use crate::history::{self, Asked, Earlier, Memory, Night, Record};
 use crate::ingest::enrich::DERIVED;
-use crate::ingest::shelf::Fresh;
+use crate::ingest::shelf::{Fresh, Measured};
 use crate::ingest::{self, Field, FileLedger, Inputs, Intake, Mapping, Plan, Shape, Wanted};
 use crate::matching::gates::{self, Gate};
 use crate::matching::{self, Matched};
@@ -167,10 +167,12 @@ fn run<'r, T>(
     look: impl FnOnce(&Workings<'_, 'r>) -> T,
 ) -> Result<(Audited<'r>, T)> {
     let intake = taken_in(settings, rules)?;
-    let Judgement { report, record, counts, sound, looked } = judged(settings, rules, &intake, look)?;
+    let Judgement { report, record, counts, measured, sound, looked } =
+        judged(settings, rules, &intake, look)?;
     let mut files = intake.files;
     cover_rejects(&mut files, &settings.pii);
-    let fresh = intake.past.filter(|_| sound).map(|past| past.fresh).unwrap_or_default();
+    let fresh =
+        intake.past.filter(|_| sound).map(|past| Fresh { measured, ..past.fresh }).unwrap_or_default();
     Ok((Audited { report, files, record, fresh, counts }, looked))
 }
 
@@ -179,6 +181,8 @@ struct Judgement<'r, T> {
     report: Report<'r>,
     record: Option<Record>,
     counts: Option<Counts>,
+    /// What a store keeps of what was counted, by the keys of exports.
+    measured: Vec<(String, Vec<Measured>)>,
     /// No gate calls the files faulty.
     sound: bool,
     looked: T,
@@ -204,7 +208,7 @@ fn judged<'r, T>(
     refuse_endless(&settings.suppressions, clock.as_of)?;
     let mut memory = Memory::of(&settings.earlier, &settings.grain, clock.night(), &Asked::by(rules))?;
     let mut counted = counted(settings, rules, intake, clock)?;
-    let counts = counted.measures.counts.take();
+    let (counts, measured) = (counted.measures.counts.take(), std::mem::take(&mut counted.measures.measured));
     memory.slide(&settings.earlier, &settings.grain, counted.measures.days)?;
     let mut weighed = weighed(settings, rules, intake, &counted, &memory);
     let workings = Workings::of(intake, &counted, &weighed.groups);
@@ -223,7 +227,7 @@ fn judged<'r, T>(
     settings.meter.done("report", report.groups.len());
     report.cover(&settings.pii);
     report.news = record.as_ref().and_then(|record| nightly::news(record, &memory, &report));
-    Ok(Judgement { report, record, counts, sound, looked })
+    Ok(Judgement { report, record, counts, measured, sound, looked })
 }
 
 /// What is counted of an intake.
@@ -273,6 +277,7 @@ fn counted(settings: &Settings, rules: &RuleSet, intake: &Intake, clock: Clock) 
         keeps_counts: settings.keeps_counts,
         threads: settings.threads,
         bound: settings.bound(),
+        meter: &settings.meter,
     };
     let measures = measures::measure(intake, &clicks, &matched, &options, &mut symbols)?;
     settings.meter.done("measures", rows);

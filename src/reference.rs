@@ -279,20 +279,41 @@ fn store_page() -> String {
         out += &format!("- `{name}/`: {what}.\n");
     }
     out += STORE;
-    out += "\n## What adds up over days\n\nA run with a store parses new exports only. Counting starts from the typed \
-            rows of the whole window, each night anew: that costs a scan of the window, and is why a night comes to \
-            exactly what one audit of the same rows says.\n\n";
+    out += "\n## What adds up over days\n\n";
+    out += ADDS_UP;
     let (sums, others): (Vec<_>, Vec<_>) = MEASURES.iter().partition(|m| m.merge() == Merge::Sum);
     let names: Vec<String> = others.iter().map(|m| format!("`{}`", m.name)).collect();
     out += &format!(
-        "Of the [measures](measures.md) {} are sums over days, as long as nothing late changes a day: clicks become \
-         mature, convert, turn out to be repeated. {} do not add up at all and need the rows of the window: {}.\n",
+        "Of the [measures](measures.md) {} are sums over days; those of clicks lie in `measures/`, those of conversions \
+         are counted anew each night, because a late status changes them. {} do not add up at all and are counted \
+         from all clicks of the window: {}.\n",
         sums.len(),
         others.len(),
         names.join(", ")
     );
     out
 }
+
+/// How nights add up what was counted.
+const ADDS_UP: &str = "\
+A run with a store parses new exports only, and counts the clicks of each export once. What it comes to lies in \
+`measures/` as three Parquet files for each export that has clicks: `…-cells`, the sums by day of every stratum and \
+peer key of every grain; `…-values`, histograms, and clicks by UTC hour (these stand behind the last grain); \
+`…-strata`, for every row of the export, in its order, the number of its stratum (−1: another hit type, −2: counted by \
+itself). A night adds the cells of all exports of the window. Late rows come as another export's cells of the same day.
+
+A night comes to exactly what one audit of the same rows says. So it looks at rows again where the window decides: \
+those whose ID or whole content stands in another row of the window; exports of which `--window` or `--as-of` takes \
+only a part; those of a rule with row limits that some rows of an export meet and others do not. Sums of mature clicks \
+are kept as if all clicks were mature, and what is not mature yet is taken back. An export is counted anew if its rows \
+changed (`store forget`), if others of its rows are repeated than before, and if clicks are counted in another way: \
+other grains, columns, zone, hit type, cost files, or another version of the program. Two ways are kept. A file that is \
+damaged or gone is counted anew and is no fault; `store verify` tells of it.
+
+`audit --timings` says what a night spends on what adds up, on what must be exact over the window (repeated IDs, \
+matching, conversions, and the log of clicks: distinct addresses, gaps, crowds), and on what is made of the groups.
+
+";
 
 /// What is true of every store.
 const STORE: &str = "

@@ -4,22 +4,41 @@
 
 use std::sync::Arc;
 
-type Note = dyn Fn(&'static str, u64) + Send + Sync;
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// A stage of the audit.
+    Stage(&'static str),
+    /// A part of the stage that is going on.
+    Step(&'static str),
+}
 
-/// Takes note of finished stages.
+type Note = dyn Fn(Mark, u64) + Send + Sync;
+
+/// Takes note of finished stages and steps.
 #[derive(Clone, Default)]
 pub struct Meter(Option<Arc<Note>>);
 
 impl Meter {
-    /// Calls `note` with each finished stage and its rows.
-    pub fn new(note: impl Fn(&'static str, u64) + Send + Sync + 'static) -> Meter {
+    /// Calls `note` with each finished stage and step and its rows.
+    pub fn new(note: impl Fn(Mark, u64) + Send + Sync + 'static) -> Meter {
         Meter(Some(Arc::new(note)))
     }
 
     /// A stage is done and has had this many rows.
     pub fn done(&self, stage: &'static str, rows: usize) {
+        self.note(Mark::Stage(stage), rows);
+    }
+
+    /// A step of the stage that is going on is done, or a part of it: one step may be gone on with.
+    pub fn step(&self, step: &'static str, rows: usize) {
+        self.note(Mark::Step(step), rows);
+    }
+
+    /// Hands on what another meter was told.
+    pub fn note(&self, mark: Mark, rows: usize) {
         if let Some(note) = &self.0 {
-            note(stage, rows as u64);
+            note(mark, rows as u64);
         }
     }
 }

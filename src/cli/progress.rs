@@ -3,7 +3,7 @@
 //! Never in a pipe, never with `--quiet` or `--log json`, and not before two seconds: a short run flickers otherwise.
 
 use super::log;
-use crate::base::meter::Meter;
+use crate::base::meter::{Mark, Meter};
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -66,11 +66,11 @@ impl Progress {
     /// Takes note of finished stages, and hands them on.
     pub fn meter(&self, other: Meter) -> Meter {
         let shown = Arc::clone(&self.shown);
-        Meter::new(move |stage, rows| {
-            if let Some(at) = STAGES.iter().position(|(name, _)| *name == stage) {
+        Meter::new(move |mark, rows| {
+            if let Some(at) = STAGES.iter().position(|(name, _)| mark == Mark::Stage(name)) {
                 shown.stage.store(at + 1, Ordering::Relaxed);
             }
-            other.done(stage, rows as usize);
+            other.note(mark, rows as usize);
         })
     }
 }

@@ -86,6 +86,10 @@ fn table(status: &Status) -> String {
         text +=
             &format!("{:<12} clicks from {} to {}, {}\n", "index", show(span.0), show(span.1), size(index));
     }
+    let measured: u64 = status.sides.values().map(|side| side.measured_bytes).sum();
+    if measured > 0 {
+        text += &format!("{:<12} what was counted of these rows, {}\n", "measures", size(measured));
+    }
     text
 }
 
@@ -108,6 +112,7 @@ fn json(status: &Status) -> String {
             "exports": side.exports, "pruned_exports": side.pruned, "rows": side.rows,
             "rejected": side.rejected, "forgotten": side.forgotten, "span": span(side.span),
             "export_bytes": side.read_bytes, "bytes": side.kept_bytes, "index_bytes": side.index_bytes,
+            "measured_bytes": side.measured_bytes,
         })
     };
     let sides: serde_json::Map<String, serde_json::Value> =
@@ -121,17 +126,19 @@ fn json(status: &Status) -> String {
 fn verified(place: &StorePlace) -> Result<Exit> {
     let (faults, files) = verify(&Store::look(&folder(place)?)?)?;
     for fault in &faults {
-        complain(&format!("{}: {} (rows of {})", fault.path.display(), fault.what, fault.export));
+        let heals = if fault.heals { "; the next night counts it anew" } else { "" };
+        complain(&format!("{}: {} (rows of {}){heals}", fault.path.display(), fault.what, fault.export));
     }
-    if faults.is_empty() {
-        complain(&format!("{files} files are as they were written"));
+    let damaged = faults.iter().filter(|fault| !fault.heals).count();
+    if damaged == 0 {
+        complain(&format!("{} files are as they were written", files - faults.len()));
         return Ok(Exit::Completed);
     }
     complain(&format!(
         "exit {}: {} of {files} files are damaged: restore them from a backup, or start another store and name the \
          exports again",
         Exit::Refused as u8,
-        faults.len()
+        damaged
     ));
     Ok(Exit::Refused)
 }

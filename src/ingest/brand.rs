@@ -9,6 +9,7 @@ use memchr::memmem::Finder;
 pub const SHORTEST: usize = 2;
 
 /// The brand terms of a mapping, ready to be looked for.
+#[derive(Clone)]
 pub struct Brands(Vec<Finder<'static>>);
 
 impl Brands {

@@ -95,6 +95,7 @@ pub fn key(text: &[u8]) -> u64 {
 pub type KeySet = hashbrown::HashSet<u64>;
 
 /// What a file's fields become.
+#[derive(Clone)]
 pub struct Layout {
     pub shape: Shape,
     /// Fields of the header.

@@ -60,6 +60,8 @@ pub fn without(folder: &Path, kept: &Kept, person: &Person) -> Result<Option<Kep
     let mut left = kept.clone();
     left.rows -= count;
     left.forgotten += count;
+    // What was counted of these rows goes with them, and is counted anew from those that are left.
+    left.measured.clear();
     let stem = format!("{}-{}", kept.key, left.forgotten);
     let mut rows = false;
     left.intake = rewritten(folder, INTAKE, &stem, |target| {

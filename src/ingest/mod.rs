@@ -11,6 +11,7 @@ pub mod enrich;
 pub mod export;
 pub mod fetched;
 pub mod forget;
+pub mod frames;
 pub mod guard;
 pub mod index;
 mod json;

@@ -24,6 +24,8 @@ use tempfile::TempPath;
 /// What a run that remembers knows besides its rows.
 #[derive(Debug)]
 pub struct Past {
+    /// The store's folder, if this run may change it.
+    pub folder: Option<PathBuf>,
     pub window: Window,
     pub fresh: Fresh,
     /// What earlier runs kept.
@@ -34,6 +36,15 @@ pub struct Past {
     pub outside: usize,
     /// Kept exports whose rows would be in the window, had they not been pruned.
     pub pruned: usize,
+}
+
+impl Past {
+    /// The export whose typed rows lie in a file of the store.
+    pub fn kept(&self, path: &Path) -> Option<&Kept> {
+        let folder = self.folder.as_ref()?;
+        let lies = |kept: &&Kept| kept.intake.as_ref().is_some_and(|file| folder.join(&file.name) == path);
+        self.known.iter().chain(&self.fresh.kept).find(lies)
+    }
 }
 
 /// An export of the window, ready to be scanned.
@@ -77,6 +88,7 @@ pub fn read(intake: &mut Intake, shelf: &Shelf, plan: &Plan, named: &[Named], th
     let known = || shelf.kept.iter().filter(|k| !fresh.replaced.contains(&k.key));
     let all: Vec<&Kept> = known().chain(&fresh.kept).collect();
     let mut past = Past {
+        folder: shelf.changes.then(|| shelf.folder.clone()),
         window,
         known: known().cloned().collect(),
         older: older(shelf, &all, window),
@@ -84,7 +96,15 @@ pub fn read(intake: &mut Intake, shelf: &Shelf, plan: &Plan, named: &[Named], th
         pruned: 0,
         fresh: Fresh::default(),
     };
-    let choosing = Choosing { shelf, plan, given: &given, read, past: &mut past, foreign: BTreeSet::new() };
+    let choosing = Choosing {
+        shelf,
+        plan,
+        given: &given,
+        read,
+        past: &mut past,
+        foreign: BTreeSet::new(),
+        readings: BTreeMap::new(),
+    };
     let ready = choosing.all(&all)?;
     past.fresh = fresh;
     intake.past = Some(past);
@@ -240,6 +260,8 @@ struct Choosing<'a, 'n> {
     past: &'a mut Past,
     /// Exports that tonight's mapping would read otherwise.
     foreign: BTreeSet<String>,
+    /// How exports of a shape and header are read, and the name of that way: most of a store's are alike.
+    readings: BTreeMap<(Shape, Vec<String>), (Reading, String)>,
 }
 
 impl<'n> Choosing<'_, 'n> {
@@ -283,16 +305,33 @@ impl<'n> Choosing<'_, 'n> {
         if let Some(fresh) = self.read.remove(&kept.key) {
             return Ok(Some(fresh));
         }
-        let reading = match named {
-            Some(named) => named.reading.clone(),
-            None if kept.is_log() => self.plan.log()?,
-            None => self.plan.reading(Path::new(&kept.path), kept.shape, &kept.headers)?,
+        let (reading, way) = match named {
+            Some(named) => (named.reading.clone(), kept.way_today(&named.reading.mapping)),
+            None => self.reading(kept)?,
         };
-        if kept.holds(&reading.mapping) {
+        if kept.holds(&reading.mapping, &way) {
             return restored(self.shelf, kept, &reading, named).map(Some);
         }
         self.foreign.insert(kept.path.clone());
         Ok(None)
+    }
+
+    /// How a kept export would be read today. What an export is called does not matter to that.
+    fn reading(&mut self, kept: &Kept) -> Result<(Reading, String)> {
+        let of = |reading: Reading| {
+            let way = kept.way_today(&reading.mapping);
+            (reading, way)
+        };
+        if kept.is_log() {
+            return self.plan.log().map(of);
+        }
+        let alike = (kept.shape, kept.headers.clone());
+        if let Some(known) = self.readings.get(&alike) {
+            return Ok(known.clone());
+        }
+        let found = of(self.plan.reading(Path::new(&kept.path), kept.shape, &kept.headers)?);
+        self.readings.insert(alike, found.clone());
+        Ok(found)
     }
 }
 

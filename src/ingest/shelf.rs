@@ -23,9 +23,10 @@ use std::path::{Path, PathBuf};
 /// The version of this stage: what it makes of a row. A newer one reads exports again.
 const STAGE: u32 = 1;
 
-/// The folders of a store that hold typed rows and clicks by the hash of their ID.
+/// The folders of a store that hold typed rows, clicks by the hash of their ID, and what was counted of clicks.
 pub const INTAKE: &str = "intake";
 pub const INDEX: &str = "index";
+pub const MEASURES: &str = "measures";
 
 /// How long after the end of its attribution window a click is still known: rebills and chargebacks come up to 90
 /// days after the click, first deposits at the end of the window.
@@ -39,6 +40,28 @@ pub struct Stored {
     pub bytes: u64,
     /// BLAKE3, hexadecimal.
     pub digest: String,
+}
+
+/// What was counted of the clicks of an export, in one way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Names the way of counting and the typed rows.
+    pub key: String,
+    /// Rows of another hit type.
+    pub other_hits: u64,
+    /// Rows that were counted by themselves, because the window had others of their ID or content.
+    pub aside: u64,
+    /// Sums of the cells; histograms and clicks by the hour; the stratum of every row.
+    pub cells: Stored,
+    pub values: Stored,
+    pub strata: Stored,
+}
+
+impl Measured {
+    /// Its files.
+    pub fn files(&self) -> [&Stored; 3] {
+        [&self.cells, &self.values, &self.strata]
+    }
 }
 
 /// One export whose rows are kept.
@@ -87,6 +110,9 @@ pub struct Kept {
     /// The rows are gone, the index may be there.
     #[serde(default)]
     pub pruned: bool,
+    /// What was counted of its clicks, the latest way first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measured: Vec<Measured>,
 }
 
 /// What is told of a log of postbacks.
@@ -104,6 +130,8 @@ pub struct Shelf {
     pub folder: PathBuf,
     pub kept: Vec<Kept>,
     pub wish: Wish,
+    /// This run may change the store.
+    pub changes: bool,
 }
 
 impl Shelf {
@@ -145,6 +173,15 @@ pub struct Fresh {
     pub kept: Vec<Kept>,
     /// Keys of kept files with the same bytes, read in another way.
     pub replaced: Vec<String>,
+    /// What was counted anew, by the key of its export.
+    pub measured: Vec<(String, Vec<Measured>)>,
+}
+
+impl Fresh {
+    /// Whether there is nothing to keep.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty() && self.replaced.is_empty() && self.measured.is_empty()
+    }
 }
 
 /// How the rows of one export come about.
@@ -243,6 +280,7 @@ impl Kept {
             intake: None,
             index: None,
             pruned: false,
+            measured: Vec::new(),
         }
     }
 
@@ -251,10 +289,14 @@ impl Kept {
         self.log.is_some()
     }
 
-    /// Whether its rows are what this mapping would make of the export today.
-    pub fn holds(&self, mapping: &Mapping) -> bool {
-        let way = Way { shape: self.shape, mapping, headers: &self.headers, log: self.is_log() };
-        way.name() == self.way && self.is_in(mapping)
+    /// The name of the way in which this mapping would read the export today.
+    pub fn way_today(&self, mapping: &Mapping) -> String {
+        Way { shape: self.shape, mapping, headers: &self.headers, log: self.is_log() }.name()
+    }
+
+    /// Whether its rows are what this mapping would make of the export today; `way` is [`Kept::way_today`].
+    pub fn holds(&self, mapping: &Mapping, way: &str) -> bool {
+        way == self.way && self.is_in(mapping)
     }
 
     /// Whether its amounts are in the currency that the mapping states. Rows of one currency need no exchange.
@@ -289,6 +331,11 @@ impl Kept {
     /// First and last value of the column that its rows are placed in time by.
     pub fn reach(&self) -> Option<(i64, i64)> {
         self.span(timed_by(self.shape))
+    }
+
+    /// Bytes of what was counted of its clicks.
+    pub fn measured_bytes(&self) -> u64 {
+        self.measured.iter().flat_map(Measured::files).map(|file| file.bytes).sum()
     }
 
     /// From then on nobody asks for its clicks.

@@ -24,6 +24,7 @@ pub struct Sample {
 }
 
 /// One file of the intake.
+#[derive(Clone)]
 pub struct Part {
     pub path: PathBuf,
     pub layout: Layout,
@@ -113,6 +114,18 @@ impl Table {
     /// Whether there is nothing to read.
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()
+    }
+
+    /// Some of its parts, by their places.
+    pub fn of_parts(&self, places: impl IntoIterator<Item = usize>) -> Table {
+        let parts = places.into_iter().map(|at| self.parts[at].clone()).collect();
+        Table { parts, until: self.until }
+    }
+
+    /// The rows of one part from a moment on, by a column; the part has no other limits.
+    pub fn of_part_from(&self, place: usize, col: Col, from: i64) -> Table {
+        let rows = Some(Rows { col, from, until: i64::MAX });
+        Table { parts: vec![Part { rows, ..self.parts[place].clone() }], until: self.until }
     }
 
     /// The canonical columns that at least one part has.

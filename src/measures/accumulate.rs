@@ -206,6 +206,19 @@ impl Accumulator {
         slot.map_or(0, |slot| self.data[cell * self.slots.len() + slot])
     }
 
+    /// All sums of a cell, in the order of [`Accumulator::slots`].
+    pub fn sums(&self, cell: usize) -> &[i64] {
+        &self.data[cell * self.slots.len()..(cell + 1) * self.slots.len()]
+    }
+
+    /// The histograms: stratum, measure, value and how often; sorted.
+    pub fn counted_values(&self) -> Vec<(u32, M, i64, u64)> {
+        let mut sparse: Vec<(u32, M, i64, u64)> =
+            self.values.iter().map(|((stratum, m, value), count)| (*stratum, *m, *value, *count)).collect();
+        sparse.sort_unstable();
+        sparse
+    }
+
     /// Number of cells.
     pub fn cell_count(&self) -> usize {
         self.cells.members.len()
@@ -265,9 +278,7 @@ impl Accumulator {
 
     /// Histograms by stratum and measure, their values sorted.
     pub fn values(&self) -> HashMap<(u32, M), Box<Counted>> {
-        let mut sparse: Vec<(u32, M, i64, u64)> =
-            self.values.iter().map(|((stratum, m, value), count)| (*stratum, *m, *value, *count)).collect();
-        sparse.sort_unstable();
+        let sparse = self.counted_values();
         let of = |list: &[(u32, M, i64, u64)]| list.iter().map(|v| (v.2, v.3)).collect();
         sparse
             .chunk_by(|a, b| (a.0, a.1) == (b.0, b.1))

@@ -11,6 +11,7 @@ use super::rows::{self, ClickRows, ConversionSet, Places};
 use super::{Clock, M, Totals};
 use crate::base::column::Col;
 use crate::base::error::Result;
+use crate::base::meter::Meter;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{DAY, SECOND};
 use crate::clean::vocabulary;
@@ -153,6 +154,16 @@ enum Place {
     Out,
 }
 
+/// Where the clicks of a whole export stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Inside,
+    TooYoung,
+    Outside,
+    /// Some here, some there: row by row.
+    ToBeSeen,
+}
+
 impl CutPass {
     /// A cut under the run's clock; `columns` are the options'. Rates are on the run's main event if it is one of
     /// the cut's, otherwise on the first that the rule names.
@@ -208,6 +219,22 @@ impl CutPass {
     /// Which rows lie in the cut.
     pub fn holds(&self, columns: &[Vec<Symbol>], times: &[Option<i64>]) -> Vec<bool> {
         self.places(columns, times).into_iter().map(|place| place == Place::In).collect()
+    }
+
+    /// Where all clicks between two moments stand.
+    pub fn stands(&self, (first, last): (i64, i64)) -> Standing {
+        match (first > self.until, last > self.until, last < self.from, first < self.from) {
+            (false, false, true, _) => Standing::Outside,
+            _ if !self.only.is_empty() => Standing::ToBeSeen,
+            (true, ..) => Standing::TooYoung,
+            (false, false, false, false) => Standing::Inside,
+            _ => Standing::ToBeSeen,
+        }
+    }
+
+    /// Earlier clicks are outside.
+    pub fn first(&self) -> i64 {
+        self.from.min(self.until.saturating_add(1))
     }
 
     /// Remembers the groups of rows that are only too young.
@@ -317,12 +344,13 @@ impl CutPass {
         missing: &[Col],
         threads: usize,
         symbols: &Symbols,
+        meter: &Meter,
     ) -> Result<Vec<CutMeasures>> {
         let CutPass { cut, clock, grains, .. } = self;
         let texts = |key: &Vec<Symbol>| key.iter().map(|s| symbols.text(*s).map(str::to_owned)).collect();
         let finish = |grain: CutGrain| {
             let young = grain.young.iter().map(texts).collect();
-            let measures = grain.pass.finish(available, clock.zone, threads, symbols)?;
+            let measures = grain.pass.finish(available, clock.zone, threads, symbols, meter)?;
             let groups = measures.groups.into_iter().map(|group| (group.key, group.totals)).collect();
             Ok(CutMeasures { grain: grain.grain, cut: cut.clone(), missing: missing.to_vec(), groups, young })
         };

@@ -2,12 +2,13 @@
 
 use super::accumulate::{Accumulator, Widths};
 use super::declared::{M, Merge, Rows, unpack};
-use super::hits::{HitFacts, Hits};
+use super::hits::{Hit, HitFacts, Hits};
 use super::portable::{Told, restricted};
 use super::rows::Places;
 use super::{GrainMeasures, Group, PEER_COLUMNS, STRATUM_COLUMNS, Stratum, Totals};
 use crate::base::column::{Col, Grain};
 use crate::base::error::Result;
+use crate::base::meter::Meter;
 use crate::base::spill::Bound;
 use crate::base::stats::Counted;
 use crate::base::symbol::{Symbol, Symbols};
@@ -81,6 +82,21 @@ impl GrainPass {
         }
     }
 
+    /// Adds clicks of its strata to the log, if it has one.
+    ///
+    /// # Errors
+    /// They do not fit into memory, and could not be written elsewhere.
+    pub fn log(&mut self, hits: impl Iterator<Item = Hit>) -> Result<()> {
+        match &mut self.hits {
+            None => Ok(()),
+            Some(log) if !log.is_parted() => log.extend(0, hits),
+            Some(log) => {
+                let mut hits = hits;
+                hits.try_for_each(|hit| log.extend(self.clicks.group_of(hit.stratum), [hit]))
+            }
+        }
+    }
+
     /// Whether its groups are sources, or parts of them.
     pub fn has_sources(&self) -> bool {
         self.grain.columns().contains(&Col::Source)
@@ -93,6 +109,7 @@ impl GrainPass {
         zone: Zone,
         threads: usize,
         symbols: &Symbols,
+        meter: &Meter,
     ) -> Result<GrainMeasures> {
         let empty = Totals::empty(available.clone(), self.cost_allocated);
         let (group_of, group_count) = self.clicks.groups();
@@ -102,11 +119,14 @@ impl GrainPass {
             None if self.portable => restricted(&hits.facts(&group_of, group_count, zone, threads)?),
             None => hits.facts(&group_of, group_count, zone, threads)?,
         };
+        meter.step("log", 0);
         let mut whole = Whole::default();
         whole.side(&mut self.clicks, &empty, symbols);
         whole.side(&mut self.conversions, &empty, symbols);
         whole.set_facts(&self.clicks, &group_of, &facts, symbols);
-        Ok(whole.grain_measures(self.grain, &empty))
+        let measures = whole.grain_measures(self.grain, &empty);
+        meter.step("groups", measures.groups.len());
+        Ok(measures)
     }
 }
 

@@ -11,6 +11,7 @@ mod declared;
 mod grain;
 mod hits;
 mod incidents;
+mod kept;
 pub mod portable;
 mod report;
 mod rows;
@@ -27,18 +28,21 @@ pub use totals::Totals;
 
 use crate::base::column::{Col, Grain};
 use crate::base::error::{Error, Result};
+use crate::base::meter::Meter;
 use crate::base::money::from_parts;
 use crate::base::spill::Bound;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::Zone;
 use crate::clean::ClickDuplicates;
-use crate::ingest::{Batch, Field, Intake, StatusMeans};
+use crate::ingest::shelf::Measured;
+use crate::ingest::{Batch, Field, Intake, StatusMeans, Table as Rowed};
 use crate::matching::{Class, Matched, MatchedConversion};
 use accumulate::Placement;
 use cut::{CutGrain, CutPass};
 use grain::GrainPass;
 use hashbrown::HashSet;
 use incidents::{Cell, Flows, Table};
+use kept::{KeptPart, Which};
 use rows::{ClickFilter, ClickRows, Places};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -88,6 +92,8 @@ pub struct Options<'a> {
     pub threads: usize,
     /// How much of the log of clicks may be in memory.
     pub bound: Bound,
+    /// Takes note of what adds up over days and of what does not.
+    pub meter: &'a Meter,
 }
 
 /// One group of a grain.
@@ -143,6 +149,8 @@ pub struct Measures {
     pub branches: Vec<Branch>,
     /// The integer table, if it was to be kept.
     pub counts: Option<Counts>,
+    /// What a store keeps of what was counted, by the keys of exports.
+    pub measured: Vec<(String, Vec<Measured>)>,
 }
 
 /// A source's mature clicks for an offer of a network, and those that converted.
@@ -183,9 +191,10 @@ pub fn measure(
     let cost_gaps = table.map(|table| pass.costs(intake, &table, symbols));
     let traffic_sources = pass.traffic_sources(symbols);
     let (incidents, branches) = pass.incidents(matched, symbols);
-    let by_day = std::mem::take(&mut pass.by_day);
+    let (by_day, measured) = (std::mem::take(&mut pass.by_day), std::mem::take(&mut pass.measured));
     let (available, clicks, other_hits, days) =
         (pass.available.clone(), pass.counted, pass.other_hits, pass.days);
+    options.meter.step("conversions", matched.conversions.len());
     let (grains, cuts) = pass.finish(&mapped(intake), symbols)?;
     Ok(Measures {
         grains,
@@ -200,6 +209,7 @@ pub fn measure(
         branches,
         traffic_sources,
         counts: kept,
+        measured,
     })
 }
 
@@ -217,6 +227,18 @@ struct Pass<'a> {
     by_day: BTreeMap<i32, u64>,
     /// Clicks by the hour.
     flows: Flows,
+    /// What a store keeps of what was counted.
+    measured: Vec<(String, Vec<Measured>)>,
+}
+
+/// What rows are looked at with.
+struct Looking<'l> {
+    duplicates: &'l ClickDuplicates,
+    filter: ClickFilter<'l>,
+    rows: ClickRows<'l>,
+    rows_of_cuts: Vec<ClickRows<'l>>,
+    /// Clicks by the hour are wanted.
+    flows: bool,
 }
 
 impl<'a> Pass<'a> {
@@ -257,6 +279,7 @@ impl<'a> Pass<'a> {
             days: None,
             by_day: BTreeMap::new(),
             flows,
+            measured: Vec::new(),
         };
         pass.every().for_each(|grain| grain.portable = options.counting.is_portable());
         if matches!(options.counting, Counting::Table(_)) {
@@ -271,7 +294,7 @@ impl<'a> Pass<'a> {
         self.grains.iter_mut().chain(cuts)
     }
 
-    /// One thread reads batches and finds where rows belong while another adds them up.
+    /// Counts the clicks: exports that a store keeps by what was counted of them, all others row by row.
     fn clicks(
         &mut self,
         intake: &Intake,
@@ -279,37 +302,101 @@ impl<'a> Pass<'a> {
         matched: &Matched,
         symbols: &mut Symbols,
     ) -> Result<()> {
-        let hit_type = intake.mapping.hit_type.as_deref();
-        let mut filter = ClickFilter::new(self.options.fields, duplicates, hit_type);
-        let available = self.available.clone();
+        let (available, clock) = (self.available.clone(), self.options.clock);
         let whole = converted(matched, self.options.main_event);
-        let mut rows = ClickRows::new(duplicates, &whole, self.options.clock, &available);
-        let (mut grains, mut cuts) = (std::mem::take(&mut self.grains), std::mem::take(&mut self.cuts));
-        let of_cuts = converted_in(&cuts, matched);
+        let of_cuts = converted_in(&self.cuts, matched);
         let of_cut =
             |(cut, converted): (&CutPass, _)| ClickRows::new(duplicates, converted, cut.clock, &available);
-        let mut rows_of_cuts: Vec<ClickRows> = cuts.iter().zip(&of_cuts).map(of_cut).collect();
+        let mut looking = Looking {
+            duplicates,
+            filter: ClickFilter::new(self.options.fields, duplicates, intake.mapping.hit_type.as_deref()),
+            rows: ClickRows::new(duplicates, &whole, clock, &available),
+            rows_of_cuts: self.cuts.iter().zip(&of_cuts).map(of_cut).collect(),
+            flows: !whole.is_empty() || self.options.counting.is_portable(),
+        };
+        let (kept, rows) = kept::split(intake, self, duplicates)?;
+        self.options.meter.step("repeats", 0);
+        let before = self.counted;
+        self.rows(&intake.clicks.of_parts(rows), &Which::All, &mut looking, symbols)?;
+        if !kept.is_empty() {
+            self.kept(intake, kept, &mut looking, symbols)?;
+        }
+        self.other_hits -= duplicates.dropped.min(self.other_hits);
+        self.options.meter.step("counting", (self.counted - before) as usize);
+        Ok(())
+    }
+
+    /// Counts what is new of the exports that a store keeps, adds up what was counted of the others, and looks at
+    /// the rows of which the window decides.
+    fn kept(
+        &mut self,
+        intake: &Intake,
+        kept: Vec<KeptPart>,
+        looking: &mut Looking,
+        symbols: &mut Symbols,
+    ) -> Result<()> {
+        let meter = self.options.meter;
+        let mut all = kept;
+        for part in all.iter_mut().filter(|part| !part.is_counted()) {
+            self.count_kept(intake, part, looking.duplicates, symbols)?;
+        }
+        let (mut kept, timeless): (Vec<_>, Vec<_>) = all.into_iter().partition(KeptPart::is_counted);
+        let uncounted = intake.clicks.of_parts(timeless.iter().map(KeptPart::place));
+        self.rows(&uncounted, &Which::All, looking, symbols)?;
+        for part in &kept {
+            self.take_back(intake, part, looking.duplicates, symbols)?;
+        }
+        meter.step("counting", 0);
+        for part in &mut kept {
+            self.add_kept(intake, part, looking.flows, symbols)?;
+        }
+        meter.step("merging", kept.len());
+        for part in &kept {
+            self.see_for_cuts(intake, part, looking, symbols)?;
+        }
+        meter.step("cuts", 0);
+        self.aside(intake, &kept, looking, symbols)?;
+        meter.step("repeats", 0);
+        for part in &kept {
+            self.log_kept(intake, part, looking)?;
+        }
+        meter.step("log", 0);
+        self.keeps(&kept);
+        Ok(())
+    }
+
+    /// One thread reads batches and finds where rows belong while another adds them up.
+    fn rows(
+        &mut self,
+        table: &Rowed,
+        which: &Which,
+        looking: &mut Looking,
+        symbols: &mut Symbols,
+    ) -> Result<()> {
+        let (mut grains, mut cuts) = (std::mem::take(&mut self.grains), std::mem::take(&mut self.cuts));
         let (send, batches) = sync_channel::<(Batch, Vec<Vec<Symbol>>, Vec<i32>)>(1);
         let places = self.places.clone();
+        let Looking { filter, rows, rows_of_cuts, flows, .. } = looking;
         let scanned = std::thread::scope(|scope| {
             let adder = scope.spawn(|| {
                 for (batch, columns, days) in batches {
-                    rows::add_clicks(grains.iter_mut(), &mut rows, &batch, &columns, &days, &places)?;
-                    for (cut, rows) in cuts.iter_mut().zip(&mut rows_of_cuts) {
+                    rows::add_clicks(grains.iter_mut(), rows, &batch, &columns, &days, &places)?;
+                    for (cut, rows) in cuts.iter_mut().zip(rows_of_cuts.iter_mut()) {
                         cut.clicks(rows, &batch, &columns, &days, &places)?;
                     }
                 }
                 Ok(())
             });
-            let scanned = intake.clicks.scan(self.options.fields, None, &mut |batch| {
-                let counted = filter.counted(batch);
+            let scanned = table.scan(self.options.fields, which.keys(), &mut |batch| {
+                let batch = which.of(batch);
+                let counted = filter.counted(&batch);
                 self.other_hits += (batch.len() - counted.len()) as u64;
                 self.counted += counted.len() as u64;
                 let columns = rows::symbols_of(&counted, self.options.columns, symbols);
                 let times = counted.integers(Col::ClickTime).unwrap_or_default();
                 let days: Vec<i32> = times.iter().map(|t| self.day(t.unwrap_or_default())).collect();
                 self.widen(&days);
-                if !whole.is_empty() || self.options.counting.is_portable() {
+                if *flows {
                     self.flows.add(&columns, times.iter());
                 }
                 let sent = send.send((counted, columns, days));
@@ -320,7 +407,6 @@ impl<'a> Pass<'a> {
             adder.join().expect("adding does not panic").and(scanned)
         });
         (self.grains, self.cuts) = (grains, cuts);
-        self.other_hits -= duplicates.dropped.min(self.other_hits);
         scanned
     }
 
@@ -415,12 +501,13 @@ impl<'a> Pass<'a> {
     ) -> Result<(Vec<GrainMeasures>, Vec<CutMeasures>)> {
         let available: Arc<[bool]> = MEASURES.iter().map(|m| self.available.contains(&m.id)).collect();
         let (zone, threads) = (self.options.clock.zone, self.options.threads);
-        let finish = |grain: GrainPass| grain.finish(&available, zone, threads, symbols);
+        let meter = self.options.meter;
+        let finish = |grain: GrainPass| grain.finish(&available, zone, threads, symbols, meter);
         let logged = self.grains.into_iter().filter(|grain| grain.hits.is_some());
         let grains = logged.map(finish).collect::<Result<_>>()?;
         let of_cut = |cut: CutPass| {
             let missing = cut.missing(mapped);
-            cut.finish(&available, &missing, threads, symbols)
+            cut.finish(&available, &missing, threads, symbols, meter)
         };
         let cuts = self.cuts.into_iter().map(of_cut).collect::<Result<Vec<_>>>()?;
         let mut cuts: Vec<CutMeasures> = cuts.into_iter().flatten().collect();

@@ -279,6 +279,11 @@ pub enum Counting<'t> {
 }
 
 impl Counting<'_> {
+    /// Whether all measures are counted, and here.
+    pub fn is_everything(self) -> bool {
+        matches!(self, Counting::Everything)
+    }
+
     /// Whether only portable measures are counted.
     pub fn is_portable(self) -> bool {
         !matches!(self, Counting::Everything)
@@ -827,6 +832,7 @@ mod tests {
             keeps_counts: before.is_none(),
             threads: 2,
             bound: Bound::of(4_096),
+            meter: &Default::default(),
         };
         measure(&intake, &clicks, &matched, &options, &mut symbols)
     }

@@ -200,16 +200,7 @@ pub fn add_clicks<'g>(
     for grain in grains {
         let at = placement(columns, &grain.places, others, days.to_vec());
         let strata = grain.clicks.add(&at, &contributions);
-        let of = |(stratum, hit): (u32, &Hit)| Hit { stratum, ..*hit };
-        match &mut grain.hits {
-            None => {}
-            Some(log) if !log.is_parted() => log.extend(0, strata.into_iter().zip(&hits).map(of))?,
-            Some(log) => {
-                for (stratum, hit) in strata.into_iter().zip(&hits) {
-                    log.extend(grain.clicks.group_of(stratum), [of((stratum, hit))])?;
-                }
-            }
-        }
+        grain.log(strata.into_iter().zip(&hits).map(|(stratum, hit)| Hit { stratum, ..*hit }))?;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ pub use verify::{Fault, verify};
 
 use crate::base::durable::{self, Lock};
 use crate::base::error::{Error, Result};
-use crate::ingest::shelf::{Fresh, INDEX, INTAKE, Kept, Shelf, Stored, Wish};
+use crate::ingest::shelf::{Fresh, INDEX, INTAKE, Kept, MEASURES, Measured, Shelf, Stored, Wish};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs;
@@ -33,6 +33,7 @@ const MADE_BY: &str = "clickaudit store ";
 pub const FOLDERS: &[(&str, &str)] = &[
     (INTAKE, "typed rows, one Parquet file for each export that was read"),
     (INDEX, "clicks by the hash of their ID, for conversions that come late"),
+    (MEASURES, "what was counted of the clicks of each export, by day"),
     ("runs", "what earlier runs found"),
 ];
 
@@ -49,7 +50,8 @@ pub struct Manifest {
 
 impl Manifest {
     fn files(&self) -> impl Iterator<Item = &Stored> {
-        self.kept.iter().flat_map(|kept| kept.intake.iter().chain(&kept.index))
+        let rows = self.kept.iter().flat_map(|kept| kept.intake.iter().chain(&kept.index));
+        rows.chain(self.kept.iter().flat_map(|kept| &kept.measured).flat_map(Measured::files))
     }
 }
 
@@ -57,8 +59,7 @@ impl Manifest {
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
-    /// Held by who may change it.
-    #[expect(dead_code, reason = "it is given back when the store goes")]
+    /// Held by who may change it, and given back when the store goes.
     lock: Option<Lock>,
 }
 
@@ -126,7 +127,8 @@ impl Store {
     /// # Errors
     /// The manifest cannot be read.
     pub fn shelf(&self, wish: Wish) -> Result<Shelf> {
-        Ok(Shelf { folder: self.folder.clone(), kept: self.manifest()?.kept, wish })
+        let changes = self.lock.is_some();
+        Ok(Shelf { folder: self.folder.clone(), kept: self.manifest()?.kept, wish, changes })
     }
 
     /// Keeps what a run read for the first time.
@@ -134,13 +136,17 @@ impl Store {
     /// # Errors
     /// The store cannot be written; it is as it was then.
     pub fn keep(&self, fresh: &Fresh) -> Result<()> {
-        if fresh.kept.is_empty() && fresh.replaced.is_empty() {
+        if fresh.is_empty() {
             return Ok(());
         }
         let mut manifest = self.manifest()?;
         let new: BTreeSet<&str> = fresh.kept.iter().map(|k| k.key.as_str()).collect();
         manifest.kept.retain(|k| !new.contains(k.key.as_str()) && !fresh.replaced.contains(&k.key));
         manifest.kept.extend(fresh.kept.iter().cloned());
+        for (key, measured) in &fresh.measured {
+            let of = |kept: &&mut Kept| kept.key == *key && kept.intake.is_some();
+            manifest.kept.iter_mut().filter(of).for_each(|kept| kept.measured.clone_from(measured));
+        }
         self.replace(manifest)
     }
 
@@ -168,7 +174,7 @@ impl Store {
     /// The files of rows and clicks that are there.
     fn present(&self) -> Result<Vec<PathBuf>> {
         let mut present = Vec::new();
-        for folder in [INTAKE, INDEX].map(|name| self.folder.join(name)) {
+        for folder in [INTAKE, INDEX, MEASURES].map(|name| self.folder.join(name)) {
             let entries = match fs::read_dir(&folder) {
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
                 entries => entries.map_err(|e| Error::reading(&folder, e))?,

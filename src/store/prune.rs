@@ -31,6 +31,8 @@ impl Store {
                 pruned.exports += 1;
                 pruned.rows += kept.rows - kept.rejects();
                 pruned.bytes += file.bytes;
+                pruned.bytes += kept.measured_bytes();
+                kept.measured.clear();
                 kept.pruned = true;
             }
             let over = kept.index_until().is_some_and(|until| newest.is_some_and(|n| until < n));

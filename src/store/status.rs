@@ -22,6 +22,7 @@ pub struct Side {
     pub read_bytes: u64,
     pub kept_bytes: u64,
     pub index_bytes: u64,
+    pub measured_bytes: u64,
 }
 
 /// What a store holds.
@@ -54,6 +55,7 @@ impl Side {
         self.pruned += u64::from(kept.pruned);
         self.read_bytes += kept.bytes;
         self.index_bytes += kept.index.as_ref().map_or(0, |file| file.bytes);
+        self.measured_bytes += kept.measured_bytes();
         self.forgotten += kept.forgotten;
         if kept.pruned {
             return;

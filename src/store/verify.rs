@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::base::error::Result;
-use crate::ingest::{self, shelf::Stored};
+use crate::ingest::{self, shelf::Measured, shelf::Stored};
 use std::path::PathBuf;
 
 /// A file that is not as it was written.
@@ -13,6 +13,8 @@ pub struct Fault {
     /// The export whose rows it holds.
     pub export: String,
     pub what: &'static str,
+    /// The next night counts it anew from typed rows.
+    pub heals: bool,
 }
 
 /// The faults of a store, in the order of its manifest, and how many files were looked at.
@@ -24,9 +26,12 @@ pub fn verify(store: &Store) -> Result<(Vec<Fault>, usize)> {
     let mut faults = Vec::new();
     let mut files = 0;
     for kept in &manifest.kept {
-        for file in kept.intake.iter().chain(&kept.index) {
+        let rows = kept.intake.iter().chain(&kept.index).map(|file| (file, false));
+        let counted = kept.measured.iter().flat_map(Measured::files).map(|file| (file, true));
+        for (file, heals) in rows.chain(counted) {
             files += 1;
-            let fault = |what| Fault { path: store.folder.join(&file.name), export: kept.path.clone(), what };
+            let fault =
+                |what| Fault { path: store.folder.join(&file.name), export: kept.path.clone(), what, heals };
             faults.extend(fault_of(store, file).map(fault));
         }
     }

@@ -451,6 +451,15 @@ fn timings_name_every_stage_and_change_no_output() {
     let stages: Vec<&str> = laps.iter().filter_map(|lap| lap["stage"].as_str()).collect();
     assert_eq!(stages, ["ingest", "clean", "matching", "measures", "peers", "rules", "report", "outputs"]);
     assert!(laps.iter().all(|lap| lap["wall_s"].as_f64().is_some_and(|s| s >= 0.0)));
+    let steps = laps[3]["steps"].as_array().expect("the steps of measures");
+    let steps: Vec<&str> = steps.iter().filter_map(|step| step["step"].as_str()).collect();
+    assert_eq!(steps, ["repeats", "counting", "conversions", "log", "groups"]);
+    let whole: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    let wall = |value: &serde_json::Value| value["wall_s"].as_f64().expect("seconds");
+    let by_cost: f64 =
+        ["adds_up", "over_window", "judging"].map(|kind| wall(&whole["totals"][kind])).iter().sum();
+    let by_stage: f64 = laps.iter().map(wall).sum();
+    assert!((by_cost - by_stage).abs() < 1e-6, "every stage and step has its kind: {by_cost} {by_stage}");
     let told = folder.run("audit clicks.csv conversions.csv --timings").exits(0);
     assert!(told.stderr.contains("peak MiB"), "{}", told.stderr);
 }

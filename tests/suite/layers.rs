@@ -183,6 +183,7 @@ const PERMITTED: &[(&str, &str, &str)] = &[
     ("ingest", "std::env::temp_dir()", "the folder of the intake, in a message"),
     ("ingest/stdin", "std::env::temp_dir()", "the same"),
     ("audit/coverage", "env!(\"CARGO_PKG_VERSION\")", "the version, at build time"),
+    ("measures/kept", "env!(\"CARGO_PKG_VERSION\")", "the version that counted, at build time"),
     ("reconcile/letter", "env!(\"CARGO_PKG_VERSION\")", "the version, at build time"),
     ("reconcile/workbook", "env!(\"CARGO_PKG_VERSION\")", "the version, at build time"),
     ("ingest/preset", "env!(\"OUT_DIR\")", "the built-in presets, at build time"),

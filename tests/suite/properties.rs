@@ -15,7 +15,7 @@ use clickaudit::base::networks::Widest;
 use clickaudit::base::text::Text;
 use clickaudit::base::yaml;
 use clickaudit::ingest::mapping::MappingFile;
-use clickaudit::ingest::shelf::Wish;
+use clickaudit::ingest::shelf::{Fresh, Wish};
 use clickaudit::ingest::{self, Inputs, Mapping, Plan, Shape, TransactionScope};
 use clickaudit::report::{Format, Look};
 use clickaudit::rules::{Pack, RuleFile, RuleSet};
@@ -1320,6 +1320,137 @@ proptest! {
             prop_assert_eq!(told.as_ref(), Some(&straight), "Parquet");
         }
     }
+}
+
+/// Nights after nights in two stores: one knows what was counted of earlier exports, the other forgets it each night.
+struct TwoStores<'c> {
+    case: &'c Case,
+    rules: &'c RuleSet,
+    folder: &'c Path,
+    days: u32,
+}
+
+impl TwoStores<'_> {
+    /// What a night says with either store; nothing where its rows cannot be judged.
+    fn night(&self, files: &Files, grain: &Grain) -> [Option<String>; 2] {
+        // Neither the number of threads nor the memory that a run may take matters.
+        [("counted", 2, 1 << 16), ("forgetful", 1, 4 << 30)].map(|(name, threads, memory_limit)| {
+            let store = Store::open(&self.folder.join(name), Duration::ZERO).expect("a store");
+            let mut settings = self.case.settings(files.clone(), threads);
+            let wish = Wish { days: self.days, zone: settings.zone, as_of: None };
+            settings.inputs.shelf = Some(store.shelf(wish).expect("a manifest"));
+            (settings.grain, settings.memory_limit) = (grain.clone(), memory_limit);
+            let audited = audit(&settings, self.rules).ok()?;
+            store.keep(&audited.fresh).expect("the store can be written");
+            if name == "forgetful" {
+                store.keep(&forgetting(&store)).expect("the store can be written");
+            }
+            let report = rendered(&audited, "json").expect("a report is no list");
+            Some(String::from_utf8(report).expect("JSON is UTF-8"))
+        })
+    }
+
+    /// The files of what was counted, in order.
+    fn counted(&self) -> Vec<PathBuf> {
+        let files = std::fs::read_dir(self.folder.join("counted/measures")).into_iter().flatten().flatten();
+        let mut files: Vec<PathBuf> = files.map(|entry| entry.path()).collect();
+        files.sort();
+        files
+    }
+}
+
+/// What lets a store forget all that was counted.
+fn forgetting(store: &Store) -> Fresh {
+    let kept = store.manifest().expect("a manifest").kept;
+    Fresh { measured: kept.into_iter().map(|kept| (kept.key, Vec::new())).collect(), ..Fresh::default() }
+}
+
+/// The exports of four nights, by time; some rows are sent again on the night after, and some come late.
+fn four_nights(case: &Case, turn: usize, folder: &Path) -> Vec<Files> {
+    let mut sorted = case.clone();
+    sorted.clicks.sort_by_key(|click| click.time);
+    let night_of = |at: usize, all: usize| (at * 4 / all.max(1) + usize::from(at % turn == 3)).min(3);
+    let sent = |at: usize, all: usize, night: usize| {
+        let own = night_of(at, all);
+        own == night || own + 1 == night && at.is_multiple_of(turn)
+    };
+    let of_night = |night: usize| {
+        let (clicks, conversions) = (sorted.clicks.len(), sorted.conversions.len());
+        let some = |at: &usize| sent(*at, clicks, night);
+        let part = Case {
+            clicks: (0..clicks).filter(some).map(|at| sorted.clicks[at].clone()).collect(),
+            conversions: (0..conversions)
+                .filter(|at| sent(*at, conversions, night))
+                .map(|at| sorted.conversions[at].clone())
+                .collect(),
+            bad_rows: 0,
+            ..sorted.clone()
+        };
+        let place = folder.join(night.to_string());
+        std::fs::create_dir(&place).expect("the folder is there");
+        part.files(&place)
+    };
+    (0..4).map(of_night).collect()
+}
+
+proptest! {
+    #![proptest_config(cases(5))]
+
+    /// What was counted of earlier exports changes no byte of a night: with late rows, rows that are sent again, clicks
+    /// that become mature, exports that the window cuts, rules with row limits, another grain, and files of what was
+    /// counted that are damaged or gone.
+    #[test]
+    fn what_was_counted_before_changes_no_night(
+        case in prop_oneof![2 => case(), 1 => dense::dense(), 1 => planted()],
+        turn in 4..50usize,
+        days in prop_oneof![1..6u32, Just(3_660)],
+        limits: bool,
+    ) {
+        let (folder, rules) = (folder(), if limits { rules_of_cuts() } else { rules() });
+        let stores = TwoStores { case: &case, rules: &rules, folder: folder.path(), days };
+        let (source, offer) = (Grain::source(), Grain::parse("offer").expect("a grain"));
+        let nights = four_nights(&case, turn, folder.path());
+        for (night, files) in nights.iter().enumerate() {
+            let [counted, straight] = stores.night(files, &source);
+            prop_assert_eq!(counted, straight, "night {}", night);
+            let [counted, straight] = stores.night(files, &source);
+            prop_assert_eq!(counted, straight, "night {} again", night);
+        }
+        let last = &nights[3];
+        for grain in [&offer, &source, &offer] {
+            let [counted, straight] = stores.night(last, grain);
+            prop_assert_eq!(counted, straight, "by {}", grain);
+        }
+        let files = stores.counted();
+        for (at, file) in files.iter().enumerate() {
+            let bytes = std::fs::read(file).expect("a file");
+            match at % 3 {
+                0 => std::fs::remove_file(file).expect("it was there"),
+                1 => std::fs::write(file, &bytes[..bytes.len() / 2]).expect("it can be written"),
+                _ => std::fs::write(file, bytes.iter().map(|b| b ^ 1).collect::<Vec<u8>>()).expect("it can be written"),
+            }
+        }
+        let [counted, straight] = stores.night(last, &source);
+        prop_assert_eq!(counted, straight, "after damage");
+    }
+}
+
+#[test]
+fn nights_of_a_store_do_keep_what_was_counted() {
+    let (folder, rules) = (folder(), rules());
+    let mut runner = TestRunner::deterministic();
+    let case = planted().new_tree(&mut runner).expect("a case").current();
+    let stores = TwoStores { case: &case, rules: &rules, folder: folder.path(), days: 3_660 };
+    for files in four_nights(&case, 7, folder.path()) {
+        stores.night(&files, &Grain::source());
+    }
+    assert_eq!(stores.counted().len(), 4 * 3);
+    let manifest =
+        Store::look(&folder.path().join("counted")).expect("a store").manifest().expect("a manifest");
+    assert!(
+        manifest.kept.iter().any(|kept| kept.measured.iter().any(|m| m.aside > 0)),
+        "rows are sent again"
+    );
 }
 
 /// A night of a store; `None` where the rows of its exports alone cannot be judged.

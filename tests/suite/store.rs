@@ -193,7 +193,7 @@ fn rows_that_another_mapping_read_are_not_mixed_with_others() {
     let read = folder.report("clicks.csv conversions.csv --no-history --store st --map map.yaml");
     assert!(notes(&read).contains("2 were read for the first time"), "{}", notes(&read));
     assert_eq!(folder.json("st/manifest.json")["kept"].as_array().map(Vec::len), Some(2));
-    folder.run("store verify --store st").exits(0).says(&["3 files are as they were written"]);
+    folder.run("store verify --store st").exits(0).says(&["6 files are as they were written"]);
     // What only says how rows are meant needs no second reading.
     let folder = folder.with("meant.yaml", "time_zone: Europe/Berlin\nstatuses: {approved: rejected}\n");
     let meant = folder.report("--no-history --store st --map meant.yaml");
@@ -286,7 +286,7 @@ fn a_damaged_store_is_found_and_not_judged_by() {
     let mut bytes = fs::read(&path).expect("the file");
     bytes[100] ^= 1;
     fs::write(&path, &bytes).expect("written");
-    folder.run("store verify --store st").exits(3).says(&[&name, "has other bytes", "1 of 3 files"]);
+    folder.run("store verify --store st").exits(3).says(&[&name, "has other bytes", "1 of 6 files"]);
     fs::remove_file(&path).expect("removed");
     folder.run("store verify --store st").exits(3).says(&["is missing"]);
     folder.run("audit --no-history --store st").exits(3).says(&[&name]);
@@ -296,6 +296,65 @@ fn a_damaged_store_is_found_and_not_judged_by() {
     folder.run("audit --no-history --store st").exits(2).says(&["version 2", "knows version 1"]);
     folder.run("store status --store nowhere --no-config").exits(2).says(&["there is no store in nowhere"]);
     folder.run("store status --no-config").exits(2).says(&["no store is named"]);
+}
+
+/// The files of what was counted, in order.
+fn counted(folder: &Folder) -> Vec<std::path::PathBuf> {
+    let files = fs::read_dir(folder.path("st/measures")).expect("the folder").flatten();
+    let mut files: Vec<std::path::PathBuf> = files.map(|entry| entry.path()).collect();
+    files.sort();
+    files
+}
+
+/// What a night with a store says it spent is of one of three kinds.
+fn every_cost_has_its_kind(said: &str) {
+    let line = said.lines().find(|line| line.starts_with("{\"timings\"")).expect("timings");
+    let told: Value = serde_json::from_str(line).expect("JSON");
+    let stages = told["timings"].as_array().expect("stages");
+    let steps: Vec<&str> = stages[3]["steps"]
+        .as_array()
+        .expect("steps")
+        .iter()
+        .filter_map(|step| step["step"].as_str())
+        .collect();
+    assert_eq!(steps, ["repeats", "counting", "merging", "cuts", "log", "conversions", "groups"]);
+    let wall = |value: &Value| value["wall_s"].as_f64().expect("seconds");
+    let by_kind: f64 = told["totals"].as_object().expect("totals").values().map(wall).sum();
+    assert!((by_kind - stages.iter().map(wall).sum::<f64>()).abs() < 1e-6, "{told}");
+}
+
+#[test]
+fn what_was_counted_heals_and_goes_with_its_rows() {
+    let (clicks, conversions) = sample();
+    let folder = nightly(&clicks, &conversions);
+    for day in &DAYS[..4] {
+        night(&folder, day, "").exits(0);
+    }
+    let once = judged(folder.json("report.json"));
+    let before = counted(&folder);
+    assert_eq!(before.len(), 4 * 3);
+    let again = || judged(folder.report("--no-history --store st"));
+    let same = |report: Value| {
+        assert_eq!((&report["sources"], &report["totals"]), (&once["sources"], &once["totals"]))
+    };
+    same(again());
+    assert_eq!(counted(&folder), before, "what is known is not counted again");
+    fs::write(&before[0], "no Parquet").expect("written");
+    fs::remove_file(&before[1]).expect("removed");
+    let told = ["the next night counts it anew", "has another length", "is missing", "22 files are as"];
+    folder.run("store verify --store st").exits(0).says(&told);
+    same(again());
+    assert_eq!(counted(&folder), before, "the same rows come to the same bytes");
+    every_cost_has_its_kind(&folder.run("audit --no-history --store st -q --timings=json").exits(0).stderr);
+    folder.run("store verify --store st").exits(0).says(&["24 files are as they were written"]);
+    let ip = &clicks.rows[7][clicks.at("ip")];
+    folder.run(&format!("store forget --store st --ip {ip}")).exits(0);
+    assert!(counted(&folder).len() < before.len(), "what was counted of a forgotten row is gone");
+    again();
+    assert_eq!(counted(&folder).len(), before.len());
+    folder.run("store prune --store st --older-than 1d").exits(0);
+    assert!(counted(&folder).len() < before.len(), "what was counted of pruned rows is gone");
+    folder.run("store verify --store st").exits(0);
 }
 
 #[test]

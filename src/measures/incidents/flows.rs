@@ -29,6 +29,11 @@ impl Flows {
         Flows { places, counts: HashMap::new() }
     }
 
+    /// Where network, traffic source and source stand among the columns of rows.
+    pub fn places(&self) -> [usize; 3] {
+        self.places
+    }
+
     /// Adds the clicks of a batch: their columns, and their times in UTC microseconds.
     pub fn add(&mut self, columns: &[Vec<Symbol>], times: impl Iterator<Item = Option<i64>>) {
         let [network, traffic, source] = self.places.map(|at| &columns[at]);
