@@ -72,6 +72,15 @@ def with_polars(clicks, conversions, threads):
     micro = lambda name: (col(name) * 1e6).round().cast(pl.Int64).alias(f"{name}_micro")
     k = read(clicks, CLICKS, CLICK_FIELDS).with_columns(micro("cost")).drop("cost").collect(engine="streaming").lazy()
     v = read(conversions, CONVERSIONS, CONVERSION_FIELDS).with_columns(micro("payout")).drop("payout").collect().lazy()
+    repeated = k.group_by("click_id").len().filter(col("len") > 1).select("click_id").collect().lazy()
+    text = lambda name: col(name).cast(pl.String).fill_null("")
+    others = [text("offer"), col("lander_click_time").dt.epoch("us").cast(pl.String).fill_null("")]
+    others += [text(name) for name in ("country", "device", "ip", "user_agent", "cost_micro")]
+    again = k.with_row_index("row").join(repeated, on="click_id", how="semi").with_columns(
+        pl.concat_str(others, separator="|").alias("text")).sort("text", descending=True).group_by(
+        ["click_id", "click_time"] + SOURCE, maintain_order=True).agg(col("row").slice(1)).explode("row").drop_nulls("row").collect()
+    if len(again):
+        k = k.with_row_index("row").filter(~col("row").is_in(again["row"].implode())).drop("row").collect().lazy()
     as_of = max(k.select(col("click_time").max()).collect().item(), v.select(col("status_time").max()).collect().item())
     first_click = k.select(col("click_time").min()).collect().item()
 
@@ -121,7 +130,7 @@ def with_polars(clicks, conversions, threads):
     busiest_windows = rhythm.group_by(SOURCE).agg(col("busiest").max().alias("busiest_five_minutes"))
     busiest = lambda rows, name: rows.filter(col("ip").is_not_null()).group_by(SOURCE + ["ip"]).len().group_by(
         SOURCE).agg(pl.len().alias("distinct_ips"), col("len").max().alias(name))
-    ids = k.group_by("click_id").len().filter(col("len") > 1)
+    ids = k.join(repeated, on="click_id", how="semi").group_by("click_id").len().filter(col("len") > 1)
     reused = k.join(ids, on="click_id", how="semi").group_by(SOURCE).len()
 
     latest = v.sort("status_time").unique("conversion_id", keep="last", maintain_order=True)

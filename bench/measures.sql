@@ -1,6 +1,19 @@
 -- The measures of the audit, by hand. Before: tables `clicks` and `conversions` with only the columns used here, and
 -- `cost_micro` and `payout_micro` as whole numbers. A group is a source together with its traffic source.
 
+CREATE TABLE repeated_ids AS
+SELECT click_id FROM clicks GROUP BY click_id HAVING count(*) > 1;
+
+-- A click that stands in several rows (one ID, time and source) counts once: the row whose columns make the largest text.
+DELETE FROM clicks WHERE rowid IN (
+    SELECT id FROM (SELECT rowid AS id, row_number() OVER (
+                        PARTITION BY click_id, click_time, traffic_source, source
+                        ORDER BY concat_ws('|', coalesce(offer, ''), coalesce(CAST(epoch_us(lander_click_time) AS VARCHAR), ''),
+                                           coalesce(country, ''), coalesce(device, ''), coalesce(ip, ''),
+                                           coalesce(user_agent, ''), coalesce(CAST(cost_micro AS VARCHAR), '')) DESC) AS place
+                    FROM clicks WHERE click_id IN (SELECT click_id FROM repeated_ids))
+    WHERE place > 1);
+
 CREATE TABLE span AS
 SELECT min(click_time) AS first_click,
        greatest(max(click_time), (SELECT max(status_time) FROM conversions)) AS as_of
@@ -149,7 +162,8 @@ GROUP BY ALL;
 CREATE TABLE reused AS
 SELECT traffic_source, source, count(*) AS clicks
 FROM clicks
-WHERE click_id IN (SELECT click_id FROM clicks GROUP BY click_id HAVING count(*) > 1)
+WHERE click_id IN (SELECT click_id FROM clicks WHERE click_id IN (SELECT click_id FROM repeated_ids)
+                   GROUP BY click_id HAVING count(*) > 1)
 GROUP BY ALL;
 
 -- Status updates: the latest row of a conversion ID wins.

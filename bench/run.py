@@ -96,7 +96,7 @@ def command(tool, args, fmt, out):
     if TOOLS[tool].compute:
         return [sys.executable, __file__, "--child", tool, clicks, conversions, out, "--threads", args.threads]
     return {
-        "clickaudit": [args.clickaudit, "audit", clicks, conversions, "--threads", args.threads, "-q", "-o", f"json={out}"],
+        "clickaudit": [args.clickaudit, "audit", clicks, conversions, "--accept", "export-limit", "--threads", args.threads, "-q", "-o", f"json={out}"],
         "read": ["dd", f"if={clicks}", "of=/dev/null", "bs=1M", "status=none"],
         "unpack": ["sh", "-c", 'gzip -dc "$0" > /dev/null', clicks],
         "csv crate": [args.csv_rows, clicks],
