@@ -20,7 +20,7 @@ fn clicks(count: usize, row: impl Fn(usize) -> [String; 3]) -> Table {
 fn conversions(count: usize, id: impl Fn(usize) -> String) -> Table {
     let mut table = Table::new(CONVERSIONS);
     for i in 0..count {
-        table.push(&[&id(i), &time(i + 60), "registration", "approved", "5", &format!("t{i}")]);
+        table.push(&[&id(i), &time(i + 600), "registration", "approved", "5", &format!("t{i}")]);
     }
     table
 }

@@ -159,10 +159,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("statrs", &["base/stats"]),
     ("strsim", &["base/near"]),
     ("tempfile", &["base/durable", "base/spill", "ingest", "report/output"]),
-    // The binary itself names it, and is no module.
-    ("tikv_jemallocator", &[]),
     ("terminal_size", &["cli"]),
     ("thiserror", &["base/error", "engine/transport/patience", "verdicts/list"]),
+    // The binary itself names it, and is no module.
+    ("tikv_jemallocator", &[]),
     ("tokio", &["engine/transport/spark"]),
     ("tokio_rustls", &["engine/transport/spark"]),
     ("unicode_normalization", &["inspect/ids"]),
