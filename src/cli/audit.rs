@@ -47,7 +47,7 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     let beside: Vec<&Path> =
         [&args.rejects, &args.manifest].into_iter().flatten().map(PathBuf::as_path).collect();
     report::check(&outputs, &beside, &read_files(&args))?;
-    let rules = valid_rules(&args, &mut project)?;
+    let rules = asked_rules(&args, &mut project)?;
     if !args.quiet && (args.store.is_none() || args.no_history) {
         without_history(&rules).into_iter().for_each(|note| complain(&note));
     }
@@ -183,6 +183,13 @@ pub(super) fn valid_rules(args: &AuditArgs, project: &mut Project) -> Result<Rul
     tuned(&rule_files(args)?, args, project)
 }
 
+/// The same for a run that only asks them: the program's own go without their tests.
+fn asked_rules(args: &AuditArgs, project: &mut Project) -> Result<RuleSet> {
+    let lean = |file: RuleFile| if file.folder.is_none() { file.without_tests() } else { file };
+    let files: Vec<RuleFile> = rule_files(args)?.into_iter().map(lean).collect();
+    tuned(&files, args, project)
+}
+
 /// The rules of these files as the run wants them.
 ///
 /// # Errors
@@ -209,8 +216,7 @@ fn without_history(rules: &RuleSet) -> Option<String> {
 
 /// The rule files that are named, or the built-in ones; and those that are added.
 fn rule_files(args: &AuditArgs) -> Result<Vec<RuleFile>> {
-    let own = || builtin_files().into_iter().map(RuleFile::without_tests).collect();
-    let mut files: Vec<RuleFile> = if args.rules.is_empty() { own() } else { read(&args.rules)? };
+    let mut files: Vec<RuleFile> = if args.rules.is_empty() { builtin_files() } else { read(&args.rules)? };
     if !args.add_rules.is_empty() {
         files.extend(read(&args.add_rules)?);
     }
