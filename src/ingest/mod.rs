@@ -447,7 +447,7 @@ impl Intake {
         let target = Target { rows, index: None, lasting: false, held };
         let (ledger, layout) = self.read_file(named, wanted, threads, &target)?;
         let part = layout.map(|(layout, place)| {
-            let path = if matches!(place, Place::Export) { self.place(&named.path) } else { &target.rows };
+            let path = if place.is_export() { self.place(&named.path) } else { &target.rows };
             Part { path: path.to_owned(), layout, place, file, rows: None }
         });
         self.keep(ledger, part);

@@ -471,7 +471,6 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Conversions stand on their click's day; without a known click on their own.
     /// Costs of single clicks are finer than anything else: their sums become micro-units.
     fn round_costs(&mut self, parts: i64) {
         for grain in self.every().filter(|_| parts > 1) {
@@ -481,6 +480,7 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// Conversions stand on their click's day; without a known click on their own.
     fn conversions(&mut self, matched: &Matched, cost_days: Option<&CostDays>) {
         let rows = &matched.conversions;
         let (clock, main_event) = (self.options.clock, self.options.main_event);
