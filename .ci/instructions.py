@@ -26,7 +26,7 @@ PATHS = {
     "add up clicks": "clickaudit::measures::accumulate::Accumulator::add",
     "count the log of clicks": "clickaudit::measures::hits::Counter::groups",
     "compare with peers": "clickaudit::peers::profile::profiles",
-    "load the rules": "clickaudit::cli::audit::valid_rules",
+    "load the rules": "clickaudit::cli::audit::asked_rules",
     "judge": "clickaudit::audit::judging::judged",
 }
 TRAFFIC = ["--clicks", "5000", "--conversions", "500", "--seed", "1"]
