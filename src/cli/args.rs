@@ -336,10 +336,12 @@ pub struct AuditArgs {
     /// Threads [default: as many as there are cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Memory to plan for, such as 2GB: clicks beyond a quarter of it wait in temporary files [default: 4GB]
+    /// Memory to keep within, such as 2GB: clicks beyond a quarter of it wait in temporary files, and --most-groups
+    /// follows it [default: 4GB]
     #[arg(long, value_name = "SIZE")]
     pub memory_limit: Option<String>,
-    /// How many sources, or other groups, are judged: of more, those with the most clicks [default: 200000]
+    /// How many sources, or other groups, are judged: of more, those with the most clicks [default: as many as three quarters of
+    /// --memory-limit hold at 20 KB each, 150000 of 4GB]
     #[arg(long, value_name = "N")]
     pub most_groups: Option<usize>,
     /// Say nothing but errors

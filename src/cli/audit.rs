@@ -292,6 +292,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
     let zone: Zone = args.tz.as_deref().unwrap_or("UTC").parse().map_err(Error::usage)?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let sent = sent(args, &project)?;
+    let memory_limit = memory::bytes(args.memory_limit.as_deref().unwrap_or(memory::DEFAULT))?;
     Ok(Settings {
         inputs: inputs(args)?,
         grain: grain(args.by.as_deref().unwrap_or("source"))?,
@@ -317,8 +318,8 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         counting: Clicks::Here,
         keeps_counts: false,
         threads: threads(args.threads.unwrap_or_else(cores))?,
-        memory_limit: memory::bytes(args.memory_limit.as_deref().unwrap_or(memory::DEFAULT))?,
-        most_groups: args.most_groups.unwrap_or(MOST_GROUPS),
+        memory_limit,
+        most_groups: args.most_groups.unwrap_or_else(|| memory::groups(memory_limit)),
         meter: Meter::default(),
     })
 }
@@ -568,9 +569,6 @@ pub(super) fn share(text: &Option<String>, default: f64) -> Result<f64> {
 }
 
 /// A target beyond this is a slip of the finger.
-/// Groups of a grain that are judged unless another number is said: some 20 KB each, and so 4 GB.
-const MOST_GROUPS: usize = 200_000;
-
 const MOST_ROI: f64 = 100.0;
 
 fn target_roi(args: &AuditArgs) -> Result<f64> {
