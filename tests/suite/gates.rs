@@ -187,10 +187,13 @@ fn stray_rows_move_no_night() {
             let at = rows.at(column);
             rows.rows[7][at] = day.to_owned();
             let folder = folder.with(name, rows.csv());
-            let run = folder.run("audit clicks.csv conversions.csv --store st -q --new-only -o brief=-").exits(3);
+            let run =
+                folder.run("audit clicks.csv conversions.csv --store st -q --new-only -o brief=-").exits(3);
             assert!(run.last_line().starts_with("exit 3: gate stray: 1 c"), "{day}: {}", run.stderr);
             assert!(run.last_line().contains(name), "{day}: {}", run.stderr);
-            assert!(!folder.path("st/runs/traffic_source,source").join(format!("{}.jsonl", &day[..10])).exists());
+            assert!(
+                !folder.path("st/runs/traffic_source,source").join(format!("{}.jsonl", &day[..10])).exists()
+            );
             // Mended or left out, the night is as it would have been.
             if day == days[0] {
                 folder.run("audit clicks.csv conversions.csv --store st -q --as-of 2026-03-16").exits(0);

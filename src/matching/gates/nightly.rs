@@ -67,7 +67,8 @@ pub fn stray(input: &Input) -> Option<String> {
     let of = |what, days: &BTreeMap<i32, u64>, by: Col, least| {
         let exports: Vec<Export> = kept().filter_map(|k| Export::of(k, by, input.zone)).collect();
         let (day, rows, before) = alone(days, &exports, least)?;
-        let last = kept().filter(|k| k.span(by).is_some_and(|s| input.zone.day_and_hour(s.1).0 == day)).last();
+        let last =
+            kept().filter(|k| k.span(by).is_some_and(|s| input.zone.day_and_hour(s.1).0 == day)).last();
         let place = last.map_or(String::new(), |k| format!(" ({})", Text::new(k.path.as_str()).term(120)));
         let rows = if rows == 1 { format!("1 {what} lies") } else { format!("{rows} {what}s lie") };
         Some(format!(
@@ -79,7 +80,8 @@ pub fn stray(input: &Input) -> Option<String> {
     };
     of("click", input.clicks_by_day, Col::ClickTime, LEAST_CLICKS).or_else(|| {
         let later = past.known.is_empty();
-        let conversions = || of("conversion", &conversions_by_day(input), Col::ConversionTime, LEAST_CONVERSIONS);
+        let conversions =
+            || of("conversion", &conversions_by_day(input), Col::ConversionTime, LEAST_CONVERSIONS);
         if later { None } else { conversions() }
     })
 }
@@ -93,7 +95,8 @@ struct Export {
 
 impl Export {
     fn of(kept: &Kept, by: Col, zone: Zone) -> Option<Export> {
-        let (first, last) = kept.span(by).filter(|_| timed_by(kept.shape) == by || kept.shape == Shape::Combined)?;
+        let (first, last) =
+            kept.span(by).filter(|_| timed_by(kept.shape) == by || kept.shape == Shape::Combined)?;
         let day = |moment| zone.day_and_hour(moment).0;
         Some(Export { first: day(first), last: day(last), rows: kept.rows - kept.rejects().min(kept.rows) })
     }
@@ -112,7 +115,8 @@ fn alone(days: &BTreeMap<i32, u64>, exports: &[Export], least: u64) -> Option<(i
     let earlier: Vec<u64> = days.range(..first).map(|(_, rows)| *rows).collect();
     // The window may have moved away from all other rows.
     let before = days.range(..first).next_back().map(|(day, _)| *day);
-    let before = before.or_else(|| exports.iter().flat_map(|e| [e.first, e.last]).filter(|d| *d < first).max())?;
+    let before =
+        before.or_else(|| exports.iter().flat_map(|e| [e.first, e.last]).filter(|d| *d < first).max())?;
     let usual = median(earlier).or_else(|| median(exports.iter().map(Export::per_day).collect()))?;
     (usual >= least && (rows as f64) < usual as f64 * FEW).then_some((last, rows, before))
 }
@@ -185,7 +189,8 @@ mod tests {
     #[test]
     fn a_handful_days_after_all_others_is_alone() {
         let export = |first, last, rows| Export { first, last, rows };
-        let found = |days: &[(i32, u64)], exports: &[Export]| alone(&days.iter().copied().collect(), exports, 100);
+        let found =
+            |days: &[(i32, u64)], exports: &[Export]| alone(&days.iter().copied().collect(), exports, 100);
         let week: Vec<(i32, u64)> = (0..7).map(|day| (day, 1_000)).collect();
         let with = |more: &[(i32, u64)]| [&week[..], more].concat();
         assert_eq!(found(&with(&[(9, 1)]), &[]), Some((9, 1, 6)));
