@@ -42,7 +42,7 @@ mod walk;
 
 pub use elsewhere::{fetch, printed};
 pub use explain::explain;
-pub use walk::{Walked, walk};
+pub use walk::{Sum, Sums, Walked, walk};
 
 /// Everything an audit can be told.
 pub struct Settings {

@@ -712,10 +712,14 @@ pub struct DiffArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "Examples:\n  clickaudit backtest clicks.csv conversions.csv --truth planted.csv\n  \
+#[command(
+    after_help = "Every night looks at --window days, as a nightly run does. What --rules, --add-rules, --pack, \
+    --override, --disable, --suppressions, --fdr, --without and --maturity change is told beside the walk without \
+    them.\n\nExamples:\n  clickaudit backtest clicks.csv conversions.csv --truth planted.csv\n  \
     clickaudit backtest clicks.csv conversions.csv --override conversions-too-fast.action=hold\n  \
     clickaudit backtest clicks.csv conversions.csv --my-list blocked-by-hand.txt\n  \
-    clickaudit backtest --store state --override conversions-too-fast.action=hold")]
+    clickaudit backtest --store state --override conversions-too-fast.action=hold"
+)]
 pub struct BacktestArgs {
     /// CSV file with the columns source and kind, and since where it is known, such as planted.csv
     #[arg(long, value_name = "FILE")]

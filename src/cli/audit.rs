@@ -159,7 +159,7 @@ pub(super) fn wait(text: Option<&str>) -> Result<Duration> {
 /// The days that a run with a store judges.
 const WINDOW: u32 = 30;
 
-fn window(text: Option<&str>) -> Result<u32> {
+pub(super) fn window(text: Option<&str>) -> Result<u32> {
     let Some(text) = text else { return Ok(WINDOW) };
     let days = seconds(text)? / 86_400.0;
     if days.fract() == 0.0 && (1.0..=3_660.0).contains(&days) {
