@@ -38,4 +38,6 @@ pub use places::Level;
 pub use profile::{Compared, Settings, Summary, profiles, suspicious_distance};
 pub use shape::{Crowd, Shape, Shapes};
 pub use siblings::{Sibling, siblings};
-pub use standing::{Direction, PATTERNS, Pattern, Profile, Sides, Standing, Standings, TooFew, Versus};
+pub use standing::{
+    Direction, Middle, PATTERNS, Pattern, Profile, Sides, Standing, Standings, TooFew, Versus,
+};

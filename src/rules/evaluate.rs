@@ -271,7 +271,7 @@ fn beside_peers<'v>(test: &Test, limit: PeerLimit, estimate: &'v Estimate, view:
         Standing::Compared(versus) if beyond(limit, versus) => Said::Holds(Some((estimate, Some(versus)))),
         Standing::Compared(_) => Said::Not,
         Standing::TooFew(why) => match lacking(limit.few) {
-            Look::Fires => Said::Holds(None),
+            Look::Fires => alone(*why, test, limit, view),
             Look::Silent => Said::Not,
             Look::Unknown => Said::Lacks(Lack::Peers(*why)),
         },
@@ -417,7 +417,7 @@ fn notable(signal: &'static Signal, view: &View) -> Option<(f64, Evidence)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peers::{Level, Pattern, Sides, Standings};
+    use crate::peers::{Level, Middle, Pattern, Sides, Standings};
     use std::collections::BTreeSet;
 
     fn signal(name: &str) -> &'static Signal {
@@ -621,7 +621,7 @@ mod tests {
     }
 
     fn above(bar: Bar, few: Few) -> Node {
-        let limit = PeerLimit { direction: Direction::High, bar, few };
+        let limit = PeerLimit { direction: Direction::High, bar, few, fixed: Some(0.3) };
         Node::Test(test("ctit_short_share", Limit::Peers(limit)))
     }
 
@@ -645,19 +645,49 @@ mod tests {
 
     #[test]
     fn too_few_peers_answer_as_the_rule_says() {
-        for why in [TooFew::Peers, TooFew::Sample, TooFew::Absent, TooFew::NotCompared] {
+        for why in [TooFew::Peers, TooFew::Absent, TooFew::NotCompared] {
             for (few, expected) in [(Few::Fires, 'F'), (Few::Silent, 'S'), (Few::Unknown, 'U')] {
                 check_peers(Standing::TooFew(why), few, expected);
             }
+        }
+        // A sample that is too small to differ from its peers is no licence for a fixed limit.
+        for (few, expected) in [(Few::Fires, 'U'), (Few::Silent, 'S'), (Few::Unknown, 'U')] {
+            check_peers(Standing::TooFew(TooFew::Sample), few, expected);
         }
         let open = asked(&above(Bar::Q(0.1), Few::Unknown), &beside(Standing::TooFew(TooFew::Peers)));
         let Truth::Unknown(why) = open.truth else { panic!("not unknown") };
         assert_eq!(why[0].to_string(), "ctit_short_share: too few peers to compare with");
     }
 
+    #[track_caller]
+    fn check_usual(middle: Option<(f64, f64)>, limit: PeerLimit, expected: char) {
+        let usual = middle.map(|(lower, upper)| ("ctit_short_share", Middle { lower, upper }));
+        let profile =
+            Profile { usual: usual.into_iter().collect(), ..beside(Standing::TooFew(TooFew::Peers)) };
+        let truth = asked(&Node::Test(test("ctit_short_share", Limit::Peers(limit))), &profile).truth;
+        assert_eq!(letter(&truth), expected, "{middle:?} {limit:?}");
+        if let Truth::Unknown(why) = truth {
+            assert_eq!(*why, [Why::Peers { signal: signal("ctit_short_share"), why: TooFew::Alike }]);
+        }
+    }
+
+    #[test]
+    fn a_limit_that_most_sources_of_an_offer_are_beyond_accuses_none_of_them() {
+        let above =
+            PeerLimit { direction: Direction::High, bar: Bar::Q(0.1), few: Few::Fires, fixed: Some(0.3) };
+        check_usual(None, above, 'F');
+        check_usual(Some((0.3, 0.9)), above, 'F');
+        check_usual(Some((0.31, 0.9)), above, 'U');
+        check_usual(Some((0.31, 0.9)), PeerLimit { fixed: None, ..above }, 'F');
+        check_usual(Some((0.31, 0.9)), PeerLimit { few: Few::Silent, ..above }, 'S');
+        let below = PeerLimit { direction: Direction::Low, ..above };
+        check_usual(Some((0.1, 0.3)), below, 'F');
+        check_usual(Some((0.1, 0.29)), below, 'U');
+    }
+
     #[test]
     fn an_absent_signal_is_unknown_whatever_peers_say() {
-        let limit = PeerLimit { direction: Direction::High, bar: Bar::Q(0.1), few: Few::Fires };
+        let limit = PeerLimit { direction: Direction::High, bar: Bar::Q(0.1), few: Few::Fires, fixed: None };
         let condition = Node::Test(test("orphan_share", Limit::Peers(limit)));
         assert_eq!(letter(&asked(&condition, &Profile::default()).truth), 'U');
     }
