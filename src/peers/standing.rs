@@ -98,7 +98,8 @@ pub struct Versus {
     pub ratio: f64,
     /// The end of the ratio's 95 % interval that is nearer to 1.
     pub ratio_limit: f64,
-    /// Signed distance in standard deviations of peers and sampling together.
+    /// Signed distance in standard deviations of peers and sampling together: positive above peers, whatever the
+    /// test; 0 where a test that looks one way finds nothing.
     pub z: f64,
     pub direction: Direction,
     /// ln of the one-sided p-values.
