@@ -34,6 +34,7 @@ mod tree;
 
 pub use compare::funnel;
 pub use fdr::q_values;
+pub use patterns::is_joint;
 pub use places::Level;
 pub use profile::{Compared, Settings, Summary, profiles, suspicious_distance};
 pub use shape::{Crowd, Shape, Shapes};

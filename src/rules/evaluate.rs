@@ -10,7 +10,7 @@ use super::model::{
 };
 use crate::base::column::Col;
 use crate::past::{Held, Own, Past};
-use crate::peers::{Direction, Profile, Standing, TooFew, Versus};
+use crate::peers::{Direction, Profile, Standing, TooFew, Versus, is_joint};
 use crate::signals::{self, Absence, CONFIDENCE, Estimate, Reading, Row, Signal};
 
 /// The largest p-value of a signal that is named as a reason for the risk or the pattern of its group.
@@ -278,6 +278,22 @@ fn beside_peers<'v>(test: &Test, limit: PeerLimit, estimate: &'v Estimate, view:
     }
 }
 
+/// What a test says that leaves the decision to a fixed limit where a signal cannot be compared. A sample too
+/// small to differ from its peers is not enough to accuse, and a limit that most sources of an offer are beyond
+/// says something of the offer.
+fn alone<'v>(why: TooFew, test: &Test, limit: PeerLimit, view: &View) -> Said<'v> {
+    let usual = view.profile.usual.get(test.signal.name).zip(limit.fixed);
+    let beyond = usual.is_some_and(|(middle, fixed)| match limit.direction {
+        Direction::High => middle.lower > fixed,
+        Direction::Low => middle.upper < fixed,
+    });
+    match why {
+        TooFew::Sample => Said::Lacks(Lack::Peers(why)),
+        TooFew::Peers if beyond => Said::Lacks(Lack::Peers(TooFew::Alike)),
+        _ => Said::Holds(None),
+    }
+}
+
 /// Holds tonight's interval against the median of earlier nights; with what was compared.
 fn beside_past<'v>(
     test: &Test,
@@ -403,14 +419,17 @@ fn abnormal(view: &View) -> Vec<Evidence> {
     found.into_iter().map(|(_, evidence)| evidence).collect()
 }
 
-/// ln p and the evidence of a signal that lies far beyond its peers, on a side that is suspicious.
+/// ln p and the evidence of a signal that lies far beyond its peers, on a side that is suspicious by itself or as
+/// a sign of a pattern.
 fn notable(signal: &'static Signal, view: &View) -> Option<(f64, Evidence)> {
     let Standing::Compared(versus) = view.profile.standing(signal) else { return None };
     let Reading::Present(estimate) = view.row.reading(signal) else { return None };
-    let limit = PeerLimit { direction: versus.direction, bar: Bar::P(NOTABLE_P), few: Few::Unknown };
+    let limit =
+        PeerLimit { direction: versus.direction, bar: Bar::P(NOTABLE_P), few: Few::Unknown, fixed: None };
     let test = Test::new(signal, Limit::Peers(limit), CONFIDENCE, 0);
     let ln_p = versus.ln_p(versus.direction)?;
-    let suspicious = directions(signal).contains(&versus.direction);
+    let by_itself = directions(signal).contains(&versus.direction);
+    let suspicious = by_itself || is_joint(signal.name, versus.direction);
     (suspicious && beyond(limit, versus)).then(|| (ln_p, evidence(&test, *estimate, Some(versus.clone()))))
 }
 
@@ -724,6 +743,16 @@ mod tests {
         let other_side = stands(Standing::Compared(versus(Direction::Low, 0.001, 1e-6)));
         let better = Profile { signals: other_side, ..profile.clone() };
         assert_eq!(asked(&Node::Significant(true), &better).evidence, []);
+        // Clicks at night accuse nobody by themselves, but are a sign of bots.
+        let night = signal("night_click_share");
+        for (direction, named) in [(Direction::High, 1), (Direction::Low, 0)] {
+            let standing = Standing::Compared(versus(direction, 1.0, 1e-9));
+            let profile = Profile { signals: Standings::of([(night, standing)]), ..profile.clone() };
+            let read = |s: &'static Signal| if s.name == night.name { share(70, 100) } else { nothing(s) };
+            let evidence =
+                asked_of(&Node::Significant(true), &View::new(&row(&read), &[], &profile)).evidence;
+            assert_eq!(evidence.len(), named, "{direction:?}");
+        }
         let twice = Node::All(vec![above(Bar::Q(0.1), Few::Unknown), Node::Significant(true)]);
         let evidence = asked(&twice, &profile).evidence;
         assert_eq!(evidence.len(), 1);
