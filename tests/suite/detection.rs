@@ -75,6 +75,44 @@ fn number(value: &Value) -> f64 {
 /// Signals whose tests look one way.
 const ONE_SIDED: [&str; 4] = ["amount_modal_share", "ctit_modal_share", "gap_modal_share", "idle_crowd_p"];
 
+/// A ring is found behind the real visitors it is mixed with.
+#[test]
+fn planted_rings_are_clusters_and_nobody_else() {
+    let folder = Folder::new();
+    let much = "--sources 60 --clicks 100000 --fraud-share 20% --strength 60% --kinds coalition --seed 3";
+    folder.run(&format!("simulate --mix reference {much} .")).exits(0);
+    let report = folder.report("clicks.csv conversions.csv");
+    let planted = planted(&folder);
+    let clusters = report["clusters"].as_array().expect("clusters");
+    let members = clusters.iter().flat_map(|c| c["members"].as_array().expect("members"));
+    let members: Vec<&str> = members.filter_map(|key| key["source"].as_str()).collect();
+    assert!(members.len() >= 8 && clusters.len() > 1, "{clusters:?}");
+    assert!(members.iter().all(|name| planted.contains(*name)), "{members:?} {planted:?}");
+    assert!(clusters.iter().all(|c| c["similarity_of"] == "clicks"), "{clusters:?}");
+    assert!(clusters.iter().all(|c| number(&c["similarity"]) > 0.2), "{clusters:?}");
+}
+
+/// Carriers, one-tap flows and private networks of honest visitors, in groups too small to tell them from frauds.
+#[test]
+fn honest_sources_of_another_world_are_neither_accused_nor_clusters() {
+    let folder = Folder::new();
+    folder.run("simulate --mix world --sources 300 --clicks 150000 .").exits(0);
+    let report = folder.report("clicks.csv conversions.csv");
+    assert_eq!(report["clusters"].as_array().map(Vec::len), Some(0), "{}", report["clusters"]);
+    let planted = planted(&folder);
+    let groups = report["sources"].as_array().expect("the groups");
+    let accused = groups.iter().filter(|group| group["verdict"] == "block" || group["verdict"] == "hold");
+    let names = accused.map(|group| group["key"]["source"].as_str().expect("a name").to_owned());
+    let (right, wrong): (Vec<_>, Vec<_>) = names.partition(|name| planted.contains(name));
+    assert!(wrong.is_empty() && right.len() > 3, "{right:?} {wrong:?}");
+}
+
+/// The names of the planted sources.
+fn planted(folder: &Folder) -> BTreeSet<String> {
+    let truth = folder.text("planted.csv");
+    truth.lines().skip(1).filter_map(|line| Some(line.split(',').next()?.to_owned())).collect()
+}
+
 /// What a tracker never exports must not leave everybody undecided.
 #[test]
 fn exports_without_orphans_have_clean_sources() {
