@@ -311,7 +311,7 @@ mod tests {
             "| block | 2 | 1,204.00 |",
             "- block: 2 IDs, 1 left out: a list cannot hold them",
             "| clicks.csv | clicks | 10 | 0 | d1 |",
-            "- clicks: 41,215 rows read = 41,203 used + 8 rejected + 4 duplicate (click\\_time is no time 7, ",
+            "- clicks: 41,215 rows read = 41,203 used + 8 rejected + 4 duplicate (click_time is no time 7, ",
             "### – / pub10032 – block",
         ] {
             assert!(page.contains(part), "no {part} in\n{page}");
