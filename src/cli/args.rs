@@ -491,6 +491,9 @@ pub struct ExplainRuleArgs {
     /// JSON report of a run, to count in; repeatable
     #[arg(long, value_name = "FILE")]
     pub report: Vec<PathBuf>,
+    /// Store whose nights are counted in, too; by default the project file's
+    #[arg(long, value_name = "FOLDER")]
+    pub store: Option<PathBuf>,
     /// How the page is printed
     #[arg(long, value_enum, default_value_t)]
     pub format: PageFormat,

@@ -646,6 +646,9 @@ pub(super) fn look(colour: Colour) -> Look {
     Look { width: terminal.then_some(width), colour: choice != ColorChoice::Never }
 }
 
+/// Cells of a note on stderr.
+const NOTE: usize = 500;
+
 /// What happened besides the outputs themselves, on stderr.
 fn tell(args: &AuditArgs, report: &Report, written: &Written) {
     for path in &written.files {
@@ -658,6 +661,9 @@ fn tell(args: &AuditArgs, report: &Report, written: &Written) {
         complain(&format!("{name}: not written: {why}"));
     }
     let table = args.output.is_empty() || args.output.iter().any(|output| output == "table=-");
+    for note in report.coverage.idle_settings.iter().filter(|_| !table) {
+        complain(&format!("note: {}", note.term(NOTE)));
+    }
     if let Some(unanswered) = report::unanswered(&report.rules).filter(|_| !table) {
         complain(&unanswered);
     }

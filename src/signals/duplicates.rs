@@ -209,7 +209,7 @@ fn orphan(group: &Group) -> Result<Estimate, Absence> {
         }
         () if !context.clicks_given => return Err(Absence::NoClicks),
         // Where click and conversion stand in one row, no conversion can be without a click.
-        () if !context.joined && !context.combined => return Err(Absence::Columns(vec![Col::ClickId])),
+        () if !context.joined && !context.combined => return Err(Absence::Columns(None, vec![Col::ClickId])),
         () => {}
     }
     match group.count(M::Told)? {
