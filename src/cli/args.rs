@@ -969,6 +969,9 @@ pub struct RenderArgs {
     /// Folder that keeps the lists
     #[arg(long, value_name = "FOLDER")]
     pub state: PathBuf,
+    /// IDs that are never on a list, one a line
+    #[arg(long, value_name = "FILE")]
+    pub protect: Vec<PathBuf>,
     #[command(flatten)]
     pub lists: ListOutputs,
 }
@@ -1013,6 +1016,9 @@ pub struct RestoreArgs {
     /// Who does it [default: clickaudit]
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
+    /// IDs that are never on a list, one a line; who was protected when the list changed last stays so
+    #[arg(long, value_name = "FILE")]
+    pub protect: Vec<PathBuf>,
     #[command(flatten)]
     pub lists: ListOutputs,
 }

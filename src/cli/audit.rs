@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::progress::Progress;
 use super::project::{self, Project};
 use super::timings::Timings;
-use super::{complain, elsewhere, memory, print, print_raw, privacy};
+use super::{complain, elsewhere, lists, memory, print, print_raw, privacy};
 use crate::audit::{Audited, Clicks, Settings, audit};
 use crate::base::column::Grain;
 use crate::base::diag;
@@ -47,6 +47,7 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     let beside: Vec<&Path> =
         [&args.rejects, &args.manifest].into_iter().flatten().map(PathBuf::as_path).collect();
     report::check(&outputs, &beside, &read_files(&args))?;
+    lists::refuse_misfits(&outputs, &grain(args.by.as_deref().unwrap_or("source"))?)?;
     let rules = asked_rules(&args, &mut project)?;
     if !args.quiet && (args.store.is_none() || args.no_history) {
         without_history(&rules).into_iter().for_each(|note| complain(&note));
