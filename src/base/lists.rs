@@ -36,6 +36,8 @@ pub struct Sheet<'a> {
 pub struct ListFile {
     pub path: PathBuf,
     pub text: String,
+    /// How many entries stand in it.
+    pub entries: usize,
     /// What the dialect cannot hold, with the reason.
     pub refused: Vec<(Text, String)>,
 }
@@ -97,13 +99,12 @@ pub fn misfit(dialect: Option<&Dialect>, destination: &Destination, columns: &[&
 /// no old list stays behind.
 ///
 /// # Errors
-/// The columns of the groups make no such list, groups of several traffic sources would share a file, a file is
-/// longer than its destination takes, or nothing of what is listed can stand in any file.
+/// The columns of the groups make no such path, groups of several traffic sources would share a file, or a file is
+/// longer than its destination takes.
 pub fn files(sheet: &Sheet, listed: &[Listed], seen: &[Listed]) -> Result<Vec<ListFile>, String> {
-    let dialect = Some(sheet.dialect).filter(|_| sheet.own.is_none());
     let mut grains: BTreeSet<Vec<&str>> = BTreeSet::new();
     grains.extend(seen.iter().chain(listed).map(Listed::columns));
-    if let Some(why) = grains.iter().find_map(|columns| misfit(dialect, sheet.destination, columns)) {
+    if let Some(why) = grains.iter().find_map(|columns| misfit(None, sheet.destination, columns)) {
         return Err(why);
     }
     // A file's traffic source is known even if nothing of it is listed.
@@ -120,31 +121,19 @@ pub fn files(sheet: &Sheet, listed: &[Listed], seen: &[Listed]) -> Result<Vec<Li
         of_path.0 = of_path.0.or(group.value(TRAFFIC_SOURCE));
         of_path.1.push(group);
     }
-    let files: Result<Vec<Filled>, String> =
-        by_path.into_iter().map(|(path, (seller, groups))| file(sheet, path, seller, groups)).collect();
-    let files = files?;
-    match emptied(sheet, &files) {
-        Some(why) => Err(why),
-        None => Ok(files.into_iter().map(|filled| filled.file).collect()),
-    }
-}
-
-/// A file and how much stands in it.
-struct Filled {
-    file: ListFile,
-    entries: usize,
+    by_path.into_iter().map(|(path, (seller, groups))| file(sheet, path, seller, groups)).collect()
 }
 
 /// Why the list would come out empty although something is listed, if it would: an ID that the dialect cannot hold
-/// is told and left out, but where that is true of all of them the list is not what was meant. What is protected
-/// is meant to be left out.
-fn emptied(sheet: &Sheet, files: &[Filled]) -> Option<String> {
+/// is told and left out, but where that is true of all of them the list is not what was meant, and must not replace
+/// one that is. What is protected is meant to be left out.
+pub fn emptied(files: &[ListFile], protected: &[Network]) -> Option<String> {
     let is_protected = |id: &Text| {
         let net = networks::parse(id.raw());
-        net.is_some_and(|net| sheet.protected.iter().any(|p| networks::overlap(p, &net)))
+        net.is_some_and(|net| protected.iter().any(|p| networks::overlap(p, &net)))
     };
-    let refused: Vec<&(Text, String)> = files.iter().flat_map(|f| &f.file.refused).collect();
-    let kept = files.iter().any(|f| f.entries > 0) || refused.iter().any(|(id, _)| is_protected(id));
+    let refused: Vec<&(Text, String)> = files.iter().flat_map(|file| &file.refused).collect();
+    let kept = files.iter().any(|file| file.entries > 0) || refused.iter().any(|(id, _)| is_protected(id));
     let (id, why) = refused.first().filter(|_| !kept)?;
     Some(format!(
         "the list would be empty: none of the {} listed IDs can stand on it, the first of them {} ({why})",
@@ -158,7 +147,7 @@ fn file<'l>(
     path: PathBuf,
     seller: Option<&Text>,
     mut groups: Vec<&'l Listed>,
-) -> Result<Filled, String> {
+) -> Result<ListFile, String> {
     let dialect = sheet.own.zip(seller).and_then(|(own, seller)| own(seller.raw())).unwrap_or(sheet.dialect);
     groups.sort();
     one_traffic_source(&groups)?;
@@ -167,7 +156,7 @@ fn file<'l>(
     let candidates: Vec<Candidate> = groups.iter().map(candidate).collect();
     let accepted = dialect.accept(&candidates, sheet.protected, sheet.widest);
     let text = dialect.write(&accepted.entries).map_err(|why| format!("{}: {why}", path.display()))?;
-    Ok(Filled { entries: accepted.entries.len(), file: ListFile { path, text, refused: accepted.refused } })
+    Ok(ListFile { path, text, entries: accepted.entries.len(), refused: accepted.refused })
 }
 
 /// Names shown in a message.
@@ -271,13 +260,29 @@ mod tests {
         fits("own", "l.txt", source, None);
     }
 
+    #[track_caller]
+    fn empties(dialect: &str, ids: &[&str], protected: &[&str], expected: bool) {
+        let destination = Destination::parse("l.txt").expect("a path");
+        let protected: Vec<Network> = protected.iter().filter_map(|p| networks::parse(p)).collect();
+        let dialect = Dialect::find(dialect).expect("a dialect");
+        let widest = Widest::CUSTOMER;
+        let sheet = Sheet { dialect, own: None, destination: &destination, protected: &protected, widest };
+        let listed = |id: &&str| Listed {
+            key: vec![("source".to_owned(), Some(Text::from(*id)))],
+            rule: "r".to_owned(),
+        };
+        let listed: Vec<Listed> = ids.iter().map(listed).collect();
+        let why = emptied(&files(&sheet, &listed, &[]).expect("a file"), &protected);
+        assert_eq!(why.is_some(), expected, "{why:?}");
+    }
+
     #[test]
     fn a_list_is_not_emptied_by_what_it_cannot_hold() {
-        let (good, bad) = (group("popmax", "a", "z1"), group("popmax", "a", "*"));
-        let both = check("{traffic_source}/{campaign}", &[good, bad.clone()], &[]).expect("one of them");
-        assert_eq!(both[0].1, "z1\n");
-        let why = check("{traffic_source}/{campaign}", &[bad], &[]).expect_err("nothing is left");
-        assert!(why.contains("none of the 1 listed IDs"), "{why}");
+        empties("lines", &["z1", "*"], &[], false);
+        empties("lines", &["*"], &[], true);
+        empties("lines", &[], &[], false);
+        empties("nginx", &["10.0.0.1"], &[], true);
+        empties("nginx", &["198.41.0.4"], &["198.41.0.0/24"], false);
     }
 
     #[test]

@@ -282,7 +282,11 @@ fn of_output(
     let listed: Vec<Listed> = revision.standing(kind).map(listed).collect();
     let seen: Vec<Listed> = revision.entries.iter().filter(|e| e.list == kind).map(self::listed).collect();
     let made = lists::files(&sheet, &listed, if destination.is_fixed() { &[] } else { &seen });
-    let made = made.map_err(|why| Error::new(Fault::Braked, format!("{}: {why}", output.name())))?;
+    let braked = |why| Error::new(Fault::Braked, format!("{}: {why}", output.name()));
+    let made = made.map_err(braked)?;
+    if let Some(why) = lists::emptied(&made, protected) {
+        return Err(braked(why));
+    }
     let mut files = Vec::new();
     for file in made {
         for (id, why) in &file.refused {
