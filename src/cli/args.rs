@@ -810,7 +810,7 @@ pub enum RulesCommand {
 pub struct RulePaths {
     /// Rule files or folders, or - for stdin [default: the built-in rules]
     pub paths: Vec<PathBuf>,
-    /// How faults are printed
+    /// How faults of the rules are printed
     #[arg(long, value_enum, default_value_t)]
     pub format: FaultFormat,
 }

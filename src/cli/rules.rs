@@ -127,7 +127,7 @@ fn with_tests(paths: &RulePaths) -> Result<(Vec<RuleFile>, Vec<PathBuf>)> {
     if paths.paths.is_empty() || paths.paths.iter().any(|path| path.as_os_str() == STDIN) {
         return Ok((files(paths)?, Vec::new()));
     }
-    let (files, folders) = read_with_tests(&paths.paths)?;
+    let (files, folders) = read_with_tests(&paths.paths);
     if files.is_empty() && folders.is_empty() {
         return Ok((read(&paths.paths)?, folders));
     }
@@ -311,6 +311,7 @@ fn created(args: &RulesNewArgs) -> Result<Exit> {
             args.id
         )));
     }
+    std::fs::create_dir_all(&args.folder).map_err(|e| Error::writing(&args.folder, e))?;
     let path = args.folder.join(format!("{}.yml", args.id));
     let mut file =
         OpenOptions::new().write(true).create_new(true).open(&path).map_err(|e| match e.kind() {
