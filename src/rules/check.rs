@@ -466,7 +466,8 @@ impl Checker<'_> {
 
     /// Makes every demand that can be held against what was read.
     fn policies(&mut self, rule: &Rule, raw: &RawRule, missing: &[Need]) {
-        for policy in POLICIES.iter().filter(|policy| policy.needs.iter().all(|need| !missing.contains(need))) {
+        for policy in POLICIES.iter().filter(|policy| policy.needs.iter().all(|need| !missing.contains(need)))
+        {
             let Some(message) = (policy.broken)(rule) else { continue };
             let span = (policy.place)(raw).unwrap_or(0..0);
             self.fault_help(policy.code, &span, message, Some(policy.help.to_owned()));

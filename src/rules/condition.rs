@@ -245,10 +245,12 @@ fn confidence(checker: &mut Checker, signal: &Signal, raw: Option<&Spanned<Strin
     let Some(value) = read.as_ref().ok().copied().filter(possible) else {
         let message = format!("a confidence lies between {low} and {high}, not at {}", raw.value);
         // What is above one was perhaps meant in per cent; 1.5 % is no confidence either.
-        let guess = read.err().and_then(|fault| fault.guess).filter(|guess| {
-            Unit::Share.parse(guess).is_ok_and(|value| possible(&value))
-        });
-        let help = guess.map_or_else(|| "write `0.95`, or `95%`".to_owned(), |g| format!("did you mean {g}?"));
+        let guess = read
+            .err()
+            .and_then(|fault| fault.guess)
+            .filter(|guess| Unit::Share.parse(guess).is_ok_and(|value| possible(&value)));
+        let help =
+            guess.map_or_else(|| "write `0.95`, or `95%`".to_owned(), |g| format!("did you mean {g}?"));
         checker.fault_help(&diag::CONFIDENCE, &raw.span, message, Some(help));
         return None;
     };

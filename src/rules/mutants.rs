@@ -146,7 +146,8 @@ fn bars(test: &Test, limit: PeerLimit) -> Vec<Moved> {
     let bar = |v: f64| if word == "q" { Bar::Q(v) } else { Bar::P(v) };
     let example = |v: f64| format!("{}: {{value: …, n: …, {word}: {v}}}", test.signal.name);
     let examples = [example(v), example(v * (1.0 + HAIR / 2.0))];
-    let with = |v: f64, words: String| (Limit::Peers(PeerLimit { bar: bar(v), ..limit }), words, examples.clone());
+    let with =
+        |v: f64, words: String| (Limit::Peers(PeerLimit { bar: bar(v), ..limit }), words, examples.clone());
     let moved = [1.0 - HAIR, 1.0 + HAIR].map(|by| with(v * by, format!("{word} at most {}", v * by)));
     let strict = with(v * (1.0 - SLIGHTEST), format!("{word} below {v}"));
     [strict].into_iter().chain(moved).collect()
@@ -255,7 +256,8 @@ mod tests {
     #[test]
     fn the_sample_that_is_asked_for_is_held_in_place() {
         let when = "test: {signal: ctit_short_share, above: 30%, min_sample: 40}";
-        let (at, beyond) = ("ctit_short_share: {value: 30%, n: 40}", "ctit_short_share: {value: 30.01%, n: 40}");
+        let (at, beyond) =
+            ("ctit_short_share: {value: 30%, n: 40}", "ctit_short_share: {value: 30.01%, n: 40}");
         let few = "ctit_short_share: {value: 60%, n: 39}";
         check(when, &[(at, "silent"), (beyond, "fires"), (few, "unknown")], &[]);
         check(

@@ -218,7 +218,8 @@ fn a_list_that_nothing_can_stand_on_stays_as_it_was() {
     let strange = |report: String, id: &String| {
         report.replace(&format!("\"source\":\"{id}\""), &format!("\"source\":\"{id},\""))
     };
-    let folder = folder.with("strange.json", ids.iter().fold(folder.text("report.json"), strange));
+    let report = ids.iter().fold(folder.text("report.json"), strange);
+    let folder = folder.with("strange.json", report);
     let folder = folder.with("block.txt", "old\n");
     let run = folder.run("blocklist apply strange.json --state lists -o blocklist:lines=block.txt").exits(4);
     run.says(&[&format!("none of the {} listed IDs can stand on it", ids.len())]);

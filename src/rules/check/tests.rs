@@ -393,7 +393,10 @@ fn one_fault_hides_no_other() {
 #[test]
 fn a_range_without_end_is_said_in_words() {
     let faults = check(&[file(TEST, "test: {signal: click_count, below: 0, min_sample: 1}")]);
-    assert!(faults[0].help.as_deref().is_some_and(|help| help == "`click_count` is at least 0"), "{faults:?}");
+    assert!(
+        faults[0].help.as_deref().is_some_and(|help| help == "`click_count` is at least 0"),
+        "{faults:?}"
+    );
 }
 
 #[test]
