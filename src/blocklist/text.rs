@@ -159,7 +159,7 @@ fn left(revision: &Revision, entry: &Entry) -> String {
         Some(Entry { left: Some(why), .. }) => why.words().to_owned(),
         Some(Entry { expired: false, .. }) => Left::NotToScale.words().to_owned(),
         Some(_) => "off the list".to_owned(),
-        None => format!("not there by {}", crate::base::text::Text::new(revision.action.as_str()).term(NAME)),
+        None => format!("taken off by {}", crate::base::text::Text::new(revision.action.as_str()).term(NAME)),
     }
 }
 

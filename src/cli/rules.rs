@@ -58,10 +58,10 @@ fn files(paths: &RulePaths) -> Result<Vec<RuleFile>> {
 
 /// A rule from stdin; its lists lie in the current folder.
 fn from_stdin() -> Result<RuleFile> {
-    let mut text = String::new();
-    let read = io::stdin().lock().take(yaml::MAX_BYTES as u64 + 1).read_to_string(&mut text);
+    let mut bytes = Vec::new();
+    let read = io::stdin().lock().take(yaml::MAX_BYTES as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|e| Error::usage("cannot read a rule from stdin").because(e))?;
-    Ok(RuleFile::new(STDIN, &text).in_folder(""))
+    Ok(RuleFile::of_bytes(STDIN, &bytes).in_folder(""))
 }
 
 fn checked(paths: &RulePaths) -> Result<Exit> {

@@ -200,10 +200,9 @@ impl Checker<'_> {
 
     /// The rule, if there is nothing that it lacks, and its id wherever there is one.
     fn read(&mut self) -> (Option<Rule>, Option<Spanned<String>>) {
-        if let Some(Unread { why, place }) = &self.file.unread {
-            let help = "save it as text in UTF-8; what comes through a pipe is read with `-`".to_owned();
+        if let Some(Unread { why, help, place }) = &self.file.unread {
             let message = format!("this file cannot be read: {why}");
-            self.fault_help(&diag::UNREADABLE, place, message, Some(help));
+            self.fault_help(&diag::UNREADABLE, place, message, Some((*help).to_owned()));
             return (None, None);
         }
         let document = yaml::read::<RawRule>(&self.file.read(), &self.file.name);

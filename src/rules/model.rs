@@ -231,6 +231,8 @@ pub struct RuleFile {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unread {
     pub why: String,
+    /// What to do about it.
+    pub help: &'static str,
     pub place: Range<usize>,
 }
 
@@ -248,7 +250,7 @@ impl RuleFile {
                 let at = fault.valid_up_to();
                 let why = format!("the byte {:#04x} is no text in UTF-8", bytes[at]);
                 let place = at..at + char::REPLACEMENT_CHARACTER.len_utf8();
-                RuleFile { unread: Some(Unread { why, place }), ..file }
+                RuleFile { unread: Some(Unread { why, help: "save it as text in UTF-8", place }), ..file }
             }
             _ => file,
         }
@@ -256,7 +258,8 @@ impl RuleFile {
 
     /// A file that cannot be read.
     pub fn unread(name: impl Into<String>, why: impl Into<String>) -> RuleFile {
-        RuleFile { unread: Some(Unread { why: why.into(), place: 0..0 }), ..RuleFile::new(name, "") }
+        let help = "a rule file is a plain file; what comes through a pipe is read with `-`";
+        RuleFile { unread: Some(Unread { why: why.into(), help, place: 0..0 }), ..RuleFile::new(name, "") }
     }
 
     /// The same, in a folder where files of lists may lie.

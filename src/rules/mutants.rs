@@ -40,11 +40,11 @@ fn of_rule(rule: &Rule) -> Vec<Diag> {
     found
 }
 
-/// A condition that differs by a hair, what it says in words, and the examples that tell it from the rule's own.
+/// A condition that differs by a hair, what it says in words, and which examples tell it from the rule's own.
 struct Mutant {
     leaf: Node,
     words: String,
-    examples: [String; 2],
+    help: String,
 }
 
 /// The mutants of one test of the condition; `sampled` where it says itself which sample it needs.
@@ -54,17 +54,16 @@ fn mutants(leaf: &Node, sampled: bool) -> Vec<Mutant> {
             let of_limit = limits(test).into_iter().map(|(limit, words, examples)| Mutant {
                 leaf: Node::Test(Test { limit, ..test.clone() }),
                 words,
-                examples,
+                help: advice(&examples),
             });
             let of_sample = if sampled { samples(test) } else { Vec::new() };
             of_limit.chain(of_sample).collect()
         }
         Node::Risk { above, few } => {
-            let examples = [format!("risk: {above}"), format!("risk: {}", above + 1.0)];
-            let risk = |above: f64, words: String| Mutant {
-                leaf: Node::Risk { above, few: *few },
-                words,
-                examples: examples.clone(),
+            let help = advice(&[format!("risk: {above}"), format!("risk: {}", above + 1.0)]);
+            let risk = |above: f64, words: String| {
+                let leaf = Node::Risk { above, few: *few };
+                Mutant { leaf, words, help: help.clone() }
             };
             let or_equal = risk(above.next_down(), format!("at or above {above}"));
             let moved = [above - 1.0, above + 1.0].map(|above| risk(above, format!("above {above}")));
@@ -74,17 +73,28 @@ fn mutants(leaf: &Node, sampled: bool) -> Vec<Mutant> {
     }
 }
 
+fn advice([at, beyond]: &[String; 2]) -> String {
+    format!("add one example exactly at the limit, `{at}`, and one just beyond it, `{beyond}`")
+}
+
 /// The same test on a sample that is one smaller or larger; a test on none is no test.
 fn samples(test: &Test) -> Vec<Mutant> {
     let least = test.min_sample;
-    let one_less = format!("{}: {{value: …, n: {}}}", test.signal.name, least.saturating_sub(1));
-    let examples = [format!("{}: {{value: …, n: {least}}}", test.signal.name), one_less];
+    let value = match limits(test).into_iter().next() {
+        Some((_, _, [_, beyond])) => beyond,
+        None => return Vec::new(),
+    };
+    let short = value.replace(&format!("n: {least}"), &format!("n: {}", least.saturating_sub(1)));
+    let help = format!(
+        "add one example that fires on the smallest sample, `{value}`, and the same one case short, `{short}`, \
+         which is `unknown`"
+    );
     let moved = [least.saturating_sub(1), least.saturating_add(1)];
     let possible = moved.into_iter().filter(|n| *n > 0 && *n != least);
     let mutant = |n: u64| Mutant {
         leaf: Node::Test(Test { min_sample: n, ..test.clone() }),
         words: format!("on a sample of {n}"),
-        examples: examples.clone(),
+        help: help.clone(),
     };
     possible.map(mutant).collect()
 }
@@ -131,7 +141,7 @@ fn limits(test: &Test) -> Vec<Moved> {
 fn held(test: &Test, limit: f64, side: f64) -> [String; 2] {
     let Signal { unit, name, .. } = *test.signal;
     let step = if unit == Unit::Count { 1.0 } else { hair(limit, unit) / 2.0 };
-    let n = test.min_sample.max(test.signal.min_sample).max(1);
+    let n = test.min_sample.max(1);
     let example = |value: f64| format!("{name}: {{value: {}, n: {n}}}", exactly(value, unit));
     let beyond = limit + side * step;
     let possible = (test.signal.range.0..=test.signal.range.1).contains(&beyond);
@@ -192,10 +202,9 @@ fn fault(rule: &Rule, place: &Range<usize>, leaf: &Node, mutant: &Mutant) -> Dia
         _ => "risk",
     };
     let message = format!("rule `{}`: no test notices if `{name}` is asked for {}", rule.id, mutant.words);
-    let [at, beyond] = &mutant.examples;
     Diag::new(&diag::UNTESTED_LIMIT, &rule.file.name, message)
         .at(&rule.file.text, place.clone())
-        .help(format!("add one example exactly at the limit, `{at}`, and one just beyond it, `{beyond}`"))
+        .help(mutant.help.as_str())
 }
 
 #[cfg(test)]
@@ -225,7 +234,7 @@ mod tests {
 
     /// What the first fault of a rule with this test, and no example at its limits, advises.
     #[track_caller]
-    fn advice(test: &str, far: [&str; 2], expected: &str) {
+    fn advises(test: &str, far: [&str; 2], expected: &str) {
         let text = format!(
             "id: too-fast\ntitle: T\nstatus: stable\nclass: fraud\naction: block\nwhy: W\ninnocent: [none]\n\
              when: {{test: {{{test}}}}}\ntests:\n  - {{name: a, given: {{{}}}, expect: fires}}\n  \
@@ -239,13 +248,13 @@ mod tests {
 
     #[test]
     fn the_advice_is_about_this_limit() {
-        advice(
+        advises(
             "signal: cr, below: 10%, min_sample: 40",
             ["cr: {value: 1%, n: 900}", "cr: {value: 60%, n: 900}"],
             "add one example exactly at the limit, `cr: {value: 10%, n: 40}`, and one just beyond it, \
              `cr: {value: 9.995%, n: 40}`",
         );
-        advice(
+        advises(
             "signal: replayed_count, above: 2",
             ["replayed_count: 9", "replayed_count: 0"],
             "add one example exactly at the limit, `replayed_count: {value: 2, n: 1}`, and one just beyond it, \
