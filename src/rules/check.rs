@@ -202,7 +202,9 @@ impl Checker<'_> {
     fn read(&mut self) -> (Option<Rule>, Option<Spanned<String>>) {
         if let Some(Unread { why, help, place }) = &self.file.unread {
             let message = format!("this file cannot be read: {why}");
-            self.fault_help(&diag::UNREADABLE, place, message, Some((*help).to_owned()));
+            let fault = Diag::new(&diag::UNREADABLE, &self.file.name, message).help(*help);
+            let nothing = self.file.text.is_empty();
+            self.faults.push(if nothing { fault } else { fault.at(&self.file.text, place.clone()) });
             return (None, None);
         }
         let document = yaml::read::<RawRule>(&self.file.read(), &self.file.name);

@@ -311,7 +311,7 @@ fn a_diff_tells_rules_that_come_and_refuses_what_it_cannot_compare() {
     assert!(told.lines().any(|l| l.starts_with("  many-conversions") && l.contains("  new  +")), "{told}");
     let refused = [
         ("rules diff built-in old.json", "a report and a rule set cannot be compared"),
-        ("rules diff built-in none.yml clicks.csv conversions.csv", "cannot read the rules in none.yml"),
+        ("rules diff built-in none.yml clicks.csv conversions.csv", "cannot be read: No such file"),
         (
             "rules diff built-in built-in clicks.csv conversions.csv --add-rules x",
             "do not go with rules diff",
