@@ -819,7 +819,7 @@ pub enum RulesCommand {
 pub struct RulePaths {
     /// Rule files or folders, or - for stdin [default: the built-in rules]
     pub paths: Vec<PathBuf>,
-    /// How faults are printed
+    /// How faults of the rules are printed
     #[arg(long, value_enum, default_value_t)]
     pub format: FaultFormat,
 }
@@ -978,6 +978,9 @@ pub struct RenderArgs {
     /// Folder that keeps the lists
     #[arg(long, value_name = "FOLDER")]
     pub state: PathBuf,
+    /// IDs that are never on a list, one a line
+    #[arg(long, value_name = "FILE")]
+    pub protect: Vec<PathBuf>,
     #[command(flatten)]
     pub lists: ListOutputs,
 }
@@ -1022,6 +1025,9 @@ pub struct RestoreArgs {
     /// Who does it [default: clickaudit]
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
+    /// IDs that are never on a list, one a line; who was protected when the list changed last stays so
+    #[arg(long, value_name = "FILE")]
+    pub protect: Vec<PathBuf>,
     #[command(flatten)]
     pub lists: ListOutputs,
 }

@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::progress::Progress;
 use super::project::{self, Project};
 use super::timings::Timings;
-use super::{complain, elsewhere, memory, print, print_raw, privacy};
+use super::{complain, elsewhere, lists, memory, print, print_raw, privacy};
 use crate::audit::{Audited, Clicks, Settings, audit};
 use crate::base::column::Grain;
 use crate::base::diag;
@@ -47,6 +47,7 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     let beside: Vec<&Path> =
         [&args.rejects, &args.manifest].into_iter().flatten().map(PathBuf::as_path).collect();
     report::check(&outputs, &beside, &read_files(&args))?;
+    lists::refuse_misfits(&outputs, &grain(args.by.as_deref().unwrap_or("source"))?)?;
     let rules = asked_rules(&args, &mut project)?;
     if !args.quiet && (args.store.is_none() || args.no_history) {
         without_history(&rules).into_iter().for_each(|note| complain(&note));
@@ -196,10 +197,14 @@ fn asked_rules(args: &AuditArgs, project: &mut Project) -> Result<RuleSet> {
 /// Rules that have faults.
 pub(super) fn tuned(files: &[RuleFile], args: &AuditArgs, project: &mut Project) -> Result<RuleSet> {
     let tuning = tuning(args, project);
-    RuleSet::of(files).and_then(|rules| rules.tuned(&tuning)).map_err(|faults| {
+    let rules = RuleSet::of(files).and_then(|rules| rules.tuned(&tuning)).map_err(|faults| {
         complain(&diag::plain(&faults));
         Error::usage("the rules have faults").help("nothing was read")
-    })
+    })?;
+    if !args.quiet {
+        tuning.without_effect(&rules).iter().for_each(|note| complain(&format!("note: {note}")));
+    }
+    Ok(rules)
 }
 
 /// What of the rules has no effect, since there are no stored runs.
@@ -226,7 +231,7 @@ fn rule_files(args: &AuditArgs) -> Result<Vec<RuleFile>> {
 /// What the run changes about its rules; the command line has the last word.
 fn tuning(args: &AuditArgs, project: &mut Project) -> Tuning {
     let mut tuning = Tuning::default();
-    tuning.choose(&args.packs, "--pack");
+    project.choose(&args.packs, &mut tuning);
     project.overrides(&mut tuning);
     args.disable.iter().for_each(|id| tuning.disable(id));
     args.overrides.iter().for_each(|text| tuning.set(text));

@@ -12,6 +12,7 @@ mod exit;
 mod explain;
 mod folder_tests;
 mod inspect;
+mod lists;
 mod log;
 mod memory;
 mod nights;
@@ -108,6 +109,7 @@ fn failed(error: &Error) -> Exit {
     let exit = match error.fault {
         Fault::Usage => Exit::Usage,
         Fault::Input => Exit::Refused,
+        Fault::Braked => Exit::Braked,
         Fault::Output => Exit::OutputFailed,
         Fault::Locked => Exit::Locked,
     };
