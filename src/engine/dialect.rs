@@ -43,6 +43,10 @@ pub struct Dialect {
     maybe_text: &'static str,
     maybe_whole: &'static str,
     pub whole: &'static str,
+    /// The type of floats of 64 bits, which may be missing.
+    maybe_float: &'static str,
+    /// Such a float, `{}`, without a fraction: what lies in the middle goes away from zero.
+    rounded: &'static str,
     /// Microseconds since 1970 of a point in time, `{}`.
     micros: &'static str,
     /// What stands behind the whole query.
@@ -62,6 +66,8 @@ pub const DIALECTS: &[Dialect] = &[
         maybe_text: "STRING",
         maybe_whole: "INT64",
         whole: "INT64",
+        maybe_float: "FLOAT64",
+        rounded: "ROUND({})",
         micros: "UNIX_MICROS(CAST({} AS TIMESTAMP))",
         suffix: "",
     },
@@ -76,6 +82,9 @@ pub const DIALECTS: &[Dialect] = &[
         maybe_text: "Nullable(String)",
         maybe_whole: "Nullable(Int64)",
         whole: "Int64",
+        maybe_float: "Nullable(Float64)",
+        // Its own ROUND takes a float in the middle to the even neighbour.
+        rounded: "(trunc({}) + trunc(2 * ({} - trunc({}))))",
         micros: "toUnixTimestamp64Micro(CAST({} AS Nullable(DateTime64(6, 'UTC'))))",
         suffix: "\nSETTINGS join_use_nulls = 0, distributed_product_mode = 'global', max_ast_elements = 1000000, \
                  max_expanded_ast_elements = 1000000",
@@ -91,6 +100,8 @@ pub const DIALECTS: &[Dialect] = &[
         maybe_text: "STRING",
         maybe_whole: "BIGINT",
         whole: "BIGINT",
+        maybe_float: "DOUBLE",
+        rounded: "ROUND({})",
         micros: "unix_micros(CAST({} AS TIMESTAMP))",
         suffix: "",
     },
@@ -105,6 +116,8 @@ pub const DIALECTS: &[Dialect] = &[
         maybe_text: "VARCHAR",
         maybe_whole: "BIGINT",
         whole: "BIGINT",
+        maybe_float: "DOUBLE",
+        rounded: "ROUND({})",
         micros: "epoch_us({})",
         suffix: "",
     },
@@ -119,6 +132,8 @@ pub const DIALECTS: &[Dialect] = &[
         maybe_text: "VARCHAR",
         maybe_whole: "BIGINT",
         whole: "BIGINT",
+        maybe_float: "DOUBLE",
+        rounded: "ROUND({})",
         micros: "DATE_PART(EPOCH_MICROSECOND, {})",
         suffix: "",
     },
@@ -133,6 +148,8 @@ pub const DIALECTS: &[Dialect] = &[
         maybe_text: "STRING",
         maybe_whole: "BIGINT",
         whole: "BIGINT",
+        maybe_float: "DOUBLE",
+        rounded: "ROUND({})",
         micros: "unix_micros(CAST({} AS TIMESTAMP))",
         suffix: "",
     },
@@ -147,6 +164,8 @@ pub const DIALECTS: &[Dialect] = &[
         maybe_text: "VARCHAR",
         maybe_whole: "BIGINT",
         whole: "BIGINT",
+        maybe_float: "DOUBLE",
+        rounded: "ROUND({})",
         micros: "CAST(ROUND(to_unixtime({}) * 1e6) AS BIGINT)",
         suffix: "",
     },
@@ -194,6 +213,16 @@ impl Dialect {
         format!("CAST({value} AS {})", self.maybe_whole)
     }
 
+    /// A number of any type as a float of 64 bits, which may be missing.
+    pub fn float_of(&self, value: &str) -> String {
+        format!("CAST({value} AS {})", self.maybe_float)
+    }
+
+    /// A float without its fraction, as a float; what lies in the middle goes away from zero.
+    pub fn rounded(&self, float: &str) -> String {
+        self.rounded.replace("{}", float)
+    }
+
     /// A point in time as microseconds.
     pub fn micros_of(&self, value: &str) -> String {
         self.micros.replace("{}", value)
@@ -236,7 +265,9 @@ mod tests {
     fn dialects_are_sorted_and_told() {
         assert!(DIALECTS.is_sorted_by_key(|dialect| dialect.name));
         for dialect in DIALECTS {
-            assert!(dialect.micros.contains("{}") && !dialect.about.is_empty(), "{}", dialect.name);
+            let templates = [dialect.micros, dialect.rounded];
+            assert!(templates.iter().all(|template| template.contains("{}")), "{}", dialect.name);
+            assert!(!dialect.about.is_empty(), "{}", dialect.name);
             assert_eq!(named(dialect.name).expect("it is there").name, dialect.name);
         }
         assert!(named("clickhose").expect_err("no such one").help.expect("a hint").contains("clickhouse"));

@@ -70,7 +70,11 @@ def traffic(rng, clicks=3000, conversions=600):
             ADDRESS: rng.choice([None, f"10.0.{rng.randrange(9)}.{rng.randrange(40)}", "2001:db8::1", "1.2.3.4"]),
             "agent": rng.choice([None, "Mozilla/5.0", "UA 'x'", "UA \\ y"]),
             "as_number": rng.choice([None, "64500", "64501"]),
-            "price": rng.choice([None, round(rng.random() / 50, 6), 0.0]),
+            "price": rng.choice([None, round(rng.random() / 50, 6), 0.0, rng.random() * 9, 2.5e-9]),
+            "cents": rng.choice([None, decimal.Decimal("21.48"), decimal.Decimal("-3.05"), decimal.Decimal("9999999.99")]),
+            "fine": rng.choice([None, decimal.Decimal("0.000012345"), decimal.Decimal("9300.123456789")]),
+            "whole": rng.choice([None, 0, 3, 35, 2_000_000]),
+            "crawler": rng.choice([None, "", "yes", "No", " 1 ", "FALSE", "null", "t"]),
             "landed": rng.choice([None, None, time + rng.randrange(-2_000_000, 90_000_000)]),
             "bot": rng.choice([None, True, False]),
             "ref": rng.choice([None, "", "https://x.example/?q='", "null"]),
@@ -97,6 +101,12 @@ def traffic(rng, clicks=3000, conversions=600):
     for time in [None, None, 0, -5_000_000, 32_503_680_000_000_000]:
         rows.append({**rows[7], "id": f"bad{time}", "ts": time})
     rows.append({**rows[7], "id": "badlander", "landed": 5})
+    # What files refuse: flags that say neither yes nor no, amounts that are none or too large.
+    for at, word in enumerate(["off", "bot", "-", "on", "2"]):
+        rows.append({**rows[at], "id": f"badflag{at}", "crawler": word})
+    for at, price in enumerate([float("nan"), float("inf"), float("-inf"), 10_000_000.0, 10_000_001.0, -2e7, 1e12, 1e300]):
+        rows.append({**rows[at], "id": f"badprice{at}", "price": price, "whole": 20_000_000})
+    rows.append({**rows[9], "id": "badtwice", "price": float("nan"), "crawler": "maybe"})
     for row in rng.sample(rows[:clicks], 60):
         # Another source's click of the same visitor right before.
         rows.append({**row, "id": f"near{row['ts']}", "zone": "z3", "ts": row["ts"] - rng.randrange(7_000_000)})
@@ -112,7 +122,10 @@ def converted(rng, clicks, count):
         time = click["ts"] + int(rng.expovariate(1 / 4000) * 1e6) * rng.choice([1, 1, 1, 1, -1])
         row = {"cid": click["id"], "at": time, "tx": f"t{i}", "what": rng.choice(["registration", "sale"]),
                "state": rng.choice(["approved", "approved", "pending", "rejected", "odd"]),
-               "pays": rng.choice([None, decimal.Decimal("1.50"), decimal.Decimal("20.000001")]), "goal": click["offer"]}
+               "pays": rng.choice([None, decimal.Decimal("1.50"), decimal.Decimal("20.000001")]), "goal": click["offer"],
+               "pays_cents": rng.choice([None, decimal.Decimal("21.48"), decimal.Decimal("1234567.89")]),
+               "pays_float": rng.choice([None, 0.1, 12.3456785, 2e7 if i % 97 == 0 else 4.0, float("nan") if i % 89 == 0 else 5.0]),
+               "pays_whole": rng.choice([None, 0, 35, 5_000_000])}
         if rng.random() < 0.08:
             row["cid"] = rng.choice([f"orphan{i}", None, "", "{clickid}", "it's gone\\"])
         rows.append(row)
@@ -126,35 +139,23 @@ def converted(rng, clicks, count):
 CLICK_COLUMNS = {
     "click_id": "id", "click_time": "ts", "traffic_source": "net", "source": "zone", "format": "kind", "model": "model",
     "offer": "offer", "country": "country", "device": "device", "lander": "page", "account": "owner",
-    "network": "advertiser", "ip": ADDRESS, "user_agent": "agent", "asn": "as_number", "cost": "price",
-    "lander_click_time": "landed", "is_bot": "bot", "referrer": "ref", "hit_type": "hit",
+    "network": "advertiser", "ip": ADDRESS, "user_agent": "agent", "asn": "as_number",
+    "lander_click_time": "landed", "is_bot": "bot", "is_known_bot": "crawler", "referrer": "ref", "hit_type": "hit",
 }
 CONVERSION_COLUMNS = {
     "click_id": "cid", "conversion_time": "at", "transaction_id": "tx", "event": "what", "status": "state",
-    "payout": "pays", "offer": "goal",
+    "offer": "goal",
 }
 
-RULE = """\
-id: recent-clicks-without-an-address
-title: Recent clicks without an address
-class: fraud
-action: watch
-status: test
-grain: [traffic_source, source]
-window: 7d
-mature: 2d
-rows:
-  country: [DE, BR]
-  event: [sale]
-"""
-
-# name, flags, the facts of the mapping
+# name, flags, the facts of the mapping, the columns of amounts, which are of every type that overflows somewhere
 SCENARIOS = [
-    ("as it is", [], "perspective: buyer\ncurrency: USD\n"),
-    ("Berlin, by campaign's offer", ["--tz", "Europe/Berlin", "--by", "offer,network"], "perspective: buyer\n"),
+    ("as it is", [], "perspective: buyer\ncurrency: USD\n", {"cost": "price", "payout": "pays"}),
+    ("Berlin, by campaign's offer", ["--tz", "Europe/Berlin", "--by", "offer,network"], "perspective: buyer\n",
+     {"cost": "cents", "payout": "pays_cents"}),
     ("visits only, by network", ["--by", "network", "--maturity", "6h"],
-     "perspective: network\nhit_type: visit\ntransaction_scope: network\n"),
-    ("half-hour zone, with row limits", ["--tz", "Asia/Kolkata", "--pack", "mobile-cpi"], "perspective: buyer\n"),
+     "perspective: network\nhit_type: visit\ntransaction_scope: network\n", {"cost": "fine", "payout": "pays_float"}),
+    ("half-hour zone, with row limits", ["--tz", "Asia/Kolkata", "--pack", "mobile-cpi"],
+     "perspective: buyer\ncurrency: RUB\n", {"cost": "whole", "payout": "pays_whole"}),
 ]
 
 
@@ -163,8 +164,9 @@ def write(folder, rows, conversions):
     import pyarrow.parquet as pq
 
     moment = pa.timestamp("us", tz="UTC")
-    types = {"ts": moment, "landed": moment, "at": moment, "price": pa.float64(), "pays": pa.decimal128(18, 6),
-             "bot": pa.bool_()}
+    types = {"ts": moment, "landed": moment, "at": moment, "bot": pa.bool_(), "price": pa.float64(), "cents": pa.decimal128(9, 2),
+             "fine": pa.decimal128(18, 9), "whole": pa.int32(), "pays": pa.decimal128(18, 6), "pays_cents": pa.decimal128(9, 2),
+             "pays_float": pa.float64(), "pays_whole": pa.int32()}
     for name, table in [("clicks", rows), ("conversions", conversions)]:
         schema = pa.schema([(column, types.get(column, pa.string())) for column in table[0]])
         pq.write_table(pa.Table.from_pylist(table, schema), folder / f"{name}.parquet")
@@ -175,19 +177,21 @@ def listed(columns, keep=None, margin=4):
                    if keep is None or ours in keep)
 
 
-def project(folder, facts, engine=None):
+def project(folder, facts, amounts, engine=None):
     """The mapping of a run on files, and the project files of runs at an engine: with all conversions there, with
     their click IDs, with none."""
-    of_conversions = "conversions:\n  columns:\n" + listed(CONVERSION_COLUMNS)
+    of_clicks = {**CLICK_COLUMNS, "cost": amounts["cost"]}
+    of_sales = {**CONVERSION_COLUMNS, "payout": amounts["payout"]}
+    of_conversions = "conversions:\n  columns:\n" + listed(of_sales)
     (folder / "facts.yml").write_text(facts)
-    (folder / "map.yml").write_text(facts + "clicks:\n  columns:\n" + listed(CLICK_COLUMNS) + of_conversions)
+    (folder / "map.yml").write_text(facts + "clicks:\n  columns:\n" + listed(of_clicks) + of_conversions)
     (folder / "map-conversions.yml").write_text(facts + of_conversions)
     if engine is not None:
-        clicks = f"tables:\n  clicks:\n    table: {engine.called('clicks')}\n    columns:\n" + listed(CLICK_COLUMNS, margin=6)
+        clicks = f"tables:\n  clicks:\n    table: {engine.called('clicks')}\n    columns:\n" + listed(of_clicks, margin=6)
         conversions = f"  conversions:\n    table: {engine.called('conversions')}\n    columns:\n"
         (folder / "clicks.yaml").write_text(clicks)
         for name, keep in [("all", None), ("ids", {"click_id"})]:
-            (folder / f"{name}.yaml").write_text(clicks + conversions + listed(CONVERSION_COLUMNS, keep, margin=6))
+            (folder / f"{name}.yaml").write_text(clicks + conversions + listed(of_sales, keep, margin=6))
 
 
 class Engine:
@@ -327,25 +331,19 @@ class Sail(Spark):
 
 
 def table(path, names):
-    """The rows of the counts by part, without the columns that only fill up; sorted."""
+    """The rows of the counts by part, with the names of their columns."""
     import pyarrow.parquet as pq
 
-    rows = pq.read_table(path).to_pylist()
-    widths = {}
+    read = pq.read_table(path)
+    columns = sorted((name for name in read.column_names if name[0] in "tn"), key=lambda name: (name[0] == "n", int(name[1:])))
     parts = {}
     text = lambda value: value.decode() if isinstance(value, bytes) else value
-    for row in rows:
+    for row in read.to_pylist():
         part = text(row["part"])
         if part in names:
-            values = [text(v) for k, v in row.items() if k != "part"]
-            texts = [v for k, v in zip((k for k in row if k != "part"), values) if k.startswith("t")]
-            numbers = [int(v) for k, v in zip((k for k in row if k != "part"), values) if k.startswith("n")]
-            while texts and texts[-1] == "":
-                texts.pop()
-            while numbers and numbers[-1] == 0:
-                numbers.pop()
-            parts.setdefault(part, []).append((tuple(texts), tuple(numbers)))
-    return {part: sorted(rows) for part, rows in parts.items()}
+            values = [text(row[name]) if name[0] == "t" else int(row[name]) for name in columns]
+            parts.setdefault(part, []).append(dict(zip(columns, values)))
+    return columns, parts
 
 
 def names_of(path):
@@ -365,9 +363,16 @@ def comparable(path):
 
 
 def differences(ours, theirs, engine):
+    """What differs between two tables. One may be wider, if nothing stands in what the other does not have."""
+    (a_columns, ours), (b_columns, theirs) = ours, theirs
+    columns = [name for name in a_columns if name in b_columns]
+    widths = [sum(name[0] == mark for name in found) for found in (a_columns, b_columns) for mark in "tn"]
     found = []
     for part in sorted(set(ours) | set(theirs)):
-        a, b = ours.get(part, []), theirs.get(part, [])
+        for rows, where in [(ours.get(part, []), "here"), (theirs.get(part, []), f"at {engine}")]:
+            if any(value not in ("", 0) for row in rows for name, value in row.items() if name not in columns):
+                found.append(f"{part}: more columns {where} than there are for the other {widths}")
+        a, b = (sorted(tuple(row[name] for name in columns) for row in rows.get(part, [])) for rows in (ours, theirs))
         if a != b:
             only = sorted(set(a) - set(b))[:3], sorted(set(b) - set(a))[:3]
             found.append(f"{part}: {len(a)} rows here, {len(b)} at {engine}; only here {only[0]}; only there {only[1]}")
@@ -376,8 +381,8 @@ def differences(ours, theirs, engine):
 
 def scenario(run, folder, engines, at):
     """One scenario on files and at every engine; its faults, and what was compared."""
-    _, flags, facts = SCENARIOS[at]
-    project(folder, facts)
+    _, flags, facts, amounts = SCENARIOS[at]
+    project(folder, facts, amounts)
     common = [*flags, "--as-of", "2026-04-03T00:00", "-q"]
     here = folder / "here"
     run("audit", "--no-config", "--clicks", folder / "clicks.parquet", "--conversions", folder / "conversions.parquet",
@@ -387,7 +392,7 @@ def scenario(run, folder, engines, at):
     faults, told = [], []
     for engine in engines:
         began = time.monotonic()
-        project(folder, facts, engine)
+        project(folder, facts, amounts, engine)
         ways = [("all", [], folder / "facts.yml")]
         if at in engine.ids:
             ways += [("ids", ["--conversions", folder / "conversions.parquet"], folder / "map-conversions.yml")]
@@ -400,7 +405,7 @@ def scenario(run, folder, engines, at):
             run(*words, "--measures", f"{there}.parquet", "-o", f"csv={there}.csv", "-o", f"json={there}.json")
             faults += of_reports(here, there, f"{engine.name}, {tables}")
         told.append(f"{engine.name} ({len(ways)} x, {time.monotonic() - began:.0f} s)")
-    return faults, f"{sum(map(len, ours.values()))} rows at {', '.join(told)}"
+    return faults, f"{sum(map(len, ours[1].values()))} rows at {', '.join(told)}"
 
 
 def of_reports(here, there, where):
@@ -463,8 +468,8 @@ def sample(run, folder, engines, speaks):
 
 def asked(run, folder, engine):
     """The program asks the engine itself; conversions lie there, or are brought along. Verdicts as from files."""
-    _, flags, facts = SCENARIOS[2]
-    project(folder, facts, engine)
+    _, flags, facts, amounts = SCENARIOS[2]
+    project(folder, facts, amounts, engine)
     here, faults = folder / "files", []
     run("audit", "--no-config", "--clicks", folder / "clicks.parquet", "--conversions", folder / "conversions.parquet",
         "--map", folder / "map.yml", *flags, "-q", "--portable", "-o", f"csv={here}.csv", "-o", f"json={here}.json")
@@ -592,11 +597,11 @@ def held(options, run, folder, engines):
     for engine in engines:
         for name in ["clicks", "conversions"]:
             engine.load(name)
-    for at, (name, _, _) in enumerate(SCENARIOS):
+    for at, (name, *_) in enumerate(SCENARIOS):
         found, compared = scenario(run, folder, engines, at)
         print(f"{name}: {compared}; {len(found)} differences", flush=True)
         faults += [f"{name}: {fault}" for fault in found]
-    project(folder, SCENARIOS[0][2], engines[0])
+    project(folder, *SCENARIOS[0][2:], engines[0])
     words = ["audit", "--engine", "clickhouse", "--engine-url", "http://127.0.0.1:1/", "--config", folder / "all.yaml"]
     built = subprocess.run([options.clickaudit, *map(str, words)], capture_output=True, text=True).stderr
     speaks = "does not speak to" not in built
