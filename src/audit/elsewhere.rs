@@ -98,7 +98,7 @@ fn ids(intake: &Intake) -> Result<Vec<String>> {
     Ok(engine::distinct(ids.into_iter()))
 }
 
-/// The whole plan of a run as one query.
+/// The whole plan of a run as one query, or as a script that writes the result into a file or folder.
 ///
 /// # Errors
 /// Nobody said up to when the clicks reach, or inputs that cannot be read.
@@ -107,6 +107,7 @@ pub fn printed(
     rules: &RuleSet,
     tables: &Tables,
     dialect: &'static Dialect,
+    into: Option<&str>,
 ) -> Result<String> {
     let clock = stated(settings)?;
     let ground = Ground::of(settings, rules, tables)?;
@@ -117,7 +118,7 @@ pub fn printed(
         ));
     }
     engine::refuse_unasked(tables, &ground.ids)?;
-    Ok(engine::printed(tables, dialect, &ground.wish(clock, false)))
+    engine::printed(tables, dialect, into, &ground.wish(clock, false))
 }
 
 /// The clock of a run that says up to when its clicks reach.

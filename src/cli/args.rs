@@ -367,7 +367,8 @@ pub struct VerifyRunArgs {
 #[derive(Args, Clone, Default)]
 pub struct ElsewhereArgs {
     /// Print the queries that count the clicks in the tables of the project file, for any warehouse: bigquery,
-    /// clickhouse, databricks, duckdb, snowflake, spark or trino
+    /// clickhouse, databricks, duckdb, snowflake, spark or trino; spark=FOLDER, databricks=FOLDER or duckdb=FILE as a
+    /// script that writes the result there
     #[arg(long, value_name = "DIALECT")]
     pub print_sql: Option<String>,
     /// The result of the printed queries, in place of clicks: a Parquet file, or a folder of such

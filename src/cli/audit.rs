@@ -603,7 +603,7 @@ fn family(word: &String) -> Result<Family> {
     })
 }
 
-fn moment(text: &str, zone: Zone) -> Result<i64> {
+pub(super) fn moment(text: &str, zone: Zone) -> Result<i64> {
     if text == "now" {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         return Ok(now.as_micros().try_into().unwrap_or(i64::MAX));

@@ -13,6 +13,7 @@ use crate::base::column::Col;
 use crate::base::error::{Error, Result};
 use crate::base::near::nearest;
 use crate::base::text::Text;
+use crate::base::time::SECOND;
 use crate::ingest::{Fetched, Guard, fetched};
 use crate::measures::Counts;
 use std::cell::OnceCell;
@@ -63,18 +64,29 @@ pub fn columns(tables: &Tables) -> BTreeSet<Col> {
     tables.clicks.columns.keys().chain(tables.clicks.constants.keys()).copied().collect()
 }
 
-/// The whole plan as one query.
-pub fn printed(tables: &Tables, dialect: &'static Dialect, wish: &Wish) -> String {
+/// The whole plan as one query, or as a script that writes its result into a file or folder.
+///
+/// # Errors
+/// The dialect has no statement that writes, or the target cannot be written into one.
+pub fn printed(
+    tables: &Tables,
+    dialect: &'static Dialect,
+    into: Option<&str>,
+    wish: &Wish,
+) -> Result<String> {
     let plan = Plan::new(tables, wish);
-    let sql = Sql { plan: &plan, dialect };
-    format!(
-        "-- {}, plan {}, written in the dialect of {}.\n-- Write the whole result, as it is, to a Parquet file, or a folder of such; then: \
-         clickaudit audit --measures FILE\n{}\n",
-        super::plan::VERSION,
-        plan.stamp[1],
-        dialect.name,
-        sql.whole(&plan.all())
-    )
+    let sql = Sql { plan: &plan, dialect, before: None };
+    let query = dialect.script(&sql.whole(&plan.all()), into)?;
+    let what = match into {
+        None => {
+            "Write the whole result, as it is, to a Parquet file, or a folder of such; then: clickaudit audit --measures FILE"
+        }
+        Some(_) => {
+            "It writes its result itself; then: clickaudit audit --measures with the file or folder that it names"
+        }
+    };
+    let (version, digest, name) = (super::plan::VERSION, &plan.stamp[1], dialect.name);
+    Ok(format!("-- {version}, plan {digest}, written in the dialect of {name}.\n-- {what}\n{query}\n"))
 }
 
 /// A file, or a folder of files, with the result of the printed queries.
@@ -170,16 +182,18 @@ pub struct EngineCounter {
     tables: Tables,
     /// The click IDs of conversions that are not at the engine, each once.
     ids: Option<Vec<String>>,
+    /// When the run began: rows from then on are not looked at.
+    began: i64,
     /// The digest that stands for the clicks in the report: all queries are called by it in the engine's log.
     known_as: OnceCell<String>,
 }
 
 impl EngineCounter {
-    /// Reaches an engine and looks at its tables; `ids` are the click IDs of the conversions at hand.
+    /// Reaches an engine and looks at its tables; `ids` are the click IDs of the conversions at hand, `began` is now.
     ///
     /// # Errors
     /// It cannot be reached, or a table or column is not there or cannot be read.
-    pub fn open(access: Access, tables: Tables, ids: Vec<String>) -> Result<EngineCounter> {
+    pub fn open(access: Access, tables: Tables, ids: Vec<String>, began: i64) -> Result<EngineCounter> {
         let (name, kind) = (access.address.to_string(), access.address.kind);
         // A table of click IDs alone is there to name them all.
         let brings = match &tables.conversions {
@@ -188,7 +202,9 @@ impl EngineCounter {
         };
         let ids = brings.then_some(ids);
         let (engine, dialect) = (transport::open(access)?, dialect::named(kind.feature())?);
-        let counter = EngineCounter { engine, name, dialect, tables, ids, known_as: OnceCell::new() };
+        // Times may be whole seconds: of the one that is not over more could come.
+        let began = began - began.rem_euclid(SECOND);
+        let counter = EngineCounter { engine, name, dialect, tables, ids, began, known_as: OnceCell::new() };
         counter.check()?;
         Ok(counter)
     }
@@ -239,7 +255,7 @@ impl EngineCounter {
     }
 
     fn run(&self, plan: &Plan, queries: &[Query]) -> Result<Results> {
-        let sql = Sql { plan, dialect: self.dialect };
+        let sql = Sql { plan, dialect: self.dialect, before: Some(self.began) };
         let ids = self.ids.as_ref().map(|ids| {
             let values = Values::Text(ids.iter().cloned().map(Some).collect());
             Answer { columns: vec![Column { name: "click_id".to_owned(), values }] }

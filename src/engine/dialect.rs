@@ -51,6 +51,10 @@ pub struct Dialect {
     micros: &'static str,
     /// What stands behind the whole query.
     pub suffix: &'static str,
+    /// A statement before the query, without which it may mean something else.
+    before: Option<&'static str>,
+    /// What stands around the query in a statement that writes its result as Parquet to `{}`.
+    writes: Option<[&'static str; 2]>,
 }
 
 /// All dialects, sorted.
@@ -70,6 +74,8 @@ pub const DIALECTS: &[Dialect] = &[
         rounded: "ROUND({})",
         micros: "UNIX_MICROS(CAST({} AS TIMESTAMP))",
         suffix: "",
+        before: None,
+        writes: None,
     },
     Dialect {
         name: "clickhouse",
@@ -88,6 +94,8 @@ pub const DIALECTS: &[Dialect] = &[
         micros: "toUnixTimestamp64Micro(CAST({} AS Nullable(DateTime64(6, 'UTC'))))",
         suffix: "\nSETTINGS join_use_nulls = 0, distributed_product_mode = 'global', max_ast_elements = 1000000, \
                  max_expanded_ast_elements = 1000000",
+        before: None,
+        writes: None,
     },
     Dialect {
         name: "databricks",
@@ -104,6 +112,9 @@ pub const DIALECTS: &[Dialect] = &[
         rounded: "ROUND({})",
         micros: "unix_micros(CAST({} AS TIMESTAMP))",
         suffix: "",
+        // A time without a zone becomes an instant by the session's.
+        before: Some("SET TIME ZONE 'UTC'"),
+        writes: Some(["INSERT OVERWRITE DIRECTORY {} USING parquet\n", ""]),
     },
     Dialect {
         name: "duckdb",
@@ -120,6 +131,8 @@ pub const DIALECTS: &[Dialect] = &[
         rounded: "ROUND({})",
         micros: "epoch_us({})",
         suffix: "",
+        before: None,
+        writes: Some(["COPY (\n", "\n) TO {} (FORMAT parquet)"]),
     },
     Dialect {
         name: "snowflake",
@@ -136,6 +149,8 @@ pub const DIALECTS: &[Dialect] = &[
         rounded: "ROUND({})",
         micros: "DATE_PART(EPOCH_MICROSECOND, {})",
         suffix: "",
+        before: None,
+        writes: None,
     },
     Dialect {
         name: "spark",
@@ -152,6 +167,9 @@ pub const DIALECTS: &[Dialect] = &[
         rounded: "ROUND({})",
         micros: "unix_micros(CAST({} AS TIMESTAMP))",
         suffix: "",
+        // A time without a zone becomes an instant by the session's.
+        before: Some("SET TIME ZONE 'UTC'"),
+        writes: Some(["INSERT OVERWRITE DIRECTORY {} USING parquet\n", ""]),
     },
     Dialect {
         name: "trino",
@@ -168,6 +186,8 @@ pub const DIALECTS: &[Dialect] = &[
         rounded: "ROUND({})",
         micros: "CAST(ROUND(to_unixtime({}) * 1e6) AS BIGINT)",
         suffix: "",
+        before: None,
+        writes: None,
     },
 ];
 
@@ -188,6 +208,42 @@ pub fn named(name: &str) -> Result<&'static Dialect> {
 }
 
 impl Dialect {
+    /// A query as it is printed: with what has to stand before it, or as a script that writes the result to a target.
+    ///
+    /// # Errors
+    /// There is no statement that writes, or the target cannot stand in one.
+    pub fn script(&self, query: &str, into: Option<&str>) -> Result<String> {
+        let query = match into {
+            None => query.to_owned(),
+            Some(target) => {
+                refuse_unwritable(target, "a place to write to")?;
+                let [begins, ends] = self.writes.ok_or_else(|| self.writes_nothing())?;
+                let [begins, ends] = [begins, ends].map(|part| part.replace("{}", &self.literal(target)));
+                format!("{begins}{query}{ends}")
+            }
+        };
+        Ok(match (self.before, into) {
+            (Some(before), _) => format!("{before};\n{query};"),
+            (None, Some(_)) => format!("{query};"),
+            (None, None) => query,
+        })
+    }
+
+    fn writes_nothing(&self) -> Error {
+        let others: Vec<&str> = DIALECTS.iter().filter(|d| d.writes.is_some()).map(|d| d.name).collect();
+        Error::usage(format!("no statement of {} writes a Parquet file where its client runs", self.name))
+            .help(format!(
+                "say --print-sql {} and let its client write the result; {} can write themselves",
+                self.name,
+                others.join(", ")
+            ))
+    }
+
+    /// Whether a script can write its result itself.
+    pub fn writes(&self) -> bool {
+        self.writes.is_some()
+    }
+
     /// A name in quotes.
     pub fn name(&self, name: &str) -> String {
         quoted(name, self.mark, self.names)
@@ -289,6 +345,29 @@ mod tests {
             }
         }
         panic!("{text} does not end")
+    }
+
+    #[test]
+    fn scripts_write_where_they_are_told() {
+        let spark = named("spark").expect("it is there");
+        let whole =
+            "SET TIME ZONE 'UTC';\nINSERT OVERWRITE DIRECTORY 's3://lake/it\\'s' USING parquet\nSELECT 1;";
+        assert_eq!(spark.script("SELECT 1", Some("s3://lake/it's")).expect("a script"), whole);
+        assert_eq!(spark.script("SELECT 1", None).expect("a script"), "SET TIME ZONE 'UTC';\nSELECT 1;");
+        let duckdb = named("duckdb").expect("it is there");
+        let whole = "COPY (\nSELECT 1\n) TO 'm.parquet' (FORMAT parquet);";
+        assert_eq!(duckdb.script("SELECT 1", Some("m.parquet")).expect("a script"), whole);
+        assert_eq!(duckdb.script("SELECT 1", None).expect("a script"), "SELECT 1");
+        let refused = |dialect: &str, target: &str| {
+            named(dialect)
+                .expect("it is there")
+                .script("SELECT 1", Some(target))
+                .expect_err("refused")
+                .message
+        };
+        assert!(refused("trino", "m").contains("no statement of trino writes"));
+        assert!(refused("spark", "a\nb").contains("cannot be a place"));
+        assert!(refused("spark", "").contains("cannot be a place"));
     }
 
     #[test]

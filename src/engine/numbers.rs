@@ -16,13 +16,8 @@ use crate::ingest::Reason;
 pub const NO_TIME: i64 = -9_000_000_000_000_000_000;
 
 /// Why rows of clicks are refused. A row has the first fault of its columns, amounts that are too large last.
-pub const FAULTS: [Reason; 5] = [
-    Reason::NoTime,
-    Reason::TimeOutOfRange,
-    Reason::BadNumber,
-    Reason::AmountTooLarge,
-    Reason::BadFlag,
-];
+pub const FAULTS: [Reason; 5] =
+    [Reason::NoTime, Reason::TimeOutOfRange, Reason::BadNumber, Reason::AmountTooLarge, Reason::BadFlag];
 
 /// What is known of a number: nothing, its value, that it is none, that it is too large.
 const NOTHING: i64 = 0;
@@ -60,12 +55,15 @@ impl Sql<'_> {
                 let float = self.dialect.float_of(&column);
                 let (fits, is_number) = match kind {
                     Kind::Money => {
-                        let units = if table.shape.is_of_clicks() { self.plan.cost_cap } else { LARGEST_UNITS };
+                        let units =
+                            if table.shape.is_of_clicks() { self.plan.cost_cap } else { LARGEST_UNITS };
                         let largest = units * if table.money == Money::Micro { 1_000_000 } else { 1 };
                         (within(&float, &largest.to_string()), within(&float, LARGEST_FLOAT))
                     }
                     _ => {
-                        let whole = format!("{float} >= 0 AND {float} < {LARGEST_COUNT} AND {float} = FLOOR({float})");
+                        let whole = format!(
+                            "{float} >= 0 AND {float} < {LARGEST_COUNT} AND {float} = FLOOR({float})"
+                        );
                         (whole, "1 = 0".to_owned())
                     }
                 };
@@ -121,7 +119,11 @@ impl Sql<'_> {
         let scale = if table.money == Money::Micro { "1e3" } else { "1e9" };
         let billionths = self.dialect.rounded(&format!("a.{name} * {scale}"));
         let parts = if table.shape.is_of_clicks() { self.plan.cost_parts } else { 1 };
-        if parts == 1_000 { billionths } else { self.dialect.rounded(&format!("{billionths} / {}e0", 1_000 / parts)) }
+        if parts == 1_000 {
+            billionths
+        } else {
+            self.dialect.rounded(&format!("{billionths} / {}e0", 1_000 / parts))
+        }
     }
 
     /// Which of [`FAULTS`] a row of clicks has, from 1, or 0.
@@ -148,7 +150,8 @@ impl Sql<'_> {
         }
         let place = |reason: Reason| FAULTS.iter().position(|fault| *fault == reason).map_or(0, |at| at + 1);
         let whens = faults.into_iter().chain(last);
-        let whens: Vec<String> = whens.map(|(reason, is)| format!("WHEN {is} THEN {}", place(reason))).collect();
+        let whens: Vec<String> =
+            whens.map(|(reason, is)| format!("WHEN {is} THEN {}", place(reason))).collect();
         format!("CASE {} ELSE 0 END", whens.join(" "))
     }
 }

@@ -131,14 +131,16 @@ impl<'a> Plan<'a> {
 
     /// The queries that need no clock: what conversions name, and what is known of rows.
     pub fn before(&self) -> Vec<Query> {
-        let mut queries = vec![("rows", What::Rows), ("kept", What::Kept), ("conflicts", What::Conflicts)];
+        // Conversions first: whatever else arrives meanwhile, the clicks that they name are asked for after them.
+        let mut queries = Vec::new();
+        if self.tables.conversions.as_ref().is_some_and(|table| !table.only_ids()) {
+            queries.push(("conversions", What::Conversions));
+        }
+        queries.extend([("rows", What::Rows), ("kept", What::Kept), ("conflicts", What::Conflicts)]);
         queries.push(("named", What::Named));
         let clicks = &self.tables.clicks;
         if [Col::Ip, Col::UserAgent, Col::Source].iter().all(|col| clicks.has(*col)) {
             queries.push(("near", What::Near));
-        }
-        if self.tables.conversions.as_ref().is_some_and(|table| !table.only_ids()) {
-            queries.push(("conversions", What::Conversions));
         }
         queries.into_iter().map(|(name, what)| Query { name: name.to_owned(), what }).collect()
     }
@@ -157,7 +159,8 @@ impl<'a> Plan<'a> {
 
     /// What tells this plan from another: a digest of its text in one dialect, from which nothing is left out.
     fn digest(&self) -> String {
-        let sql = Sql { plan: self, dialect: super::dialect::named("duckdb").expect("it is in the table") };
+        let dialect = super::dialect::named("duckdb").expect("it is in the table");
+        let sql = Sql { plan: self, dialect, before: None };
         let queries: Vec<Query> = self.before().into_iter().chain(self.counts()).collect();
         format!("{:016x}", key(sql.whole(&queries).as_bytes()))
     }

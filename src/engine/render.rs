@@ -30,6 +30,8 @@ const HOUR: i64 = DAY / 24;
 pub struct Sql<'a> {
     pub plan: &'a Plan<'a>,
     pub dialect: &'static Dialect,
+    /// Rows from this moment on were not there when the run began: one query after another must not find more.
+    pub before: Option<i64>,
 }
 
 /// The steps between the user's tables and the counts, in the order in which they are written.
@@ -208,7 +210,25 @@ impl Sql<'_> {
             format!("CASE WHEN a.{name} IN ({nulls}) THEN '' ELSE a.{name} END AS {name}")
         };
         let numbers = table.numbers().into_iter().flat_map(|col| self.strict(table, col));
-        format!("SELECT\n{}\nFROM {from} AS a", lines(table.texts().into_iter().map(text).chain(numbers)))
+        let of_period = wheres(&self.period(table));
+        format!(
+            "SELECT\n{}\nFROM {from} AS a{of_period}",
+            lines(table.texts().into_iter().map(text).chain(numbers))
+        )
+    }
+
+    /// What makes a row one of the period that is looked at. What is later than any time of a click is no newer row.
+    fn period(&self, table: &Table) -> Vec<String> {
+        let of_clicks = table.shape.is_of_clicks();
+        let time = if of_clicks { Col::ClickTime } else { Col::ConversionTime };
+        if !table.has(time) {
+            return Vec::new();
+        }
+        let time = format!("a.{}", time.name());
+        let from = table.from.map(|from| format!("{time} >= {from}"));
+        let until = table.until.map(|until| format!("{time} < {until}"));
+        let before = self.before.map(|before| format!("({time} < {before} OR {time} >= {LATEST})"));
+        from.into_iter().chain(until).chain(before).collect()
     }
 
     fn valid(&self) -> String {

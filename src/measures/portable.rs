@@ -563,7 +563,9 @@ fn refuse_impossible(part: &Part, rows: &PartRows, clicks: u64) -> Result<()> {
         }
     }
     // Money is that of clicks with a cost.
-    let (Ok(costed), Ok(cost)) = (place_of(part, M::CostedClicks), place_of(part, M::Cost)) else { return Ok(()) };
+    let (Ok(costed), Ok(cost)) = (place_of(part, M::CostedClicks), place_of(part, M::Cost)) else {
+        return Ok(());
+    };
     let (costed, cost) = (&rows.numbers[costed], &rows.numbers[cost]);
     match costed.iter().zip(cost).find(|(costed, cost)| **costed == 0 && **cost != 0) {
         Some((costed, cost)) => refused("parts of cost", *cost, (*costed).into()),
