@@ -393,7 +393,7 @@ pub struct ElsewhereArgs {
     /// Compute only what an engine could compute, too
     #[arg(long)]
     pub portable: bool,
-    /// With --portable: write what was counted of clicks to this Parquet file, as an engine would have
+    /// With --portable: write what was counted of clicks to this Parquet file, to be held against an engine's result
     #[arg(long, value_name = "FILE")]
     pub save_measures: Option<PathBuf>,
 }

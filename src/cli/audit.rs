@@ -71,7 +71,7 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     elsewhere::prepare(&args, &tables, &mut settings, &rules)?;
     let mut audited = audit(&settings, &rules)?;
     drop(progress);
-    elsewhere::save(args.elsewhere.save_measures.as_deref(), audited.counts.as_ref())?;
+    elsewhere::save(args.elsewhere.save_measures.as_deref(), &audited)?;
     if let Some(store) = &store {
         store.keep(&audited.fresh)?;
     }

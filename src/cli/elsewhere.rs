@@ -6,7 +6,7 @@ use super::audit::{guard, moment};
 use super::exit::Exit;
 use super::project::{Project, TablesFile};
 use super::{complain, print_raw};
-use crate::audit::{self, Clicks, Settings};
+use crate::audit::{self, Audited, Clicks, Settings};
 use crate::base::error::{Error, Result};
 use crate::base::text::Text;
 use crate::base::time::Zone;
@@ -15,7 +15,6 @@ use crate::engine::{EngineCounter, FileCounter, TableWords, Tables, dialect, wri
 use crate::ingest::fetched::write_columns;
 use crate::ingest::mapping::seconds;
 use crate::ingest::{Plan, Shape};
-use crate::measures::Counts;
 use crate::rules::RuleSet;
 use std::cell::Cell;
 use std::path::Path;
@@ -190,9 +189,9 @@ fn progress() -> Box<dyn Fn(Progress)> {
 ///
 /// # Errors
 /// It cannot be written.
-pub fn save(path: Option<&Path>, counts: Option<&Counts>) -> Result<()> {
-    match path.zip(counts) {
-        Some((path, counts)) => write_columns(path, &written(counts)),
+pub fn save(path: Option<&Path>, audited: &Audited) -> Result<()> {
+    match path.zip(audited.counts.as_ref()) {
+        Some((path, counts)) => write_columns(path, &written(counts, audited.report.run.as_of)),
         None => Ok(()),
     }
 }

@@ -2,9 +2,9 @@
 //! ones.
 
 use super::dialect::{self, Dialect};
-use super::plan::{Plan, Query, Wish};
-use super::render::{IDS, Sql};
-use super::result::{Results, Stamp};
+use super::plan::{self, Plan, Query, Wish};
+use super::render::{IDS, ROWS, Sql};
+use super::result::{FROM_FILES, Results, Stamp};
 use super::tables::{self, Table, Tables};
 use super::transport::{self, Access};
 use super::{Engine, EngineError, EngineFault};
@@ -85,7 +85,7 @@ pub fn printed(
             "It writes its result itself; then: clickaudit audit --measures with the file or folder that it names"
         }
     };
-    let (version, digest, name) = (super::plan::VERSION, &plan.stamp[1], dialect.name);
+    let (version, digest, name) = (&plan.stamp[0], &plan.stamp[1], dialect.name);
     Ok(format!("-- {version}, plan {digest}, written in the dialect of {name}.\n-- {what}\n{query}\n"))
 }
 
@@ -316,29 +316,63 @@ pub fn distinct(texts: impl Iterator<Item = String>) -> Vec<String> {
     all
 }
 
-/// The integer table in the form in which results travel.
-pub fn written(counts: &Counts) -> Answer {
-    let texts = counts.parts.iter().map(|(part, _)| part.columns.len()).max().unwrap_or(0);
+/// The integer table of a run on files in the form in which results travel, with the row that says what they are and
+/// how many rows there are.
+pub fn written(counts: &Counts, as_of: Option<i64>) -> Answer {
+    let texts = counts.parts.iter().map(|(part, _)| part.columns.len()).max().unwrap_or(0).max(3);
     let numbers = counts.parts.iter().map(|(part, _)| part.numbers().len()).max().unwrap_or(0);
-    let mut names: Vec<Option<String>> = Vec::new();
-    let mut columns: Vec<Vec<Option<String>>> = vec![Vec::new(); texts];
-    let mut values: Vec<Vec<Option<i64>>> = vec![Vec::new(); numbers];
+    let mut names: Vec<Option<String>> = vec![Some("plan".to_owned())];
+    let stamp = [plan::VERSION.to_owned(), FROM_FILES.to_owned(), as_of.unwrap_or(0).to_string()];
+    let stamp = stamp.into_iter().chain(std::iter::repeat(String::new()));
+    let mut columns: Vec<Vec<Option<String>>> = stamp.take(texts).map(|text| vec![Some(text)]).collect();
+    let mut values: Vec<Vec<Option<i64>>> = vec![vec![Some(0)]; numbers];
     for (part, rows) in &counts.parts {
-        for row in 0..rows.len() {
-            names.push(Some(part.name.clone()));
-            for (at, column) in columns.iter_mut().enumerate() {
-                column.push(Some(rows.texts.get(at).map_or(String::new(), |texts| texts[row].clone())));
+        names.extend(std::iter::repeat_n(Some(part.name.clone()), rows.len()));
+        for (at, column) in columns.iter_mut().enumerate() {
+            match rows.texts.get(at) {
+                Some(texts) => column.extend(texts.iter().cloned().map(Some)),
+                None => column.extend(std::iter::repeat_n(Some(String::new()), rows.len())),
             }
-            for (at, column) in values.iter_mut().enumerate() {
-                column.push(Some(rows.numbers.get(at).map_or(0, |numbers| numbers[row])));
+        }
+        for (at, column) in values.iter_mut().enumerate() {
+            match rows.numbers.get(at) {
+                Some(numbers) => column.extend(numbers.iter().copied().map(Some)),
+                None => column.extend(std::iter::repeat_n(Some(0), rows.len())),
             }
         }
     }
+    let said = vec![Some(names.len() as i64); names.len()];
     let named = |mark: char, at: usize| format!("{mark}{}", at + 1);
     let mut all = vec![Column { name: "part".to_owned(), values: Values::Text(names) }];
     let texts = columns.into_iter().enumerate();
     all.extend(texts.map(|(at, values)| Column { name: named('t', at), values: Values::Text(values) }));
     let numbers = values.into_iter().enumerate();
     all.extend(numbers.map(|(at, values)| Column { name: named('n', at), values: Values::Int(values) }));
+    all.push(Column { name: ROWS.to_owned(), values: Values::Int(said) });
     Answer { columns: all }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measures::portable::{Asked, PartRows, parts};
+
+    #[test]
+    fn what_is_written_is_taken_as_a_whole_result_of_files() {
+        let columns = BTreeSet::from([Col::Source, Col::Ip]);
+        let grains = [crate::base::column::Grain::source()];
+        let asked = Asked { grains: &grains, cuts: &[], columns: &columns, peers: &[] };
+        let filled = parts(&asked).into_iter().map(|part| {
+            let texts = vec![vec!["x".to_owned(), String::new()]; part.columns.len()];
+            let numbers = vec![vec![7, 8]; part.numbers().len()];
+            (part, PartRows { texts, numbers })
+        });
+        let counts = Counts { parts: filled.collect(), clicks: 15, other_hits: 0 };
+        let mut results = Results::default();
+        results.take(&written(&counts, Some(5))).expect("the form of results");
+        results.refuse_cut().expect("it says how many rows it has");
+        assert_eq!(results.found(), 1 + counts.parts.len());
+        let refused = results.stamp().err().expect("a result of files");
+        assert!(refused.message.contains("counted from files"), "{}", refused.message);
+    }
 }

@@ -25,6 +25,9 @@ pub struct Results {
     said: Option<i64>,
 }
 
+/// What stands for the digest of a plan in a table that was counted from files.
+pub const FROM_FILES: &str = "files";
+
 /// What a stamp says.
 pub struct Stamp {
     pub digest: String,
@@ -87,6 +90,10 @@ impl Results {
         match said(0) {
             None => Err(Error::input("the measures have no row that says what they are")
                 .help("print the queries with --print-sql, and write their whole result to the file")),
+            Some(VERSION) if said(1) == Some(FROM_FILES) => {
+                Err(Error::input("the measures were counted from files: they lack the clicks that conversions name")
+                    .help("audit the files themselves; what --save-measures writes is there to be held against an engine's result"))
+            }
             Some(VERSION) => {
                 let as_of = said(2).and_then(|text| text.parse().ok());
                 let stamp =
@@ -113,6 +120,12 @@ impl Results {
             .help(
                 "run with the project file and flags of --print-sql, or print the queries again and run them",
             ))
+    }
+
+    /// Of how many queries there are rows.
+    #[cfg(test)]
+    pub fn found(&self) -> usize {
+        self.parts.len()
     }
 
     fn rows(&self, query: &str) -> PartRows {

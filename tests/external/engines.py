@@ -7,8 +7,9 @@ backslashes and invisible characters; rows of one click that differ; ties; orpha
 transactions that are told twice; times that are none; a column whose name is full of quotes. Every scenario runs on
 files with --portable, and on every engine that is installed: DuckDB, ClickHouse (chdb) and Sail, which speaks Spark's
 dialect and reads the Parquet files where they lie. With --engine the program asks itself: ClickHouse over HTTP, behind
-a small server on this machine, and Sail over Spark Connect. The commands of the README run against the same servers.
-What is not installed is told by name.
+a small server on this machine, and Sail over Spark Connect; a table that grows meanwhile is as it was at the beginning,
+and a server that fails in any way leaves one error and no output. The commands of the README run against the same
+servers. What is not installed is told by name.
 
     python tests/external/engines.py --clickaudit target/debug/clickaudit [--only NAME] [--keep FOLDER]
 
@@ -23,10 +24,13 @@ import json
 import os
 import pathlib
 import random
-import subprocess
+import signal
+import socket
 import stat
+import subprocess
 import sys
 import tempfile
+import threading
 import time
 import warnings
 
@@ -147,6 +151,10 @@ CONVERSION_COLUMNS = {
     "offer": "goal",
 }
 
+# A period of clicks by the clock of Kolkata, and in UTC.
+PERIOD = ["2026-03-22", "2026-03-31T12:00"]
+HALF_PAST_FIVE = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
+
 # name, flags, the facts of the mapping, the columns of amounts, which are of every type that overflows somewhere
 SCENARIOS = [
     ("as it is", [], "perspective: buyer\ncurrency: USD\n", {"cost": "price", "payout": "pays"}),
@@ -155,7 +163,7 @@ SCENARIOS = [
     ("visits only, by network", ["--by", "network", "--maturity", "6h"],
      "perspective: network\nhit_type: visit\ntransaction_scope: network\n", {"cost": "fine", "payout": "pays_float"}),
     ("half-hour zone, with row limits", ["--tz", "Asia/Kolkata", "--pack", "mobile-cpi"],
-     "perspective: buyer\ncurrency: RUB\n", {"cost": "whole", "payout": "pays_whole"}),
+     "perspective: buyer\ncurrency: RUB\n", {"cost": "whole", "payout": "pays_whole", "period": PERIOD}),
 ]
 
 
@@ -170,6 +178,10 @@ def write(folder, rows, conversions):
     for name, table in [("clicks", rows), ("conversions", conversions)]:
         schema = pa.schema([(column, types.get(column, pa.string())) for column in table[0]])
         pq.write_table(pa.Table.from_pylist(table, schema), folder / f"{name}.parquet")
+        if name == "clicks":
+            begin, end = (micros(datetime.datetime.fromisoformat(text).replace(tzinfo=HALF_PAST_FIVE)) for text in PERIOD)
+            inside = [row for row in table if row["ts"] is not None and begin <= row["ts"] < end]
+            pq.write_table(pa.Table.from_pylist(inside, schema), folder / "clicks-of-period.parquet")
 
 
 def listed(columns, keep=None, margin=4):
@@ -187,17 +199,25 @@ def project(folder, facts, amounts, engine=None):
     (folder / "map.yml").write_text(facts + "clicks:\n  columns:\n" + listed(of_clicks) + of_conversions)
     (folder / "map-conversions.yml").write_text(facts + of_conversions)
     if engine is not None:
-        clicks = f"tables:\n  clicks:\n    table: {engine.called('clicks')}\n    columns:\n" + listed(of_clicks, margin=6)
+        period = "".join(f"    {key}: {text}\n" for key, text in zip(["from", "until"], amounts.get("period", [])))
+        clicks = f"tables:\n  clicks:\n    table: {engine.called('clicks')}\n{period}    columns:\n" + listed(of_clicks, margin=6)
         conversions = f"  conversions:\n    table: {engine.called('conversions')}\n    columns:\n"
         (folder / "clicks.yaml").write_text(clicks)
         for name, keep in [("all", None), ("ids", {"click_id"})]:
             (folder / f"{name}.yaml").write_text(clicks + conversions + listed(of_sales, keep, margin=6))
 
 
+def statements(script):
+    """What a printed script consists of."""
+    return [one.removesuffix(";") for one in script.strip().split(";\n")]
+
+
 class Engine:
     """What the engines have in common: where they can be asked, and how a table is called in the project file."""
 
     url = asked_as = None
+    # Whether it can be asked by a script that writes its result itself.
+    writes = False
     # Whether a table that is not there has others beside it.
     hints = True
     # Which scenarios run with the conversions' IDs alone, too; the rest runs with all conversions at the engine.
@@ -219,7 +239,7 @@ class Engine:
 
 
 class DuckDb(Engine):
-    dialect = "duckdb"
+    dialect, writes = "duckdb", True
 
     def __init__(self, folder):
         import duckdb
@@ -233,6 +253,9 @@ class DuckDb(Engine):
 
     def run(self, sql, target):
         self.db.execute(f"COPY ({sql}) TO '{target}' (FORMAT parquet)")
+
+    def script(self, sql):
+        self.db.execute(sql)
 
 
 class ClickHouse(Engine):
@@ -296,7 +319,10 @@ class Spark(Engine):
     def run(self, sql, target):
         import pyarrow.parquet as pq
 
-        pq.write_table(self.session.sql(sql).toArrow(), target)
+        *before, query = statements(sql)
+        for statement in before:
+            self.session.sql(statement)
+        pq.write_table(self.session.sql(query).toArrow(), target)
 
     def leave(self):
         """Ends the client's session, while the server is there: it would look for it for minutes."""
@@ -384,11 +410,11 @@ def scenario(run, folder, engines, at):
     _, flags, facts, amounts = SCENARIOS[at]
     project(folder, facts, amounts)
     common = [*flags, "--as-of", "2026-04-03T00:00", "-q"]
-    here = folder / "here"
-    run("audit", "--no-config", "--clicks", folder / "clicks.parquet", "--conversions", folder / "conversions.parquet",
+    here, clicks = folder / "here", "clicks-of-period" if "period" in amounts else "clicks"
+    run("audit", "--no-config", "--clicks", folder / f"{clicks}.parquet", "--conversions", folder / "conversions.parquet",
         "--map", folder / "map.yml", *common, "--portable", "--save-measures", here.with_suffix(".parquet"),
         "-o", f"csv={here}.csv", "-o", f"json={here}.json")
-    ours = table(f"{here}.parquet", names_of(f"{here}.parquet"))
+    ours = table(f"{here}.parquet", names_of(f"{here}.parquet") - {"plan"})
     faults, told = [], []
     for engine in engines:
         began = time.monotonic()
@@ -456,6 +482,10 @@ def sample(run, folder, engines, speaks):
         words = ["audit", "--config", folder / "sample.yaml", "--conversions", SAMPLE / "conversions.csv", *common]
         there, ways = folder / "sample-there", [("printed", ["--measures", folder / "sample-there.parquet"])]
         engine.run(run(*words, "--print-sql", engine.dialect), folder / "sample-there.parquet")
+        if engine.writes:
+            script = f"{folder}/sample-script.parquet"
+            engine.script(run(*words, "--print-sql", f"{engine.dialect}={script}"))
+            ways.append(("a script that writes", ["--measures", script]))
         if engine.url and speaks:
             ways.append(("--engine", ["--engine", engine.asked_as, "--engine-url", engine.url]))
         for way, flags in ways:
@@ -482,6 +512,120 @@ def asked(run, folder, engine):
             engine.asked_as, "--engine-url", engine.url, "-o", f"csv={there}.csv", "-o", f"json={there}.json")
         faults += of_reports(here, there, f"--engine {engine.asked_as} at {engine.name}, {tables}")
     print(f"--engine {engine.asked_as} at {engine.name}: {len(faults)} differences")
+    return faults
+
+
+class Growing(transport.Shim):
+    """A server whose table of clicks grows after every query."""
+
+    def work(self, parameters, body):
+        super().work(parameters, body)
+        Growing.session.query(
+            "INSERT INTO shop.growing SELECT * REPLACE (concat('late', toString(generateUUIDv4())) AS id, now64(6) AS ts) "
+            "FROM shop.clicks WHERE ts IS NOT NULL LIMIT 3")
+
+
+def growing(run, folder, engine):
+    """A table that receives clicks while the program asks is as it was when the run began."""
+    _, flags, facts, amounts = SCENARIOS[2]
+    project(folder, facts, amounts, engine)
+    engine.session.query("CREATE TABLE shop.growing ENGINE = MergeTree ORDER BY tuple() AS SELECT * FROM shop.clicks")
+    grown = lambda: int(str(engine.session.query("SELECT count() FROM shop.growing", "TabSeparated")))
+    config, there, before = folder / "growing.yaml", folder / "growing", grown()
+    config.write_text((folder / "all.yaml").read_text().replace("shop.clicks", "shop.growing"))
+    with transport.shim(Growing) as port:
+        run("audit", "--config", config, "--map", folder / "facts.yml", *flags, "-q", "--engine", "clickhouse", "--engine-url",
+            f"http://127.0.0.1:{port}/", "-o", f"csv={there}.csv", "-o", f"json={there}.json")
+    faults = of_reports(folder / "files", there, f"a table that grows at {engine.name}")
+    if grown() <= before:
+        faults.append("the table did not grow")
+    print(f"a table that grew by {grown() - before} clicks meanwhile at {engine.name}: {len(faults)} differences")
+    return faults
+
+
+class Faulty(transport.Shim):
+    """A server that fails in some way after so many requests."""
+
+    way, after, asked = None, 0, 0
+    stuck, released = threading.Event(), threading.Event()
+
+    def do_POST(self):
+        Faulty.asked += 1
+        self.fails = Faulty.way if Faulty.asked > Faulty.after else None
+        if self.fails != "hangs":
+            return super().do_POST()
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if b"KILL QUERY" in body or "KILL" in self.path:
+            return self.answer(200, b"")
+        Faulty.stuck.set()
+        Faulty.released.wait(30)
+
+    def answer(self, status, body, code=None):
+        if self.fails == "memory":
+            status, code, body = 500, 241, b"Code: 241. DB::Exception: Memory limit (for query) exceeded (MEMORY_LIMIT_EXCEEDED)"
+        if self.fails == "rights":
+            status, code, body = 403, 497, b"Code: 497. DB::Exception: reader: Not enough privileges (ACCESS_DENIED)"
+        if self.fails == "cut":
+            body = body[:len(body) // 2]
+        if self.fails != "killed":
+            return super().answer(status, body, code)
+        self.send_response(status)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"%x\r\n%s" % (len(body), body[:len(body) // 2]))
+        self.wfile.flush()
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
+
+
+# How a server fails, with which exit code the program then ends, and what its error says.
+FAILING = [
+    ("memory", 3, ["Code: 241", "more memory", "exit 3: no answer from the engine"]),
+    ("rights", 2, ["Code: 497", "exit 2: wrong usage"]),
+    ("cut", 3, ["exit 3: no answer from the engine"]),
+    ("killed", 3, ["the connection", "exit 3: no answer from the engine"]),
+    ("hangs", 3, ["it was stopped from outside", "exit 3: no answer from the engine"]),
+]
+
+
+def failing(options, folder, engine):
+    """Whatever becomes of the engine, the program ends with one error, and what an earlier run wrote stays."""
+    project(folder, *SCENARIOS[0][2:], engine)
+    old, faults, tried = folder / "old.csv", [], 0
+    secret = {**os.environ, "CLICKAUDIT_ENGINE_SECRET": "reader:pw"}
+    words = [options.clickaudit, "audit", "--config", folder / "all.yaml", "-q", "-o", f"csv={old}", "--engine", "clickhouse"]
+
+    def told(name, expected, phrases, url, environment, during=lambda process: None):
+        nonlocal tried
+        old.write_text("earlier\n")
+        process = subprocess.Popen([str(word) for word in [*words, "--engine-url", url]], stderr=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True, env=environment)
+        during(process)
+        out, said = process.communicate(timeout=120)
+        tried += 1
+        lacks = [phrase for phrase in phrases if phrase not in said]
+        if process.returncode != expected or lacks or said.count("error: ") != 1 or out or old.read_text() != "earlier\n":
+            faults.append(f"{engine.name}, {name}: exit {process.returncode}, lacks {lacks}: {said[-500:]}")
+
+    def interrupted(process):
+        Faulty.stuck.wait(60)
+        process.send_signal(signal.SIGINT)
+
+    with transport.shim(Faulty) as port:
+        url = f"http://127.0.0.1:{port}/"
+        for way, code, phrases in FAILING:
+            for after in [8, 20]:
+                Faulty.way, Faulty.after, Faulty.asked = way, after, 0
+                Faulty.stuck.clear(), Faulty.released.clear()
+                during = interrupted if way == "hangs" else lambda process: None
+                told(f"{way} after {after} requests", code, phrases, url, secret, during)
+                Faulty.released.set()
+        Faulty.way = None
+        wrong = {**secret, "CLICKAUDIT_ENGINE_SECRET": "reader:wrong"}
+        told("a wrong password", 2, ["Code: 516", "password"], url, wrong)
+    nobody = f"http://127.0.0.1:{transport.free_port()}/"
+    told("nobody there", 3, ["nobody answers there", "exit 3: no answer from the engine"], nobody, secret)
+    print(f"{tried} ways to fail at {engine.name}: {len(faults)} faults")
     return faults
 
 
@@ -527,7 +671,9 @@ sys.stdout.buffer.write(urllib.request.urlopen("{url}", sys.argv[2].encode()).re
 import sys
 from pyspark.sql import SparkSession
 assert sys.argv[1] == "-f"
-SparkSession.builder.remote("{url}").getOrCreate().sql(open(sys.argv[2]).read())
+session = SparkSession.builder.remote("{url}").getOrCreate()
+for statement in open(sys.argv[2]).read().strip().split(";\\n"):
+    session.sql(statement.removesuffix(";"))
 """,
 }
 
@@ -613,6 +759,9 @@ def held(options, run, folder, engines):
         if engine.url:
             faults += asked(run, folder, engine)
             faults += refused(options, folder, engine)
+        if isinstance(engine, ClickHouse):
+            faults += growing(run, folder, engine)
+            faults += failing(options, folder, engine)
     return faults + readme(options, folder, engines)
 
 
