@@ -369,7 +369,8 @@ pub struct VerifyRunArgs {
 #[derive(Args, Clone, Default)]
 pub struct ElsewhereArgs {
     /// Print the queries that count the clicks in the tables of the project file, for any warehouse: bigquery,
-    /// clickhouse, databricks, duckdb, snowflake, spark or trino
+    /// clickhouse, databricks, duckdb, snowflake, spark or trino; spark=FOLDER, databricks=FOLDER or duckdb=FILE as a
+    /// script that writes the result there
     #[arg(long, value_name = "DIALECT")]
     pub print_sql: Option<String>,
     /// The result of the printed queries, in place of clicks: a Parquet file, or a folder of such
@@ -394,7 +395,7 @@ pub struct ElsewhereArgs {
     /// Compute only what an engine could compute, too
     #[arg(long)]
     pub portable: bool,
-    /// With --portable: write what was counted of clicks to this Parquet file, as an engine would have
+    /// With --portable: write what was counted of clicks to this Parquet file, to be held against an engine's result
     #[arg(long, value_name = "FILE")]
     pub save_measures: Option<PathBuf>,
 }

@@ -72,7 +72,7 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     elsewhere::prepare(&args, &tables, &mut settings, &rules)?;
     let mut audited = audit(&settings, &rules)?;
     drop(progress);
-    elsewhere::save(args.elsewhere.save_measures.as_deref(), audited.counts.as_ref())?;
+    elsewhere::save(args.elsewhere.save_measures.as_deref(), &audited)?;
     if let Some(store) = &store {
         store.keep(&audited.fresh)?;
     }
@@ -606,7 +606,7 @@ fn family(word: &String) -> Result<Family> {
     })
 }
 
-fn moment(text: &str, zone: Zone) -> Result<i64> {
+pub(super) fn moment(text: &str, zone: Zone) -> Result<i64> {
     if text == "now" {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         return Ok(now.as_micros().try_into().unwrap_or(i64::MAX));
