@@ -1200,8 +1200,9 @@ pub enum MixName {
 pub struct EvaluateArgs {
     /// JSON report of an audit by source
     pub report: PathBuf,
-    /// CSV file with the columns source and kind, such as planted.csv; sources that are not in it count as
-    /// honest
+    /// Table of labels with the columns source and kind, such as planted.csv; traffic_source, strength, conversions
+    /// and touched_payout where they are known. The kinds honest, clean, ok and none, an empty kind, and sources
+    /// that are not in the table count as honest; spend as money lost and no fraud
     #[arg(long, value_name = "FILE")]
     pub truth: PathBuf,
     /// Mildest verdict that counts as flagged in the tables by kind and in the money

@@ -20,8 +20,8 @@ const ALL_DAYS: u32 = 36_600;
 /// Whatever keeps an audit from completing.
 pub fn run(mut args: BacktestArgs) -> Result<Exit> {
     refuse_what_acts(&args)?;
-    let truth: Option<Vec<Planted>> =
-        args.truth.as_deref().map(|path| truth(&read_small(path, "truth")?)).transpose()?;
+    let labels = |path: &Path| truth(&read_small(path, "truth")?, &path.display().to_string());
+    let truth: Option<Vec<Planted>> = args.truth.as_deref().map(labels).transpose()?;
     let list = args.my_list.as_deref();
     let list = list.map(|path| backtest::my_list(&read_small(path, "list")?, &path.display().to_string()));
     let list = list.transpose()?;

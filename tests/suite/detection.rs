@@ -95,7 +95,7 @@ fn what_cannot_be_made_or_evaluated_is_said() {
         ("simulate --kinds bots .", 2, "--mix"),
         ("evaluate report.json --truth labels.csv", 3, "no source of the truth is in the report"),
         ("evaluate labels.csv --truth labels.csv", 3, "the report is no JSON"),
-        ("evaluate report.json --truth clicks.csv", 3, "the truth has no column `kind`"),
+        ("evaluate report.json --truth clicks.csv", 3, "there is no column `kind`"),
         ("evaluate nowhere.json --truth labels.csv", 3, "cannot read nowhere.json"),
     ] {
         let run = folder.run(arguments).exits(code);

@@ -1,6 +1,6 @@
 //! What would change the verdict, and conversions to look at.
 
-use super::{Change, Move, Page, Sample, Sheet, whole};
+use super::{Change, INDENT, Move, Page, Sample, Sheet, aligned, breadth, whole, widths};
 use crate::base::text::Text;
 use crate::base::time;
 use crate::base::unit::Unit;
@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 /// Cells of an ID and of another text in the table of conversions.
 const ID: usize = 64;
 const WORD: usize = 14;
+/// Indent of what stands below a conversion.
+const BELOW: usize = 6;
 
 pub(super) fn write(sheet: &mut Sheet, page: &Page) {
     sheet.heading("What would have to change");
@@ -154,20 +156,32 @@ fn samples(sheet: &mut Sheet, page: &Page) {
     sheet.heading(&format!("Conversions to look at: {}{shown}", samples.what));
     let columns: Vec<&Column> =
         COLUMNS.iter().filter(|c| samples.rows.iter().any(|r| (c.cell)(r).is_some())).collect();
-    let mut rows = vec![columns.iter().map(|c| c.name.to_owned()).collect::<Vec<String>>()];
     let cells = |row| columns.iter().map(|c| (c.cell)(row).unwrap_or_else(|| "–".to_owned())).collect();
+    let mut rows = vec![columns.iter().map(|c| c.name.to_owned()).collect::<Vec<String>>()];
     rows.extend(samples.rows.iter().map(cells));
+    let beside = fitting(&widths(&rows), sheet.width - INDENT);
+    let shown: Vec<Vec<String>> = rows.iter().map(|row| row[..beside].to_vec()).collect();
     let right: Vec<bool> = columns.iter().map(|c| c.right).collect();
-    let ids: Vec<Option<String>> =
-        std::iter::once(None).chain(samples.rows.iter().map(|row| Some(ids(row)))).collect();
-    sheet.table_over(&rows, &right, &ids);
+    let mut lines = aligned(&shown, &right).into_iter();
+    lines.next().iter().for_each(|heads| sheet.row(heads));
+    for (line, row) in lines.zip(&samples.rows) {
+        sheet.row(&line);
+        sheet.lines.line("", BELOW, &below(row, &columns[beside..]));
+    }
 }
 
-/// The IDs to ask the advertiser about: uncut, on a line of their own.
-fn ids(sample: &Sample) -> String {
+/// How many of the columns have room beside each other.
+fn fitting(widths: &[usize], room: usize) -> usize {
+    (1..=widths.len()).rev().find(|&n| breadth(&widths[..n]) <= room).unwrap_or(1)
+}
+
+/// What stands below a conversion: the columns that have no room beside the others, and the IDs to ask the
+/// advertiser about, uncut.
+fn below(sample: &Sample, columns: &[&Column]) -> String {
+    let more = columns.iter().filter_map(|c| Some(format!("{} {}", c.name, (c.cell)(sample)?)));
     let click = text(&sample.click_id, ID).map_or("no click ID".to_owned(), |id| format!("click {id}"));
-    let transaction = text(&sample.transaction_id, ID).map(|id| format!(" · transaction {id}"));
-    click + &transaction.unwrap_or_default()
+    let transaction = text(&sample.transaction_id, ID).map(|id| format!("transaction {id}"));
+    more.chain([click]).chain(transaction).collect::<Vec<String>>().join(" · ")
 }
 
 /// A column of the table of conversions.
@@ -187,7 +201,7 @@ const COLUMNS: &[Column] = &[
     Column { name: "country", right: false, cell: |s| text(&s.country, WORD) },
     Column { name: "network", right: false, cell: |s| s.address.as_ref().map(|a| a.term(ID)) },
     Column {
-        name: "click",
+        name: "matched",
         right: false,
         cell: |s| (s.class != "matched").then(|| s.class.replace('_', " ")),
     },
