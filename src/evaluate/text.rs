@@ -19,8 +19,9 @@ pub fn text(evaluation: &Evaluation) -> String {
 
 fn summary(e: &Evaluation) -> String {
     let mut lines = vec![format!(
-        "{} sources: {} with a planted fraud, {} honest. Average precision {} (ranked by {}).",
+        "{} source{}: {} with a planted fraud, {} honest. Average precision {} (ranked by {}).",
         e.sources,
+        if e.sources == 1 { "" } else { "s" },
         e.planted,
         e.honest,
         e.average_precision.map_or("-".to_owned(), |ap| format!("{ap:.3}")),

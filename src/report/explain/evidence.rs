@@ -1,7 +1,6 @@
 //! Why: the rules that fired, and every signal beside its peers.
 
 use super::{Page, Sheet, aligned};
-use crate::base::unit::Unit;
 use crate::peers::{Direction, Standing, TooFew, Versus};
 use crate::report::phrase::{self, count, counted};
 use crate::report::signs::{self, Sign};
@@ -143,21 +142,12 @@ fn row(page: &Page, signal: &'static Signal, versus: Option<&Versus>) -> Option<
     let mut row = vec![signal.name.to_owned(), unit.format(estimate.value()), interval, count(estimate.n)];
     row.extend(match versus {
         Some(v) if v.peers > 0 => {
-            [unit.format(v.expected), times(v.ratio), format!("{:.0}", v.decibans), side(signal, v)]
+            [unit.format(v.expected), phrase::times(v.ratio), format!("{:.0}", v.decibans), side(signal, v)]
         }
         Some(v) => [String::new(), String::new(), format!("{:.0}", v.decibans), "by itself".to_owned()],
         None => ["–".to_owned(), "–".to_owned(), "–".to_owned(), String::new()],
     });
     Some(row)
-}
-
-fn times(ratio: f64) -> String {
-    match ratio {
-        r if r >= 1_000.0 => "over 1,000".to_owned(),
-        r if r < 0.001 => "under 0.001".to_owned(),
-        r if r < 0.1 => format!("{r:.3}"),
-        r => Unit::Ratio.format(r),
-    }
 }
 
 fn side(signal: &Signal, versus: &Versus) -> String {
