@@ -5,8 +5,9 @@ use crate::base::text::Text;
 use crate::base::time;
 use crate::base::unit::Unit;
 use crate::report::phrase::{count, counted, money, told};
+use crate::report::signs;
 use crate::rules::{Limit, Rule, Why};
-use crate::signals::Interval;
+use crate::signals::{Interval, Signal};
 use crate::verdicts::Verdict;
 use std::collections::BTreeMap;
 
@@ -79,23 +80,25 @@ fn ways(page: &Page, change: &Change) -> String {
         return unlike_peers(page, change.rule);
     }
     let between = if change.together { ", and " } else { ", or if " };
-    change.moves.iter().map(one).collect::<Vec<String>>().join(between)
+    change.moves.iter().map(|step| one(page, step)).collect::<Vec<String>>().join(between)
 }
 
 /// Signals that are named where a rule rests on the comparison with peers.
 const NAMED: usize = 3;
 
-/// No value alone decides a comparison with peers: its limit depends on all of them.
+/// No value alone decides what rests on the group as a whole, or on the form of a curve: what stands beside the peers
+/// is told instead.
 fn unlike_peers(page: &Page, rule: &Rule) -> String {
     let finding = page.group.findings.iter().find(|f| f.rule.id == rule.id);
-    let mut names: Vec<&str> = Vec::new();
+    let mut signals: Vec<&'static Signal> = Vec::new();
     for evidence in finding.iter().flat_map(|f| &f.evidence) {
-        if !names.contains(&evidence.signal.name) {
-            names.push(evidence.signal.name);
+        if !signals.contains(&evidence.signal) {
+            signals.push(evidence.signal);
         }
     }
-    let more = names.len() > NAMED;
-    names.truncate(NAMED);
+    let more = signals.len() > NAMED;
+    signals.truncate(NAMED);
+    let names: Vec<String> = signals.into_iter().map(|signal| with_peers(page, signal)).collect();
     match (names.as_slice(), more) {
         ([], _) => "it were no longer set apart from its peers".to_owned(),
         (names, false) => format!("it were no longer set apart from its peers by {}", names.join(" and ")),
@@ -105,17 +108,38 @@ fn unlike_peers(page: &Page, rule: &Rule) -> String {
     }
 }
 
-fn one(step: &Move) -> String {
+/// `ctit_modal_share (95.6%, peers 2.2%)`.
+fn with_peers(page: &Page, signal: &'static Signal) -> String {
+    let peers = signs::compared(&page.group, signal).filter(|v| v.peers > 0);
+    match (signs::estimate(&page.group, signal), peers) {
+        (Some(own), Some(versus)) => {
+            let [own, peers] = [own.value(), versus.expected].map(|value| signal.unit.format(value));
+            format!("{} ({own}, peers {peers})", signal.name)
+        }
+        _ => signal.name.to_owned(),
+    }
+}
+
+fn one(page: &Page, step: &Move) -> String {
     let (from, to) = (&step.from, &step.to);
     let verb = if to.value() < from.value() { "fell" } else { "rose" };
     let limit = match step.limit {
         Limit::Above(_) | Limit::Below(_) => {
             format!(" (limit: {} {})", step.limit.word(), step.limit.text(step.signal.unit))
         }
+        Limit::Peers(_) => beside(page, step),
         _ => format!(" (limit: {})", step.limit.text(step.signal.unit)),
     };
     let (from, to) = (told(step.signal, from), told(step.signal, to));
     format!("{} {verb} from {from} to {to}{limit}", step.signal.name)
+}
+
+/// ` (peers have 1.2%; limit: q 0.1)`.
+fn beside(page: &Page, step: &Move) -> String {
+    let versus = signs::compared(&page.group, step.signal);
+    let usual =
+        versus.map_or(String::new(), |v| format!("peers have {}; ", step.signal.unit.format(v.expected)));
+    format!(" ({usual}limit: {})", step.limit.text(step.signal.unit))
 }
 
 /// What the rules that decide lack.
