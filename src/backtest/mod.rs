@@ -424,6 +424,7 @@ mod tests {
             since: since.map(str::to_owned),
             conversions: None,
             touched_payout: None,
+            line: 2,
         };
         let records = records(&[("2026-03-04", "block", 2)]);
         let against = found.against(&[planted("z", Some("2026-03-02")), planted("y", None)], &records);

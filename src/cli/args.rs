@@ -5,6 +5,7 @@ use crate::base::dialect::DIALECTS;
 use crate::reconcile;
 use crate::report::FORMATS;
 use crate::rules::FIRST_SIGNAL;
+use crate::simulate::mix::Fraud;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -1155,9 +1156,13 @@ pub struct PostbackUrlArgs {
 }
 
 #[derive(Args)]
+#[command(after_help = frauds())]
 pub struct SimulateArgs {
-    /// Folder to write clicks, conversions and planted.csv to
+    /// Folder to write clicks, conversions and planted.csv to; with --preset map.yaml, too, which says how to read them
     pub folder: PathBuf,
+    /// Overwrite files that no earlier simulation wrote
+    #[arg(long)]
+    pub force: bool,
     /// Make the traffic of sample-data/
     #[arg(long, conflicts_with_all = ["clicks", "conversions", "mix", "format"])]
     pub sample: bool,
@@ -1186,15 +1191,29 @@ pub struct SimulateArgs {
     /// Share of the clicks or conversions that a fraud touches [default: drawn between 10% and 60%]
     #[arg(long, value_name = "SHARE", requires = "mix")]
     pub strength: Option<String>,
-    /// Frauds to plant, separated by commas, or `all` [default: those of the reference mix]
+    /// Frauds to plant, separated by commas, or `all`; listed below [default: those marked with *]
     #[arg(long, value_delimiter = ',', value_name = "KINDS", requires = "mix")]
     pub kinds: Vec<String>,
+    /// Day of a mix on which the planted fraud begins; the first is 1
+    #[arg(long, default_value_t = 1, value_name = "N", requires = "mix", value_parser = clap::value_parser!(u32).range(1..))]
+    pub onset: u32,
     /// What the exports are written as; planted.csv stays text
     #[arg(long, value_enum, default_value_t)]
     pub format: ExportFormat,
     /// Write the headers and words of this preset [default: generic]
     #[arg(long, value_name = "NAME", requires = "mix")]
     pub preset: Option<String>,
+}
+
+/// The frauds of a mix, for the help.
+fn frauds() -> String {
+    let line = |fraud: &Fraud| {
+        let decl = fraud.decl();
+        let what = decl.what.replace("{} %", "A share");
+        format!("  {}{:<15} {what}", if decl.usual { '*' } else { ' ' }, decl.name)
+    };
+    let lines: Vec<String> = Fraud::ALL.iter().map(line).collect();
+    format!("Frauds (--kinds); how large the share is, --strength says:\n{}", lines.join("\n"))
 }
 
 /// What exports are written as.
@@ -1216,8 +1235,9 @@ pub enum MixName {
 pub struct EvaluateArgs {
     /// JSON report of an audit by source
     pub report: PathBuf,
-    /// CSV file with the columns source and kind, such as planted.csv; sources that are not in it count as
-    /// honest
+    /// Table of labels with the columns source and kind, such as planted.csv; traffic_source, strength, conversions
+    /// and touched_payout where they are known. The kinds honest, clean, ok and none, an empty kind, and sources
+    /// that are not in the table count as honest; spend as money lost and no fraud
     #[arg(long, value_name = "FILE")]
     pub truth: PathBuf,
     /// Mildest verdict that counts as flagged in the tables by kind and in the money

@@ -57,7 +57,8 @@ struct Beside {
 
 impl Beside {
     fn of(args: &BacktestArgs) -> Result<Beside> {
-        let labels = args.truth.as_deref().map(|path| truth(&read_small(path, "truth")?));
+        let labels = |path: &Path| truth(&read_small(path, "truth")?, &path.display().to_string());
+        let labels = args.truth.as_deref().map(labels);
         let list = args
             .my_list
             .as_deref()
