@@ -8,6 +8,7 @@
 
 mod folder;
 mod memory;
+mod presence;
 mod record;
 mod sealed;
 mod settle;
@@ -15,6 +16,7 @@ mod timeline;
 
 pub use folder::{Folder, Held, Pinning, Staged};
 pub use memory::{Asked, Earlier, Memory};
+pub use presence::{Left, NAMED_CLICKS, Presence};
 #[cfg(test)]
 pub use record::samples;
 pub use record::{Found, Head, Line, Record, SCHEMA_VERSION, Seen, run_name};
