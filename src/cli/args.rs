@@ -1044,9 +1044,9 @@ pub struct StoreArgs {
 pub enum StoreCommand {
     /// Say what the store holds: days, files, rows, size
     Status(StoreStatusArgs),
-    /// Check every file against its digest
+    /// Check every file against its digest, records of nights and pins, too
     Verify(StorePlace),
-    /// Let go of rows that are older; their clicks stay known as long as conversions may come
+    /// Let go of rows and nights that are older; their clicks stay known as long as conversions may come
     Prune(StorePruneArgs),
     /// Remove the rows that hold an address or an ID
     Forget(StoreForgetArgs),
@@ -1082,7 +1082,9 @@ pub struct StoreStatusArgs {
 pub struct StorePruneArgs {
     #[command(flatten)]
     pub place: StorePlace,
-    /// Age of the newest row of an export, counted from the newest row of all, such as 60d
+    /// Age of the newest row of an export, counted from the newest row of all, such as 60d; and of a night, counted
+    /// from the newest night. `history` and `diff` no longer tell of nights that went, and rules no longer compare
+    /// with them; the newest one stays, with everybody's standing and habits
     #[arg(long, value_name = "TIME")]
     pub older_than: String,
 }

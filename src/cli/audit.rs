@@ -16,7 +16,7 @@ use crate::base::networks::Widest;
 use crate::base::time::{TimeFormat, TimeReader, Zone, show_day};
 use crate::base::unit::Unit;
 use crate::compare::{self, Side};
-use crate::history::{Earlier, Folder};
+use crate::history::{Earlier, Folder, Staged};
 use crate::ingest::enrich::{self, ListKind};
 use crate::ingest::guard::read_and_forget;
 use crate::ingest::mapping::{self, Said, seconds};
@@ -79,10 +79,11 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     if let Some(previous) = previous {
         audited.report.news = Some(since(&previous, &audited.report)?);
     }
+    let night = staged(&args, &settings, &audited)?;
     let outputs = if args.new_only { only_news(&mut audited, outputs) } else { outputs };
     let exit = finish(&args, &audited, &outputs)?;
     settings.meter.done("outputs", audited.report.groups.len());
-    leave(&args, &settings, &audited)?;
+    night.map_or(Ok(()), leave)?;
     timings.iter().for_each(Timings::tell);
     Ok(exit)
 }
@@ -104,19 +105,27 @@ fn only_news(audited: &mut Audited, outputs: Vec<Output>) -> Vec<Output> {
     outputs.into_iter().filter(|output| !silent || output.format.list).collect()
 }
 
-/// Leaves the night for the next one, once its outputs are in place.
-fn leave(args: &AuditArgs, settings: &Settings, audited: &Audited) -> Result<()> {
-    let (Some(store), Some(record)) = (&args.store, &audited.record) else { return Ok(()) };
+/// The night as the next one will know it, written beside its place: a full disk is found before any output is made.
+fn staged(args: &AuditArgs, settings: &Settings, audited: &Audited) -> Result<Option<Staged>> {
+    let (Some(store), Some(record)) = (&args.store, &audited.record) else { return Ok(None) };
     if args.between_nights {
-        return Ok(());
+        return Ok(None);
     }
     if audited.report.history.as_ref().is_some_and(|history| history.is_past) {
         if !args.quiet {
             complain("note: the store holds later nights: this one is judged as it was, and not remembered");
         }
-        return Ok(());
+        return Ok(None);
     }
-    Folder::of(store, &settings.grain).write(record)
+    Folder::of(store, &settings.grain).stage(record).map(Some)
+}
+
+/// Leaves the night for the next one, once its outputs are in place.
+fn leave(night: Staged) -> Result<()> {
+    night.commit().map_err(|e| {
+        let message = format!("{}: the outputs are in place, and the night may not be remembered", e.message);
+        Error { message, ..e }.help("run the same night again: it replaces itself")
+    })
 }
 
 /// The earlier run that this one is compared with: read before any work is done.
