@@ -78,7 +78,9 @@ mod tests {
 
     #[test]
     fn every_failure_says_what_it_was() {
-        for fault in [Fault::Usage, Fault::Input, Fault::Unanswered, Fault::Braked, Fault::Output, Fault::Locked] {
+        for fault in
+            [Fault::Usage, Fault::Input, Fault::Unanswered, Fault::Braked, Fault::Output, Fault::Locked]
+        {
             assert!(!Exit::of(fault).1.is_empty());
         }
         assert_eq!((Exit::of(Fault::Input).0, Exit::of(Fault::Unanswered).0), (Exit::Refused, Exit::Refused));

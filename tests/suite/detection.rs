@@ -3,11 +3,10 @@
 
 use crate::runs::{Folder, Run};
 use clickaudit::ingest::preset::PRESETS;
-use clickaudit::ingest::{Mapping, Shape};
 use clickaudit::signals::{self, Suspicious};
+use clickaudit::simulate::mix::Fraud;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use clickaudit::simulate::mix::Fraud;
 
 const SMALL: &str = "--sources 80 --clicks 12000 --days 5";
 
