@@ -16,7 +16,7 @@ use crate::base::networks::Widest;
 use crate::base::time::{TimeFormat, TimeReader, Zone, show_day};
 use crate::base::unit::Unit;
 use crate::compare::{self, Side};
-use crate::history::{Earlier, Folder, Staged};
+use crate::history::{Earlier, Folder, Record, Staged};
 use crate::ingest::enrich::{self, ListKind};
 use crate::ingest::guard::read_and_forget;
 use crate::ingest::mapping::{self, Said, seconds};
@@ -28,7 +28,7 @@ use crate::report::{self, Job, Kind, Look, News, Output, Report, RulesInfo, Writ
 use crate::rules::{RuleFile, RuleSet, Tuning, builtin_files, read};
 use crate::signals::{FAMILIES, Family};
 use crate::store::Store;
-use crate::verdicts::{Brake, Protect, Suppressions, Verdict};
+use crate::verdicts::{Brake, Judged, Protect, Suppressions, Verdict};
 use anstream::ColorChoice;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -80,7 +80,7 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
         audited.report.news = Some(since(&previous, &audited.report)?);
     }
     let night = staged(&args, &settings, &audited)?;
-    let outputs = if args.new_only { only_news(&mut audited, outputs) } else { outputs };
+    let outputs = if args.new_only { only_news(&args, &settings, &mut audited, outputs)? } else { outputs };
     let exit = finish(&args, &audited, &outputs)?;
     settings.meter.done("outputs", audited.report.groups.len());
     night.map_or(Ok(()), leave)?;
@@ -98,18 +98,41 @@ fn refuse_without_store(args: &AuditArgs) -> Result<()> {
     }
 }
 
-/// What changed since the night before; nothing but lists where nothing did. Lists are always whole.
-fn only_news(audited: &mut Audited, outputs: Vec<Output>) -> Vec<Output> {
-    audited.report.keep_news();
+/// What changed since the night before and was not told yet; nothing but lists where nothing did. Lists are always
+/// whole.
+fn only_news(
+    args: &AuditArgs,
+    settings: &Settings,
+    audited: &mut Audited,
+    outputs: Vec<Output>,
+) -> Result<Vec<Output>> {
+    let told = told(args, settings, audited)?;
+    let is_told = |group: &Judged| {
+        let key: Vec<Option<String>> = group.subject.texts().into_iter().map(|(_, text)| text).collect();
+        let line = told.as_ref().and_then(|record| record.line(&key));
+        line.is_some_and(|line| line.verdict == group.verdict.word())
+    };
+    audited.report.keep_news(&is_told);
     let silent = audited.report.groups.is_empty() && audited.report.coverage.gates.is_empty();
-    outputs.into_iter().filter(|output| !silent || output.format.list).collect()
+    Ok(outputs.into_iter().filter(|output| !silent || output.format.list).collect())
+}
+
+/// What an earlier run told already: one of the same night, or the last one between nights.
+fn told(args: &AuditArgs, settings: &Settings, audited: &Audited) -> Result<Option<Record>> {
+    let (Some(store), Some(record)) = (&args.store, &audited.record) else { return Ok(None) };
+    let folder = Folder::of(store, &settings.grain);
+    if args.between_nights {
+        return folder.between().newest();
+    }
+    let night = record.head.day();
+    folder.nights()?.contains(&night).then(|| folder.read(night)).transpose()
 }
 
 /// The night as the next one will know it, written beside its place: a full disk is found before any output is made.
 fn staged(args: &AuditArgs, settings: &Settings, audited: &Audited) -> Result<Option<Staged>> {
     let (Some(store), Some(record)) = (&args.store, &audited.record) else { return Ok(None) };
     if args.between_nights {
-        return Ok(None);
+        return Folder::of(store, &settings.grain).between().stage(record).map(Some);
     }
     if audited.report.history.as_ref().is_some_and(|history| history.is_past) {
         if !args.quiet {

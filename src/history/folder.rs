@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 const KEPT: usize = 400;
 /// How the name of a record goes on behind its day, today's way first.
 const FORMS: [(&str, Packing); 2] = [(".jsonl.zst", Packing::Zstd), (".jsonl", Packing::Plain)];
+/// The folder below a grain's for what was told between its nights.
+const BETWEEN: &str = "between";
 /// The name of the file of pins.
 const PINS: &str = "pins.jsonl";
 
@@ -64,7 +66,8 @@ impl Staged {
         durable::remove(&self.folder.place(self.night, 1))?;
         let nights = self.folder.nights()?;
         let old = nights.iter().take(nights.len().saturating_sub(KEPT));
-        old.copied().try_for_each(|night| self.folder.remove(night).map(drop))
+        old.copied().try_for_each(|night| self.folder.remove(night).map(drop))?;
+        self.folder.lane().map_or(Ok(()), |lane| lane.clear())
     }
 }
 
@@ -98,6 +101,19 @@ impl Folder {
         Ok(paths.into_iter().filter(|path| path.is_dir()).map(|path| Folder { path }).collect())
     }
 
+    /// What was told between the nights of this grain: the last of it is news no more. It goes with the next night.
+    pub fn between(&self) -> Folder {
+        Folder { path: self.path.join(BETWEEN) }
+    }
+
+    fn lane(&self) -> Option<Folder> {
+        Some(self.between()).filter(|lane| lane.path.is_dir())
+    }
+
+    fn clear(&self) -> Result<()> {
+        fs::remove_dir_all(&self.path).map_err(|e| Error::writing(&self.path, e))
+    }
+
     /// Takes the groups that bear a name out of all nights and pins; how many lines that were. Each file is the old
     /// one or the new one; who was interrupted asks again.
     ///
@@ -121,7 +137,8 @@ impl Folder {
         if !theirs.is_empty() {
             self.set_pins(&others)?;
         }
-        Ok(lines + theirs.len())
+        let told = self.lane().map_or(Ok(0), |lane| lane.forget(name))?;
+        Ok(lines + theirs.len() + told)
     }
 
     /// The nights that are there, in order.
@@ -195,8 +212,9 @@ impl Folder {
         let nights = self.nights()?;
         let of_nights = nights.iter().flat_map(|night| (0..FORMS.len()).map(|form| self.place(*night, form)));
         let length = |path: PathBuf| fs::metadata(path).map_or(0, |found| found.len());
-        let bytes = of_nights.chain([self.path.join(PINS)]).map(length).sum();
-        Ok(Held { nights, bytes })
+        let bytes: u64 = of_nights.chain([self.path.join(PINS)]).map(length).sum();
+        let told = self.lane().map_or(Ok(0), |lane| lane.held().map(|held| held.bytes))?;
+        Ok(Held { nights, bytes: bytes + told })
     }
 
     /// What is wrong with records and pins, and how many files were looked at.
@@ -207,7 +225,14 @@ impl Folder {
         let nights = self.nights()?;
         let pinned = self.path.join(PINS).exists();
         let faults = nights.iter().filter_map(|night| self.read(*night).err()).chain(self.pins().err());
-        Ok((faults.collect(), nights.len() + usize::from(pinned)))
+        let (mut faults, mut files): (Vec<Error>, usize) =
+            (faults.collect(), nights.len() + usize::from(pinned));
+        if let Some(lane) = self.lane() {
+            let (theirs, told) = lane.verify()?;
+            faults.extend(theirs);
+            files += told;
+        }
+        Ok((faults, files))
     }
 
     /// Lets go of the nights that lie more than `age` microseconds before night `newest`, but not of the last one,
@@ -369,6 +394,19 @@ mod tests {
         assert_eq!(folder.read(night).expect("a record").lines[0].clicks, 9);
         assert!(!folder.place(night, 1).exists() && folder.place(night - 1, 1).exists());
         assert_eq!(folder.verify().expect("looked at").1, 3);
+    }
+
+    #[test]
+    fn what_was_told_between_nights_goes_with_the_next_one() {
+        let store = tempfile::tempdir().expect("a folder");
+        let folder = Folder::of(store.path(), &Grain::source());
+        assert!(folder.between().newest().expect("none").is_none());
+        folder.between().write(&record("2026-03-10", 1)).expect("written");
+        assert_eq!(folder.between().newest().expect("read").expect("there").lines.len(), 1);
+        assert!(folder.nights().expect("none").is_empty() && folder.held().expect("read").bytes > 0);
+        assert_eq!((folder.verify().expect("read").1, folder.forget("a").expect("written")), (1, 1));
+        folder.write(&record("2026-03-10", 2)).expect("written");
+        assert!(folder.between().newest().expect("none").is_none());
     }
 
     #[test]

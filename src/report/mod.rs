@@ -220,8 +220,9 @@ impl<'r> Report<'r> {
     }
 
     /// Keeps only what changed since the night before; lists were made already and stay whole.
-    pub fn keep_news(&mut self) {
-        let news: Vec<bool> = self.groups.iter().map(|g| self.change(g).is_some()).collect();
+    pub fn keep_news(&mut self, is_told: &dyn Fn(&Judged) -> bool) {
+        let is_news = |g: &Judged| self.change(g).is_some() && !is_told(g);
+        let news: Vec<bool> = self.groups.iter().map(is_news).collect();
         let mut left = news.iter();
         self.groups.retain(|_| left.next() == Some(&true));
         // Dossiers name their group by its place.

@@ -149,6 +149,20 @@ fn a_run_between_nights_knows_them_and_leaves_none() {
 }
 
 #[test]
+fn an_alert_is_told_once() {
+    let folder = Folder::new();
+    night(&folder, 12, "2977431");
+    exports(&folder, 13, "");
+    let told =
+        |flags: &str| folder.run(&format!("audit {AUDIT} -q --new-only -o brief=- {flags}")).exits(0).text();
+    // By the hour; then the night, which tells what is new to it; then that night again.
+    for flags in ["--between-nights", ""] {
+        assert!(told(flags).contains("2977431"), "{flags}");
+        assert_eq!(told(flags), "", "{flags}");
+    }
+}
+
+#[test]
 fn a_night_that_cannot_be_judged_is_not_remembered() {
     let folder = Folder::new();
     night(&folder, 12, "");
