@@ -58,10 +58,10 @@ fn files(paths: &RulePaths) -> Result<Vec<RuleFile>> {
 
 /// A rule from stdin; its lists lie in the current folder.
 fn from_stdin() -> Result<RuleFile> {
-    let mut text = String::new();
-    let read = io::stdin().lock().take(yaml::MAX_BYTES as u64 + 1).read_to_string(&mut text);
+    let mut bytes = Vec::new();
+    let read = io::stdin().lock().take(yaml::MAX_BYTES as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|e| Error::usage("cannot read a rule from stdin").because(e))?;
-    Ok(RuleFile::new(STDIN, &text).in_folder(""))
+    Ok(RuleFile::of_bytes(STDIN, &bytes).in_folder(""))
 }
 
 fn checked(paths: &RulePaths) -> Result<Exit> {
@@ -127,7 +127,7 @@ fn with_tests(paths: &RulePaths) -> Result<(Vec<RuleFile>, Vec<PathBuf>)> {
     if paths.paths.is_empty() || paths.paths.iter().any(|path| path.as_os_str() == STDIN) {
         return Ok((files(paths)?, Vec::new()));
     }
-    let (files, folders) = read_with_tests(&paths.paths)?;
+    let (files, folders) = read_with_tests(&paths.paths);
     if files.is_empty() && folders.is_empty() {
         return Ok((read(&paths.paths)?, folders));
     }
@@ -313,6 +313,7 @@ fn created(args: &RulesNewArgs) -> Result<Exit> {
             args.id
         )));
     }
+    std::fs::create_dir_all(&args.folder).map_err(|e| Error::writing(&args.folder, e))?;
     let path = args.folder.join(format!("{}.yml", args.id));
     let mut file =
         OpenOptions::new().write(true).create_new(true).open(&path).map_err(|e| match e.kind() {

@@ -204,7 +204,13 @@ mod tests {
         let nothing = Arc::new(Totals::of(&[], &[], vec![]));
         let group = |at| Group { key: vec![None, Some(format!("{at:03}"))], totals: Arc::clone(&nothing) };
         let groups = (0..200).map(group).collect();
-        let measures = GrainMeasures { grain: Grain::source(), groups, strata, beyond: None };
+        let measures = GrainMeasures {
+            grain: Grain::source(),
+            groups,
+            strata,
+            beyond: None,
+            network_clicks: Default::default(),
+        };
         let crowd = Crowd::new(&measures, &[]);
         let shapes = crowd.shapes(|totals| {
             let mut counts = vec![0; 2];

@@ -11,6 +11,7 @@ use super::{Format, Kind, Look, Rendered, Report, phrase};
 use crate::base::error::Result;
 use crate::base::money::Micro;
 use crate::verdicts::{Clawback, Counted, Judged, Verdict};
+use std::cmp::Reverse;
 use std::io::Write;
 
 /// What may be claimed back of the audited groups, by why, and all of it.
@@ -67,6 +68,7 @@ const COLUMNS: &[&str] = &[
     "at_risk_least",
     "at_risk_expected",
     "cost",
+    "expected_saving",
     "not_judged",
 ];
 
@@ -77,8 +79,18 @@ fn render(_: &Report, _: &Look) -> Result<Rendered> {
 fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
     let key = report.run.grain.columns().iter().map(|c| c.name());
     let header: Vec<&str> = key.chain(COLUMNS.iter().copied()).collect();
-    let lines = report.audited().into_iter().filter(|g| concerned(g)).map(|g| row(report, g));
+    let mut groups: Vec<&Judged> = report.audited().into_iter().filter(|g| concerned(g)).collect();
+    groups.sort_by_key(|group| rank(group));
+    let lines = groups.into_iter().map(|g| row(report, g));
     out.write_all(&rows(&header, lines)?).map_err(failed)
+}
+
+/// What is expected to be saved, from large to small, then what is at risk (statistics.md, 5.5); of equals the order of
+/// every output.
+fn rank(group: &Judged) -> impl Ord + use<> {
+    let loss = group.outlook.loss;
+    let saving = loss.map_or(Micro(0), |loss| loss.expected_saving.max(Micro(0)));
+    Reverse((saving, loss.map(|loss| loss.money_at_risk), group.money_at_risk))
 }
 
 /// Groups with something to claim, to hold or to lose.
@@ -106,6 +118,7 @@ fn row(report: &Report, group: &Judged) -> Vec<String> {
         amount(group.money_at_risk),
         amount(group.outlook.loss.map(|loss| loss.money_at_risk)),
         amount(group.subject.spend),
+        amount(group.outlook.loss.map(|loss| loss.expected_saving)),
         gates(report),
     ]);
     row
@@ -181,13 +194,34 @@ mod tests {
         let expected = [
             "traffic_source,source,verdict,protected,currency,replays_count,replays_amount,before_click_count,\
              before_click_amount,repeated_events_count,repeated_events_amount,clawback_count,clawback_amount,\
-             at_risk_least,at_risk_expected,cost,not_judged",
-            ",pub10032,block,false,USD,12,96.00,2,,1,8.00,15,104.00,1204.00,400.00,480.20,",
-            ",pub9,block,false,USD,,,,,,,,,,,480.20,",
-            ",pub77,hold,true,USD,,,,,,,,,,,480.20,",
-            ",pub31,watch,false,USD,,,,,,,,,,,480.20,",
-            ",pub1,clean,false,USD,1,3.00,0,0.00,0,0.00,1,3.00,,,480.20,",
+             at_risk_least,at_risk_expected,cost,expected_saving,not_judged",
+            ",pub10032,block,false,USD,12,96.00,2,,1,8.00,15,104.00,1204.00,400.00,480.20,1430.00,",
+            ",pub9,block,false,USD,,,,,,,,,,,480.20,,",
+            ",pub77,hold,true,USD,,,,,,,,,,,480.20,,",
+            ",pub31,watch,false,USD,,,,,,,,,,,480.20,,",
+            ",pub1,clean,false,USD,1,3.00,0,0.00,0,0.00,1,3.00,,,480.20,,",
         ];
         assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn the_largest_saving_stands_first() {
+        let rules = sample::rules();
+        let mut report = sample::with_outlook(&rules);
+        let loss = report.groups[0].outlook.loss.expect("the first group has one");
+        let with = |saving: i64, at_risk: i64| {
+            Some(crate::peers::expected_loss::Loss {
+                expected_saving: Micro(saving),
+                money_at_risk: Micro(at_risk),
+                ..loss
+            })
+        };
+        report.groups[0].outlook.loss = with(-5, 900);
+        report.groups[1].outlook.loss = with(7, 1);
+        report.groups[2].outlook.loss = with(9, 1);
+        let bytes = render(&report, &Look::PLAIN).unwrap().collected(&report).unwrap().unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let names: Vec<&str> = text.lines().skip(1).filter_map(|line| line.split(',').nth(1)).collect();
+        assert_eq!(names[..3], ["pub77", "pub9", "pub10032"], "{text}");
     }
 }

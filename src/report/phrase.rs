@@ -75,8 +75,18 @@ fn peers(evidence: &Evidence) -> Option<String> {
         return Some(format!("by itself, {}", q(versus.q)));
     }
     let expected = evidence.signal.unit.format(versus.expected);
-    let (ratio, n) = (Unit::Ratio.format(versus.ratio), count(u64::from(versus.peers)));
+    let (ratio, n) = (times(versus.ratio), count(u64::from(versus.peers)));
     Some(format!("{ratio} times {n} peers' {expected}, {}", q(versus.q)))
+}
+
+/// How many times what peers have; beyond a thousand the figure says no more.
+pub fn times(ratio: f64) -> String {
+    match ratio {
+        r if r >= 1_000.0 => "over 1,000".to_owned(),
+        r if r < 0.001 => "under 0.001".to_owned(),
+        r if r < 0.1 => format!("{r:.3}"),
+        r => Unit::Ratio.format(r),
+    }
 }
 
 /// `q 0.023`, and `q 2.1e-98` where the zeros would have to be counted.

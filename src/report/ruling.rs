@@ -167,6 +167,14 @@ impl<'r> RuleTally<'r> {
             _ => Vec::new(),
         })
     }
+
+    /// Why exports of this kind never answer.
+    fn presets(&self) -> impl Iterator<Item = &'static str> {
+        self.lacks.iter().filter_map(|(why, _)| match why {
+            Why::Absent { absence: Absence::Preset(why), .. } => Some(*why),
+            _ => None,
+        })
+    }
 }
 
 /// Whether two reasons differ in a group's numbers at most.
@@ -189,6 +197,7 @@ enum Cause {
     Peers,
     History,
     Groups,
+    Presets,
     Other,
 }
 
@@ -199,6 +208,7 @@ fn cause(why: &Why) -> Cause {
             absence: Absence::NoClicks | Absence::NoConversions | Absence::Aggregated | Absence::Engine(_),
             ..
         } => Cause::Inputs,
+        Why::Absent { absence: Absence::Preset(_), .. } => Cause::Presets,
         Why::Sample { .. } => Cause::Samples,
         Why::Peers { .. } | Why::Uncompared => Cause::Peers,
         Why::NoHistory { .. } | Why::ShortHistory { .. } => Cause::History,
@@ -241,6 +251,12 @@ fn part(cause: Cause, tallies: &[&RuleTally]) -> String {
         Cause::Peers => format!("{n} for too few peers"),
         Cause::History => format!("{n} for want of stored runs"),
         Cause::Groups => format!("{n} because the audited groups are not made of their columns"),
+        Cause::Presets => {
+            let why: BTreeSet<&str> = tallies.iter().flat_map(|tally| tally.presets()).collect();
+            let why: Vec<&str> = why.into_iter().collect();
+            let why = why.join("; ");
+            format!("{n} that such exports never answer, so that they leave nobody undecided ({why})")
+        }
         Cause::Other => format!("{n} because groups have nothing of what they look at"),
     }
 }

@@ -98,6 +98,7 @@ pub fn with_outlook(rules: &[Rule]) -> Report<'_> {
         ("target_roi", "0.3".to_owned()),
     ]);
     report.clusters = vec![Resold {
+        of_clicks: false,
         overlap: 0.65,
         expected_overlap: 0.02,
         shared_networks: 240,

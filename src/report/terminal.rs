@@ -243,25 +243,25 @@ pub(super) fn incident(incident: &Incident) -> String {
     let whole = |n: f64| count(n.round() as u64);
     if let Some((from, to)) = incident.hours {
         return format!(
-            "{unit}, {} to {}: clicks of {} sources and not one conversion, where {} ({}–{}) were to be expected: \
+            "{unit}, {} to {}: clicks of {} and not one conversion, where {} ({}–{}) were to be expected: \
              probably lost postbacks",
             time::show(from),
             time::show(to),
-            count(incident.told as u64),
+            counted(incident.told as u64, "source", "sources"),
             whole(incident.expected),
             whole(incident.low),
             whole(incident.high)
         );
     }
     format!(
-        "{unit}, {days}: {} where {} ({}–{}) were to be expected, in {} of {} sources that can tell: a cap, \
+        "{unit}, {days}: {} where {} ({}–{}) were to be expected, in {} of {} that can tell: a cap, \
          a landing page that is down, or lost postbacks",
         counted(incident.observed, "conversion", "conversions"),
         whole(incident.expected),
         whole(incident.low),
         whole(incident.high),
         count(incident.fell as u64),
-        count(incident.told as u64),
+        counted(incident.told as u64, "source", "sources"),
     )
 }
 

@@ -135,7 +135,9 @@ pub enum Absence {
     Aggregated,
     /// Clicks were counted on an engine, which cannot count this, for the reason given.
     Engine(&'static str),
-    /// The input cannot answer, for the reason given (a preset fact).
+    /// Exports of this kind never say it, for the reason given (a preset fact).
+    Preset(&'static str),
+    /// The input cannot answer, for the reason given.
     Fact(&'static str),
 }
 
@@ -152,7 +154,7 @@ impl fmt::Display for Absence {
             Absence::SpanTooShort => f.write_str("the loaded clicks do not reach back far enough to tell"),
             Absence::Aggregated => f.write_str("the report is aggregated: single rows are not there"),
             Absence::Engine(why) => write!(f, "not computed on an engine: {why}"),
-            Absence::Fact(why) => f.write_str(why),
+            Absence::Preset(why) | Absence::Fact(why) => f.write_str(why),
         }
     }
 }

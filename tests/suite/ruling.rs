@@ -115,6 +115,21 @@ fn a_pack_draws_its_own_lines() {
     assert_eq!(left_out["orders-after-a-day"], "none of its packs is chosen");
     let by_file = folder_of_pair(&["bad"]).with("clickaudit.yaml", "packs: [leadgen]\n");
     assert_eq!(report(&by_file, "")["run"]["rules_digest"], leads["run"]["rules_digest"]);
+    let wrong = folder_of_pair(&["bad"]).with("clickaudit.yaml", "by: source\npacks: [leadgin]\n");
+    let audit = format!("audit {AUDIT}");
+    wrong.run(&audit).exits(2).says(&["--> clickaudit.yaml:2:9", "did you mean `leadgen`?"]);
+}
+
+#[test]
+fn what_is_said_of_a_rule_that_does_not_run_is_told() {
+    let folder = folder_of_pair(&["bad"]);
+    let overrides = "overrides:\n  earns-less-than-the-target: {params: {target: 0.5}}\n";
+    let folder = folder.with("clickaudit.yaml", overrides);
+    let note = "note: the override of `earns-less-than-the-target` (clickaudit.yaml:2) has no effect: none of its \
+                packs";
+    folder.run(&format!("audit {AUDIT}")).exits(0).says(&[note]);
+    let chosen = folder.run(&format!("audit {AUDIT} --pack leadgen")).exits(0);
+    assert!(!chosen.stderr.contains("has no effect"), "{}", chosen.stderr);
 }
 
 // ---------------------------------------------------------------- observe mode
@@ -313,7 +328,7 @@ fn a_diff_tells_rules_that_come_and_refuses_what_it_cannot_compare() {
     assert!(told.lines().any(|l| l.starts_with("  many-conversions") && l.contains("  new  +")), "{told}");
     let refused = [
         ("rules diff built-in old.json", "a report and a rule set cannot be compared"),
-        ("rules diff built-in none.yml clicks.csv conversions.csv", "cannot read the rules in none.yml"),
+        ("rules diff built-in none.yml clicks.csv conversions.csv", "cannot be read: No such file"),
         (
             "rules diff built-in built-in clicks.csv conversions.csv --add-rules x",
             "do not go with rules diff",
@@ -413,6 +428,7 @@ fn a_new_rule_is_valid_and_overwrites_nothing() {
         folder.run(arguments).exits(2).says(&[message]);
     }
     assert_eq!((folder.text("my-rule.yml"), folder.files().len()), (text, 1));
+    folder.run("rules new my-rule --folder own/rules").exits(0).says(&["wrote own/rules/my-rule.yml"]);
 }
 
 #[test]

@@ -94,7 +94,10 @@ pub(super) struct Cluster {
     members: Vec<Key>,
     /// Two linked members share at least about so many networks (/24, /48).
     shared_networks: u64,
-    /// The overlap of networks (Jaccard) in the weakest link, and the largest that was expected for a link.
+    /// `networks` or `clicks`: what the similarity is of.
+    similarity_of: &'static str,
+    /// The overlap of networks (Jaccard) in the weakest link, and the largest that was expected for a link. Of clicks:
+    /// the share of each member's that comes from networks which hardly send a click to anybody else.
     similarity: Option<Number>,
     expected_similarity: Option<Number>,
     /// The least agreement of user agents in a link; null where they are unknown.
@@ -177,6 +180,7 @@ pub(super) fn clusters(report: &Report) -> Vec<Cluster> {
         cluster: at + 1,
         members: members.into_iter().map(|member| key(report, member)).collect(),
         shared_networks: resold.shared_networks,
+        similarity_of: if resold.of_clicks { "clicks" } else { "networks" },
         similarity: number(resold.overlap),
         expected_similarity: number(resold.expected_overlap),
         agent_similarity: resold.agents.and_then(number),

@@ -88,9 +88,10 @@ fn clusters(page: &mut Page, report: &Report) {
 /// `a/1, a/2: at least 65.0% of their networks in common; together hold (1 of 2) · 1,204 clicks · 12.00 USD at risk`.
 pub fn cluster(report: &Report, resold: &Resold, members: &[&Judged]) -> String {
     let overlap = Unit::Share.format(resold.overlap);
+    let what = if resold.of_clicks { "clicks from networks of their own" } else { "networks in common" };
     let (by, of) = (count(resold.carried_by as u64), count(members.len() as u64));
     let mut text = format!(
-        "{}: at least {overlap} of their networks in common; together {} ({by} of {of}) · {}",
+        "{}: at least {overlap} of their {what}; together {} ({by} of {of}) · {}",
         shown(members, MEMBERS_SHOWN),
         resold.verdict.word(),
         counted(resold.clicks, "click", "clicks")
