@@ -46,6 +46,8 @@ codes! {
         "An offers file is a table with a header line; every row says what holds for one offer from a day on. A row that is half read would judge partners by other terms than were agreed, so the whole file is refused. docs/offers.md says what each column holds.";
     BAD_TRAFFIC_SOURCE "C006" "bad-traffic-source" "a traffic source in a sources file that cannot be read"
         "A sources file says for each traffic source which variable of the tracker carries its zone, and how its costs and lists are. A wrong zone would block the wrong publisher, so the whole file is refused. docs/sources.md says what each key holds, and which starters there are.";
+    BAD_LABEL "C007" "bad-label" "a row of a table of labels that cannot be used"
+        "A table of labels says which sources are fraudulent: the columns `source` and `kind`, and where they are known `traffic_source`, `strength`, `conversions`, `touched_payout` and `since`. A row that is half read, or a source of two kinds, would count as found what was missed, so the whole table is refused. `honest`, `clean`, `ok`, `none` and an empty kind say that a source is not fraudulent.";
     FAILED_TEST "R001" "failed-test" "a test of a rule fails"
         "The rule's own example was evaluated exactly as in an audit and the answer was another one than the example expects. Mend the condition or the example; the message says what each test of the condition answered. Of a folder with exports the audit found something else than its `expected.yml` says: `-` is what was expected, `+` what was found.";
     BAD_ID "R002" "bad-id" "a rule's id is not well formed"

@@ -17,6 +17,8 @@ pub enum Fault {
     Output,
     /// Another run is at work on the same folder.
     Locked,
+    /// An engine gave no answer: it cannot be reached, failed, or was stopped.
+    Unanswered,
 }
 
 /// An error with what to do about it.

@@ -129,6 +129,8 @@ struct TableFile {
     times: Option<String>,
     money: Option<String>,
     nulls: Option<Vec<String>>,
+    from: Option<String>,
+    until: Option<String>,
 }
 
 impl TablesFile {
@@ -142,6 +144,8 @@ impl TablesFile {
             times: table.times.clone(),
             money: table.money.clone(),
             nulls: table.nulls.clone(),
+            from: table.from.clone(),
+            until: table.until.clone(),
         })
     }
 }

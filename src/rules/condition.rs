@@ -28,7 +28,8 @@ pub(super) const MAX_RISK: f64 = 100.0;
 pub(super) fn node(checker: &mut Checker, raw: &RawNode) -> Option<Node> {
     match raw {
         RawNode::All(nodes) => {
-            let (children, whole) = list(checker, "all", nodes);
+            let (mut children, whole) = list(checker, "all", nodes);
+            tie(&mut children);
             if let Some(why) = contradiction(&children) {
                 checker.fault(&diag::CONSTANT, &nodes.span, format!("this can never hold: {why}"));
             }
@@ -59,6 +60,27 @@ pub(super) fn node(checker: &mut Checker, raw: &RawNode) -> Option<Node> {
             checker.place(&raw.span);
             pattern_node(checker, raw)
         }
+    }
+}
+
+/// Ties comparisons that fire for want of peers to the fixed limit of the same signal beside them: where most
+/// sources of an offer are beyond it, it says nothing of one of them.
+fn tie(children: &mut [Node]) {
+    let fixed: Vec<(&str, Direction, f64)> = children.iter().filter_map(fixed).collect();
+    for child in children {
+        let Node::Test(Test { signal, limit: Limit::Peers(limit), .. }) = child else { continue };
+        let found = fixed.iter().find(|(name, side, _)| *name == signal.name && *side == limit.direction);
+        limit.fixed = found.map(|(.., value)| *value).filter(|_| limit.few == Few::Fires);
+    }
+}
+
+/// The limit of a test that looks one way.
+fn fixed(node: &Node) -> Option<(&'static str, Direction, f64)> {
+    let Node::Test(test) = node else { return None };
+    match test.limit {
+        Limit::Above(value) => Some((test.signal.name, Direction::High, value)),
+        Limit::Below(value) => Some((test.signal.name, Direction::Low, value)),
+        _ => None,
     }
 }
 
@@ -355,7 +377,8 @@ fn peer_limit(
             None
         }
     };
-    Some(PeerLimit { direction, bar: bar.filter(|_| compared)?, few: raw.few.unwrap_or(Few::Unknown) })
+    let few = raw.few.unwrap_or(Few::Unknown);
+    Some(PeerLimit { direction, bar: bar.filter(|_| compared)?, few, fixed: None })
 }
 
 /// Whether peers are asked about this side of a signal.

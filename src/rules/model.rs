@@ -410,6 +410,8 @@ pub struct PeerLimit {
     pub bar: Bar,
     /// The answer where the signal cannot be compared.
     pub few: Few,
+    /// The limit of the same signal that is left to decide where there are too few peers.
+    pub fixed: Option<f64>,
 }
 
 /// The directions in which a signal is compared with peers and can accuse.

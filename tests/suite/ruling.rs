@@ -209,6 +209,23 @@ fn report_at(folder: &Folder, as_of: &str) -> Value {
     report(folder, &format!("--suppressions s.yaml --as-of {as_of} --max-age 365d"))
 }
 
+/// Whoever only takes a list hears of it, too.
+#[test]
+fn settings_without_an_effect_are_told_beside_a_list_and_in_a_message() {
+    let folder = folder_of_pair(&["bad"])
+        .with("s.yaml", suppressions("worse", "permanent: true"))
+        .with("protect.txt", "nobody\n");
+    let settings = "--suppressions s.yaml --protect protect.txt";
+    let unused = ["note: the suppression of `conversions-too-fast` on `worse`", "is unused"];
+    let protect = "note: the protect list's entry `nobody` means no group of this input";
+    folder.run(&format!("audit {AUDIT} {settings} {LIST}")).exits(0).says(&unused).says(&[protect]);
+    let brief = folder.run(&format!("audit {AUDIT} {settings} -q -o brief=-")).exits(0).text();
+    assert!(brief.contains("Note: the protect list's entry"), "{brief}");
+    assert!(brief.contains("is unused"), "{brief}");
+    let folder = folder.with("s.yaml", suppressions("bad", "expires: 2026-03-04"));
+    folder.run(&format!("audit {AUDIT} {settings} {LIST}")).exits(0).says(&["its finding is back"]);
+}
+
 #[test]
 fn an_unused_suppression_is_told() {
     let folder = folder_of_pair(&["bad"]).with("s.yaml", suppressions("worse", "permanent: true"));
@@ -351,6 +368,32 @@ fn a_rule_is_explained_with_how_often_it_fired() {
         "{other}"
     );
     folder.run("explain rule conversions-to-fast").exits(2).says(&["did you mean", FAST]);
+}
+
+#[test]
+fn a_rule_is_explained_with_the_nights_it_fired_on() {
+    let folder = folder_of_pair(&["bad"]);
+    folder.run(&format!("audit {AUDIT} -q -o json=report.json --store state")).exits(0);
+    let page = folder.run("explain rule conversions-too-fast --store state").exits(0).text();
+    let words = page.split_whitespace().collect::<Vec<&str>>().join(" ");
+    let said = "stored nights by traffic_source,source: with effect on 1 of the last one: 2026-03-";
+    assert!(words.contains(said) && words.contains(" on 1 of 5 groups"), "{page}");
+    let json = folder.run("explain rule conversions-too-fast --store state --format json").exits(0).json();
+    assert_eq!(
+        (&json["nights"][0]["nights"], &json["nights"][0]["fired"][0]["fires"]),
+        (&1.into(), &1.into())
+    );
+    let silent = folder.run("explain rule conversions-before-click --store state").exits(0).text();
+    assert!(silent.contains("with effect on 0 of the last one"), "{silent}");
+    folder
+        .run("explain rule conversions-too-fast --store nowhere")
+        .exits(2)
+        .says(&["there is no store in nowhere"]);
+    let folder = folder.with("clickaudit.yaml", "store: state\n");
+    let page = folder.run("explain rule conversions-too-fast").exits(0).text();
+    assert!(page.contains("stored nights by traffic_source,source"), "{page}");
+    let folder = folder.with("clickaudit.yaml", "store: not-yet\n");
+    folder.run("explain rule conversions-too-fast").exits(0);
 }
 
 #[test]
