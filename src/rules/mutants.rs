@@ -255,7 +255,7 @@ mod tests {
              `cr: {value: 9.995%, n: 40}`",
         );
         advises(
-            "signal: replayed_count, above: 2",
+            "signal: replayed_count, above: 2, min_sample: 1",
             ["replayed_count: 9", "replayed_count: 0"],
             "add one example exactly at the limit, `replayed_count: {value: 2, n: 1}`, and one just beyond it, \
              `replayed_count: {value: 3, n: 1}`",

@@ -95,12 +95,12 @@ when:
     assert_eq!(
         told,
         [
-            "1:1 missing-key: the key `title` is missing",
-            "1:1 missing-key: the key `why` is missing",
-            "1:5 bad-id: `Bad` is no id",
             "1:1 no-firing-test: no test of this stable rule fires",
             "1:1 no-quiet-test: no test shows when this blocking rule does not fire",
             "1:1 no-innocent: this stable rule names no innocent cause",
+            "1:1 missing-key: the key `title` is missing",
+            "1:1 missing-key: the key `why` is missing",
+            "1:5 bad-id: `Bad` is no id",
             "2:1 unknown-key: there is no key `titel` here",
             "8:33 wrong-unit: `5` is above 1, but a share lies between 0 and 1",
             "9:22 unknown-signal: there is no signal `ctit_shrt_share`",
@@ -108,6 +108,6 @@ when:
         ]
     );
     assert!(faults.iter().all(|f| f.help.is_some()), "{}", plain(&faults));
-    assert_eq!(faults[4].help.as_deref(), Some("did you mean 5%?"));
-    assert!(faults[5].help.as_deref().is_some_and(|h| h.contains("`ctit_short_share`")));
+    assert_eq!(faults[7].help.as_deref(), Some("did you mean 5%?"));
+    assert!(faults[8].help.as_deref().is_some_and(|h| h.contains("`ctit_short_share`")));
 }
