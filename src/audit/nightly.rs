@@ -2,8 +2,8 @@
 
 use crate::base::text::Text;
 use crate::base::time::{show, show_day};
-use crate::history::{Head, Line, Memory, Night, Record, SCHEMA_VERSION};
-use crate::report::{Change, History, Moved, News, Report};
+use crate::history::{Head, Line, Memory, NAMED_CLICKS, Night, Presence, Record, SCHEMA_VERSION};
+use crate::report::{Arrived, Change, First, History, Moved, News, Report};
 use crate::verdicts::{Judged, Standing, Verdict};
 use std::cmp::Reverse;
 
@@ -29,17 +29,12 @@ pub fn news(tonight: &Record, memory: &Memory, report: &Report) -> Option<News> 
     let mut moved: Vec<(&Judged, Moved)> =
         report.groups.iter().filter_map(|g| Some((g, moved(g)?))).collect();
     moved.sort_by_key(|(g, m)| (m.change, g.verdict, Reverse(m.at_risk), &g.subject.key));
-    let left = tonight.lines.iter().filter(|line| line.tonight.is_none()).filter_map(|line| {
-        let known = before.lines.iter().find(|known| known.key == line.key)?;
-        let flagged = line.state.standing >= Standing::Flagged;
-        let was = match (flagged, &known.tonight) {
-            (true, Some(_)) => known.verdict.as_str(),
-            (false, _) if !line.alarms.is_empty() && known.alarms.is_empty() => "sending a lot",
-            _ => return None,
-        };
+    let left = tonight.lines.iter().filter_map(|line| {
+        let known = before.line(&line.key)?;
+        let was = Presence::from(known).left(Some(line.into()))?.was(&known.verdict);
         let mut key = key(line);
         key.iter_mut().flatten().for_each(|part| part.cover(&report.run.pii));
-        Some((key, was.to_owned()))
+        Some((key, was))
     });
     let others = before.head.rules != tonight.head.rules;
     let notes = others
@@ -48,18 +43,33 @@ pub fn news(tonight: &Record, memory: &Memory, report: &Report) -> Option<News> 
         since: Some(show_day(before.head.day())),
         gone: left.collect(),
         moved: moved.into_iter().map(|(_, moved)| moved).collect(),
+        arrived: arrived(report),
         notes: notes.into_iter().collect(),
     })
 }
 
+/// The groups that no earlier night knows.
+fn arrived(report: &Report) -> Arrived {
+    let is_first = |g: &&Judged| g.kept.as_ref().is_some_and(|kept| kept.before.is_none());
+    let first: Vec<&Judged> = report.groups.iter().filter(is_first).collect();
+    let told = |g: &&&Judged| g.subject.clicks >= NAMED_CLICKS && moved(g).is_none();
+    let named = first.iter().filter(told).map(|g| First {
+        key: g.subject.key.clone(),
+        clicks: g.subject.clicks,
+        verdict: g.verdict.word().to_owned(),
+    });
+    Arrived::of(first.len() as u64, named.collect())
+}
+
 fn moved(group: &Judged) -> Option<Moved> {
-    let before = group.kept.as_ref()?.before;
+    let kept = group.kept.as_ref()?;
     Some(Moved {
         key: group.subject.key.clone(),
-        change: Change::between(before, group.verdict)?,
-        from: before.map(|verdict| verdict.word().to_owned()),
+        change: Change::between(kept.before, group.verdict)?,
+        from: kept.before.map(|verdict| verdict.word().to_owned()),
         to: group.verdict.word().to_owned(),
         at_risk: group.money_at_risk,
+        why: Some(kept.why(group.verdict)).filter(|why| !why.is_empty()),
     })
 }
 

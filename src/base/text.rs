@@ -161,6 +161,33 @@ impl Text {
     }
 }
 
+/// A line of at most `width` cells, wrapped at words where it is longer; what follows its first line is indented.
+/// Without a width nothing is wrapped. The words are encoded already.
+pub fn wrapped(first: &str, indent: usize, words: &str, width: Option<usize>) -> String {
+    let width = width.unwrap_or(usize::MAX);
+    let mut text = String::new();
+    let mut end = |line: &str| {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    };
+    let mut line = format!("{first:indent$}");
+    let mut bare = true;
+    for word in words.split(' ') {
+        if !bare && line.chars().count() + 1 + word.chars().count() > width {
+            end(&line);
+            line = " ".repeat(indent);
+            bare = true;
+        }
+        if !bare {
+            line.push(' ');
+        }
+        line.push_str(word);
+        bare = false;
+    }
+    end(&line);
+    text
+}
+
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Text({})", self.term(80))

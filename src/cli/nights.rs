@@ -1,7 +1,7 @@
 //! `clickaudit diff`, `history` and `pin`: what the store remembers, for people and programs.
 
-use super::args::{AuditArgs, DiffArgs, Nights, NightsArgs, PageFormat, PinArgs};
-use super::audit::grain;
+use super::args::{AuditArgs, Colour, DiffArgs, Nights, NightsArgs, PageFormat, PinArgs};
+use super::audit::{grain, look};
 use super::exit::Exit;
 use super::{complain, print, project};
 use crate::base::error::{Error, Result};
@@ -112,7 +112,7 @@ pub fn history(args: &NightsArgs) -> Result<Exit> {
     let records = read.collect::<Result<Vec<Record>>>()?;
     let story = history::story(&records, &args.name)?;
     let page = match args.format {
-        PageFormat::Text => history::text(&story),
+        PageFormat::Text => history::text(&story, look(Colour::Never).width),
         PageFormat::Json => history::json(&story),
     };
     print(page.as_bytes())?;

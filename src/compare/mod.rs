@@ -16,9 +16,10 @@ use crate::base::error::{Error, Result};
 use crate::base::money::Micro;
 use crate::base::text::Text;
 use crate::base::time::show;
-use crate::history::{Line, Record};
-use crate::report::{Moved as Told, News, Report};
+use crate::history::{Line, Presence, Record};
+use crate::report::{Arrived, First, Moved as Told, News, Report};
 use crate::signals;
+use crate::verdicts::{Pin, State, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one rule said over all groups of a run.
@@ -34,8 +35,16 @@ pub struct Counts {
 /// The name of a group: one value per column of the grain.
 pub type Key = Vec<Option<Text>>;
 
+/// What a stored night knows of a group besides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Remembered {
+    pub state: State,
+    pub pin: Option<Pin>,
+    pub presence: Presence,
+}
+
 /// One group as a run sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     pub verdict: String,
     /// The rules that fire on it, with effect or without.
@@ -44,8 +53,20 @@ pub struct Group {
     pub spend: Option<Micro>,
     pub revenue: Option<Micro>,
     pub at_risk: Option<Micro>,
-    /// Why it has its verdict, in a line.
+    /// Why it has its verdict, in a line; of a stored night its state and its pin say it.
     pub why: Option<String>,
+    /// None where the group is of a report.
+    pub kept: Option<Box<Remembered>>,
+}
+
+impl Group {
+    /// Why it has its verdict, given what it was before.
+    fn why(&self, before: Option<&Group>) -> Option<String> {
+        let Some(kept) = &self.kept else { return self.why.clone() };
+        let pin = before.and_then(|group| group.kept.as_ref()?.pin.as_ref());
+        let verdict = Verdict::of(&self.verdict).unwrap_or(Verdict::Undecided);
+        Some(kept.state.why(verdict, kept.pin.as_ref(), pin)).filter(|why| !why.is_empty())
+    }
 }
 
 /// One run.
@@ -97,6 +118,8 @@ impl Side {
 fn of_group(group: &crate::verdicts::Judged) -> Group {
     let revenue = signals::find("revenue").and_then(|s| group.subject.row.reading(s).estimate());
     let idle = group.idle.iter().map(|idle| &idle.finding);
+    let title = || group.findings.first().map(|finding| finding.title.clone());
+    let kept = group.kept.as_ref().map(|kept| kept.why(group.verdict));
     Group {
         verdict: group.verdict.word().to_owned(),
         fired: group.findings.iter().chain(idle).map(|finding| finding.rule.id.clone()).collect(),
@@ -104,7 +127,8 @@ fn of_group(group: &crate::verdicts::Judged) -> Group {
         spend: group.subject.spend,
         revenue: revenue.map(|e| micro(e.value())),
         at_risk: group.money_at_risk,
-        why: group.findings.first().map(|finding| finding.title.clone()),
+        why: kept.filter(|why| !why.is_empty()).or_else(title),
+        kept: None,
     }
 }
 
@@ -134,9 +158,17 @@ impl From<Changes> for News {
             from: c.from,
             to: c.to,
             at_risk: c.group.at_risk,
+            why: c.group.why,
         });
-        let gone = changes.gone.into_iter().map(|(key, group)| (key, group.verdict));
-        News { since: changes.from, moved: moved.collect(), gone: gone.collect(), notes: changes.notes }
+        let gone = changes.gone.into_iter().map(|gone| (gone.key, gone.was));
+        let first = |(key, group): (Key, Group)| First { key, clicks: group.clicks, verdict: group.verdict };
+        News {
+            since: changes.from,
+            moved: moved.collect(),
+            gone: gone.collect(),
+            arrived: Arrived::of(changes.arrived, changes.named.into_iter().map(first).collect()),
+            notes: changes.notes,
+        }
     }
 }
 
@@ -173,7 +205,12 @@ fn of_line(line: &Line) -> Group {
         spend: line.spend.map(Micro),
         revenue: line.revenue.map(Micro),
         at_risk: line.at_risk.map(Micro),
-        why: Some(line.state.reason.clone()).filter(|reason| !reason.is_empty()),
+        why: None,
+        kept: Some(Box::new(Remembered {
+            state: line.state.clone(),
+            pin: line.pin.clone(),
+            presence: line.into(),
+        })),
     }
 }
 
@@ -367,6 +404,7 @@ mod tests {
             revenue: None,
             at_risk: None,
             why: None,
+            kept: None,
         }
     }
 

@@ -85,8 +85,22 @@ fn group(source: &Value) -> Group {
         spend: source["cost"].as_str().and_then(amount),
         revenue: source["signals"]["revenue"]["value"].as_f64().map(micro),
         at_risk: source["money_at_risk"].as_str().and_then(amount),
-        why: source["findings"][0]["title"].as_str().map(str::to_owned),
+        why: why(source),
+        kept: None,
     }
+}
+
+/// Who decided by hand says why; or else earlier nights do, or the strongest finding.
+fn why(source: &Value) -> Option<String> {
+    let history = &source["history"];
+    let pin = |key: &str| history["pinned"][key].as_str();
+    if let (Some(word), Some(until), Some(by), Some(reason)) =
+        (pin("as"), pin("until"), pin("by"), pin("reason"))
+    {
+        return Some(format!("pinned as {word} until {until} by {by}: {reason}"));
+    }
+    let said = [&history["reason"], &source["findings"][0]["title"]];
+    said.into_iter().filter_map(Value::as_str).find(|said| !said.is_empty()).map(str::to_owned)
 }
 
 /// `118.59` in micro-units.
@@ -139,6 +153,18 @@ mod tests {
         );
         assert_eq!(side.rules["too-fast"], Counts { groups: 1, fires: 1, ..Counts::default() });
         assert_eq!(side.groups.len(), 1);
+    }
+
+    #[test]
+    fn the_last_word_says_why() {
+        let mut source = serde_json::json!({"findings": [{"title": "too fast"}]});
+        assert_eq!(why(&source).as_deref(), Some("too fast"));
+        source["history"] = serde_json::json!({"reason": "too fast; acts at once", "pinned": null});
+        assert_eq!(why(&source).as_deref(), Some("too fast; acts at once"));
+        source["history"]["pinned"] =
+            serde_json::json!({"as": "ok", "until": "2026-03-20", "by": "ana", "reason": "agreed"});
+        assert_eq!(why(&source).as_deref(), Some("pinned as ok until 2026-03-20 by ana: agreed"));
+        assert_eq!(why(&Value::Null), None);
     }
 
     #[test]

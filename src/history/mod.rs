@@ -8,12 +8,14 @@
 
 mod folder;
 mod memory;
+mod presence;
 mod record;
 mod settle;
 mod timeline;
 
 pub use folder::{Folder, Pinning};
 pub use memory::{Asked, Earlier, Memory};
+pub use presence::{Left, NAMED_CLICKS, Presence};
 #[cfg(test)]
 pub use record::samples;
 pub use record::{Found, Head, Line, Record, SCHEMA_VERSION, Seen, run_name};

@@ -145,9 +145,11 @@ fn present(
     let (tonight, subject) = (judged.verdict, &judged.subject);
     // Without clicks in the input nobody can say whether there was traffic; rows of conversions are some.
     let silent = subject.clicks > 0 && news.clicks == 0 && before.is_some();
+    let paid = paid_for(judged, discovered);
     let sight = Sight {
         night: memory.tonight,
-        verdict: (!silent).then(|| paid_for(judged, discovered)),
+        verdict: (!silent).then_some(paid),
+        unpaid: (!silent && paid != tonight).then_some(tonight),
         clicks: if subject.clicks > 0 { news.clicks } else { 1 },
         watch: alarms.first().cloned(),
         ..Sight::of(judged)
@@ -160,6 +162,7 @@ fn present(
         before: before.and_then(|line| Verdict::of(&line.verdict)),
         state: state.clone(),
         pin: pin.clone(),
+        pin_before: before.and_then(|line| line.pin.clone()),
         alarms: alarms.clone(),
         new_clicks: news.clicks,
     }));

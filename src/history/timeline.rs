@@ -3,7 +3,7 @@
 use super::record::{Head, Line, Record};
 use crate::base::error::{Error, Result};
 use crate::base::money::Micro;
-use crate::base::text::{Text, json_document};
+use crate::base::text::{Text, json_document, wrapped};
 use crate::base::unit::Unit;
 use crate::signals;
 use crate::verdicts::State;
@@ -14,9 +14,14 @@ use std::collections::BTreeSet;
 const SHOWN: usize = 30;
 /// Signals that get a line of their own.
 const SIGNALS: usize = 6;
-/// Cells of a name, and of a reason.
+/// Cells of a name.
 const NAME: usize = 40;
-const REASON: usize = 100;
+/// Cells that words need beside what stands before them; where a terminal has fewer, they go below it.
+const ROOM: usize = 30;
+/// Indent of what goes below.
+const BELOW: usize = 4;
+/// Cells of the name of a row of bars.
+const LABEL: usize = 28;
 /// Eight heights, from low to high.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
@@ -80,37 +85,50 @@ pub(super) fn name_of(key: &[Option<String>]) -> String {
     if parts.is_empty() { "(none)".to_owned() } else { parts.join("/") }
 }
 
-/// The story for people.
-pub fn text(story: &Story) -> String {
+/// The story for people, in lines as wide as their terminal; without one nothing is wrapped or cut.
+pub fn text(story: &Story, width: Option<usize>) -> String {
     let (first, last) = (&story.nights[0].0.night, &story.nights[story.nights.len() - 1].0.night);
     let line = &story.nights[story.nights.len() - 1].1;
-    let mut out = format!(
-        "{} · {} {first} to {last} · {} since {}{}\n\n",
+    let head = format!(
+        "{} · {} {first} to {last} · {} since {}{}",
         name_of(&story.key),
         counted(story.nights.len(), "night"),
         line.verdict,
         since(&line.state),
         episodes(&line.state),
     );
+    let mut out = wrapped("", 0, &head, width) + "\n";
     for row in rows(story) {
-        out += &format!("{:<28} {}  {}\n", row.name, sparkline(&row.values), row.words);
+        let bars = sparkline(newest(&row.values, width));
+        out += &beside(&format!("{:<LABEL$} {bars}  ", row.name), &row.words, width);
     }
     out += "\nnight       verdict    standing  why\n";
     let skipped = story.nights.len().saturating_sub(SHOWN);
     if skipped > 0 {
-        out += &format!("…           {skipped} earlier nights; --format json has all\n");
+        out += &beside("…           ", &format!("{skipped} earlier nights; --format json has all"), width);
     }
     for (at, (head, line)) in story.nights.iter().enumerate().skip(skipped) {
         let before = at.checked_sub(1).map(|at| &story.nights[at].1);
-        out += &format!(
-            "{:<11} {:<10} {:<9} {}\n",
-            head.night,
-            line.verdict,
-            line.state.standing.word(),
-            why(line, before)
-        );
+        let night = format!("{:<11} {:<10} {:<9} ", head.night, line.verdict, line.state.standing.word());
+        out += &beside(&night, &why(line, before), width);
     }
-    out.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+    out
+}
+
+/// As many of the newest values as there are cells for bars.
+fn newest(values: &[Option<f64>], width: Option<usize>) -> &[Option<f64>] {
+    let room = width.map_or(usize::MAX, |width| width.saturating_sub(LABEL + 1).max(1));
+    &values[values.len().saturating_sub(room)..]
+}
+
+/// Words beside what stands before them, or below it where there is no room.
+fn beside(first: &str, words: &str, width: Option<usize>) -> String {
+    let taken = first.chars().count();
+    let room = width.map_or(usize::MAX, |width| width.saturating_sub(taken));
+    if words.is_empty() || room >= ROOM.min(words.chars().count()) {
+        return wrapped(first, taken, words, width);
+    }
+    format!("{}\n{}", first.trim_end(), wrapped("", BELOW, words, width))
 }
 
 fn since(state: &State) -> String {
@@ -132,8 +150,10 @@ fn counted(n: usize, what: &str) -> String {
 /// Why the group stands where it stands, where that is news.
 fn why(line: &Line, before: Option<&Line>) -> String {
     let mut parts = Vec::new();
-    if let Some(pin) = &line.pin {
-        parts.push(format!("pinned as {} by {}: {}", pin.pinned.word(), pin.by, pin.reason));
+    match (&line.pin, before.and_then(|before| before.pin.as_ref())) {
+        (Some(pin), _) => parts.push(pin.words()),
+        (None, Some(before)) => parts.push(before.over()),
+        (None, None) => {}
     }
     let changed = before.is_none_or(|b| b.state.reason != line.state.reason || b.verdict != line.verdict);
     if changed && !line.state.reason.is_empty() {
@@ -144,7 +164,7 @@ fn why(line: &Line, before: Option<&Line>) -> String {
         Some(tonight) if *tonight != line.verdict => parts.push(format!("by itself {tonight}")),
         Some(_) => {}
     }
-    Text::new(parts.join("; ")).term(REASON)
+    Text::new(parts.join("; ")).term(usize::MAX)
 }
 
 /// One line of bars.
@@ -318,12 +338,35 @@ mod tests {
     #[test]
     fn a_story_for_people_and_for_programs() {
         let story = story(&records(), "a1").expect("a story");
-        let told = text(&story);
+        let told = text(&story, None);
         assert!(told.starts_with("net/a1 · 3 nights 2026-03-08 to 2026-03-10 · block since"), "{told}");
         assert!(told.contains("new clicks                   ▁█▅  10 to 80, last 45"), "{told}");
         let document: Value = serde_json::from_str(&json(&story)).expect("JSON");
         assert_eq!(document["nights"][1]["verdict"], "watch");
         assert_eq!(document["key"]["source"], "a1");
+    }
+
+    #[test]
+    fn lines_are_as_wide_as_the_terminal_and_whole_without_one() {
+        let mut records = records();
+        let reason = "the median of so many nights was passed by far; ".repeat(4) + "2 of the last 3 nights";
+        records[2].lines[0].state.reason.clone_from(&reason);
+        let story = story(&records, "a1").expect("a story");
+        let plain = text(&story, None);
+        assert!(plain.contains(&format!("2026-03-10  block      ok        {reason}\n")), "{plain}");
+        let words = |told: &str| told.split_whitespace().map(str::to_owned).collect::<Vec<String>>();
+        for width in [40, 50, 62, 80, 130] {
+            let told = text(&story, Some(width));
+            assert!(told.lines().all(|line| line.chars().count() <= width), "{width}:\n{told}");
+            assert_eq!(words(&told), words(&plain), "{width}");
+        }
+    }
+
+    #[test]
+    fn a_narrow_terminal_shows_the_newest_bars() {
+        let values: Vec<Option<f64>> = (0..60).map(|n| Some(f64::from(n))).collect();
+        assert_eq!(newest(&values, Some(40)), &values[49..]);
+        assert_eq!((newest(&values, None).len(), newest(&values, Some(5)).len()), (60, 1));
     }
 
     #[test]
@@ -335,7 +378,7 @@ mod tests {
                 record.lines.sort_by(|a, b| a.key.cmp(&b.key));
             }
             let Ok(story) = story(&records, &format!("net/{name}")) else { continue };
-            let told = text(&story);
+            let told = text(&story, None);
             assert!(!told.contains(|c: char| c.is_control() && c != '\n'), "{told:?}");
         }
     }

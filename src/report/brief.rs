@@ -4,7 +4,7 @@
 //! of them takes in one message; what does not fit is counted. What changed is said only where nights are remembered
 //! or an earlier run is named.
 
-use super::{Format, Kind, List, Look, Moved, News, Rendered, Report, phrase};
+use super::{First, Format, Kind, List, Look, Moved, News, Rendered, Report, phrase};
 use crate::base::error::Result;
 use crate::base::text::Text;
 use crate::base::time;
@@ -17,6 +17,8 @@ const LIMIT: usize = 4_095;
 const NAMED: usize = 12;
 const NAME: usize = 40;
 const SENTENCE: usize = 200;
+/// Cells of the reason for a change: with all that are named they leave room for the rest of the message.
+const WHY: usize = 120;
 
 fn render(report: &Report, _: &Look) -> Result<Rendered> {
     let mut lines = vec![head(report), money(report)];
@@ -108,16 +110,14 @@ fn source(group: &Judged) -> String {
     format!("• {name}{money}{protected}{why}")
 }
 
-/// Who changed, the new ones first.
+/// Who changed, the new ones first, then who left and who came.
 fn changed(news: &News) -> Vec<String> {
-    let line = |moved: &Moved| {
-        let money = moved.at_risk.map_or(String::new(), |m| format!(" ({})", phrase::money(Some(m))));
-        format!("• {} {}{money}: {}", moved.change.word(), name(&moved.key), moved.step())
-    };
     let gone = |(key, was): &(Vec<Option<Text>>, String)| {
         format!("• gone {}: was {}", name(key), Text::new(was.as_str()).chat(NAME))
     };
-    let all: Vec<String> = news.moved.iter().map(line).chain(news.gone.iter().map(gone)).collect();
+    let first = |first: &First| format!("• first seen {}: {}", name(&first.key), first.words());
+    let moved = news.moved.iter().map(step).chain(news.gone.iter().map(gone));
+    let all: Vec<String> = moved.chain(news.arrived.named.iter().map(first)).collect();
     let mut lines = Vec::new();
     if !all.is_empty() {
         lines.extend([String::new(), "CHANGED".to_owned()]);
@@ -130,6 +130,13 @@ fn changed(news: &News) -> Vec<String> {
         news.notes.iter().map(|note| format!("Note: {}", Text::of_user(note.as_str()).chat(SENTENCE))),
     );
     lines
+}
+
+/// `• new popmax/3098120 (484.63): clean to block: why`.
+fn step(moved: &Moved) -> String {
+    let money = moved.at_risk.map_or(String::new(), |m| format!(" ({})", phrase::money(Some(m))));
+    let why = moved.why.as_deref().map_or(String::new(), |why| format!(": {}", Text::new(why).chat(WHY)));
+    format!("• {} {}{money}: {}{why}", moved.change.word(), name(&moved.key), moved.step())
 }
 
 fn name(key: &[Option<Text>]) -> String {
@@ -262,6 +269,26 @@ mod tests {
         report.lists.block = List::Withheld("x".repeat(10_000));
         let text = message(&report);
         assert!(text.contains("more"), "{text}");
+    }
+
+    #[test]
+    fn changes_have_their_reasons_and_keep_the_limit() {
+        let rules = sample::rules();
+        let mut report = sample::with_outlook(&rules);
+        let news = sample::news("pub10032");
+        report.news = Some(news.clone());
+        let text = message(&report);
+        for part in [
+            ", 1 gone, 7 first seen\n",
+            "• new pub10032 (1,204.00): not there to block: pub10032 is too fast; acts at once\n",
+            "• gone pub10032: was watch\n• first seen pub10032: 608 clicks, clean\n",
+        ] {
+            assert!(text.contains(part), "no {part} in\n{text}");
+        }
+        let moved = Moved { why: Some("why ".repeat(100)), ..news.moved[0].clone() };
+        report.news = Some(News { moved: vec![moved; 400], ..news });
+        let text = message(&report);
+        assert!(text.contains(&"why ".repeat(10)) && text.contains("… and 390 more"), "{text}");
     }
 
     #[test]

@@ -281,6 +281,7 @@ mod tests {
             before: Some(Verdict::Watch),
             state: State { standing, since: 20_526, ..State::default() },
             pin: None,
+            pin_before: None,
             alarms: Vec::new(),
             new_clicks: 7,
         };

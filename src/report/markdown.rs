@@ -89,7 +89,9 @@ fn changed(report: &Report) -> Vec<String> {
         let name: Vec<String> =
             moved.key.iter().map(|part| part.as_ref().map_or("–".to_owned(), |t| t.md(NAME))).collect();
         let money = moved.at_risk.map_or(String::new(), |m| format!(", {} at risk", phrase::money(Some(m))));
-        format!("- {}: {}, {}{money}", moved.change.word(), name.join(" / "), moved.step())
+        let why =
+            moved.why.as_deref().map_or(String::new(), |why| format!(": {}", Text::new(why).md(SENTENCE)));
+        format!("- {}: {}, {}{money}{why}", moved.change.word(), name.join(" / "), moved.step())
     };
     lines.extend(news.moved.iter().take(SHOWN).map(line));
     if news.moved.len() > SHOWN {

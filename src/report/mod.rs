@@ -33,7 +33,7 @@ mod sample;
 pub use covering::cover_rejects;
 pub use csv::{rejects, rows as csv_rows, text_cell as csv_cell};
 pub use forwarded::{FAULTS, lines as forwarded_lines};
-pub use news::{Moved, News};
+pub use news::{Arrived, First, Moved, News};
 pub use output::{Checked, FileOf, Job, Output, Target, Verified, Written};
 pub use output::{
     check, put_files, put_streams, run_id, schema as manifest_schema, shows_conversions, verify, write,

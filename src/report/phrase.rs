@@ -99,13 +99,7 @@ pub fn kept(group: &Judged) -> Option<String> {
     let kept = group.kept.as_ref()?;
     let mut parts = Vec::new();
     if let Some(pin) = &kept.pin {
-        let (by, reason) =
-            (Text::of_user(pin.by.as_str()).term(NAME), Text::of_user(pin.reason.as_str()).term(REASON));
-        parts.push(format!(
-            "pinned as {} until {} by {by}: {reason}",
-            pin.pinned.word(),
-            show_day(pin.until)
-        ));
+        parts.push(Text::of_user(pin.words()).term(REASON));
     }
     let state = &kept.state;
     if state.standing != Standing::Ok {

@@ -3,8 +3,8 @@
 use super::evidence::{Case, Dossier, reason};
 use super::explain::Sample;
 use super::{
-    AbsentSignal, Change, Classes, Coverage, InputInfo, List, Lists, Moved, News, Report, RowCount,
-    RuleTally, RulesInfo, RunInfo, Totals,
+    AbsentSignal, Arrived, Change, Classes, Coverage, First, InputInfo, List, Lists, Moved, News, Report,
+    RowCount, RuleTally, RulesInfo, RunInfo, Totals,
 };
 use crate::base::column::{Col, Grain};
 use crate::base::lists::Listed;
@@ -72,6 +72,7 @@ pub fn news(name: &str) -> News {
         from: from.map(str::to_owned),
         to: to.to_owned(),
         at_risk: Some(Micro(1_204 * SCALE)),
+        why: Some(format!("{name} is too fast; acts at once")),
     };
     News {
         since: Some("2026-03-08T00:00:00Z".to_owned()),
@@ -80,6 +81,7 @@ pub fn news(name: &str) -> News {
             moved("pub31", Change::Cleared, Some("hold"), "clean"),
         ],
         gone: vec![(key(name), "watch".to_owned())],
+        arrived: Arrived::of(7, vec![First { key: key(name), clicks: 608, verdict: "clean".to_owned() }]),
         notes: vec!["the rules are others than then".to_owned()],
     }
 }

@@ -12,7 +12,7 @@ use super::{AbsentSignal, Format, Kind, Look, Rendered, Report, RowCount, phrase
 use crate::base::column::Col;
 use crate::base::error::Result;
 use crate::base::money::Micro;
-use crate::base::text::Text;
+use crate::base::text::{Text, wrapped};
 use crate::base::time;
 use crate::base::unit::Unit;
 use crate::measures::Incident;
@@ -79,22 +79,7 @@ pub(super) struct Page {
 impl Page {
     /// A line, wrapped at words where there is a terminal; what follows the first line is indented.
     pub(super) fn line(&mut self, first: &str, indent: usize, words: &str) {
-        let width = self.look.width.unwrap_or(usize::MAX);
-        let mut line = format!("{first:indent$}");
-        let mut bare = true;
-        for word in words.split(' ') {
-            if !bare && line.chars().count() + 1 + word.chars().count() > width {
-                self.end(&line);
-                line = " ".repeat(indent);
-                bare = true;
-            }
-            if !bare {
-                line.push(' ');
-            }
-            line.push_str(word);
-            bare = false;
-        }
-        self.end(&line);
+        self.text.push_str(&wrapped(first, indent, words, self.look.width));
     }
 
     pub(super) fn end(&mut self, line: &str) {
@@ -173,7 +158,9 @@ fn news(page: &mut Page, report: &Report) {
     for moved in news.moved.iter().take(NEWS_SHOWN) {
         let parts: Vec<String> = moved.key.iter().flatten().map(|t| t.term(NAME_CELLS)).collect();
         let money = moved.at_risk.map_or(String::new(), |m| format!(" · {} at risk", money(Some(m))));
-        page.line(moved.change.word(), BELOW, &format!("{}: {}{money}", parts.join("/"), moved.step()));
+        let why =
+            moved.why.as_deref().map_or(String::new(), |w| format!(": {}", Text::new(w).term(LONGEST_TEXT)));
+        page.line(moved.change.word(), BELOW, &format!("{}: {}{money}{why}", parts.join("/"), moved.step()));
     }
     if news.moved.len() > NEWS_SHOWN {
         page.line("", BELOW, &format!("and {} more", news.moved.len() - NEWS_SHOWN));

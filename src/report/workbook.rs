@@ -279,19 +279,25 @@ fn changes(report: &Report) -> std::result::Result<Option<Worksheet>, rust_xlsxw
         sheet.line(&Text::of_user(note.as_str()).xlsx())?;
     }
     let word = |word: &str| Cell::Text(Text::new(word).xlsx());
-    let row = |key: &[Option<Text>], rest: [Cell; 4]| -> Vec<Cell> {
+    let row = |key: &[Option<Text>], rest: [Cell; 5]| -> Vec<Cell> {
         key.iter().map(|part| Cell::data(part.as_ref())).chain(rest).collect()
     };
     let moved = news.moved.iter().map(|moved| {
         let from = moved.from.as_deref().map_or(Cell::Empty, word);
-        row(&moved.key, [Cell::word(moved.change.word()), from, word(&moved.to), Cell::money(moved.at_risk)])
+        let why = moved.why.as_deref().map_or(Cell::Empty, word);
+        let change = Cell::word(moved.change.word());
+        row(&moved.key, [change, from, word(&moved.to), Cell::money(moved.at_risk), why])
     });
     let gone = news
         .gone
         .iter()
-        .map(|(key, verdict)| row(key, [Cell::word("gone"), word(verdict), Cell::Empty, Cell::Empty]));
-    let rows: Vec<Vec<Cell>> = moved.chain(gone).take(FINDINGS).collect();
-    let fixed = ["change", "from", "to", "money_at_risk"].map(str::to_owned);
+        .map(|(key, was)| row(key, [Cell::word("gone"), word(was), Cell::Empty, Cell::Empty, Cell::Empty]));
+    let first = news.arrived.named.iter().map(|first| {
+        let clicks = Cell::Text(phrase::counted(first.clicks, "click", "clicks"));
+        row(&first.key, [Cell::word("first seen"), Cell::Empty, word(&first.verdict), Cell::Empty, clicks])
+    });
+    let rows: Vec<Vec<Cell>> = moved.chain(gone).chain(first).take(FINDINGS).collect();
+    let fixed = ["change", "from", "to", "money_at_risk", "why"].map(str::to_owned);
     let names: Vec<String> = key_names(report).chain(fixed).collect();
     sheet.header(&names, rows.len())?;
     sheet.rows(rows.into_iter())?;

@@ -7,6 +7,7 @@
 //! night is a number.
 
 use super::{Judged, Verdict};
+use crate::base::time::show_day;
 use crate::rules::{Action, Class};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,9 @@ const REVIEW: i32 = 30;
 const REVIEW_PROFIT: i32 = 3;
 /// The weight of tonight in the usual number of clicks.
 const WEIGHT: f64 = 0.2;
+
+/// Why a group that stands well is on watch all the same.
+const STALE: &str = "the window looks bad by itself, but brought nothing new tonight";
 
 /// Where a group stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -148,8 +152,9 @@ pub struct Kept {
     /// What was done about it after the night before; `None` where it was not there.
     pub before: Option<Verdict>,
     pub state: State,
-    /// What somebody decided by hand and still holds.
+    /// What somebody decided by hand and still holds, and what held on the night before.
     pub pin: Option<Pin>,
+    pub pin_before: Option<Pin>,
     /// Habits that it left.
     pub alarms: Vec<String>,
     /// Clicks that are new tonight.
@@ -163,6 +168,8 @@ pub struct Sight {
     pub night: i32,
     /// What the night by itself comes to; `None` without traffic.
     pub verdict: Option<Verdict>,
+    /// The verdict that `verdict` would be, were it among the discoveries that a night may make on peers alone.
+    pub unpaid: Option<Verdict>,
     /// The verdict that needs no second night, and whether it is about money.
     pub at_once: Option<Verdict>,
     pub profit: bool,
@@ -211,7 +218,27 @@ fn of_action(action: Action) -> Option<Verdict> {
     }
 }
 
+impl Kept {
+    /// Why the group has its verdict.
+    pub fn why(&self, verdict: Verdict) -> String {
+        self.state.why(verdict, self.pin.as_ref(), self.pin_before.as_ref())
+    }
+}
+
 impl State {
+    /// Why a group has its verdict, given the pin that holds and the one of the night before; empty where nothing
+    /// ever happened.
+    pub fn why(&self, verdict: Verdict, pin: Option<&Pin>, before: Option<&Pin>) -> String {
+        if let Some(pin) = pin {
+            return pin.words();
+        }
+        // A night without news of its own counts for nothing, and the window is bad all the same.
+        let stale = self.standing == Standing::Ok && verdict == Verdict::Watch;
+        let reason = if stale { STALE } else { &self.reason };
+        let parts = before.map(Pin::over).into_iter().chain((!reason.is_empty()).then(|| reason.to_owned()));
+        parts.collect::<Vec<String>>().join("; ")
+    }
+
     /// The state after a night.
     pub fn after(before: Option<&State>, sight: &Sight) -> State {
         let mut state = before.cloned().unwrap_or_else(|| State {
@@ -334,6 +361,12 @@ impl State {
         if sight.bad().is_some() {
             return Some(format!("{}; 1 night of {NEEDED}", what(sight)));
         }
+        if let Some(unpaid) = sight.unpaid {
+            let (what, word) = (what(sight), unpaid.word());
+            return Some(format!(
+                "{what}; would be {word} by itself, but is not among the discoveries a night may make on peers alone"
+            ));
+        }
         let watched = || (sight.verdict == Some(Verdict::Watch)).then(|| what(sight));
         sight.watch.clone().or_else(watched)
     }
@@ -390,6 +423,17 @@ fn what(sight: &Sight) -> String {
 }
 
 impl Pin {
+    /// `pinned as ok until 2026-06-30 by ana: agreed with the network`; the last two are what somebody wrote.
+    pub fn words(&self) -> String {
+        let (word, until) = (self.pinned.word(), show_day(self.until));
+        format!("pinned as {word} until {until} by {}: {}", self.by, self.reason)
+    }
+
+    /// The same once it holds no longer.
+    pub fn over(&self) -> String {
+        format!("no longer pinned as {}", self.pinned.word())
+    }
+
     /// Whether it still holds on a night.
     pub fn holds(&self, night: i32) -> bool {
         night <= self.until
@@ -540,6 +584,33 @@ mod tests {
         assert_eq!(of("BB.", Verdict::Clean), Verdict::Block);
         assert_eq!(of("?", Verdict::Undecided), Verdict::Undecided);
         assert_eq!(of(".", Verdict::Clean), Verdict::Clean);
+    }
+
+    #[test]
+    fn what_a_night_cannot_pay_for_says_so() {
+        let unpaid = Sight { unpaid: Some(Verdict::Hold), ..sight('w', 100) };
+        let state = State::after(None, &unpaid);
+        let expected = "too fast; would be hold by itself, but is not among the discoveries a night may make on peers \
+                        alone";
+        assert_eq!((state.standing, state.reason.as_str()), (Standing::Watch, expected));
+        // Paid for on the next night it is a first bad night, and says that.
+        assert_eq!(State::after(Some(&state), &sight('H', 101)).reason, "too fast; 1 night of 2");
+    }
+
+    #[test]
+    fn a_verdict_has_a_reason_whoever_decided_it() {
+        let pin =
+            Pin { pinned: Pinned::Block, until: 20_523, reason: "agreed".to_owned(), by: "ana".to_owned() };
+        let state = states("w...").pop().expect("nights");
+        let calm = "3 nights in a row with nothing to see";
+        let words = "pinned as block until 2026-03-11 by ana: agreed";
+        assert_eq!(state.why(Verdict::Block, Some(&pin), None), words);
+        assert_eq!(state.why(Verdict::Block, Some(&pin), Some(&pin)), words);
+        let over = format!("no longer pinned as block; {calm}");
+        assert_eq!(state.why(Verdict::Clean, None, Some(&pin)), over);
+        assert_eq!(state.why(Verdict::Clean, None, None), calm);
+        assert_eq!(state.why(Verdict::Watch, None, None), STALE);
+        assert_eq!(State::default().why(Verdict::Clean, None, None), "");
     }
 
     #[test]

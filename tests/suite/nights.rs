@@ -166,6 +166,41 @@ fn changes_are_told_with_the_money() {
     folder.run("diff --store nowhere").exits(2).says(&["there is no store"]);
 }
 
+/// The chat message of the night that is there, run again.
+fn brief(folder: &Folder) -> String {
+    folder.run(&format!("audit {AUDIT} -q -o brief=brief.txt")).exits(0);
+    folder.text("brief.txt")
+}
+
+#[test]
+fn who_came_and_who_left_is_the_same_everywhere() {
+    let folder = Folder::new();
+    night(&folder, 13, "2718846");
+    night(&folder, 14, "");
+    let told = folder.run("diff --store state").exits(0).text();
+    let named =
+        "first seen: 1; 1 of them with 100 clicks or more and no change above\n  popmax/2718846: clean · ";
+    assert!(told.contains(named), "{told}");
+    let message = brief(&folder);
+    assert!(
+        message.contains(", 1 first seen\n") && message.contains("• first seen popmax/2718846: "),
+        "{message}"
+    );
+    assert!(!told.contains("gone") && !message.contains("gone"), "{told}{message}");
+    // Its rows of earlier days are still in the window.
+    let report = night(&folder, 15, "2977431");
+    let gone = &report["changed"]["gone"][0];
+    assert_eq!((&gone["key"]["source"], &gone["verdict"]), (&Value::from("2977431"), &Value::from("block")));
+    assert_eq!(report["changed"]["first_seen"]["all"], 0);
+    let told = folder.run("diff --store state").exits(0).text();
+    assert!(told.contains("\ngone\n  popmax/2977431: was block\n") && !told.contains("first seen"), "{told}");
+    let message = brief(&folder);
+    assert!(
+        message.contains(", 1 gone\n") && message.contains("• gone popmax/2977431: was block\n"),
+        "{message}"
+    );
+}
+
 #[test]
 fn the_nights_of_a_source_are_told() {
     let folder = Folder::new();
@@ -179,6 +214,8 @@ fn the_nights_of_a_source_are_told() {
     );
     assert!(told.contains("new clicks") && told.contains('█'), "{told}");
     assert!(told.contains("2026-03-11  watch      watch     "), "{told}");
+    // Nothing is cut in a pipe, and every night of another verdict than its own says why.
+    assert!(!told.contains("… "), "{told}");
     let json = folder.run("history popmax/3098120 --store state --format json").exits(0).json();
     assert_eq!(json["nights"].as_array().map(Vec::len), Some(3));
     assert_eq!(json["nights"][2]["standing"], "flagged");
@@ -196,7 +233,16 @@ fn a_pin_holds_until_its_day_and_says_so() {
     let pinned = night(&folder, 13, "");
     assert_eq!(source(&pinned, "2977431")["verdict"], "clean");
     assert_eq!(source(&pinned, "2977431")["history"]["pinned"]["by"], "ana");
+    let why = "pinned as ok until 2026-03-13 by ana: agreed";
+    let told = folder.run("diff --store state").exits(0).text();
+    assert!(told.contains("popmax/2977431: block to clean · ") && told.contains(why), "{told}");
+    assert!(brief(&folder).contains(&format!(": block to clean: {why}\n")));
     assert_eq!(source(&night(&folder, 14, ""), "2977431")["verdict"], "block");
+    let why = "no longer pinned as ok; Transactions that were paid come again";
+    let told = folder.run("diff --store state").exits(0).text();
+    assert!(told.contains(why) && brief(&folder).contains(why), "{told}");
+    let told = folder.run("history 2977431 --store state").exits(0).text();
+    assert!(told.contains("  pinned as ok until 2026-03-13 by ana: agreed; "), "{told}");
     for (arguments, said) in [
         ("2977431 --as gone --until 2026-03-20 --reason x", "nothing to pin as"),
         ("2977431 --as ok --until 2026-03-20", "a pin needs --reason"),

@@ -38,7 +38,12 @@ fn news(h: &mut Html, view: &View) {
                 let name: Vec<String> = moved.key.iter().flatten().map(|t| t.term(60)).collect();
                 let money =
                     moved.at_risk.map_or(String::new(), |m| format!(", {} at risk", view.money(Some(m))));
-                let words = format!("{}: {}, {}{money}", moved.change.word(), name.join(" / "), moved.step());
+                let why = moved
+                    .why
+                    .as_deref()
+                    .map_or(String::new(), |w| format!(": {}", Text::new(w).term(SENTENCE)));
+                let step = format!("{}{money}{why}", moved.step());
+                let words = format!("{}: {}, {step}", moved.change.word(), name.join(" / "));
                 h.words("li", &[], &words);
             }
         });

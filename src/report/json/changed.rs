@@ -15,8 +15,10 @@ pub(super) struct Changed {
     since: Option<String>,
     /// Groups with another verdict than then, at watch or graver then or now.
     moved: Vec<Moved>,
-    /// Groups at watch or graver that are not in this run.
+    /// Groups that send nothing any more: who was flagged and sent until then, who sent a lot; beside an earlier report
+    /// who was at watch or graver and is not in this run.
     gone: Vec<Gone>,
+    first_seen: FirstSeen,
     /// What a reader has to know about the comparison.
     notes: Vec<String>,
 }
@@ -31,9 +33,27 @@ struct Moved {
     from: Option<String>,
     to: String,
     money_at_risk: Option<String>,
+    /// Why it has the verdict that it has now.
+    why: Option<String>,
 }
 
-/// One group that is no longer there, with the verdict that it had.
+/// Groups that were not there then.
+#[derive(Serialize, JsonSchema)]
+struct FirstSeen {
+    all: u64,
+    /// Those with 100 clicks or more that are not among the moved.
+    groups: Vec<First>,
+}
+
+/// One group that was not there then.
+#[derive(Serialize, JsonSchema)]
+struct First {
+    key: Key,
+    clicks: u64,
+    verdict: String,
+}
+
+/// One group that is no longer there, with the verdict that it had, or `sending a lot`.
 #[derive(Serialize, JsonSchema)]
 struct Gone {
     key: Key,
@@ -55,11 +75,18 @@ fn of_news(news: &News, grain: &Grain) -> Changed {
         from: moved.from.as_deref().map(told),
         to: told(&moved.to),
         money_at_risk: amount(moved.at_risk),
+        why: moved.why.as_deref().map(told),
     };
+    let first =
+        |of: &report::First| First { key: key(&of.key), clicks: of.clicks, verdict: told(&of.verdict) };
     Changed {
         since: news.since.as_deref().map(told),
         moved: news.moved.iter().map(moved).collect(),
         gone: news.gone.iter().map(|(of, verdict)| Gone { key: key(of), verdict: told(verdict) }).collect(),
+        first_seen: FirstSeen {
+            all: news.arrived.all,
+            groups: news.arrived.named.iter().map(first).collect(),
+        },
         notes: news.notes.iter().map(|note| Text::of_user(note.as_str()).json()).collect(),
     }
 }
