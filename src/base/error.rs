@@ -11,6 +11,8 @@ pub enum Fault {
     Usage,
     /// The input cannot be used.
     Input,
+    /// A list would come out as nobody wants it: it stays as it was.
+    Braked,
     /// An output could not be written; earlier outputs are untouched.
     Output,
     /// Another run is at work on the same folder.

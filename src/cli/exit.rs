@@ -44,6 +44,7 @@ const FAILURES: &[(Fault, Exit, Option<&str>)] = &[
         Exit::Refused,
         Some("no answer from the engine: it cannot be reached, failed or was stopped; nothing is written"),
     ),
+    (Fault::Braked, Exit::Braked, None),
     (Fault::Output, Exit::OutputFailed, None),
     (Fault::Locked, Exit::Locked, None),
 ];
@@ -74,7 +75,9 @@ mod tests {
 
     #[test]
     fn every_failure_says_what_it_was() {
-        for fault in [Fault::Usage, Fault::Input, Fault::Unanswered, Fault::Output, Fault::Locked] {
+        for fault in
+            [Fault::Usage, Fault::Input, Fault::Unanswered, Fault::Braked, Fault::Output, Fault::Locked]
+        {
             assert!(!Exit::of(fault).1.is_empty());
         }
         assert_eq!((Exit::of(Fault::Input).0, Exit::of(Fault::Unanswered).0), (Exit::Refused, Exit::Refused));

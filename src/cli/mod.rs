@@ -12,6 +12,7 @@ mod exit;
 mod explain;
 mod folder_tests;
 mod inspect;
+mod lists;
 mod log;
 mod memory;
 mod nights;

@@ -309,7 +309,7 @@ impl Told {
         groups: usize,
     ) -> HitFacts {
         let facts = |tallies: Option<&Tallies>| Arc::new(tallies.cloned().unwrap_or_default().facts());
-        let mut counted = HitFacts { strata: Vec::new(), groups: vec![Arc::default(); groups] };
+        let mut counted = HitFacts { groups: vec![Arc::default(); groups], ..HitFacts::default() };
         for (stratum, group) in group_of.iter().enumerate() {
             let (of_group, own) = clicks.stratum_key(stratum as u32);
             let key: Key = of_group.iter().chain(&own).copied().collect();
@@ -325,7 +325,7 @@ pub fn restricted(facts: &HitFacts) -> HitFacts {
     let of = |all: &Vec<Arc<super::Facts>>| {
         all.iter().map(|facts| Arc::new(Tallies::of(facts).portable().facts())).collect()
     };
-    HitFacts { strata: of(&facts.strata), groups: of(&facts.groups) }
+    HitFacts { strata: of(&facts.strata), groups: of(&facts.groups), ..HitFacts::default() }
 }
 
 impl Pass<'_> {
