@@ -212,6 +212,7 @@ pub fn coverage(
     let click_shapes: &[Shape] = &[Shape::Clicks, Shape::Combined, Shape::Report];
     let dropped = BTreeMap::from([("same_click", facts.seen.clicks_dropped)]);
     let given = |shapes| files(shapes).next().is_some();
+    let said = said(facts, groups, settings, as_of);
     Coverage {
         clicks: given(click_shapes).then(|| rows(files(click_shapes), &dropped)),
         conversions: conversions(facts),
@@ -223,7 +224,7 @@ pub fn coverage(
             exchanged(facts.intake),
             clock_changes(facts.intake),
             notes(facts),
-            said(facts, groups, settings, as_of),
+            said.clone(),
             left_out(facts),
             beside(siblings, settings),
         ]
@@ -231,6 +232,7 @@ pub fn coverage(
         .flatten()
         .map(Text::new)
         .collect(),
+        idle_settings: said.into_iter().map(Text::new).collect(),
     }
 }
 

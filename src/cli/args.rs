@@ -337,10 +337,12 @@ pub struct AuditArgs {
     /// Threads [default: as many as there are cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Memory to plan for, such as 2GB: clicks beyond a quarter of it wait in temporary files [default: 4GB]
+    /// Memory to keep within, such as 2GB: clicks beyond a quarter of it wait in temporary files, and --most-groups
+    /// follows it [default: 4GB]
     #[arg(long, value_name = "SIZE")]
     pub memory_limit: Option<String>,
-    /// How many sources, or other groups, are judged: of more, those with the most clicks [default: 200000]
+    /// How many sources, or other groups, are judged: of more, those with the most clicks [default: as many as three quarters of
+    /// --memory-limit hold at 20 KB each, 150000 of 4GB]
     #[arg(long, value_name = "N")]
     pub most_groups: Option<usize>,
     /// Say nothing but errors
@@ -368,7 +370,8 @@ pub struct VerifyRunArgs {
 #[derive(Args, Clone, Default)]
 pub struct ElsewhereArgs {
     /// Print the queries that count the clicks in the tables of the project file, for any warehouse: bigquery,
-    /// clickhouse, databricks, duckdb, snowflake, spark or trino
+    /// clickhouse, databricks, duckdb, snowflake, spark or trino; spark=FOLDER, databricks=FOLDER or duckdb=FILE as a
+    /// script that writes the result there
     #[arg(long, value_name = "DIALECT")]
     pub print_sql: Option<String>,
     /// The result of the printed queries, in place of clicks: a Parquet file, or a folder of such
@@ -393,7 +396,7 @@ pub struct ElsewhereArgs {
     /// Compute only what an engine could compute, too
     #[arg(long)]
     pub portable: bool,
-    /// With --portable: write what was counted of clicks to this Parquet file, as an engine would have
+    /// With --portable: write what was counted of clicks to this Parquet file, to be held against an engine's result
     #[arg(long, value_name = "FILE")]
     pub save_measures: Option<PathBuf>,
 }
@@ -490,6 +493,9 @@ pub struct ExplainRuleArgs {
     /// JSON report of a run, to count in; repeatable
     #[arg(long, value_name = "FILE")]
     pub report: Vec<PathBuf>,
+    /// Store whose nights are counted in, too; by default the project file's
+    #[arg(long, value_name = "FOLDER")]
+    pub store: Option<PathBuf>,
     /// How the page is printed
     #[arg(long, value_enum, default_value_t)]
     pub format: PageFormat,
@@ -711,10 +717,14 @@ pub struct DiffArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "Examples:\n  clickaudit backtest clicks.csv conversions.csv --truth planted.csv\n  \
+#[command(
+    after_help = "Every night looks at --window days, as a nightly run does. What --rules, --add-rules, --pack, \
+    --override, --disable, --suppressions, --fdr, --without and --maturity change is told beside the walk without \
+    them.\n\nExamples:\n  clickaudit backtest clicks.csv conversions.csv --truth planted.csv\n  \
     clickaudit backtest clicks.csv conversions.csv --override conversions-too-fast.action=hold\n  \
     clickaudit backtest clicks.csv conversions.csv --my-list blocked-by-hand.txt\n  \
-    clickaudit backtest --store state --override conversions-too-fast.action=hold")]
+    clickaudit backtest --store state --override conversions-too-fast.action=hold"
+)]
 pub struct BacktestArgs {
     /// CSV file with the columns source and kind, and since where it is known, such as planted.csv
     #[arg(long, value_name = "FILE")]
@@ -811,7 +821,7 @@ pub enum RulesCommand {
 pub struct RulePaths {
     /// Rule files or folders, or - for stdin [default: the built-in rules]
     pub paths: Vec<PathBuf>,
-    /// How faults are printed
+    /// How faults of the rules are printed
     #[arg(long, value_enum, default_value_t)]
     pub format: FaultFormat,
 }
@@ -970,6 +980,9 @@ pub struct RenderArgs {
     /// Folder that keeps the lists
     #[arg(long, value_name = "FOLDER")]
     pub state: PathBuf,
+    /// IDs that are never on a list, one a line
+    #[arg(long, value_name = "FILE")]
+    pub protect: Vec<PathBuf>,
     #[command(flatten)]
     pub lists: ListOutputs,
 }
@@ -1014,6 +1027,9 @@ pub struct RestoreArgs {
     /// Who does it [default: clickaudit]
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
+    /// IDs that are never on a list, one a line; who was protected when the list changed last stays so
+    #[arg(long, value_name = "FILE")]
+    pub protect: Vec<PathBuf>,
     #[command(flatten)]
     pub lists: ListOutputs,
 }
@@ -1028,9 +1044,9 @@ pub struct StoreArgs {
 pub enum StoreCommand {
     /// Say what the store holds: days, files, rows, size
     Status(StoreStatusArgs),
-    /// Check every file against its digest
+    /// Check every file against its digest, records of nights and pins, too
     Verify(StorePlace),
-    /// Let go of rows that are older; their clicks stay known as long as conversions may come
+    /// Let go of rows and nights that are older; their clicks stay known as long as conversions may come
     Prune(StorePruneArgs),
     /// Remove the rows that hold an address or an ID
     Forget(StoreForgetArgs),
@@ -1066,7 +1082,9 @@ pub struct StoreStatusArgs {
 pub struct StorePruneArgs {
     #[command(flatten)]
     pub place: StorePlace,
-    /// Age of the newest row of an export, counted from the newest row of all, such as 60d
+    /// Age of the newest row of an export, counted from the newest row of all, such as 60d; and of a night, counted
+    /// from the newest night. `history` and `diff` no longer tell of nights that went, and rules no longer compare
+    /// with them; the newest one stays, with everybody's standing and habits
     #[arg(long, value_name = "TIME")]
     pub older_than: String,
 }

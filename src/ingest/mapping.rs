@@ -437,6 +437,11 @@ impl MappingFile {
         self.preset.as_deref()
     }
 
+    /// The zone that the file says times of this shape are of.
+    pub fn time_zone(&self, shape: Shape) -> Option<&str> {
+        side_of(self, shape).time_zone.as_deref().or(self.time_zone.as_deref())
+    }
+
     /// The currency that the file reports in.
     pub fn currency(&self) -> Option<&str> {
         self.currency.as_deref()

@@ -166,6 +166,7 @@ mod tests {
             groups: totals.iter().enumerate().map(group).collect(),
             strata: totals.iter().enumerate().map(stratum).collect(),
             beyond: None,
+            network_clicks: Default::default(),
         }
     }
 

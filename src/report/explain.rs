@@ -19,7 +19,7 @@ use crate::signals::{self, Estimate, Signal};
 use crate::verdicts::{Judged, Verdict};
 
 pub use super::json::{page as json, rule_page as rule_json};
-pub use rule::{RuleCounts, RulePage, RuleRun};
+pub use rule::{RuleCounts, RuleNight, RuleNights, RulePage, RuleRun};
 
 /// Everything that one page says.
 pub struct Page<'r> {

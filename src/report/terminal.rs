@@ -595,11 +595,7 @@ fn peers(page: &mut Page, report: &Report) {
 /// `41,215 read = 41,203 used + 8 rejected + 4 duplicate`, and the reasons below.
 fn rows(page: &mut Page, side: &str, rows: Option<&RowCount>) {
     let Some(rows) = rows else { return page.line(side, LABEL, "not given") };
-    let sum = |reasons: &BTreeMap<String, u64>| count(reasons.values().sum());
-    let (rejected, duplicate) = (sum(&rows.rejected), sum(&rows.duplicate));
-    let (read, used) = (count(rows.read), count(rows.used));
-    let sentence = format!("{read} rows read = {used} used + {rejected} rejected + {duplicate} duplicate");
-    page.line(side, LABEL, &sentence);
+    page.line(side, LABEL, &phrase::rows_of(rows));
     for (what, reasons) in [("rejected", &rows.rejected), ("duplicate", &rows.duplicate)] {
         if !reasons.is_empty() {
             page.line("", LABEL, &format!("{what}: {}", by_reason(reasons)));

@@ -58,6 +58,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "base/text",
             "blocklist",
             "history/record",
+            "history/sealed",
             "ingest/open",
             "ingest/postback",
             "report/output",

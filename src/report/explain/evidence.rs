@@ -196,7 +196,7 @@ fn others(sheet: &mut Sheet, page: &Page, shown: &BTreeSet<&str>) {
 fn uncompared(why: TooFew) -> &'static str {
     match why {
         TooFew::NotCompared => "Facts of which peers say nothing",
-        TooFew::Peers => "Too few peers to compare with",
+        TooFew::Peers | TooFew::Alike => "Too few peers to compare with",
         TooFew::Sample => "Too small a sample to differ from peers",
         TooFew::Absent => "Nothing to compare",
     }

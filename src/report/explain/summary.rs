@@ -103,8 +103,8 @@ fn among_peers(page: &Page, risk: f64) -> String {
              unusual; it does not yet say fraud"
         }
         o if o <= MUCH_ALIKE => {
-            "of a hundred groups that differ so much from their peers, {} would be ordinary. That says unusual; it \
-             does not yet say fraud"
+            "of a hundred groups that differ so much from their peers, at most {} would be ordinary. That says \
+             unusual; it does not yet say fraud"
         }
         _ if page.group.findings.is_empty() => {
             "in what could be compared it is much like its peers: of a hundred such groups, {} would be ordinary"
