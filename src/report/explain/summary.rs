@@ -76,8 +76,8 @@ fn risk(page: &Page) -> String {
             among_peers(page, risk)
         ),
         (None, Some(rule)) => format!(
-            "Risk {score} of 100, because {rule} proves itself, whatever others do. Peers say nothing: hardly \
-             anything could be compared."
+            "Risk {score} of 100, because {rule} proves itself, whatever others do. Too little could be \
+             compared with peers to have a risk from them."
         ),
         (None, None) => format!(
             "Risk {score} of 100, by signs of its own: hardly anything could be compared with peers. That says \

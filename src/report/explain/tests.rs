@@ -236,8 +236,7 @@ fn a_score_says_what_it_rests_on() {
                 what could be compared it is much like its peers";
     assert!(shown(&page).contains(said), "{}", shown(&page));
     page.group.subject.profile.risk = None;
-    let said =
-        "Risk 99.0 of 100, because conversions-too-fast proves itself, whatever others do. Peers say nothing";
+    let said = "Risk 99.0 of 100, because conversions-too-fast proves itself, whatever others do. Too little";
     assert!(shown(&page).contains(said), "{}", shown(&page));
     page.group.findings.clear();
     assert!(shown(&page).contains("Risk: unknown"), "{}", shown(&page));
