@@ -111,6 +111,7 @@ fn measures(sources: usize) -> GrainMeasures {
         groups: totals.iter().enumerate().map(group).collect(),
         strata: totals.iter().enumerate().map(stratum).collect(),
         beyond: None,
+        network_clicks: Default::default(),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::ingest::REASONS;
 use crate::ingest::enrich::{DERIVED, Source};
 use crate::ingest::postback::{ENTITIES, LOG_FORMATS, NEEDS, OVERS, Says, TRACKERS, Tracker};
 use crate::matching::gates::GATES;
-use crate::measures::{MEASURES, Merge};
+use crate::measures::{M, MEASURES, Merge, Totals};
 use crate::reconcile;
 use crate::report::{self, FORMATS};
 use crate::rules::{self, PACKS, Pack, Rule, RuleSet, describe};
@@ -121,11 +121,49 @@ fn signals_page() -> String {
         );
         let needs: Vec<String> = s.measures.iter().map(|m| format!("`{}`", m.decl().name)).collect();
         out += &format!("Measures: {}.\n\n", needs.join(", "));
+        out += &formula(s).map_or(String::new(), |formula| format!("Formula: {formula}.\n\n"));
         if !s.innocent.is_empty() {
             out += &format!("Innocent causes: {}.\n\n", s.innocent.join("; "));
         }
     }
     out
+}
+
+/// A quotient of measures, or of sums and differences of two of them, that the signal's own formula is found to compute;
+/// `None` for all others: histograms, logarithms, and what depends on the view of money.
+fn formula(signal: &signals::Signal) -> Option<String> {
+    // No two of the quotients below are alike in these.
+    const PROBES: [i64; 4] = [7, 31, 173, 947];
+    let of = &signal.measures[..signal.measures.len().min(PROBES.len())];
+    let counts: Vec<(M, i64)> = of.iter().copied().zip(PROBES).collect();
+    let context =
+        signals::Context { clicks_given: true, conversions_given: true, joined: true, ..Default::default() };
+    let totals = Totals::counted(&counts, &[]);
+    let reading = signal.read(&signals::Group { totals: &totals, context: &context });
+    let value = reading.estimate().filter(|_| of.len() == signal.measures.len())?.value();
+    let terms = terms(&counts);
+    let same = |quotient: f64| (quotient - value).abs() <= 1e-9 * value.abs();
+    let plain = terms.iter().find(|(_, n)| same(*n)).map(|(text, _)| text.clone());
+    let quotient = || {
+        let pairs = terms.iter().flat_map(|above| terms.iter().map(move |below| (above, below)));
+        let bracketed = |text: &str| if text.contains(' ') { format!("({text})") } else { text.to_owned() };
+        let mut found = pairs.filter(|(above, below)| above.0 != below.0 && same(above.1 / below.1));
+        found.next().map(|(above, below)| format!("{} / {}", bracketed(&above.0), bracketed(&below.0)))
+    };
+    plain.or_else(quotient)
+}
+
+/// Measures alone, and sums and differences of two of them, with their values.
+fn terms(counts: &[(M, i64)]) -> Vec<(String, f64)> {
+    let name = |m: M| format!("`{}`", m.decl().name);
+    let mut terms: Vec<(String, f64)> = counts.iter().map(|&(m, n)| (name(m), n as f64)).collect();
+    for (at, &(a, x)) in counts.iter().enumerate() {
+        for &(b, y) in &counts[at + 1..] {
+            terms.push((format!("{} + {}", name(a), name(b)), (x + y) as f64));
+            terms.push((format!("{} − {}", name(b), name(a)), (y - x) as f64));
+        }
+    }
+    terms
 }
 
 fn measures() -> String {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// `groups` are those of `measures`, in their order.
 pub fn resold(measures: &GrainMeasures, groups: &mut [Judged]) -> Vec<Resold> {
     let footprints = footprints(measures);
-    let found = clusters::clusters(&footprints);
+    let found = clusters::clusters(&footprints, |network| measures.network_clicks.of(network));
     let mut resold = Vec::new();
     for (at, cluster) in found.clusters.iter().enumerate() {
         let verdict = on_cluster(cluster, &footprints, groups);
@@ -36,7 +36,10 @@ fn on_cluster(cluster: &Cluster, footprints: &[Footprint], groups: &[Judged]) ->
     Resold {
         overlap: cluster.least_overlap,
         expected_overlap: cluster.expected_overlap,
-        shared_networks: shared_networks(cluster.least_overlap, smallest),
+        of_clicks: cluster.own_networks.is_some(),
+        shared_networks: cluster
+            .own_networks
+            .unwrap_or_else(|| shared_networks(cluster.least_overlap, smallest)),
         agents: cluster.least_agents,
         verdict,
         carried_by,
@@ -68,10 +71,15 @@ fn footprints(measures: &GrainMeasures) -> Vec<Footprint> {
 fn footprint(facts: &Facts, group: u64) -> Footprint {
     let mut networks = Sketch::default();
     facts.networks.iter().for_each(|hash| networks.insert(*hash));
+    let mut crowds: Vec<(u64, u64)> =
+        facts.crowded.iter().map(|crowd| (crowd.network, u64::from(crowd.clicks))).collect();
+    crowds.sort_unstable();
     Footprint {
         networks,
         network_count: facts.distinct(Identity::Net),
         clicks: facts.clicks(),
+        located: facts.identified(Identity::Net),
+        crowds,
         group,
         agents: facts.agents().iter().map(|&(agent, clicks)| (agent, u64::from(clicks))).collect(),
         // Shapes of click IDs are the tracker's, which sources share by nature.

@@ -2,7 +2,7 @@
 
 use super::accumulate::{Accumulator, Placement, Widths};
 use super::declared::{M, Merge, Rows, unpack};
-use super::hits::{Hit, HitFacts, Hits};
+use super::hits::{Hit, HitFacts, Hits, NetworkClicks};
 use super::portable::{Told, restricted};
 use super::room::{Room, is_beyond};
 use super::rows::{self, Places};
@@ -141,7 +141,8 @@ impl GrainPass {
         whole.side(&mut self.conversions, &empty, symbols);
         whole.set_facts(&self.clicks, &group_of, &facts, symbols);
         let beyond = self.room.as_ref().map(|room| room.left_out(&self.grain, &whole.beyond));
-        let measures = GrainMeasures { beyond, ..whole.grain_measures(self.grain, &empty) };
+        let network_clicks = facts.network_clicks;
+        let measures = GrainMeasures { beyond, network_clicks, ..whole.grain_measures(self.grain, &empty) };
         meter.step("groups", measures.groups.len());
         Ok(measures)
     }
@@ -251,7 +252,7 @@ impl Whole {
             let end = firsts.get(at + 1).copied().unwrap_or(strata.len());
             group.totals = self.of_group(&group.key, &strata[firsts[at]..end]);
         }
-        GrainMeasures { grain, groups, strata, beyond: None }
+        GrainMeasures { grain, groups, strata, beyond: None, network_clicks: NetworkClicks::default() }
     }
 
     /// A group of one stratum shares its measures.

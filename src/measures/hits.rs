@@ -135,12 +135,13 @@ const FEW: usize = 1 << 20;
 /// The clicks of one grain, at most 2³² − 1 a part. All clicks of a group are in one part.
 pub struct Hits {
     log: Spill<Hit>,
+    clicks: usize,
 }
 
 impl Hits {
     /// No clicks yet.
     pub fn new(bound: Bound) -> Hits {
-        Hits { log: Spill::new(bound) }
+        Hits { log: Spill::new(bound), clicks: 0 }
     }
 
     /// Whether clicks go into several parts.
@@ -153,6 +154,7 @@ impl Hits {
     /// # Errors
     /// They do not fit into memory, and could not be written elsewhere.
     pub fn extend(&mut self, group: u32, hits: impl IntoIterator<Item = Hit>) -> Result<()> {
+        let hits = hits.into_iter().inspect(|_| self.clicks += 1);
         self.log.extend(group as usize % self.log.parts(), hits)
     }
 
@@ -164,8 +166,8 @@ impl Hits {
     /// # Errors
     /// Clicks that did not fit into memory could not be read back.
     pub fn facts(mut self, group_of: &[u32], groups: usize, zone: Zone, threads: usize) -> Result<HitFacts> {
-        let parts = self.log.parts();
-        HitFacts::of_parts(parts, |part| self.log.take(part), group_of, groups, zone, threads)
+        let (parts, bits) = (self.log.parts(), NetworkClicks::bits(self.clicks));
+        HitFacts::of_parts(parts, |part| self.log.take(part), group_of, groups, (zone, threads, bits))
     }
 
     /// The same, and the clicks are still there.
@@ -179,7 +181,8 @@ impl Hits {
         zone: Zone,
         threads: usize,
     ) -> Result<HitFacts> {
-        HitFacts::of_parts(self.log.parts(), |part| self.log.copy(part), group_of, groups, zone, threads)
+        let (parts, bits) = (self.log.parts(), NetworkClicks::bits(self.clicks));
+        HitFacts::of_parts(parts, |part| self.log.copy(part), group_of, groups, (zone, threads, bits))
     }
 }
 
@@ -189,8 +192,7 @@ impl HitFacts {
         mut log_of: impl FnMut(usize) -> Result<Vec<Hit>>,
         group_of: &[u32],
         groups: usize,
-        zone: Zone,
-        threads: usize,
+        how: (Zone, usize, u32),
     ) -> Result<HitFacts> {
         let mut all = HitFacts::none(group_of.len(), groups);
         let mut few = Vec::new();
@@ -198,25 +200,33 @@ impl HitFacts {
             few.append(&mut log_of(part)?);
             if few.len() > FEW || part + 1 == parts {
                 let log = std::mem::take(&mut few);
-                all.fill(HitFacts::of_part(log, group_of, groups, zone, threads));
+                all.fill(HitFacts::of_part(log, group_of, groups, how));
             }
         }
         Ok(all)
     }
 
     /// The facts of what has clicks in one part.
-    fn of_part(mut log: Vec<Hit>, group_of: &[u32], groups: usize, zone: Zone, threads: usize) -> HitFacts {
+    fn of_part(
+        mut log: Vec<Hit>,
+        group_of: &[u32],
+        groups: usize,
+        (zone, threads, bits): (Zone, usize, u32),
+    ) -> HitFacts {
         let plan = Plan::new(&log, group_of, groups);
         plan.arrange(&mut log);
         let (log, calendar) = (log.as_slice(), Calendar::new(&log, zone));
         let (plan, calendar) = (&plan, &calendar);
         let counted: Vec<HitFacts> = std::thread::scope(|scope| {
-            let count = |groups| scope.spawn(move || Counter::new(calendar).groups(log, plan, groups));
+            let count = |groups| scope.spawn(move || Counter::new(calendar, bits).groups(log, plan, groups));
             let running: Vec<_> = plan.shares(threads).map(count).collect();
             running.into_iter().map(|share| share.join().expect("counting does not panic")).collect()
         });
         let by_place: Vec<&Arc<Facts>> = counted.iter().flat_map(|share| &share.strata).collect();
+        let mut network_clicks = NetworkClicks::default();
+        counted.iter().for_each(|share| network_clicks.merge(&share.network_clicks));
         HitFacts {
+            network_clicks,
             strata: plan.place.iter().map(|&place| by_place[place as usize].clone()).collect(),
             groups: counted.iter().flat_map(|share| share.groups.iter().cloned()).collect(),
         }
@@ -225,7 +235,11 @@ impl HitFacts {
     /// Those of nothing but strata and groups without clicks.
     fn none(strata: usize, groups: usize) -> HitFacts {
         let none = Arc::new(Facts::default());
-        HitFacts { strata: vec![none.clone(); strata], groups: vec![none; groups] }
+        HitFacts {
+            strata: vec![none.clone(); strata],
+            groups: vec![none; groups],
+            network_clicks: NetworkClicks::default(),
+        }
     }
 
     /// Takes the facts of strata and groups whose clicks are in another part.
@@ -235,16 +249,66 @@ impl HitFacts {
                 *own = other;
             }
         };
+        self.network_clicks.merge(&other.network_clicks);
         self.strata.iter_mut().zip(other.strata).for_each(take);
         self.groups.iter_mut().zip(other.groups).for_each(take);
     }
 }
 
 /// The facts by number of stratum and of group. A group of one stratum shares its facts.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct HitFacts {
     pub strata: Vec<Arc<Facts>>,
     pub groups: Vec<Arc<Facts>>,
+    pub network_clicks: NetworkClicks,
+}
+
+/// The clicks of every network over all groups: of all networks whose mixed hashes begin alike together. So it says
+/// at least as many as there are, and few more as long as a network stands out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NetworkClicks(Vec<u32>);
+
+impl NetworkClicks {
+    /// Bits for so many clicks: some places for each, and four megabytes at most.
+    fn bits(clicks: usize) -> u32 {
+        (usize::BITS - clicks.leading_zeros() + 2).clamp(8, 20)
+    }
+
+    fn with_bits(bits: u32) -> NetworkClicks {
+        NetworkClicks(vec![0; 1 << bits])
+    }
+
+    fn place(&self, mixed: u64) -> usize {
+        (mixed >> (64 - self.0.len().trailing_zeros())) as usize
+    }
+
+    fn add(&mut self, mixed: u64, clicks: u32) {
+        let place = self.place(mixed);
+        self.0[place] = self.0[place].saturating_add(clicks);
+    }
+
+    /// Adds those of other groups, counted with as many bits.
+    fn merge(&mut self, other: &NetworkClicks) {
+        if self.0.is_empty() {
+            self.0.clone_from(&other.0);
+            return;
+        }
+        self.0.iter_mut().zip(&other.0).for_each(|(sum, clicks)| *sum = sum.saturating_add(*clicks));
+    }
+
+    /// Clicks of the network with this mixed hash; 0 where nothing was counted.
+    pub fn of(&self, mixed: u64) -> u64 {
+        if self.0.is_empty() { 0 } else { u64::from(self.0[self.place(mixed)]) }
+    }
+}
+
+/// A network that holds much of a group's clicks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CrowdedNetwork {
+    pub clicks: u32,
+    pub converted: u32,
+    /// Its mixed hash, as in [`Facts::networks`].
+    pub network: u64,
 }
 
 /// What may be shared by clicks and tells where they come from.
@@ -291,8 +355,8 @@ pub struct Facts {
     /// Clicks of crowded networks with a conversion. Behind an honest carrier's address people convert as
     /// elsewhere, a farm of bots does not.
     pub crowd_converted: u32,
-    /// Clicks and converted clicks of every crowded network, sorted.
-    pub crowded: Box<[(u32, u32)]>,
+    /// Every crowded network, sorted by clicks.
+    pub crowded: Box<[CrowdedNetwork]>,
     /// Clicks with a brand term.
     pub brand: u32,
     /// Clicks with a brand term and a conversion.
@@ -577,6 +641,8 @@ struct Counter<'a> {
     gap_seconds: Vec<u32>,
     /// Mixed hashes of the distinct networks.
     networks: Vec<u64>,
+    /// Clicks by network of the strata so far; those of a group are those of its strata.
+    network_clicks: NetworkClicks,
     /// Keys of one identity with their clicks.
     keys: Vec<(u64, u32)>,
     lists: Vec<(u32, u32)>,
@@ -584,7 +650,7 @@ struct Counter<'a> {
 }
 
 impl<'a> Counter<'a> {
-    fn new(calendar: &'a Calendar) -> Counter<'a> {
+    fn new(calendar: &'a Calendar, bits: u32) -> Counter<'a> {
         Counter {
             days: Days { calendar, places: vec![0; calendar.days.len()], facts: Vec::new() },
             seconds: Vec::new(),
@@ -595,6 +661,7 @@ impl<'a> Counter<'a> {
             gaps: vec![0; LONGEST_GAP_S as usize + 1],
             gap_seconds: Vec::new(),
             networks: Vec::new(),
+            network_clicks: NetworkClicks::with_bits(bits),
             keys: Vec::new(),
             lists: Vec::new(),
             facts: Facts::default(),
@@ -604,18 +671,19 @@ impl<'a> Counter<'a> {
     /// The facts of these groups and of their strata, by place.
     fn groups(&mut self, log: &[Hit], plan: &Plan, groups: Range<usize>) -> HitFacts {
         let none = Arc::new(Facts::default());
-        let mut counted = HitFacts { strata: Vec::new(), groups: Vec::new() };
+        let mut counted = HitFacts::none(0, 0);
         for group in groups {
             let places = plan.places(group);
             let first = counted.strata.len();
             for place in places.clone() {
                 let clicks = plan.clicks(log, place..place + 1);
-                let facts = if clicks.is_empty() { none.clone() } else { Arc::new(self.count(clicks)) };
+                let facts = if clicks.is_empty() { none.clone() } else { Arc::new(self.count(clicks, true)) };
                 counted.strata.push(facts);
             }
             let union = self.union(&counted.strata[first..], plan.clicks(log, places));
             counted.groups.push(union.unwrap_or_else(|| none.clone()));
         }
+        counted.network_clicks = std::mem::take(&mut self.network_clicks);
         counted
     }
 
@@ -627,11 +695,11 @@ impl<'a> Counter<'a> {
             return Some(first.clone());
         }
         let repeats = strata.iter().map(|facts| facts.repeats).sum();
-        Some(Arc::new(Facts { repeats, ..self.count(clicks) }))
+        Some(Arc::new(Facts { repeats, ..self.count(clicks, false) }))
     }
 
-    /// Counts in the order of [`List`].
-    fn count(&mut self, clicks: &[Hit]) -> Facts {
+    /// Counts in the order of [`List`]; `anew` are clicks of which none was counted before.
+    fn count(&mut self, clicks: &[Hit], anew: bool) -> Facts {
         self.seconds.clear();
         self.seconds.extend(clicks.iter().map(|hit| hit.second));
         self.seconds.sort_unstable();
@@ -639,7 +707,7 @@ impl<'a> Counter<'a> {
         self.count_gaps();
         self.count_windows();
         self.count_addresses(clicks);
-        self.count_networks(clicks);
+        self.count_networks(clicks, anew);
         self.count_keys(Identity::Asn, clicks, |hit| u64::from(hit.asn));
         self.count_agents(clicks);
         self.count_flags(clicks);
@@ -718,23 +786,29 @@ impl<'a> Counter<'a> {
         self.end_identity(Identity::Ip);
     }
 
-    fn count_networks(&mut self, clicks: &[Hit]) {
+    fn count_networks(&mut self, clicks: &[Hit], anew: bool) {
         self.count_keys(Identity::Net, clicks, Hit::network);
         self.networks.extend(self.keys.iter().map(|&(net, _)| mixed(net)));
+        if anew {
+            let with_clicks = self.networks.iter().zip(&self.keys);
+            with_clicks.for_each(|(&mixed, &(_, size))| self.network_clicks.add(mixed, size));
+        }
         keep_least(&mut self.networks, NETWORK_SAMPLE, |&network| network);
         let least = CROWD_CLICKS.max(self.keyed.len().div_ceil(CROWD_PART));
         self.keys.retain(|&(_, size)| size as usize >= least);
-        let mut crowded: Vec<(u32, u32)> = self.keys.iter().map(|&(_, size)| (size, 0)).collect();
+        let crowd =
+            |&(net, clicks): &(u64, u32)| CrowdedNetwork { clicks, converted: 0, network: mixed(net) };
+        let mut crowded: Vec<CrowdedNetwork> = self.keys.iter().map(crowd).collect();
         for hit in clicks.iter().filter(|hit| hit.network() != 0 && hit.converted()) {
             self.facts.net_converted += 1;
             if let Ok(at) = self.keys.binary_search_by_key(&hit.network(), |&(net, _)| net) {
-                crowded[at].1 += 1;
+                crowded[at].converted += 1;
             }
         }
         crowded.sort_unstable();
         self.facts.crowds = crowded.len() as u32;
-        self.facts.crowd_clicks = crowded.iter().map(|&(size, _)| size).sum();
-        self.facts.crowd_converted = crowded.iter().map(|&(_, converted)| converted).sum();
+        self.facts.crowd_clicks = crowded.iter().map(|crowd| crowd.clicks).sum();
+        self.facts.crowd_converted = crowded.iter().map(|crowd| crowd.converted).sum();
         self.facts.crowded = crowded.into();
     }
 
@@ -949,6 +1023,7 @@ mod tests {
         multiplicities: Vec<BTreeMap<u32, u32>>,
         agents: Vec<(u32, u32)>,
         networks: Vec<u64>,
+        crowded: Vec<CrowdedNetwork>,
         identities: [u32; 2],
         repeats: u32,
         bursts: [u32; 2],
@@ -974,6 +1049,7 @@ mod tests {
             multiplicities: IDENTITIES.map(|i| facts.multiplicities(i).iter().copied().collect()).to_vec(),
             agents: facts.agents().to_vec(),
             networks: facts.networks.to_vec(),
+            crowded: facts.crowded.to_vec(),
             identities: [facts.ip_agents, facts.agent_ips],
             repeats: facts.repeats,
             bursts: [facts.busiest, facts.burst_clicks],
@@ -1018,6 +1094,12 @@ mod tests {
             hits.iter().filter(|h| h.ip != 0 && h.agent != 0).map(|h| (h.ip, h.agent)).collect();
         let least = (f64::from(nets.values().sum::<u32>()) / 100.0).max(20.0);
         let crowd = |hit: &Hit| nets.get(&hit.network()).is_some_and(|&clicks| f64::from(clicks) >= least);
+        let converted = |net| count(hits, |hit| hit.network() == net && hit.converted());
+        let large = nets.iter().filter(|&(_, &clicks)| f64::from(clicks) >= least);
+        let mut crowded: Vec<CrowdedNetwork> = large
+            .map(|(&net, &clicks)| CrowdedNetwork { clicks, converted: converted(net), network: mixed(net) })
+            .collect();
+        crowded.sort();
         Plain {
             days: days.iter().map(|&day| naive_day(day, &of_day(day), hits, local)).collect(),
             hours: days.iter().map(hours).collect(),
@@ -1025,6 +1107,7 @@ mod tests {
             multiplicities: IDENTITIES.map(multiplicities).to_vec(),
             agents,
             networks,
+            crowded,
             identities: [both.len() as u32, both.iter().map(|b| b.0).collect::<BTreeSet<_>>().len() as u32],
             repeats: naive_repeats(hits),
             bursts: naive_bursts(hits, local),

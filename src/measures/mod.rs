@@ -21,7 +21,7 @@ mod totals;
 pub use costs::{CostDays, CostGaps, CostTable, Uncosted, key_columns as cost_columns};
 pub use cut::{Cut, CutMeasures, InCut};
 pub use declared::{Crowd, Filter, Key, Kind, M, MEASURES, Measure, Merge, Number, Rhythm, Rows};
-pub use hits::{Facts, Hit, Identity};
+pub use hits::{Facts, Hit, Identity, NetworkClicks};
 pub use incidents::Incident;
 pub use portable::{Counting, Counts};
 pub use room::Beyond;
@@ -129,6 +129,8 @@ pub struct GrainMeasures {
     pub strata: Vec<Stratum>,
     /// What there is no room for, if the input has more groups than the run may hold.
     pub beyond: Option<Beyond>,
+    /// The clicks of every network over all groups.
+    pub network_clicks: NetworkClicks,
 }
 
 /// All measures of an audit.

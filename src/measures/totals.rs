@@ -1,7 +1,7 @@
 //! The measures of one stratum or group over the window.
 
 use super::declared::{Crowd, Key, Kind, M, MEASURES, Rhythm};
-use super::hits::{DayFacts, Facts, Identity};
+use super::hits::{CrowdedNetwork, DayFacts, Facts, Identity};
 use crate::base::stats::Counted;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -95,7 +95,7 @@ impl Totals {
     }
 
     fn crowd_sizes(&self) -> Vec<(i64, u64)> {
-        let packed = |&(clicks, converted): &(u32, u32)| i64::from(clicks) << 32 | i64::from(converted);
+        let packed = |crowd: &CrowdedNetwork| i64::from(crowd.clicks) << 32 | i64::from(crowd.converted);
         let sizes: Vec<i64> = self.facts.crowded.iter().map(packed).collect();
         sizes.chunk_by(|a, b| a == b).map(|same| (same[0], same.len() as u64)).collect()
     }

@@ -9,6 +9,11 @@
 //! A median of a source's overlaps with others would not do: it falls with the size of the others, and two
 //! honest large sources among small ones would stand out.
 //!
+//! Who mixes a ring's clicks with those of real visitors has so many networks that a ring's few are lost among them.
+//! So clicks are compared, too: sources are linked where a fifth of the clicks of each comes from networks that are
+//! *theirs alone*. Those are networks that hold much of the clicks of some sources, of few among all that could show
+//! them, and hardly send a click to anybody else. A carrier's networks send clicks to everybody in its country.
+//!
 //! A cluster says that sources share their visitors. Zones of one site do so, too. It refuses to say anything
 //! where fewer than ten other sources of the group show what is usual, and where the cluster itself is most of
 //! its group.
@@ -36,6 +41,18 @@ const BLIND_OVERLAP: f64 = 0.2;
 
 /// So many other sources of the group must show what is usual.
 const LEAST_OTHERS: usize = 10;
+
+/// Clicks from networks of their own that link sources, as a share of the clicks of each (statistics.md, 2.4).
+const LEAST_SHARE: f64 = 0.2;
+
+/// So much of a network's clicks go to sources of whose clicks it holds much, if it is theirs alone.
+const OWNED: f64 = 0.95;
+
+/// Of other sources no more than this share may have as much from it.
+const FEW: f64 = 0.25;
+
+/// Sources with fewer clicks show no crowded network, and count for nobody's others.
+const LEAST_CLICKS: u64 = 100;
 
 /// The first hashes of a sketch by which pairs are found: of sources that overlap by 0.2 all but 3 % share one.
 const INDEXED: usize = 16;
@@ -101,6 +118,10 @@ pub struct Footprint {
     pub network_count: u64,
     /// How many clicks.
     pub clicks: u64,
+    /// How many of them have a network.
+    pub located: u64,
+    /// Networks that hold much of the clicks, by their hash, with their clicks.
+    pub crowds: Vec<(u64, u64)>,
     /// Sources that compete for the same visitors: the country of most of its clicks, or the peer group.
     pub group: u64,
     /// User agents; empty where they are not known.
@@ -114,8 +135,10 @@ pub struct Footprint {
 pub struct Cluster {
     /// Places of the sources in the input, ascending; at least two.
     pub members: Vec<usize>,
-    /// The overlap of networks in the weakest link that holds it together, 0 to 1.
+    /// The overlap of networks in the weakest link that holds it together, 0 to 1; or of clicks.
     pub least_overlap: f64,
+    /// Where clicks make a link: the least number of networks that two linked members have for themselves.
+    pub own_networks: Option<u64>,
     /// The largest overlap that was expected for one of the links.
     pub expected_overlap: f64,
     /// The least agreement of user agents in a link; `None` where they are not known for one of them.
@@ -151,23 +174,31 @@ pub fn together(ln_p: impl Iterator<Item = f64>) -> Option<f64> {
     cauchy(&ln_p.map(|p| (p, 1.0)).collect::<Vec<_>>())
 }
 
-/// Finds the sources that share far more networks than is usual, and whose user agents agree.
-pub fn clusters(sources: &[Footprint]) -> Clusters {
+/// Finds the sources that share far more networks than is usual, or have networks for themselves, and whose user
+/// agents agree. `clicks_of` is how many clicks a network sends to all sources together.
+pub fn clusters(sources: &[Footprint], clicks_of: impl Fn(u64) -> u64) -> Clusters {
     // Sources with like sketches become neighbours, in whatever order they came.
     let mut order: Vec<usize> = (0..sources.len()).collect();
     order.sort_by_key(|&at| &sources[at]);
     let sorted: Vec<&Footprint> = order.iter().map(|&at| &sources[at]).collect();
-    let usual = Usual::of(&sorted);
-    let linked = |(a, b)| usual.link(sorted[a], sorted[b]).map(|link| (order[a], order[b], link));
-    joined(sources.len(), &candidates(&sorted).into_iter().filter_map(linked).collect::<Vec<_>>())
+    let (usual, owned) = (Usual::of(&sorted), Owned::of(&sorted, clicks_of));
+    let link = |a: usize, b: usize| usual.link(sorted[a], sorted[b]).or_else(|| owned.link(a, b));
+    let linked = |(a, b)| link(a, b).map(|link| (order[a], order[b], link));
+    let mut index = indexed(&sorted);
+    index.extend(owned.index());
+    joined(sources.len(), &near(index).into_iter().filter_map(linked).collect::<Vec<_>>())
 }
 
-/// Pairs that share one of their smallest hashes and stand near each other under it.
-fn candidates(sources: &[&Footprint]) -> Vec<(usize, usize)> {
+/// The smallest hashes of every source that is compared by networks.
+fn indexed(sources: &[&Footprint]) -> Vec<(u64, usize)> {
     let large = sources.iter().enumerate().filter(|(_, s)| s.network_count >= LEAST_NETWORKS);
-    let mut index: Vec<(u64, usize)> =
-        large.flat_map(|(at, s)| s.networks.0.iter().take(INDEXED).map(move |hash| (*hash, at))).collect();
+    large.flat_map(|(at, s)| s.networks.0.iter().take(INDEXED).map(move |hash| (*hash, at))).collect()
+}
+
+/// Pairs that share a hash and stand near each other under it.
+fn near(mut index: Vec<(u64, usize)>) -> Vec<(usize, usize)> {
     index.sort_unstable();
+    index.dedup();
     let near = |same: &[(u64, usize)], i: usize| -> Vec<(usize, usize)> {
         same[i + 1..].iter().take(NEIGHBOURS).map(|other| (same[i].1, other.1)).collect()
     };
@@ -187,6 +218,69 @@ struct Link {
     expected: f64,
     agents: Option<f64>,
     masks: Option<f64>,
+    own_networks: Option<u64>,
+}
+
+/// Networks that some sources have for themselves.
+struct Owned<'s> {
+    sources: &'s [&'s Footprint],
+    /// By network the sources of whose clicks it holds much.
+    holders: BTreeMap<u64, Vec<usize>>,
+    /// Sources with enough clicks, by group.
+    able: BTreeMap<u64, usize>,
+}
+
+impl<'s> Owned<'s> {
+    fn of(sources: &'s [&'s Footprint], clicks_of: impl Fn(u64) -> u64) -> Owned<'s> {
+        let (mut holders, mut able) = (BTreeMap::<u64, (Vec<usize>, u64)>::new(), BTreeMap::new());
+        for (at, source) in sources.iter().enumerate() {
+            *able.entry(source.group).or_default() += usize::from(source.clicks >= LEAST_CLICKS);
+            for (network, clicks) in &source.crowds {
+                let (of_network, sum) = holders.entry(*network).or_default();
+                of_network.push(at);
+                *sum += clicks;
+            }
+        }
+        let own = |network: u64, sum: u64| sum as f64 >= OWNED * clicks_of(network) as f64;
+        let shared = holders.into_iter().filter(|(network, (of, sum))| of.len() > 1 && own(*network, *sum));
+        Owned { sources, holders: shared.map(|(network, (of, _))| (network, of)).collect(), able }
+    }
+
+    /// Every network with its holders.
+    fn index(&self) -> impl Iterator<Item = (u64, usize)> {
+        self.holders.iter().flat_map(|(network, holders)| holders.iter().map(|at| (*network, *at)))
+    }
+
+    /// The link of two sources, if much of the clicks of each comes from networks that are theirs alone and their
+    /// user agents agree.
+    fn link(&self, a: usize, b: usize) -> Option<Link> {
+        let (one, other) = (self.sources[a], self.sources[b]);
+        let share = |clicks: u64, of: &Footprint| clicks as f64 / of.located.max(1) as f64;
+        let least = |&(network, clicks): &(u64, u64)| {
+            let at = other.crowds.binary_search_by_key(&network, |crowd| crowd.0).ok()?;
+            let alone = self.holders.get(&network).is_some_and(|holders| self.are_few(holders, a, b));
+            alone.then(|| share(clicks, one).min(share(other.crowds[at].1, other)))
+        };
+        let shares: Vec<f64> = one.crowds.iter().filter_map(least).collect();
+        let (overlap, agents) = (shares.iter().sum::<f64>(), agreement(&one.agents, &other.agents));
+        let needed = LEAST_SHARE + if agents.is_none() { BLIND_OVERLAP } else { 0.0 };
+        if overlap < needed || agents.is_some_and(|share| share < LEAST_AGENTS) {
+            return None;
+        }
+        let masks = agreement(&one.masks, &other.masks);
+        Some(Link { overlap, expected: 0.0, agents, masks, own_networks: Some(shares.len() as u64) })
+    }
+
+    /// Whether hardly another source has as much of a network. Those of the country could, or of any country if the
+    /// pair is not of one.
+    fn are_few(&self, holders: &[usize], a: usize, b: usize) -> bool {
+        let group = self.sources[a].group;
+        let together = group == self.sources[b].group;
+        let able: usize = if together { self.able[&group] } else { self.able.values().sum() };
+        let others = able.saturating_sub(2);
+        let counts = |at: &&usize| **at != a && **at != b && (!together || self.sources[**at].group == group);
+        others >= LEAST_OTHERS && holders.iter().filter(counts).count() as f64 <= FEW * others as f64
+    }
 }
 
 /// How usual each network is in each group of sources.
@@ -242,7 +336,8 @@ impl Usual {
         if overlap <= least + EXPECTED_TIMES * expected || agents.is_some_and(|share| share < LEAST_AGENTS) {
             return None;
         }
-        Some(Link { overlap, expected, agents, masks: agreement(&a.masks, &b.masks) })
+        let masks = agreement(&a.masks, &b.masks);
+        Some(Link { overlap, expected, agents, masks, own_networks: None })
     }
 
     /// The overlap to expect had each drawn its clicks by itself.
@@ -345,6 +440,7 @@ impl Cluster {
         Cluster {
             members: Vec::new(),
             least_overlap: link.overlap,
+            own_networks: link.own_networks,
             expected_overlap: link.expected,
             least_agents: link.agents,
             least_masks: link.masks,
@@ -354,6 +450,7 @@ impl Cluster {
     fn take(&mut self, link: &Link) {
         let least = |a: Option<f64>, b: Option<f64>| Some(a?.min(b?));
         self.least_overlap = self.least_overlap.min(link.overlap);
+        self.own_networks = self.own_networks.into_iter().chain(link.own_networks).min();
         self.expected_overlap = self.expected_overlap.max(link.expected);
         self.least_agents = least(self.least_agents, link.agents);
         self.least_masks = least(self.least_masks, link.masks);
@@ -364,6 +461,11 @@ impl Cluster {
 mod tests {
     use super::*;
     use crate::peers::anomaly::Draws;
+
+    /// Clusters by networks alone.
+    fn by_networks(sources: &[Footprint]) -> Clusters {
+        clusters(sources, |_| 0)
+    }
 
     /// A number spread evenly over 64 bits.
     fn spread(network: u64) -> u64 {
@@ -419,7 +521,7 @@ mod tests {
             let mut sources = country(&mut draws, networks);
             let from = sources.len();
             sources.extend(resold(&mut draws, 1, 6));
-            let found = clusters(&sources);
+            let found = by_networks(&sources);
             assert_eq!(found.clusters.len(), 1, "{networks}: {:?}", found.clusters);
             assert_eq!(found.clusters[0].members, (from..from + 6).collect::<Vec<_>>());
             assert_eq!((found.shared_sources(from), found.shared_sources(0)), (5, 0));
@@ -441,9 +543,49 @@ mod tests {
                 };
                 sources.push(source(1, 8_000, agents, &mut draw));
             }
-            let found = clusters(&sources);
+            let found = by_networks(&sources);
             assert!(found.clusters.is_empty(), "{networks}: {:?}", found.clusters);
         }
+    }
+
+    /// Sources of two countries, six tenths of whose clicks come from six networks: with all clicks of these.
+    fn ring(sources: &mut Vec<Footprint>, of: &[(u64, u64)], networks: u64) {
+        let mix: Mix = (0..8).map(|model| (model, 90)).collect();
+        for (country, clicks) in of {
+            let mut draws = Draws::new(*clicks);
+            let mut footprint = honest(&mut draws, *country, 5_000.0, clicks * 2 / 5);
+            footprint.crowds = (0..networks).map(|network| (network, clicks * 3 / 5 / networks)).collect();
+            sources.push(Footprint { clicks: *clicks, located: *clicks, agents: mix.clone(), ..footprint });
+        }
+    }
+
+    #[test]
+    fn a_ring_is_found_among_the_real_visitors_it_hides_behind() {
+        let mut draws = Draws::new(36);
+        let mut sources = country(&mut draws, 5_000.0);
+        let (from, of) = (sources.len(), [(1, 3_000), (2, 500), (1, 900)]);
+        ring(&mut sources, &of, 6);
+        assert!(clusters(&sources, |_| 4_000).clusters.is_empty(), "everybody has clicks from there");
+        let found = clusters(&sources, |_| 450);
+        assert_eq!(found.clusters.len(), 1, "{:?}", found.clusters);
+        let cluster = &found.clusters[0];
+        assert_eq!((&cluster.members, cluster.own_networks), (&vec![from, from + 1, from + 2], Some(6)));
+        assert!(
+            (cluster.least_overlap - 0.6).abs() < 0.01 && cluster.least_agents > Some(0.9),
+            "{cluster:?}"
+        );
+    }
+
+    /// The crowded networks of a carrier that most sources of a country have, and too few others to tell.
+    #[test]
+    fn what_many_have_and_what_nobody_can_tell_is_no_ring() {
+        let mut draws = Draws::new(37);
+        let mut sources = country(&mut draws, 5_000.0);
+        ring(&mut sources, &[(1, 800); 40], 6);
+        assert!(clusters(&sources, |_| 3_200).clusters.is_empty());
+        let mut few = Vec::new();
+        ring(&mut few, &[(1, 800), (2, 900), (1, 700)], 6);
+        assert!(clusters(&few, |_| 240).clusters.is_empty());
     }
 
     #[test]
@@ -453,28 +595,28 @@ mod tests {
         let mut pair = resold(&mut draws, 1, 2);
         pair[1].agents = vec![(99, 10)];
         sources.extend(pair);
-        assert!(clusters(&sources).clusters.is_empty());
+        assert!(by_networks(&sources).clusters.is_empty());
         let last = sources.len() - 1;
         sources[last].agents.clear();
-        let found = clusters(&sources);
+        let found = by_networks(&sources);
         assert_eq!((found.clusters.len(), found.clusters[0].least_agents), (1, None));
     }
 
     #[test]
     fn nothing_is_said_without_others_or_networks() {
         let mut draws = Draws::new(34);
-        assert_eq!(clusters(&[]), Clusters::default());
-        assert!(clusters(&[Footprint::default()]).clusters.is_empty());
-        assert!(clusters(&vec![Footprint::default(); 50]).clusters.is_empty());
-        assert!(clusters(&resold(&mut draws, 1, 11)).clusters.is_empty());
+        assert_eq!(by_networks(&[]), Clusters::default());
+        assert!(by_networks(&[Footprint::default()]).clusters.is_empty());
+        assert!(by_networks(&vec![Footprint::default(); 50]).clusters.is_empty());
+        assert!(by_networks(&resold(&mut draws, 1, 11)).clusters.is_empty());
         let mut two_abroad = country(&mut draws, 5_000.0);
         two_abroad.extend(resold(&mut draws, 9, 2));
-        assert!(clusters(&two_abroad).clusters.is_empty());
+        assert!(by_networks(&two_abroad).clusters.is_empty());
         let small: Vec<Footprint> =
             (0..9).map(|_| source(1, 500, vec![], || draws.below(19) as u64)).collect();
         let mut sources = country(&mut draws, 5_000.0);
         sources.extend(small);
-        assert!(clusters(&sources).clusters.is_empty());
+        assert!(by_networks(&sources).clusters.is_empty());
     }
 
     #[test]
@@ -483,10 +625,10 @@ mod tests {
         let mut sources = country(&mut draws, 3_000.0);
         sources.extend(resold(&mut draws, 1, 5));
         sources.extend(vec![sources[sources.len() - 1].clone(); 7]);
-        let found = clusters(&sources).clusters;
+        let found = by_networks(&sources).clusters;
         let last = sources.len() - 1;
         sources.reverse();
-        let mut turned = clusters(&sources).clusters;
+        let mut turned = by_networks(&sources).clusters;
         turned.iter_mut().for_each(|c| c.members = c.members.iter().rev().map(|at| last - at).collect());
         assert_eq!(found, turned);
         assert_eq!(found[0].members.len(), 12);

@@ -8,12 +8,13 @@ use super::scan::{
     BUCKETS, LOG_SPIKE, Packed, Pool, SECOND_SPIKE, SECONDS, amount_bucket, histogram, log_bucket, scan,
     second_bucket,
 };
-use super::standing::{Direction, Sides, TooFew, Versus};
+use super::standing::{Direction, Middle, Sides, TooFew, Versus};
 use crate::base::stats::{self, Counted};
 use crate::measures::{GrainMeasures, M};
 use crate::signals::{
     self, Against, CONFIDENCE, Context, Estimate, Family, Interval, Link, Reading, Side, Signal,
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many times the peers' odds or value make a difference that matters (statistics.md, 4.3 (iii)).
 const LARGE: f64 = 1.5;
@@ -28,6 +29,8 @@ pub struct Contrast {
     strata: Vec<Option<Found>>,
     /// The spread between honest strata below and above the location.
     pub spread: Option<(f64, f64)>,
+    /// By offer, where some stratum has too few peers.
+    usual: BTreeMap<u32, Middle>,
 }
 
 impl Contrast {
@@ -35,7 +38,18 @@ impl Contrast {
         if strata.iter().all(Option::is_none) {
             strata = Vec::new();
         }
-        Contrast { signal, strata, spread }
+        Contrast { signal, strata, spread, usual: BTreeMap::new() }
+    }
+
+    /// The same with what is usual of each offer, if that is asked for.
+    fn beside(self, usual: impl FnOnce() -> BTreeMap<u32, Middle>) -> Contrast {
+        let lacking = self.strata.iter().flatten().any(|found| matches!(found, Err(TooFew::Peers)));
+        if lacking { Contrast { usual: usual(), ..self } } else { self }
+    }
+
+    /// What the middle source of an offer has, where enough of them are known.
+    pub fn usual(&self, offer: u32) -> Option<Middle> {
+        self.usual.get(&offer).copied()
     }
 
     /// What was found of a stratum.
@@ -124,7 +138,22 @@ impl Work<'_> {
             Some(self.versus(e, row, &fit).map(Box::new))
         };
         let strata = (0..self.count()).map(of).collect();
-        Contrast::new(signal, strata, Some((fit.tau_low, fit.tau_high)))
+        let spread = Some((fit.tau_low, fit.tau_high));
+        Contrast::new(signal, strata, spread).beside(|| self.usual(&estimates))
+    }
+
+    /// What the middle source of every offer has, whatever its format: too few for a test may still be enough to
+    /// see that all of them are so.
+    fn usual(&self, estimates: &Estimates) -> BTreeMap<u32, Middle> {
+        let mut offers: BTreeMap<u32, (BTreeSet<u32>, Vec<f64>)> = BTreeMap::new();
+        for (at, offer) in self.places.offers.iter().enumerate() {
+            let Some(Ok(e)) = estimates.of(at) else { continue };
+            let (accounts, values) = offers.entry(*offer).or_default();
+            accounts.insert(self.places.accounts[at]);
+            values.push(e.value());
+        }
+        let enough = offers.into_iter().filter(|(_, (accounts, _))| accounts.len() >= LEAST_USUAL);
+        enough.map(|(offer, (_, values))| (offer, middle(values))).collect()
     }
 
     fn row(&self, stratum: usize, observation: Observation) -> fit::Row {
@@ -175,7 +204,7 @@ impl Work<'_> {
                 peers: 0,
                 ratio: 1.0,
                 ratio_limit: 1.0,
-                z: stats::normal_score(ln_p),
+                z: -stats::normal_score(ln_p).max(0.0),
                 direction: Direction::Low,
                 sides: Sides::new(None, Some(ln_p)),
                 q: 1.0,
@@ -205,7 +234,8 @@ impl Work<'_> {
             let histograms = histograms[at].as_ref()?.each_ref().map(Packed::unpacked);
             Some(self.spike(at, e, &histograms, &pools).map(Box::new))
         };
-        Contrast::new(signal, (0..self.count()).map(of).collect(), None)
+        let strata = (0..self.count()).map(of).collect();
+        Contrast::new(signal, strata, None).beside(|| self.usual(&estimates))
     }
 
     fn spike(
@@ -234,7 +264,7 @@ impl Work<'_> {
             peers,
             ratio,
             ratio_limit: ratio,
-            z: -stats::normal_score(ln_p),
+            z: stats::normal_score(ln_p).max(0.0),
             direction: Direction::High,
             sides: Sides::new(Some(ln_p), None),
             q: 1.0,
@@ -257,6 +287,17 @@ fn least_sample(signal: &Signal) -> u64 {
 /// The least conversions of a rate, and of a curve, that peers are asked about (statistics.md, 2.2 for the curve).
 const LEAST_EVENTS: u64 = 5;
 const LEAST_CURVE: u64 = 8;
+
+/// The least accounts that say what is usual of an offer: a source and three others, as in
+/// [`fit::Settings::min_accounts`].
+const LEAST_USUAL: usize = 4;
+
+/// The middle of values, of which there are some.
+fn middle(mut values: Vec<f64>) -> Middle {
+    values.sort_by(f64::total_cmp);
+    let last = values.len() - 1;
+    Middle { lower: values[last / 2], upper: values[last.div_ceil(2)] }
+}
 
 /// The least sources whose curves together say where an offer's peaks are.
 const LEAST_CURVES: u32 = 10;

@@ -31,11 +31,16 @@ mod standing;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod turning;
 
 pub use compare::funnel;
 pub use fdr::q_values;
+pub use patterns::is_joint;
 pub use places::Level;
 pub use profile::{Compared, Settings, Summary, profiles, suspicious_distance};
 pub use shape::{Crowd, Shape, Shapes};
 pub use siblings::{Sibling, siblings};
-pub use standing::{Direction, PATTERNS, Pattern, Profile, Sides, Standing, Standings, TooFew, Versus};
+pub use standing::{
+    Direction, Middle, PATTERNS, Pattern, Profile, Sides, Standing, Standings, TooFew, Versus,
+};
+pub use turning::Turning;

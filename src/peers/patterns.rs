@@ -71,6 +71,15 @@ const JOINT: [&[&[Sign]]; 3] = [
 /// are concentrated beyond all measure, and convert like everybody's.
 const LEAST_LEG: f64 = -8.1;
 
+/// The ln p from which on a leg is a sign: 0.05. Of a pattern at least two must be, or a strong leg beside one of
+/// which nothing is known would do it alone (the partial conjunction of Benjamini and Heller 2008 asks the same).
+const SIGN: f64 = -2.995_732_273_553_991;
+
+/// Whether a side of a signal is one of the weak signs.
+pub fn is_joint(name: &str, side: Direction) -> bool {
+    JOINT.iter().flat_map(|legs| legs.iter()).any(|leg| leg.contains(&(name, side)))
+}
+
 /// ln p of the weak signs of patterns put together, by the signals' one-sided ln p.
 pub fn joint(ln_p: &dyn Fn(&str, Direction) -> Option<f64>) -> Vec<f64> {
     let leg = |choice: &&[Sign]| {
@@ -80,7 +89,8 @@ pub fn joint(ln_p: &dyn Fn(&str, Direction) -> Option<f64>) -> Vec<f64> {
     };
     let together = |legs: &&[&[Sign]]| {
         let known: Vec<f64> = legs.iter().filter_map(leg).collect();
-        (known.len() > 1).then(|| fisher(&known))
+        let signs = known.iter().filter(|ln_p| **ln_p <= SIGN).count();
+        (known.len() > 1).then(|| if signs > 1 { fisher(&known) } else { 0.0 })
     };
     JOINT.iter().filter_map(together).collect()
 }
@@ -143,6 +153,25 @@ mod tests {
         let p: Vec<f64> = [0.0004f64, 0.03, 0.2, 0.8].iter().map(|p| p.ln()).collect();
         assert!((fisher(&p).exp() - 0.000_923_38).abs() < 1e-7);
         assert!((fisher(&[0.25f64.ln()]).exp() - 0.25).abs() < 1e-12);
+    }
+
+    /// ln p of the pattern of late and few conversions, the only one of which anything is known.
+    fn late_and_few(late: f64, few: f64) -> f64 {
+        let told = |name: &str, side: Direction| match (name, side) {
+            ("ctit_long_share", High) => Some(late),
+            ("cr", Low) => Some(few),
+            _ => None,
+        };
+        joint(&told)[0]
+    }
+
+    #[test]
+    fn one_sign_alone_is_no_pattern() {
+        for other in [0.0, -0.7, -2.9] {
+            assert_eq!((late_and_few(-40.0, other), late_and_few(other, -40.0)), (0.0, 0.0), "{other}");
+        }
+        assert_eq!(late_and_few(-3.0, -3.0), fisher(&[-3.0, -3.0]));
+        assert_eq!(late_and_few(-40.0, -3.0), fisher(&[LEAST_LEG, -3.0]));
     }
 
     #[test]

@@ -70,6 +70,8 @@ pub struct Places {
     /// By stratum: how much it says of its peers; all of one account together count as the root of their number.
     pub votes: Vec<f64>,
     pub trusted: Vec<bool>,
+    /// By stratum: a number for its offer, whatever the format.
+    pub offers: Vec<u32>,
     /// The levels by depth in the tree.
     levels: Vec<Level>,
 }
@@ -91,6 +93,7 @@ impl Places {
             votes: accounts.iter().map(|account| 1.0 / sizes[account].sqrt()).collect(),
             accounts,
             trusted: strata.iter().map(|s| is_trusted(measures, s, trusted)).collect(),
+            offers: numbered(strata.iter().map(|s| text(s, Col::Offer))),
             levels: (0..=levels.len()).map(|depth| Level::of(&levels[..depth])).collect(),
         }
     }
@@ -121,18 +124,17 @@ fn path<'s>(stratum: &'s Stratum, levels: &[Col]) -> Vec<Vec<Option<&'s str>>> {
 
 /// A number for the owner of each stratum.
 fn accounts(strata: &[Stratum]) -> Vec<u32> {
-    let mut numbers: BTreeMap<Result<&str, usize>, u32> = BTreeMap::new();
-    let number = |stratum: &Stratum| -> Result<String, usize> {
-        text(stratum, Col::Account).map(str::to_owned).ok_or(stratum.group)
+    numbered(strata.iter().map(|s| text(s, Col::Account).ok_or(s.group)))
+}
+
+/// Numbers for what is equal, in the order in which it comes.
+fn numbered<T: Ord>(all: impl Iterator<Item = T>) -> Vec<u32> {
+    let mut numbers: BTreeMap<T, u32> = BTreeMap::new();
+    let number = |what: T| {
+        let next = numbers.len() as u32;
+        *numbers.entry(what).or_insert(next)
     };
-    let owners: Vec<Result<String, usize>> = strata.iter().map(number).collect();
-    owners
-        .iter()
-        .map(|owner| {
-            let next = numbers.len() as u32;
-            *numbers.entry(owner.as_ref().map(String::as_str).map_err(|group| *group)).or_insert(next)
-        })
-        .collect()
+    all.map(number).collect()
 }
 
 /// Whether the group of a stratum is one of the sources that the user knows to be honest.

@@ -4,7 +4,7 @@ use super::combine::{all_of, cauchy, decibans, simes};
 use super::contrast::{Contrast, contrasts};
 use super::fdr::{self, guarded_cut};
 use super::risk::{local_fdr, risk};
-use super::standing::{Direction, Profile, Sides, Standing, Standings, Versus};
+use super::standing::{Direction, Middle, Profile, Sides, Standing, Standings, TooFew, Versus};
 use super::{patterns, places::Places};
 use crate::measures::{GrainMeasures, M};
 use crate::signals::{self, Context, Family, Signal, Suspicious};
@@ -97,7 +97,7 @@ pub fn profiles(measures: &GrainMeasures, context: &Context, settings: &Settings
         parallel(settings.threads, measures.strata.len(), |at| Evidence::of(at, &contrasts, side))
     };
     let (strata, decoys) = (evidence(Side::Suspicious), evidence(Side::Opposite));
-    let judge = Judge { measures, contrasts, strata: &strata, decoys: &decoys };
+    let judge = Judge { measures, places: &places, contrasts, strata: &strata, decoys: &decoys };
     let mut compared = judge.compared(settings);
     compared.summary.spreads = spreads;
     compared
@@ -191,6 +191,7 @@ fn tail(signal: &Signal, sides: Sides, side: Side) -> Option<f64> {
 /// Everything that is known before groups are compared with each other.
 struct Judge<'a> {
     measures: &'a GrainMeasures,
+    places: &'a Places,
     contrasts: Vec<Contrast>,
     strata: &'a [Evidence],
     decoys: &'a [Evidence],
@@ -259,6 +260,7 @@ impl Judge<'_> {
     /// What is known of one group; `ranked` are the ln p of all groups, the least first.
     fn profile(&mut self, strata: &[usize], ranked: &[f64]) -> Profile {
         let count = self.contrasts.len();
+        let usual = (0..count).filter_map(|at| self.usual(at, strata)).collect();
         let standing = |at: usize| Some((self.contrasts[at].signal, self.standing(at, strata, ranked)?));
         let signals = Standings::in_order((0..count).filter_map(standing).collect());
         let mut families: BTreeMap<Family, Vec<(f64, f64)>> = BTreeMap::new();
@@ -269,30 +271,35 @@ impl Judge<'_> {
         }
         let families = families.into_iter().filter_map(|(f, p)| Some((f, cauchy(&p)?))).collect();
         let patterns = patterns::found(&signals);
-        Profile { signals, families, patterns, ..Profile::default() }
+        Profile { signals, families, patterns, usual, ..Profile::default() }
     }
 
     /// How a signal of a group stands: in the stratum in which it differs most.
     fn standing(&mut self, contrast: usize, strata: &[usize], ranked: &[f64]) -> Option<Standing> {
+        let found = &self.contrasts[contrast];
+        let compared =
+            strata.iter().filter_map(|&at| Some((shown_ln_p(found.signal, found.of(at)?.ok()?), at)));
+        let Some((p, at)) = compared.reduce(|best, other| if other.0 < best.0 { other } else { best }) else {
+            return self.lack(contrast, strata).map(|(why, _)| Standing::TooFew(why));
+        };
         let contrast = &mut self.contrasts[contrast];
-        let (mut best, mut why): (Option<(f64, usize)>, _) = (None, None);
-        for &at in strata {
-            match contrast.of(at) {
-                Some(Ok(versus)) => {
-                    let p = shown_ln_p(contrast.signal, versus);
-                    if best.is_none_or(|(least, _)| p < least) {
-                        best = Some((p, at));
-                    }
-                }
-                Some(Err(reason)) => why = why.max(Some(reason)),
-                None => {}
-            }
-        }
-        let Some((p, at)) = best else { return why.map(Standing::TooFew) };
         let (family, versus) = (contrast.signal.family, contrast.take(at)?);
         let price = self.price(family, at, strata);
         let q = q_at((p + price.ln()).min(0.0), ranked);
         Some(Standing::Compared(Versus { q, decibans: decibans(p), ..versus }))
+    }
+
+    /// Why a signal of a group could not be compared: of the strata with a value the one that weighs most says it.
+    fn lack(&self, contrast: usize, strata: &[usize]) -> Option<(TooFew, usize)> {
+        let lacks = |&at: &usize| Some((self.contrasts[contrast].of(at)?.err()?, at));
+        strata.iter().filter_map(lacks).max_by(|a, b| self.weight(a.1).total_cmp(&self.weight(b.1)))
+    }
+
+    /// What is usual of the offer of a group that has too few peers for a signal.
+    fn usual(&self, contrast: usize, strata: &[usize]) -> Option<(&'static str, Middle)> {
+        let found = &self.contrasts[contrast];
+        let (TooFew::Peers, at) = self.lack(contrast, strata)? else { return None };
+        Some((found.signal.name, found.usual(self.places.offers[at])?))
     }
 
     /// How many looks were taken before this one: signals of its family, families, strata.

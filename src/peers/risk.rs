@@ -4,7 +4,8 @@
 //! "abnormal against the peers", never "fraud".
 //!
 //! The textbook estimate is a staircase, and it believes its first step even where that is a single source.
-//! Three departures, all of them in favour of the source:
+//! Three departures, all of them in favour of the source, so that a risk is a lower limit: of sources between 10 and
+//! 90 more are abnormal than it says (docs/validation.md):
 //!
 //! * **No needless ties.** Between the stairs ln lfdr is interpolated on ln p, from the smallest p of one stair
 //!   to the smallest p of the next. The result is never below the stair and, as long as there is any

@@ -2,6 +2,7 @@
 
 use super::places::Level;
 use crate::signals::{self, Family, Signal};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ pub enum Direction {
 pub enum TooFew {
     /// No level of peer groups has enough of them.
     Peers,
+    /// No level has enough of them, and most sources of the group's offer are as bad by the rule's own limit.
+    Alike,
     /// The group's own sample is too small to differ from anybody.
     Sample,
     /// The signal has no value for the group.
@@ -29,6 +32,9 @@ impl fmt::Display for TooFew {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             TooFew::Peers => "too few peers to compare with",
+            TooFew::Alike => {
+                "too few peers to compare with, and most sources of its offer are beyond the limit"
+            }
             TooFew::Sample => "too small a sample to differ from peers",
             TooFew::Absent => "no value to compare",
             TooFew::NotCompared => "this signal is not compared with peers",
@@ -92,7 +98,8 @@ pub struct Versus {
     pub ratio: f64,
     /// The end of the ratio's 95 % interval that is nearer to 1.
     pub ratio_limit: f64,
-    /// Signed distance in standard deviations of peers and sampling together.
+    /// Signed distance in standard deviations of peers and sampling together: positive above peers, whatever the
+    /// test; 0 where a test that looks one way finds nothing.
     pub z: f64,
     pub direction: Direction,
     /// ln of the one-sided p-values.
@@ -118,6 +125,13 @@ impl Versus {
 pub enum Standing {
     Compared(Versus),
     TooFew(TooFew),
+}
+
+/// What the middle source of an offer has. Of an even number two are in the middle.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Middle {
+    pub lower: f64,
+    pub upper: f64,
 }
 
 /// How the signals of a group stand, sorted by signal; one that is not there is not compared. Whoever looks at the
@@ -224,6 +238,8 @@ pub struct Profile {
     pub significant: bool,
     /// The patterns that fit, the most certain first, with ln p.
     pub patterns: Vec<(Pattern, f64)>,
+    /// Of signals for which there are too few peers: what the middle source of the group's offer has.
+    pub usual: BTreeMap<&'static str, Middle>,
 }
 
 const NOT_COMPARED: &Standing = &Standing::TooFew(TooFew::NotCompared);

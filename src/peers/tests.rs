@@ -498,6 +498,7 @@ fn sources_with_times(at_one_second: u64) -> GrainMeasures {
         groups: totals.iter().enumerate().map(group).collect(),
         strata: totals.iter().enumerate().map(stratum).collect(),
         beyond: None,
+        network_clicks: Default::default(),
     }
 }
 

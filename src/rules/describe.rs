@@ -93,7 +93,11 @@ fn beside_peers(signal: &Signal, limit: PeerLimit, word: &str) -> String {
         Bar::Q(q) => format!("q at most {q}"),
         Bar::P(p) => format!("p at most {p}"),
     };
-    format!("{} {side} that of its peers, {bar}{}", signal.name, lacking(limit.few))
+    let lacking = match limit.fixed {
+        Some(_) => " (or there are too few peers, and its offer's middle source is within the limit)",
+        None => lacking(limit.few),
+    };
+    format!("{} {side} that of its peers, {bar}{lacking}", signal.name)
 }
 
 /// What follows where there is nobody to compare with.
@@ -135,7 +139,8 @@ when:
             [
                 "all of these:".to_owned(),
                 format!("  ctit_short_share above 30%, of at least 30 {sample}, with 95% confidence"),
-                "  ctit_short_share above that of its peers, q at most 0.1 (or there are too few peers)"
+                "  ctit_short_share above that of its peers, q at most 0.1 (or there are too few peers, and its \
+                 offer's middle source is within the limit)"
                     .to_owned(),
                 "  not replayed_count above 4".to_owned(),
                 "  at least one of these:".to_owned(),

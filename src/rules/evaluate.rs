@@ -10,7 +10,7 @@ use super::model::{
 };
 use crate::base::column::Col;
 use crate::past::{Held, Own, Past};
-use crate::peers::{Direction, Profile, Standing, TooFew, Versus};
+use crate::peers::{Direction, Profile, Standing, TooFew, Versus, is_joint};
 use crate::signals::{self, Absence, CONFIDENCE, Estimate, Reading, Row, Signal};
 
 /// The largest p-value of a signal that is named as a reason for the risk or the pattern of its group.
@@ -271,10 +271,26 @@ fn beside_peers<'v>(test: &Test, limit: PeerLimit, estimate: &'v Estimate, view:
         Standing::Compared(versus) if beyond(limit, versus) => Said::Holds(Some((estimate, Some(versus)))),
         Standing::Compared(_) => Said::Not,
         Standing::TooFew(why) => match lacking(limit.few) {
-            Look::Fires => Said::Holds(None),
+            Look::Fires => alone(*why, test, limit, view),
             Look::Silent => Said::Not,
             Look::Unknown => Said::Lacks(Lack::Peers(*why)),
         },
+    }
+}
+
+/// What a test says that leaves the decision to a fixed limit where a signal cannot be compared. A sample too
+/// small to differ from its peers is not enough to accuse, and a limit that most sources of an offer are beyond
+/// says something of the offer.
+fn alone<'v>(why: TooFew, test: &Test, limit: PeerLimit, view: &View) -> Said<'v> {
+    let usual = view.profile.usual.get(test.signal.name).zip(limit.fixed);
+    let beyond = usual.is_some_and(|(middle, fixed)| match limit.direction {
+        Direction::High => middle.lower > fixed,
+        Direction::Low => middle.upper < fixed,
+    });
+    match why {
+        TooFew::Sample => Said::Lacks(Lack::Peers(why)),
+        TooFew::Peers if beyond => Said::Lacks(Lack::Peers(TooFew::Alike)),
+        _ => Said::Holds(None),
     }
 }
 
@@ -403,21 +419,24 @@ fn abnormal(view: &View) -> Vec<Evidence> {
     found.into_iter().map(|(_, evidence)| evidence).collect()
 }
 
-/// ln p and the evidence of a signal that lies far beyond its peers, on a side that is suspicious.
+/// ln p and the evidence of a signal that lies far beyond its peers, on a side that is suspicious by itself or as
+/// a sign of a pattern.
 fn notable(signal: &'static Signal, view: &View) -> Option<(f64, Evidence)> {
     let Standing::Compared(versus) = view.profile.standing(signal) else { return None };
     let Reading::Present(estimate) = view.row.reading(signal) else { return None };
-    let limit = PeerLimit { direction: versus.direction, bar: Bar::P(NOTABLE_P), few: Few::Unknown };
+    let limit =
+        PeerLimit { direction: versus.direction, bar: Bar::P(NOTABLE_P), few: Few::Unknown, fixed: None };
     let test = Test::new(signal, Limit::Peers(limit), CONFIDENCE, 0);
     let ln_p = versus.ln_p(versus.direction)?;
-    let suspicious = directions(signal).contains(&versus.direction);
+    let by_itself = directions(signal).contains(&versus.direction);
+    let suspicious = by_itself || is_joint(signal.name, versus.direction);
     (suspicious && beyond(limit, versus)).then(|| (ln_p, evidence(&test, *estimate, Some(versus.clone()))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peers::{Level, Pattern, Sides, Standings};
+    use crate::peers::{Level, Middle, Pattern, Sides, Standings};
     use std::collections::BTreeSet;
 
     fn signal(name: &str) -> &'static Signal {
@@ -621,7 +640,7 @@ mod tests {
     }
 
     fn above(bar: Bar, few: Few) -> Node {
-        let limit = PeerLimit { direction: Direction::High, bar, few };
+        let limit = PeerLimit { direction: Direction::High, bar, few, fixed: Some(0.3) };
         Node::Test(test("ctit_short_share", Limit::Peers(limit)))
     }
 
@@ -645,19 +664,49 @@ mod tests {
 
     #[test]
     fn too_few_peers_answer_as_the_rule_says() {
-        for why in [TooFew::Peers, TooFew::Sample, TooFew::Absent, TooFew::NotCompared] {
+        for why in [TooFew::Peers, TooFew::Absent, TooFew::NotCompared] {
             for (few, expected) in [(Few::Fires, 'F'), (Few::Silent, 'S'), (Few::Unknown, 'U')] {
                 check_peers(Standing::TooFew(why), few, expected);
             }
+        }
+        // A sample that is too small to differ from its peers is no licence for a fixed limit.
+        for (few, expected) in [(Few::Fires, 'U'), (Few::Silent, 'S'), (Few::Unknown, 'U')] {
+            check_peers(Standing::TooFew(TooFew::Sample), few, expected);
         }
         let open = asked(&above(Bar::Q(0.1), Few::Unknown), &beside(Standing::TooFew(TooFew::Peers)));
         let Truth::Unknown(why) = open.truth else { panic!("not unknown") };
         assert_eq!(why[0].to_string(), "ctit_short_share: too few peers to compare with");
     }
 
+    #[track_caller]
+    fn check_usual(middle: Option<(f64, f64)>, limit: PeerLimit, expected: char) {
+        let usual = middle.map(|(lower, upper)| ("ctit_short_share", Middle { lower, upper }));
+        let profile =
+            Profile { usual: usual.into_iter().collect(), ..beside(Standing::TooFew(TooFew::Peers)) };
+        let truth = asked(&Node::Test(test("ctit_short_share", Limit::Peers(limit))), &profile).truth;
+        assert_eq!(letter(&truth), expected, "{middle:?} {limit:?}");
+        if let Truth::Unknown(why) = truth {
+            assert_eq!(*why, [Why::Peers { signal: signal("ctit_short_share"), why: TooFew::Alike }]);
+        }
+    }
+
+    #[test]
+    fn a_limit_that_most_sources_of_an_offer_are_beyond_accuses_none_of_them() {
+        let above =
+            PeerLimit { direction: Direction::High, bar: Bar::Q(0.1), few: Few::Fires, fixed: Some(0.3) };
+        check_usual(None, above, 'F');
+        check_usual(Some((0.3, 0.9)), above, 'F');
+        check_usual(Some((0.31, 0.9)), above, 'U');
+        check_usual(Some((0.31, 0.9)), PeerLimit { fixed: None, ..above }, 'F');
+        check_usual(Some((0.31, 0.9)), PeerLimit { few: Few::Silent, ..above }, 'S');
+        let below = PeerLimit { direction: Direction::Low, ..above };
+        check_usual(Some((0.1, 0.3)), below, 'F');
+        check_usual(Some((0.1, 0.29)), below, 'U');
+    }
+
     #[test]
     fn an_absent_signal_is_unknown_whatever_peers_say() {
-        let limit = PeerLimit { direction: Direction::High, bar: Bar::Q(0.1), few: Few::Fires };
+        let limit = PeerLimit { direction: Direction::High, bar: Bar::Q(0.1), few: Few::Fires, fixed: None };
         let condition = Node::Test(test("orphan_share", Limit::Peers(limit)));
         assert_eq!(letter(&asked(&condition, &Profile::default()).truth), 'U');
     }
@@ -694,6 +743,16 @@ mod tests {
         let other_side = stands(Standing::Compared(versus(Direction::Low, 0.001, 1e-6)));
         let better = Profile { signals: other_side, ..profile.clone() };
         assert_eq!(asked(&Node::Significant(true), &better).evidence, []);
+        // Clicks at night accuse nobody by themselves, but are a sign of bots.
+        let night = signal("night_click_share");
+        for (direction, named) in [(Direction::High, 1), (Direction::Low, 0)] {
+            let standing = Standing::Compared(versus(direction, 1.0, 1e-9));
+            let profile = Profile { signals: Standings::of([(night, standing)]), ..profile.clone() };
+            let read = |s: &'static Signal| if s.name == night.name { share(70, 100) } else { nothing(s) };
+            let evidence =
+                asked_of(&Node::Significant(true), &View::new(&row(&read), &[], &profile)).evidence;
+            assert_eq!(evidence.len(), named, "{direction:?}");
+        }
         let twice = Node::All(vec![above(Bar::Q(0.1), Few::Unknown), Node::Significant(true)]);
         let evidence = asked(&twice, &profile).evidence;
         assert_eq!(evidence.len(), 1);

@@ -251,7 +251,8 @@ mod tests {
     fn leaves() -> Vec<Node> {
         let test =
             |name, limit, confidence, least| Node::Test(Test::new(signal(name), limit, confidence, least));
-        let peers = |few| Limit::Peers(PeerLimit { direction: Direction::High, bar: Bar::Q(0.1), few });
+        let peers =
+            |few| Limit::Peers(PeerLimit { direction: Direction::High, bar: Bar::Q(0.1), few, fixed: None });
         let past = Limit::Past(PastLimit { direction: Direction::High, ratio: 2.0, over_s: 86_400.0 });
         vec![
             test("ctit_short_share", Limit::Above(0.1), 0.95, 20),

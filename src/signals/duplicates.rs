@@ -153,7 +153,11 @@ pub const SIGNALS: &[Signal] = &[
         sample: "conversions with a click ID",
         range: (0.0, 1.0),
         summary: "conversions whose click ID has the commonest form: length and kinds of characters",
-        innocent: &[],
+        innocent: &[
+            "one tracker, whose IDs all have one form: a share near one is what is usual",
+            "two trackers, or a new version of one, in the same export",
+            "IDs that were cut or re-encoded on the way",
+        ],
         measures: &[M::IdForms, M::IdCount],
         formula: |g| g.modal(M::IdForms, "conversions with a click ID"),
     },
@@ -205,11 +209,11 @@ fn orphan(group: &Group) -> Result<Estimate, Absence> {
     match () {
         () if context.aggregated => return Err(Absence::Aggregated),
         () if context.drops_orphans => {
-            return Err(Absence::Fact("the tracker drops conversions without a click before export"));
+            return Err(Absence::Preset("the tracker drops conversions without a click before export"));
         }
         () if !context.clicks_given => return Err(Absence::NoClicks),
         // Where click and conversion stand in one row, no conversion can be without a click.
-        () if !context.joined && !context.combined => return Err(Absence::Columns(vec![Col::ClickId])),
+        () if !context.joined && !context.combined => return Err(Absence::Columns(None, vec![Col::ClickId])),
         () => {}
     }
     match group.count(M::Told)? {
@@ -222,7 +226,7 @@ fn orphan(group: &Group) -> Result<Estimate, Absence> {
 /// Repetitions are absent where the tracker takes them out before export.
 fn repeated(group: &Group, estimate: Result<Estimate, Absence>) -> Result<Estimate, Absence> {
     if group.context.drops_duplicates {
-        return Err(Absence::Fact("the tracker drops repeated conversions before export"));
+        return Err(Absence::Preset("the tracker drops repeated conversions before export"));
     }
     estimate
 }
@@ -230,7 +234,7 @@ fn repeated(group: &Group, estimate: Result<Estimate, Absence>) -> Result<Estima
 fn reused(group: &Group) -> Result<Estimate, Absence> {
     group.get(M::ReusedIds)?;
     if group.context.reuses_click_ids {
-        return Err(Absence::Fact("one click ID stands for several clicks by design"));
+        return Err(Absence::Preset("one click ID stands for several clicks by design"));
     }
     group.share(M::ReusedIds, M::Clicks, "clicks")
 }
@@ -238,7 +242,7 @@ fn reused(group: &Group) -> Result<Estimate, Absence> {
 fn shared(group: &Group) -> Result<Estimate, Absence> {
     group.get(M::SharedTransactions)?;
     if !group.context.true_transactions {
-        return Err(Absence::Fact("transaction IDs are unique within one click only"));
+        return Err(Absence::Preset("transaction IDs are unique within one click only"));
     }
     repeated(group, group.exact_count(M::SharedTransactions, M::Conversions))
 }

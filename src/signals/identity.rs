@@ -536,7 +536,7 @@ pub const SIGNALS: &[Signal] = &[
 fn bots(group: &Group) -> Result<Estimate, Absence> {
     group.get(M::BotClicks)?;
     if group.context.bots_filtered {
-        return Err(Absence::Fact("the tracker leaves bots out before export"));
+        return Err(Absence::Preset("the tracker leaves bots out before export"));
     }
     group.share(M::BotClicks, M::Clicks, "clicks")
 }

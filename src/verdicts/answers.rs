@@ -5,6 +5,7 @@
 //! bytes, and groups that lack the same share one list of reasons.
 
 use crate::rules::{Expect, Outcome, Rule, Truth, Why};
+use crate::signals::Absence;
 use std::sync::Arc;
 
 /// The answers of the rules about one group.
@@ -14,7 +15,8 @@ pub struct Answers<'r> {
     pub asked: Arc<[&'r Rule]>,
     /// Those that fire, and those that decide and are unknown; any other rule was silent or stands below.
     told: Vec<Outcome<'r>>,
-    /// Places among `asked` of the rules that do not decide and were unknown.
+    /// Places among `asked` of the rules that were unknown and do not decide: by themselves, or because exports of
+    /// this kind never answer them.
     not_possible: Vec<u32>,
 }
 
@@ -28,7 +30,9 @@ impl<'r> Answers<'r> {
     pub fn take(&mut self, at: usize, outcome: Outcome<'r>) {
         match &outcome.truth {
             Truth::Silent => {}
-            Truth::Unknown(_) if !outcome.rule.decides => self.not_possible.push(at as u32),
+            Truth::Unknown(why) if !outcome.rule.decides || is_impossible(why) => {
+                self.not_possible.push(at as u32);
+            }
             Truth::Fires | Truth::Unknown(_) => self.told.push(outcome),
         }
     }
@@ -61,7 +65,7 @@ impl<'r> Answers<'r> {
         answers
     }
 
-    /// How many rules that do not decide were unknown.
+    /// How many rules were unknown and do not decide.
     pub fn not_possible(&self) -> usize {
         self.not_possible.len()
     }
@@ -75,10 +79,11 @@ impl<'r> Answers<'r> {
         Some(told.map_or(unsaid, |outcome| outcome.truth.as_expected()))
     }
 
-    /// Whether there are deciding rules and each of them was answered.
+    /// Whether deciding rules were answered, and all of them that exports of this kind can answer.
     pub fn decided(&self) -> bool {
         let open = |outcome: &Outcome| matches!(outcome.truth, Truth::Unknown(_));
-        self.asked.iter().any(|rule| rule.decides) && !self.told.iter().any(open)
+        let answered = |(at, rule): (u32, &&Rule)| rule.decides && !self.not_possible.contains(&at);
+        (0..).zip(self.asked.iter()).any(answered) && !self.told.iter().any(open)
     }
 
     /// As if these rules had been silent.
@@ -111,6 +116,12 @@ impl Shared {
     }
 }
 
+/// Whether nothing stands in the way but what exports of this kind never say: no source could ever be clean.
+fn is_impossible(why: &[Why]) -> bool {
+    let never = |why: &Why| matches!(why, Why::Absent { absence: Absence::Preset(_), .. });
+    !why.is_empty() && why.iter().all(never)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +145,28 @@ mod tests {
         assert!(!answers.decided() && answers.unknown().len() == 1);
         let said = ["aaa", "bbb", "ccc"].map(|id| answers.of_rule(id));
         assert_eq!(said, [Some(Expect::Unknown), Some(Expect::Fires), None]);
+    }
+
+    #[test]
+    fn what_such_exports_never_answer_leaves_nobody_undecided() {
+        let (decides, other) = (Rule::sample("aaa"), Rule::sample("bbb"));
+        let signal = crate::signals::find("orphan_share").expect("declared");
+        let absent = |absence| Why::Absent { signal, absence };
+        let never = absent(Absence::Preset("the tracker drops them"));
+        let mut answers = Answers::of([&decides, &other].into());
+        answers.take(0, unknown(&decides, &[never.clone()]));
+        assert_eq!((answers.decided(), answers.not_possible(), answers.unknown().len()), (true, 1, 0));
+        assert_eq!(answers.of_rule("aaa"), Some(Expect::Unknown));
+        for why in
+            [absent(Absence::Columns(None, vec![Col::Ip])), absent(Absence::Fact("this group has none"))]
+        {
+            let mut open = answers.clone();
+            open.take(1, unknown(&other, &[never.clone(), why]));
+            assert!(!open.decided() && open.unknown().len() == 1);
+        }
+        // Where no deciding rule can be answered at all, nobody is clean.
+        answers.take(1, unknown(&other, &[never]));
+        assert!(!answers.decided());
     }
 
     #[test]

@@ -80,7 +80,9 @@ pub struct Shared {
 /// Sources that send the same visitors under several names. This alone accuses nobody: zones of one site do so.
 #[derive(Clone, Debug)]
 pub struct Resold {
-    /// The overlap of networks (Jaccard) in the weakest link, and the largest that was expected for a link.
+    /// The overlap of networks (Jaccard) in the weakest link, and the largest that was expected for a link. Or of
+    /// clicks: what share of each comes from networks that are theirs alone.
+    pub of_clicks: bool,
     pub overlap: f64,
     pub expected_overlap: f64,
     /// Two linked members share at least about so many networks.

@@ -75,7 +75,14 @@ const HOMES: &[(&str, &[&str])] = &[
     ("criterion", &[]),
     (
         "csv",
-        &["evaluate/read", "ingest/columns", "ingest/export", "ingest/postback", "ingest/text", "report/csv"],
+        &[
+            "evaluate/labels",
+            "ingest/columns",
+            "ingest/export",
+            "ingest/postback",
+            "ingest/text",
+            "report/csv",
+        ],
     ),
     ("flate2", &["ingest/open"]),
     ("glob", &["ingest"]),

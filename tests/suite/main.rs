@@ -13,6 +13,7 @@ mod enrich;
 mod explain;
 mod extremes;
 mod faults;
+mod few_peers;
 mod fields;
 mod folder_tests;
 mod fuzz;

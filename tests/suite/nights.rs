@@ -531,8 +531,19 @@ fn a_walk_says_what_would_have_been_blocked_when() {
         .run(&format!("{walk} --format json --override paid-transactions-repeated.action=watch"))
         .exits(0)
         .json();
-    let others = without["cuts"].as_array().expect("cuts").iter().find(|c| c["key"]["source"] == "2977431");
-    assert_ne!(others.map(|c| &c["night"]), Some(&replay["night"]));
+    let of_replay = |cuts: &Value| {
+        cuts.as_array().expect("cuts").iter().find(|c| c["key"]["source"] == "2977431").cloned()
+    };
+    let others = of_replay(&without["cuts"]);
+    assert_ne!(others.as_ref().map(|c| &c["night"]), Some(&replay["night"]));
+    // A question is told beside the rules as they are.
+    assert_eq!(found["what_if"], Value::Null);
+    let what_if = &without["what_if"];
+    assert_eq!(what_if["rules_digest"], found["rules_digest"]);
+    let otherwise = what_if["otherwise"].as_array().expect("cuts").iter().map(|pair| &pair["as_they_are"]);
+    let lost = of_replay(&what_if["only_as_they_are"]);
+    let told = lost.or_else(|| of_replay(&otherwise.cloned().collect()));
+    assert_eq!(told.as_ref(), Some(replay));
 }
 
 #[test]
@@ -541,21 +552,66 @@ fn a_list_by_hand_is_held_against_the_walk() {
         Folder::of_sample().with("mine.txt", "popmax:2977431 2026-03-14\n2718846 # a good one\nnobody\n");
     let told = folder.run("backtest clicks.csv conversions.csv --my-list mine.txt").exits(0).text();
     for part in [
-        "my list: 1 of 3 would have been found: ",
+        "14 nights, 2026-03-02 to 2026-03-15, by traffic_source,source · each looks at 30 days · rules ",
+        "my list: 1 of 3 would have been found, 1 to block and 0 to hold\nblocked: ",
         "before you · ",
-        "popmax/2718846: not found",
+        "popmax/2718846: not found, at worst clean · ",
         "nobody: not in these exports",
         "besides these it would have blocked ",
     ] {
         assert!(told.contains(part), "no {part} in\n{told}");
     }
-    for (flag, said) in [("-o csv=x.csv", "--output"), ("--as-of 2026-03-09", "--as-of")] {
+    for (flag, said) in [
+        ("-o csv=x.csv", "--output"),
+        ("--as-of 2026-03-09", "--as-of"),
+        ("--manifest m.json", "--manifest"),
+        ("--fail-on block", "--fail-on"),
+        ("--wait 1m", "--wait"),
+    ] {
         folder
             .run(&format!("backtest clicks.csv conversions.csv {flag}"))
             .exits(2)
             .says(&[said, "does not go with backtest"]);
     }
     assert_eq!(folder.files(), ["clicks.csv", "conversions.csv", "mine.txt"]);
+}
+
+#[test]
+fn a_walk_looks_at_the_days_that_a_nightly_run_looks_at() {
+    let folder = with_rule("when:\n  test: {signal: ctit_short_share, above: 30%}");
+    let last = 8;
+    let mut live = Vec::new();
+    for number in 1..=last {
+        day(&folder, number, if number > 4 { 60 } else { 5 });
+        for name in ["clicks", "conversions"] {
+            fs::rename(folder.path(&format!("{name}.csv")), folder.path(&format!("{name}-{number}.csv")))
+                .expect("an export");
+        }
+        let exports = format!("--clicks clicks-{number}.csv --conversions conversions-{number}.csv");
+        let report = folder.report(&format!("{exports} --store state --window 2d --rules mine"));
+        live.extend((source(&report, "b")["verdict"] == "hold").then_some(number));
+    }
+    assert_eq!(live, [7, 8], "two nights of a window of two days");
+    let walk = |from: &str, window: &str| {
+        folder.run(&format!("backtest {from} --window {window} --rules mine --format json")).exits(0).json()
+    };
+    let exports = "--clicks clicks-*.csv --conversions conversions-*.csv";
+    let (short, long) = (walk(exports, "2d"), walk(exports, "30d"));
+    assert_eq!((&short["window_days"], &long["window_days"]), (&Value::from(2), &Value::from(30)));
+    let cuts = |walk: &Value| -> Vec<String> {
+        let cuts = walk["cuts"].as_array().expect("cuts").iter();
+        cuts.map(|c| format!("{} {} {}", c["key"]["source"], c["verdict"], c["night"])).collect()
+    };
+    assert_eq!(cuts(&short), ["\"b\" \"hold\" \"2026-03-07\""]);
+    assert_eq!(cuts(&long), [""; 0], "in thirty days three of ten are not reached");
+    assert_eq!(cuts(&walk("--store state", "2d")), cuts(&short));
+    // What was sent in all does not hang on what a night looks at.
+    assert_eq!(short["all"], long["all"]);
+    assert_eq!(
+        (&short["all"]["clicks"], &short["all"]["spend"]),
+        (&Value::from(6_400), &Value::from("64.00"))
+    );
+    folder.run(&format!("backtest {exports} --window soon")).exits(2).says(&["`soon` is no window"]);
 }
 
 #[test]

@@ -208,6 +208,7 @@ fn measures(sources: &[Source]) -> GrainMeasures {
         groups: there.iter().map(group).collect(),
         strata: there.iter().enumerate().map(stratum).collect(),
         beyond: None,
+        network_clicks: Default::default(),
     }
 }
 

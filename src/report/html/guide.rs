@@ -39,7 +39,7 @@ const WORDS: &[(&str, &str)] = &[
     (
         "score",
         "0 to 100: how unlike its peers a source is, all signals together. 90 means that of a hundred sources as \
-      unlike as this one, about ten would be ordinary. Unusual is not yet fraud. A source without a score could not be \
+      unlike as this one, at most about ten would be ordinary: it errs in favour of the source. Unusual is not yet fraud. A source without a score could not be \
       compared.",
     ),
     (

@@ -82,7 +82,7 @@ pub(super) struct Source<'g> {
     class: Option<&'static str>,
     /// On the protect list: judged as any other, but never listed.
     protected: bool,
-    /// The risk from 0 to 100: how probably the group is no ordinary one of its peers, and at least 99 where evidence
+    /// The risk from 0 to 100: how probably, at least, the group is no ordinary one of its peers; 99 or more where evidence
     /// that proves itself blocks it. Abnormal, not fraudulent. Not there where nothing could be compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<Number>,
