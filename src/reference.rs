@@ -416,9 +416,12 @@ one that has other bytes first. An export of which rows were forgotten is not re
 - A file of `measures/` is counted anew.
 - A record in `runs/` is moved away. The newest one holds everybody's standing and habits: without it the night goes on \
 from the record before. `pins.jsonl` is moved away, and what it held pinned again.
-- Where the manifest is damaged, another store is begun and the exports are named again. That brings back rows, index \
-and measures, and none of what stands in `runs/`: verdicts of earlier nights, standings, habits and pins are in no \
-export. In a new store everybody begins at *ok*, nobody is pinned, and what blocks only on a second night waits for one.
+- A damaged `manifest.json` is moved away and the exports are named again: rows, index and measures are made anew, and \
+the nights stay. Rows that were forgotten come back with exports that hold them.
+
+A new store is the last resort. It brings back what is in the exports, and none of what stands in `runs/`: verdicts of \
+earlier nights, standings, habits and pins are in no export. In a new store everybody begins at *ok*, nobody is pinned, \
+and what blocks only on a second night waits for one. `runs/` of the old one can be copied into it.
 
 `store forget --ip ADDRESS` or `--id ID` writes the files that hold the value anew without these rows, and takes their \
 clicks out of the index, all files or none; earlier nights and pins forget the groups that bear the value. The file \

@@ -121,7 +121,7 @@ impl Store {
         serde_json::from_str(&text).map_err(|e| {
             Error::input(format!("{} is no manifest of a store", path.display()))
                 .because(e)
-                .help("restore it from a backup, or start another store and name the exports again")
+                .help("restore it from a backup, or move it away and name the exports again: nights and pins stay")
         })
     }
 
