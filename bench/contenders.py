@@ -4,6 +4,7 @@ Each function reads the two files, computes the measures, and returns the compar
 by source. Nothing is inferred from the files: types are declared.
 """
 
+import math
 import os
 import pathlib
 
@@ -39,6 +40,11 @@ def scan(path, columns):
 
 def plain(value):
     return value if value is None or isinstance(value, str) else value if isinstance(value, float) else int(value)
+
+
+def poisson_tail(least, mean):
+    """How often chance has at least so many where so many are usual."""
+    return 1 - sum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(least))
 
 
 def with_duckdb(clicks, conversions, threads):
@@ -126,7 +132,10 @@ def with_polars(clicks, conversions, threads):
     rhythm = windows.group_by(part + hour).agg(col("minute_pairs").sum(), (n * (n - 1)).sum().alias("window_pairs"),
                                                n.max().alias("busiest"), n.sum())
     usual = 1.15 * pl.max_horizontal((n.sum().over(part + ["day", "hour"]) - n) / 11, n.sum().over(part + ["day"]) / 288)
-    bursts = windows.with_columns(hour).filter((n >= 10) & (n > usual + 4 * usual.sqrt())).group_by(SOURCE).agg(n.sum())
+    far = windows.with_columns(hour).with_columns(usual.alias("usual")).filter(
+        (n >= 10) & (n > col("usual") + 4 * col("usual").sqrt()))
+    rare = pl.struct("n", "usual").map_elements(lambda w: poisson_tail(w["n"], w["usual"]) < 1e-6, return_dtype=pl.Boolean)
+    bursts = far.filter(rare).group_by(SOURCE).agg(n.sum())
     busiest_windows = rhythm.group_by(SOURCE).agg(col("busiest").max().alias("busiest_five_minutes"))
     busiest = lambda rows, name: rows.filter(col("ip").is_not_null()).group_by(SOURCE + ["ip"]).len().group_by(
         SOURCE).agg(pl.len().alias("distinct_ips"), col("len").max().alias(name))
@@ -135,13 +144,15 @@ def with_polars(clicks, conversions, threads):
 
     latest = v.sort("status_time").unique("conversion_id", keep="last", maintain_order=True)
     once_more = ["click_id", "event", "status", "payout_micro"]
-    window = ["transaction_id", "event"]
-    order = latest.sort("transaction_id", "event", "conversion_time", "conversion_id")
+    window = ["offer", "transaction_id", "event"]
+    offers = k.join(latest, on="click_id", how="semi").sort("click_time").group_by("click_id", maintain_order=True).agg(
+        col("offer").first())
+    order = latest.join(offers, on="click_id", how="left").sort("transaction_id", "event", "conversion_time", "conversion_id")
     nth = pl.int_range(pl.len()).over(window)
     alike = pl.all_horizontal(col(name).eq_missing(col(name).first().over(window)) for name in once_more)
     near = col("conversion_time") <= col("conversion_time").first().over(window) + hours
     classed = order.with_columns(pl.when(nth == 0).then(pl.lit("first")).when(alike & near).then(pl.lit("retry"))
-                                 .otherwise(pl.lit("replay")).alias("class")).collect().lazy()
+                                 .otherwise(pl.lit("replay")).alias("class")).drop("offer").collect().lazy()
     once = classed.filter(col("class") != "retry")
     hits = k.join(once, on="click_id", how="semi").select(["click_id", "click_time", *SOURCE, "offer", "country", "device"])
     joined = once.rename({"click_time": "told", "traffic_source": "told_ts", "source": "told_source"}).join(
@@ -161,24 +172,26 @@ def with_polars(clicks, conversions, threads):
         ["click_id", "click_time"], keep="first", maintain_order=True)
     ctit = timed.group_by(SOURCE + ["event", "ctit_s"]).len()
     absent, early = col("click_time").is_null(), col("told") < first_click
-    unmatched = matched.group_by(SOURCE).agg((absent & ~early).sum(), (absent & early).sum().alias("outside"),
+    unmatched = matched.group_by(SOURCE).agg((absent & ~early).sum().alias("orphans"), (absent & early).sum().alias("outside"),
                                              (col("ctit_s") < 0).sum().alias("before_click"))
     repeated = classed.filter(col("class") != "first").group_by(SOURCE + ["class"]).len()
     of_conversions = busiest(matched, "top_ip_conversions")
 
     compared = [by_hour, addresses, crowds, agents, visitors, repeats, busiest_windows,
+                bursts.rename({"n": "burst_clicks"}), reused.rename({"len": "reused"}), unmatched.drop("outside"),
+                repeated.filter(col("class") == "replay").select(*SOURCE, col("len").alias("replays")),
                 matched.group_by(SOURCE).agg(pl.len().cast(pl.Int64).alias("conversions")),
                 timed.group_by(SOURCE).agg(pl.len().cast(pl.Int64).alias("ctit_count"),
                                            col("ctit_s").quantile(0.5, "linear").alias("ctit_p50_s"))]
-    others = [delays, pairs(address_days), pairs(network_days), pairs(agent_days), multiplicities, gaps, rhythm, bursts,
-              reused, by_day, ctit, unmatched, repeated, of_conversions]
+    others = [delays, pairs(address_days), pairs(network_days), pairs(agent_days), multiplicities, gaps, rhythm, by_day,
+              ctit, of_conversions]
     hourly, *rest = pl.collect_all(compared + others, engine="streaming")[:len(compared)]
     weekend = col("day").dt.weekday() >= 6
-    rows = hourly.group_by(SOURCE).agg(col("clicks", "mature_clicks", "lander_clicks", "cost_micro").sum(),
+    rows = hourly.group_by(SOURCE).agg(col("clicks", "mature_clicks", "lander_clicks", "cost_micro", "macros").sum(),
                                        col("clicks").filter(weekend).sum().alias("weekend_clicks"))
     for table in rest:
         rows = rows.join(table, on=SOURCE, how="left", nulls_equal=True)
-    zero = ["conversions", "ctit_count", "repeats"]
+    zero = ["conversions", "ctit_count", "repeats", "burst_clicks", "reused", "orphans", "before_click", "replays"]
     return rows.drop("distinct_networks").with_columns(col(zero).fill_null(0)).to_dicts()
 
 

@@ -148,6 +148,7 @@ SELECT traffic_source, source, offer, CAST(time AS DATE) AS day, hour(time) AS h
 FROM windows
 GROUP BY ALL;
 
+-- Chance fills such a window less than once in a million: the Poisson tail, where four deviations are exceeded at all.
 CREATE TABLE bursts AS
 SELECT traffic_source, source, sum(w.n) AS clicks
 FROM (SELECT *, 1.15 * greatest((h.n - w.n) / 11.0, sum(w.n) OVER (PARTITION BY w.traffic_source, w.source, w.offer, h.day)
@@ -155,7 +156,8 @@ FROM (SELECT *, 1.15 * greatest((h.n - w.n) / 11.0, sum(w.n) OVER (PARTITION BY 
       FROM windows w JOIN rhythm h ON h.traffic_source = w.traffic_source AND h.source = w.source AND h.offer = w.offer
            AND h.day = CAST(w.time AS DATE) AND h.hour = hour(w.time)
       WHERE h.n >= 10) AS w
-WHERE w.n >= 10 AND w.n > usual + 4 * sqrt(usual)
+WHERE CASE WHEN w.n < 10 OR w.n <= usual + 4 * sqrt(usual) THEN false
+           ELSE 1 - list_sum([exp(k * ln(usual) - usual - lgamma(k + 1)) FOR k IN range(CAST(w.n AS BIGINT))]) < 1e-6 END
 GROUP BY ALL;
 
 -- Clicks whose ID another click has too.
@@ -171,6 +173,13 @@ CREATE TABLE latest AS
 SELECT * FROM conversions
 QUALIFY row_number() OVER (PARTITION BY conversion_id ORDER BY status_time DESC) = 1;
 
+-- A transaction's ID is unique within the offer of its click.
+CREATE TABLE offers AS
+SELECT click_id, min_by(offer, click_time) AS offer
+FROM clicks
+WHERE click_id IN (SELECT click_id FROM latest)
+GROUP BY ALL;
+
 -- The same transaction and event again: a retry if nothing differs and a day has not passed, else a replay.
 CREATE TABLE classed AS
 SELECT *, CASE WHEN nth = 1 THEN 'first'
@@ -181,7 +190,8 @@ SELECT *, CASE WHEN nth = 1 THEN 'first'
 FROM (SELECT *, row_number() OVER w AS nth,
              first_value({'click_id': click_id, 'event': event, 'status': status, 'payout_micro': payout_micro,
                           'conversion_time': conversion_time}) OVER w AS first
-      FROM latest WINDOW w AS (PARTITION BY transaction_id, event ORDER BY conversion_time, conversion_id));
+      FROM latest LEFT JOIN offers USING (click_id)
+      WINDOW w AS (PARTITION BY offer, transaction_id, event ORDER BY conversion_time, conversion_id));
 
 -- The last click before the conversion wins; a conversion may have no click, or only later ones. Retries do not
 -- count. The clicks that matter are few: they are found first.
@@ -239,15 +249,19 @@ GROUP BY ALL;
 CREATE TABLE compared AS
 WITH c AS (SELECT traffic_source, source, sum(clicks) AS clicks, sum(mature_clicks) AS mature_clicks,
                   sum(lander_clicks) AS lander_clicks, sum(cost_micro) AS cost_micro,
-                  sum(clicks) FILTER (isodow(day) >= 6) AS weekend_clicks
+                  sum(clicks) FILTER (isodow(day) >= 6) AS weekend_clicks, sum(macros) AS macros
            FROM by_hour GROUP BY ALL),
      v AS (SELECT traffic_source, source, count(*) AS conversions FROM matched GROUP BY ALL),
      t AS (SELECT traffic_source, source, count(*) AS ctit_count, quantile_cont(ctit_s, 0.5) AS ctit_p50_s
            FROM timed GROUP BY ALL),
      u AS (SELECT traffic_source, source, count(*) AS distinct_agents FROM agents GROUP BY ALL),
      i AS (SELECT traffic_source, source, count(*) AS distinct_visitors FROM visitors GROUP BY ALL),
-     r AS (SELECT traffic_source, source, max(busiest) AS busiest_five_minutes FROM rhythm GROUP BY ALL)
-SELECT c.* REPLACE (coalesce(weekend_clicks, 0) AS weekend_clicks), a.distinct_ips, a.top_ip_clicks,
+     r AS (SELECT traffic_source, source, max(busiest) AS busiest_five_minutes FROM rhythm GROUP BY ALL),
+     rp AS (SELECT traffic_source, source, sum(conversions) AS replays FROM repeated WHERE class = 'replay' GROUP BY ALL)
+SELECT c.* REPLACE (coalesce(weekend_clicks, 0) AS weekend_clicks),
+       coalesce(o.clicks, 0) AS reused, coalesce(b.clicks, 0) AS burst_clicks,
+       coalesce(w.orphans, 0) AS orphans, coalesce(w.before_click, 0) AS before_click, coalesce(rp.replays, 0) AS replays,
+       a.distinct_ips, a.top_ip_clicks,
        n.top_network_clicks, n.crowd_networks, n.crowd_clicks, u.distinct_agents, i.distinct_visitors,
        coalesce(p.repeats, 0) AS repeats, r.busiest_five_minutes,
        coalesce(v.conversions, 0) AS conversions, coalesce(t.ctit_count, 0) AS ctit_count, t.ctit_p50_s
@@ -255,4 +269,6 @@ FROM c JOIN addresses a USING (traffic_source, source) LEFT JOIN v USING (traffi
      LEFT JOIN t USING (traffic_source, source) JOIN crowds n USING (traffic_source, source)
      JOIN u USING (traffic_source, source) JOIN i USING (traffic_source, source)
      JOIN r USING (traffic_source, source) LEFT JOIN repeats p USING (traffic_source, source)
+     LEFT JOIN reused o USING (traffic_source, source) LEFT JOIN bursts b USING (traffic_source, source)
+     LEFT JOIN unmatched w USING (traffic_source, source) LEFT JOIN rp USING (traffic_source, source)
 ORDER BY ALL;

@@ -169,6 +169,12 @@ def from_audit(path):
             "distinct_visitors": part(signals, "distinct_visitor_share"),
             "repeats": part(signals, "repeat_60s_share"),
             "busiest_five_minutes": count(signals, "busiest_five_minute_count"),
+            "macros": part(signals, "unexpanded_macro_share"),
+            "reused": part(signals, "reused_click_id_share"),
+            "burst_clicks": part(signals, "burst_click_share"),
+            "orphans": part(signals, "orphan_share") or 0,
+            "before_click": part(signals, "before_click_share") or 0,
+            "replays": part(signals, "repeated_transaction_share") or 0,
             "ctit_count": signals.get("ctit_short_share", {}).get("n", 0),
             "ctit_p50_s": value(signals, "ctit_p50_s"),
         }

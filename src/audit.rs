@@ -42,7 +42,7 @@ mod walk;
 
 pub use elsewhere::{fetch, printed};
 pub use explain::explain;
-pub use walk::{Walked, walk};
+pub use walk::{Sum, Sums, Walked, walk};
 
 /// Everything an audit can be told.
 pub struct Settings {
@@ -310,8 +310,9 @@ fn weighed<'r>(
 ) -> Weighed<'r> {
     let Counted { columns, symbols, matched, measures, clock, .. } = counted;
     let asked = gate_input(settings, intake, matched, measures, *clock);
-    let (accepted, gates): (Vec<Gate>, Vec<Gate>) =
-        gates::gates(&asked).into_iter().partition(|gate| settings.accepted.contains(&gate.name));
+    let (accepted, gates): (Vec<Gate>, Vec<Gate>) = gates::gates(&asked, &settings.accepted)
+        .into_iter()
+        .partition(|gate| settings.accepted.contains(&gate.name));
     let portable = !matches!(settings.counting, Clicks::Here);
     let context =
         context::of(intake, matched, measures, &offers(matched, columns, symbols), *clock, portable);

@@ -9,7 +9,7 @@ use crate::ingest::REASONS;
 use crate::ingest::enrich::{DERIVED, Source};
 use crate::ingest::postback::{ENTITIES, LOG_FORMATS, NEEDS, OVERS, Says, TRACKERS, Tracker};
 use crate::matching::gates::GATES;
-use crate::measures::{MEASURES, Merge};
+use crate::measures::{M, MEASURES, Merge, Totals};
 use crate::reconcile;
 use crate::report::{self, FORMATS};
 use crate::rules::{self, PACKS, Pack, Rule, RuleSet, describe};
@@ -121,11 +121,49 @@ fn signals_page() -> String {
         );
         let needs: Vec<String> = s.measures.iter().map(|m| format!("`{}`", m.decl().name)).collect();
         out += &format!("Measures: {}.\n\n", needs.join(", "));
+        out += &formula(s).map_or(String::new(), |formula| format!("Formula: {formula}.\n\n"));
         if !s.innocent.is_empty() {
             out += &format!("Innocent causes: {}.\n\n", s.innocent.join("; "));
         }
     }
     out
+}
+
+/// A quotient of measures, or of sums and differences of two of them, that the signal's own formula is found to compute;
+/// `None` for all others: histograms, logarithms, and what depends on the view of money.
+fn formula(signal: &signals::Signal) -> Option<String> {
+    // No two of the quotients below are alike in these.
+    const PROBES: [i64; 4] = [7, 31, 173, 947];
+    let of = &signal.measures[..signal.measures.len().min(PROBES.len())];
+    let counts: Vec<(M, i64)> = of.iter().copied().zip(PROBES).collect();
+    let context =
+        signals::Context { clicks_given: true, conversions_given: true, joined: true, ..Default::default() };
+    let totals = Totals::counted(&counts, &[]);
+    let reading = signal.read(&signals::Group { totals: &totals, context: &context });
+    let value = reading.estimate().filter(|_| of.len() == signal.measures.len())?.value();
+    let terms = terms(&counts);
+    let same = |quotient: f64| (quotient - value).abs() <= 1e-9 * value.abs();
+    let plain = terms.iter().find(|(_, n)| same(*n)).map(|(text, _)| text.clone());
+    let quotient = || {
+        let pairs = terms.iter().flat_map(|above| terms.iter().map(move |below| (above, below)));
+        let bracketed = |text: &str| if text.contains(' ') { format!("({text})") } else { text.to_owned() };
+        let mut found = pairs.filter(|(above, below)| above.0 != below.0 && same(above.1 / below.1));
+        found.next().map(|(above, below)| format!("{} / {}", bracketed(&above.0), bracketed(&below.0)))
+    };
+    plain.or_else(quotient)
+}
+
+/// Measures alone, and sums and differences of two of them, with their values.
+fn terms(counts: &[(M, i64)]) -> Vec<(String, f64)> {
+    let name = |m: M| format!("`{}`", m.decl().name);
+    let mut terms: Vec<(String, f64)> = counts.iter().map(|&(m, n)| (name(m), n as f64)).collect();
+    for (at, &(a, x)) in counts.iter().enumerate() {
+        for &(b, y) in &counts[at + 1..] {
+            terms.push((format!("{} + {}", name(a), name(b)), (x + y) as f64));
+            terms.push((format!("{} − {}", name(b), name(a)), (y - x) as f64));
+        }
+    }
+    terms
 }
 
 fn measures() -> String {
@@ -344,12 +382,43 @@ agent and no ID. It is kept for the attribution window of the mapping and 90 day
 pruned, so that a deposit, rebill or chargeback of an old click has its source. Such a conversion is counted as \
 `older_click`, has no time to conversion, and is never an orphan.
 
+## The nights
+
+`runs/` has a folder for each grouping (`--by`) and in it a record for each night, packed with zstd: JSON lines, a head \
+with what holds for the night, one line for each group, and a last line with the number of the lines and the BLAKE3 \
+digest of their bytes. `pins.jsonl` holds what was decided by hand, with a last line, too. 400 nights are kept, some 1.2 KB for each group and night.
+
+```sh
+zstdcat 'store/runs/traffic_source,source/2026-03-15.jsonl.zst' | head -n 2
+```
+
+## What it takes, and what goes
+
+`store status` prints the size of each part and of the whole, beside the exports as they were read and how these were \
+packed. `store prune --older-than 60d` removes the rows of exports that end 60 days before the newest row, clicks that \
+no conversion may come for any more, and the records of nights that lie 60 days before the newest night. `history` and \
+`diff` no longer tell of these nights, `above_own_past` and `below_own_past` no longer compare with them, and for a \
+window that is longer than what is left, what is new tonight is estimated and no longer counted: keep at least the days \
+of `--window`. The newest record of each grouping stays, and with it standings and habits.
+
 ## When something breaks
 
 A run that is killed, or finds the disk full, leaves the manifest before or after, never a part; files that no manifest \
-names are removed by the next run. `store verify` compares every file with its digest and exits with 3 if one is not \
-as it was written. Then restore it from a backup, or begin a new store and name the exports again: a store holds \
-nothing that the exports do not.
+names are removed by the next run. The record of a night is written and flushed before any output, and gets its name \
+after all of them: a full disk is found before, and a run that is killed in between judges the night again.
+
+`store verify` compares every file with its digest, reads the records of nights and the pins against their last lines, \
+and exits with 3 if one is not as it was written. A night stops at such a file, too, if it needs it. The best remedy is \
+a backup of the folder (`cp -a`, while no run changes it). Without one:
+
+- A file of `intake/` or `index/` that is gone or has another length comes back when its export is named again; remove \
+one that has other bytes first. An export of which rows were forgotten is not read again.
+- A file of `measures/` is counted anew.
+- A record in `runs/` is moved away. The newest one holds everybody's standing and habits: without it the night goes on \
+from the record before. `pins.jsonl` is moved away, and what it held pinned again.
+- Where the manifest is damaged, another store is begun and the exports are named again. That brings back rows, index \
+and measures, and none of what stands in `runs/`: verdicts of earlier nights, standings, habits and pins are in no \
+export. In a new store everybody begins at *ok*, nobody is pinned, and what blocks only on a second night waits for one.
 
 `store forget --ip ADDRESS` or `--id ID` writes the files that hold the value anew without these rows, and takes their \
 clicks out of the index, all files or none; earlier nights and pins forget the groups that bear the value. The file \

@@ -24,6 +24,10 @@ TOOL = "clickaudit"
 CONTAMINATION = 0.072   # what the detectors that need it are told: the true share of the reference mix
 FDR = 0.10
 UNKNOWN_ARGUMENT = 2    # exit code of wrong usage
+# The kinds that must be found where they are strong and have a sample, and how far scores may be off in a tenth of the
+# scale that has so many sources.
+EXPECTED = ("bots", "flooding", "injection", "replay", "scripted")
+SAMPLE = 30
 
 
 class Absent(Exception):
@@ -303,6 +307,23 @@ def kinds_table(results):
     return lines
 
 
+def strong_recall(of):
+    """Recall of the expected kinds, pooled, in sources with strength .3 and 30 registrations at least."""
+    rates = [k["strong_large"] for e in of for k in e["kinds"] if k["kind"] in EXPECTED]
+    return sum(r["part"] for r in rates), sum(r["whole"] for r in rates)
+
+
+def calibration_bins(of):
+    """Over all seeds: from, sources, mean score and share planted of every tenth of the scale."""
+    scored = [e["calibration"] for e in of if e["calibration"]]
+    for nth in range(10 if scored else 0):
+        bins = [c["bins"][nth] for c in scored]
+        n = sum(b["sources"] for b in bins)
+        predicted = sum(b["sources"] * b["predicted"] for b in bins if b["sources"])
+        planted = sum(b["actual"]["part"] for b in bins)
+        yield 10 * nth, n, predicted / n if n else None, planted / n if n else None
+
+
 def calibration_table(of):
     scored = [e["calibration"] for e in of if e["calibration"]]
     if not scored:
@@ -310,13 +331,8 @@ def calibration_table(of):
     lines = [f"Brier {mean(c['brier'] for c in scored):.4f}, expected calibration error "
              f"{mean(c['ece'] for c in scored):.4f}.", "",
              row("score", "sources", "predicted", "really planted"), "|---|---:|---:|---:|"]
-    for nth in range(10):
-        bins = [c["bins"][nth] for c in scored]
-        n = sum(b["sources"] for b in bins)
-        predicted = sum(b["sources"] * b["predicted"] for b in bins if b["sources"])
-        planted = sum(b["actual"]["part"] for b in bins)
-        lines.append(row(f"{10 * nth}–{10 * nth + 10}", str(n), shown(predicted / n if n else None, "{:.2f}"),
-                         shown(planted / n if n else None, "{:.2f}")))
+    for start, n, predicted, planted in calibration_bins(of):
+        lines.append(row(f"{start}–{start + 10}", str(n), shown(predicted, "{:.2f}"), shown(planted, "{:.2f}")))
     return lines
 
 
@@ -362,6 +378,30 @@ def broken_gates(args, of):
         recall = pooled(of, args.at, "recall")
         if recall is None or recall < args.min_recall:
             found.append(f"recall {shown(recall)} is below {args.min_recall}")
+    if args.min_recall_strong is not None:
+        found += strong_gate(args, *strong_recall(of))
+    if args.max_miscalibration is not None:
+        found += calibration_gate(args, list(calibration_bins(of)))
+    return found
+
+
+def strong_gate(args, part, whole):
+    if whole < SAMPLE:
+        return [f"only {whole} strong sources of {', '.join(EXPECTED)}: too few to hold the recall against a limit"]
+    if part / whole < args.min_recall_strong:
+        return [f"recall of strong sources {part / whole:.3f} ({part} of {whole}) is below {args.min_recall_strong}"]
+    return []
+
+
+def calibration_gate(args, bins):
+    """Scores are held against the truth at both ends of the scale; with sources at one end only it would say nothing."""
+    counted = [(start, n, predicted, planted) for start, n, predicted, planted in bins if n >= SAMPLE]
+    ends = {start >= 50 for start, *_ in counted}
+    found = [] if len(ends) == 2 else ["too few sources at one end of the scale to hold scores against the truth"]
+    for start, n, predicted, planted in counted:
+        if abs(predicted - planted) > args.max_miscalibration:
+            found.append(f"of the {n} sources with a score of {start} to {start + 10} {planted:.2f} are planted, not "
+                         f"{predicted:.2f}")
     return found
 
 
@@ -381,16 +421,21 @@ def arguments():
     add("--no-rivals", action="store_true")
     add("--ablate", action="append", default=[], metavar="FAMILY",
         help="audit without a family of signals, too; repeatable; `all` is each in turn")
-    add("--quick", action="store_true", help="2 seeds, 600 sources, no rivals: for CI, with a debug build")
+    add("--quick", action="store_true",
+        help="4 seeds, 400 sources with 2500 clicks each, no rivals: for CI, with a debug build")
     add("--min-ap", type=float), add("--max-fdr", type=float), add("--min-recall", type=float)
     add("--max-false-flags", type=float, metavar="N", help="per 2000 honest sources")
+    add("--min-recall-strong", type=float, metavar="SHARE",
+        help=f"of {', '.join(EXPECTED)} with strength .3 and 30 registrations at least")
+    add("--max-miscalibration", type=float, metavar="SHARE",
+        help=f"between mean score and share planted, in every tenth of the scale with {SAMPLE} sources at least")
     add("--dir", type=pathlib.Path, help="where traffic is written [a temporary folder]")
     add("--keep", action="store_true", help="keep the traffic; needs --dir")
     add("--json", type=pathlib.Path, help="write all evaluations to this file, too")
     args = parser.parse_args()
     if args.quick:
-        args.seeds, args.sources, args.no_rivals = 2, 600, True
-        args.clicks = args.clicks or 500_000
+        args.seeds, args.sources, args.no_rivals = 4, 400, True
+        args.clicks = args.clicks or 1_000_000
     return args
 
 

@@ -212,6 +212,7 @@ pub fn coverage(
     let click_shapes: &[Shape] = &[Shape::Clicks, Shape::Combined, Shape::Report];
     let dropped = BTreeMap::from([("same_click", facts.seen.clicks_dropped)]);
     let given = |shapes| files(shapes).next().is_some();
+    let said = said(facts, groups, settings, as_of);
     Coverage {
         clicks: given(click_shapes).then(|| rows(files(click_shapes), &dropped)),
         conversions: conversions(facts),
@@ -223,7 +224,7 @@ pub fn coverage(
             exchanged(facts.intake),
             clock_changes(facts.intake),
             notes(facts),
-            said(facts, groups, settings, as_of),
+            said.clone(),
             left_out(facts),
             beside(siblings, settings),
         ]
@@ -231,6 +232,7 @@ pub fn coverage(
         .flatten()
         .map(Text::new)
         .collect(),
+        idle_settings: said.into_iter().map(Text::new).collect(),
     }
 }
 
@@ -238,11 +240,11 @@ pub fn coverage(
 fn left_out(facts: &Facts) -> Vec<String> {
     let incidents = match facts.measures.incidents.len() {
         0 => return Vec::new(),
-        1 => "an incident is".to_owned(),
-        n => format!("{n} incidents are"),
+        1 => "an incident".to_owned(),
+        n => format!("{n} incidents"),
     };
     vec![format!(
-        "the clicks of {incidents} treated as not mature: what waits for a conversion (CR, EPC, ROI, approval) is not \
+        "the clicks of {incidents} are treated as not mature: what waits for a conversion (CR, EPC, ROI, approval) is not \
          judged on these days; clicks, cost, revenue and times to conversion stay"
     )]
 }
@@ -257,7 +259,11 @@ fn beside(siblings: &[Sibling], settings: &Settings) -> Vec<String> {
     vec![match siblings.len() {
         0 => "no offer runs at two networks with five zones and 30 conversions in common: networks are not compared"
             .to_owned(),
-        n => format!("{n} pairs of networks were compared by one offer on the same zones; {behind} fall behind"),
+        n => {
+            let pairs = if n == 1 { "1 pair of networks was" } else { &format!("{n} pairs of networks were") };
+            let fall = if behind == 1 { "falls" } else { "fall" };
+            format!("{pairs} compared by one offer on the same zones; {behind} {fall} behind")
+        }
     }]
 }
 

@@ -6,7 +6,7 @@
 use super::{Clicks, Settings, click_fields, grains, placing};
 use crate::base::column::{Col, Grain};
 use crate::base::error::{Error, Result};
-use crate::base::money::cost_parts;
+use crate::base::money::{NANO, cost_parts, row_cap};
 use crate::engine::dialect::Dialect;
 use crate::engine::{self, Counter, Tables, Wish};
 use crate::ingest::{self, Field, Inputs, Intake, Shape, Wanted};
@@ -24,6 +24,7 @@ struct Ground {
     fields: Vec<Field>,
     hit_type: Option<String>,
     cost_parts: i64,
+    cost_cap: i64,
     /// Click IDs that the conversions at hand name.
     ids: Vec<String>,
 }
@@ -42,6 +43,7 @@ impl Ground {
             fields,
             hit_type: hit_type(settings)?,
             cost_parts: cost_parts(settings.plan.currency()),
+            cost_cap: cost_cap(settings),
             ids: others.as_ref().map(ids).transpose()?.unwrap_or_default(),
             grains,
         })
@@ -59,10 +61,16 @@ impl Ground {
             clock,
             hit_type: self.hit_type.clone(),
             cost_parts: self.cost_parts,
+            cost_cap: self.cost_cap,
             brings_ids,
             span: None,
         }
     }
+}
+
+/// The largest cost of one click in units of the run's currency.
+fn cost_cap(settings: &Settings) -> i64 {
+    (row_cap(settings.plan.currency()) / NANO) as i64
 }
 
 /// The inputs that are at hand: conversions and costs; `None` if there are none.
@@ -90,7 +98,7 @@ fn ids(intake: &Intake) -> Result<Vec<String>> {
     Ok(engine::distinct(ids.into_iter()))
 }
 
-/// The whole plan of a run as one query.
+/// The whole plan of a run as one query, or as a script that writes the result into a file or folder.
 ///
 /// # Errors
 /// Nobody said up to when the clicks reach, or inputs that cannot be read.
@@ -99,6 +107,7 @@ pub fn printed(
     rules: &RuleSet,
     tables: &Tables,
     dialect: &'static Dialect,
+    into: Option<&str>,
 ) -> Result<String> {
     let clock = stated(settings)?;
     let ground = Ground::of(settings, rules, tables)?;
@@ -109,7 +118,7 @@ pub fn printed(
         ));
     }
     engine::refuse_unasked(tables, &ground.ids)?;
-    Ok(engine::printed(tables, dialect, &ground.wish(clock, false)))
+    engine::printed(tables, dialect, into, &ground.wish(clock, false))
 }
 
 /// The clock of a run that says up to when its clicks reach.
@@ -184,6 +193,7 @@ pub fn counts(
         clock,
         hit_type: hit_type(settings)?,
         cost_parts: parts,
+        cost_cap: cost_cap(settings),
         brings_ids: counter.wants_ids(),
         span: intake.span(Col::ClickTime).filter(|_| counter.as_of().is_none()),
     };

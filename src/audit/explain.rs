@@ -101,9 +101,17 @@ fn details<'r>(workings: &Workings<'_, 'r>, at: usize, trusted: &[String]) -> Re
     let pictures = of_grain.and_then(|g| g.remove(&group.subject.key)).expect("a judged group was measured");
     Ok(Details {
         pictures,
-        outlook: outlook::outlook(group),
+        outlook: outlook::outlook(group, &ranked(workings, group)),
         samples: samples::samples(workings, group, &rows(workings, group))?,
     })
+}
+
+/// ln p of all groups of its grain that were compared, the least first.
+fn ranked(workings: &Workings, group: &Judged) -> Vec<f64> {
+    let alike = workings.groups.iter().filter(|other| other.subject.grain == group.subject.grain);
+    let mut ranked: Vec<f64> = alike.filter_map(|other| other.subject.profile.ln_p).collect();
+    ranked.sort_by(f64::total_cmp);
+    ranked
 }
 
 /// The conversions of a group.

@@ -258,7 +258,7 @@ fn at_stake(totals: &measures::Totals) -> Option<Micro> {
 }
 
 /// A money signal of a group in micro-units.
-fn money(row: &Row, name: &str) -> Option<Micro> {
+pub fn money(row: &Row, name: &str) -> Option<Micro> {
     let signal = signals::find(name).expect("the signal is declared");
     row.reading(signal).estimate().map(|e| Micro((e.value() * SCALE as f64).round() as i64))
 }

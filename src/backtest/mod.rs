@@ -3,13 +3,16 @@
 //! The nights of some exports are walked through as if each had been run on its own morning ([`crate::audit::walk`]);
 //! here is only the bookkeeping. A source that would have been blocked goes on in the exports as it did: what it sent
 //! from the next night on is what a block would have saved, and what it earned what a block would have cost. Nobody
-//! knows what it would have sent under another name.
+//! knows what it would have sent under another name. A hold stops no clicks: it saves nothing here, and the money that
+//! it keeps from being paid is told by itself.
 
 mod text;
+mod what_if;
 
 pub use text::{json, text};
+pub use what_if::WhatIf;
 
-use crate::audit::{Settings, Walked, walk};
+use crate::audit::{Settings, Sum, Sums, Walked, walk};
 use crate::base::error::{Error, Result};
 use crate::base::money::Micro;
 use crate::base::text::Text;
@@ -23,38 +26,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The texts of a group's columns.
 pub type Key = Vec<Option<String>>;
 
-/// What was sent and earned.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sum {
-    pub clicks: u64,
-    pub spend: Option<Micro>,
-    pub revenue: Option<Micro>,
-}
-
-impl Sum {
-    fn add(&mut self, other: Sum) {
-        let add = |a: Option<Micro>, b: Option<Micro>| match (a, b) {
-            (Some(a), Some(b)) => Some(Micro(a.0.saturating_add(b.0))),
-            (a, b) => a.or(b),
-        };
-        self.clicks += other.clicks;
-        self.spend = add(self.spend, other.spend);
-        self.revenue = add(self.revenue, other.revenue);
-    }
-
-    /// What came between two nights of a window that grows.
-    fn between(before: Option<&Line>, now: &Line) -> Sum {
-        let less = |now: Option<i64>, before: Option<Option<i64>>| {
-            now.map(|now| Micro(now.saturating_sub(before.flatten().unwrap_or(0))))
-        };
-        Sum {
-            clicks: now.clicks.saturating_sub(before.map_or(0, |line| line.clicks)),
-            spend: less(now.spend, before.map(|line| line.spend)),
-            revenue: less(now.revenue, before.map(|line| line.revenue)),
-        }
-    }
-}
-
 /// A group on which somebody would have acted.
 #[derive(Clone, Debug)]
 pub struct Cut {
@@ -65,8 +36,23 @@ pub struct Cut {
     pub night: i32,
     pub after: i32,
     pub reason: String,
-    /// What came on the nights after, as long as the verdict stood.
+    /// What came on the nights after, as long as the block stood.
     pub saved: Sum,
+    /// The most money at risk on a night on which it was on hold.
+    pub held: Option<Micro>,
+    /// It is on a protect list: nobody would have acted, and nothing is saved.
+    pub protected: bool,
+}
+
+/// A group on which nobody would have acted.
+#[derive(Clone, Debug)]
+pub struct Spared {
+    /// The gravest verdict that it ever had: watch, clean or undecided; since when, and why.
+    pub worst: Verdict,
+    pub night: i32,
+    pub reason: String,
+    /// All that it sent and earned.
+    pub sent: Sum,
 }
 
 /// The cuts beside what is known to be true.
@@ -87,6 +73,22 @@ pub struct Mine {
     /// None where no such group is in the exports.
     pub key: Option<Key>,
     pub cut: Option<Cut>,
+    /// What it was where it would not have been found.
+    pub spared: Option<Spared>,
+}
+
+impl Against {
+    /// How many planted groups were found.
+    pub fn found(&self) -> usize {
+        self.kinds.iter().map(|kind| kind.2).sum()
+    }
+}
+
+impl MyList {
+    /// How many of the list would have been found.
+    pub fn found(&self) -> usize {
+        self.mine.iter().filter(|mine| mine.cut.is_some()).count()
+    }
 }
 
 /// What sixty zones that were blocked by hand come to.
@@ -103,6 +105,8 @@ pub struct Backtest {
     pub grain: Vec<String>,
     pub currency: Option<Text>,
     pub rules: String,
+    /// How many days every night looks at.
+    pub window: u32,
     pub nights: Vec<i32>,
     /// Nights that judged nobody, and why.
     pub gated: Vec<(i32, String)>,
@@ -112,6 +116,14 @@ pub struct Backtest {
     pub cuts: Vec<Cut>,
     pub against: Option<Against>,
     pub my_list: Option<MyList>,
+    /// The same with the rules as they are, where others are asked about.
+    pub what_if: Option<WhatIf>,
+}
+
+/// A night that judged somebody.
+struct Night {
+    record: Record,
+    sums: Sums,
 }
 
 /// A line of a list that was made by hand.
@@ -150,65 +162,76 @@ fn listed(line: &str, number: usize, file: &str) -> Result<Listed> {
     Ok(Listed { name, since })
 }
 
-/// Walks through the exports.
+/// Walks through the exports, each night with a window of so many days.
 ///
 /// # Errors
 /// Whatever keeps an audit from completing; labels of another grain.
 pub fn backtest(
     settings: &mut Settings,
     rules: &RuleSet,
+    window: u32,
     truth: Option<&[Planted]>,
     list: Option<&[Listed]>,
 ) -> Result<Backtest> {
-    let mut records = Vec::new();
-    let mut found = Backtest { rules: rules.digest.clone(), ..Backtest::default() };
-    walk(settings, rules, &mut |walked: Walked| {
+    let mut nights = Vec::new();
+    let mut found = Backtest { rules: rules.digest.clone(), window, ..Backtest::default() };
+    walk(settings, rules, window, &mut |walked: Walked| {
         found.nights.push(walked.night);
         found.gated.extend(walked.gate.map(|why| (walked.night, why)));
-        records.extend(walked.record);
+        nights.extend(walked.record.map(|record| Night { record, sums: walked.sums }));
     })?;
-    found.book(&records);
-    found.against = truth.map(|truth| found.against(truth, &records));
-    found.my_list = list.map(|list| found.beside(list, &records));
+    let protected = |key: &Key| {
+        let key: Vec<Option<Text>> = key.iter().map(|part| part.as_deref().map(Text::new)).collect();
+        settings.protect.covers(&settings.grain, &key)
+    };
+    found.book(&nights, &protected);
+    found.against = truth.map(|truth| found.against(truth, &nights));
+    found.my_list = list.map(|list| found.beside(list, &nights));
     Ok(found)
 }
 
 impl Backtest {
     /// Books what the nights came to.
-    fn book(&mut self, records: &[Record]) {
-        let Some(last) = records.last() else { return };
-        self.grain.clone_from(&last.head.grain);
-        self.currency = last.head.currency.as_deref().map(Text::new);
-        last.lines.iter().for_each(|line| self.all.add(Sum::between(None, line)));
+    fn book(&mut self, nights: &[Night], protected: &dyn Fn(&Key) -> bool) {
+        let Some(last) = nights.last() else { return };
+        self.grain.clone_from(&last.record.head.grain);
+        self.currency = last.record.head.currency.as_deref().map(Text::new);
+        last.sums.values().for_each(|sum| self.all.add(*sum));
         let mut cuts: BTreeMap<&Key, Cut> = BTreeMap::new();
-        let mut before: Option<&Record> = None;
-        for record in records {
-            for line in &record.lines {
-                let earlier = before.and_then(|record| record.line(&line.key));
+        let mut before: Option<&Night> = None;
+        for night in nights {
+            for line in &night.record.lines {
+                let earlier = before.and_then(|night| night.record.line(&line.key));
                 let stands = earlier.is_some_and(acts) && line.tonight.is_some();
-                if let Some(cut) = cuts.get_mut(&line.key).filter(|_| stands) {
-                    cut.saved.add(Sum::between(earlier, line));
+                if let Some(cut) = cuts.get_mut(&line.key).filter(|cut| stands && !cut.protected) {
+                    cut.saved
+                        .add(night.sum(&line.key).since(before.map_or(Sum::default(), |n| n.sum(&line.key))));
                 }
-                note(&mut cuts, line, record.head.day());
+                note(&mut cuts, line, night.record.head.day(), protected);
             }
-            before = Some(record);
+            before = Some(night);
         }
         self.cuts = cuts.into_values().collect();
         let saved = |cut: &Cut| cut.saved.spend.map_or(0, |spend| spend.0);
         self.cuts.sort_by(|a, b| (a.verdict, saved(b), &a.key).cmp(&(b.verdict, saved(a), &b.key)));
     }
 
-    fn against(&self, truth: &[Planted], records: &[Record]) -> Against {
+    /// What the cuts of a verdict save.
+    fn saved(&self, verdict: Verdict) -> Sum {
+        total(self.cuts.iter().filter(|cut| cut.verdict == verdict))
+    }
+
+    fn against(&self, truth: &[Planted], nights: &[Night]) -> Against {
         let mut kinds: BTreeMap<&str, Vec<Option<i32>>> = BTreeMap::new();
         let mut planted_keys = BTreeSet::new();
         for planted in truth {
-            let keys = known(records).into_iter().filter(|key| is_planted(key, planted));
+            let keys = known(nights).into_iter().filter(|key| is_planted(key, planted));
             let keys: Vec<&Key> = keys.collect();
             planted_keys.extend(keys.iter().copied());
             let cut = self.cuts.iter().find(|cut| keys.contains(&&cut.key));
             let since = planted.since.as_deref().and_then(parse_day);
-            let nights = cut.map(|cut| since.map_or(cut.after, |since| (cut.night - since).max(0)));
-            kinds.entry(&planted.kind).or_default().push(nights);
+            let after = cut.map(|cut| since.map_or(cut.after, |since| (cut.night - since).max(0)));
+            kinds.entry(&planted.kind).or_default().push(after);
         }
         let others = self.cuts.iter().map(|cut| &cut.key).filter(|key| !planted_keys.contains(key));
         let row = |(kind, nights): (&str, Vec<Option<i32>>)| {
@@ -218,14 +241,15 @@ impl Backtest {
         Against { others: others.cloned().collect(), kinds: kinds.into_iter().map(row).collect() }
     }
 
-    fn beside(&self, list: &[Listed], records: &[Record]) -> MyList {
-        let known = known(records);
+    fn beside(&self, list: &[Listed], nights: &[Night]) -> MyList {
+        let known = known(nights);
         let mine: Vec<Mine> = list
             .iter()
             .map(|listed| {
                 let key = known.iter().find(|key| is_called(key, &listed.name)).map(|key| (*key).clone());
                 let cut = self.cuts.iter().find(|cut| Some(&cut.key) == key.as_ref()).cloned();
-                Mine { name: listed.name.clone(), since: listed.since, key, cut }
+                let spared = key.as_ref().filter(|_| cut.is_none()).and_then(|key| spared(key, nights));
+                Mine { name: listed.name.clone(), since: listed.since, key, cut, spared }
             })
             .collect();
         let keys: BTreeSet<&Key> = mine.iter().filter_map(|mine| mine.key.as_ref()).collect();
@@ -234,14 +258,44 @@ impl Backtest {
     }
 }
 
+impl Night {
+    /// What a group sent and earned up to this night.
+    fn sum(&self, key: &Key) -> Sum {
+        self.sums.get(key).copied().unwrap_or_default()
+    }
+}
+
+/// What cuts save together.
+fn total<'c>(cuts: impl Iterator<Item = &'c Cut>) -> Sum {
+    cuts.fold(Sum::default(), |mut sum, cut| {
+        sum.add(cut.saved);
+        sum
+    })
+}
+
+/// The most that cuts kept on hold.
+fn held<'c>(cuts: impl Iterator<Item = &'c Cut>) -> Option<Micro> {
+    cuts.filter_map(|cut| cut.held).reduce(|a, b| Micro(a.0.saturating_add(b.0)))
+}
+
+/// What a group was on its worst night, on which nobody acted either.
+fn spared(key: &Key, nights: &[Night]) -> Option<Spared> {
+    let lines = nights.iter().filter_map(|night| Some((night.record.head.day(), night.record.line(key)?)));
+    let judged = lines.filter_map(|(night, line)| Some((Verdict::of(&line.verdict)?, night, line)));
+    let (worst, night, line) = judged.min_by_key(|(verdict, night, _)| (*verdict, *night))?;
+    let sent = nights.last().map_or(Sum::default(), |night| night.sum(key));
+    Some(Spared { worst, night, reason: line.state.why(worst, None, None), sent })
+}
+
 /// Whether somebody would act on a group from then on.
 fn acts(line: &Line) -> bool {
     Verdict::of(&line.verdict) == Some(Verdict::Block)
 }
 
 /// Notes the first night on which a group is to be held or blocked, and the first on which that gets graver.
-fn note<'l>(cuts: &mut BTreeMap<&'l Key, Cut>, line: &'l Line, night: i32) {
+fn note<'l>(cuts: &mut BTreeMap<&'l Key, Cut>, line: &'l Line, night: i32, protected: &dyn Fn(&Key) -> bool) {
     let Some(verdict) = Verdict::of(&line.verdict).filter(|v| *v <= Verdict::Hold) else { return };
+    let held = line.at_risk.map(Micro).filter(|_| verdict == Verdict::Hold);
     let new = || Cut {
         key: line.key.clone(),
         verdict,
@@ -249,16 +303,18 @@ fn note<'l>(cuts: &mut BTreeMap<&'l Key, Cut>, line: &'l Line, night: i32) {
         after: night - line.state.first_seen,
         reason: line.state.reason.clone(),
         saved: Sum::default(),
+        held,
+        protected: protected(&line.key),
     };
     match cuts.get_mut(&line.key) {
-        Some(cut) if verdict < cut.verdict => *cut = Cut { saved: cut.saved, ..new() },
-        Some(_) => {}
+        Some(cut) if verdict < cut.verdict => *cut = Cut { saved: cut.saved, held: cut.held, ..new() },
+        Some(cut) => cut.held = cut.held.max(held),
         None => drop(cuts.insert(&line.key, new())),
     }
 }
 
-fn known(records: &[Record]) -> BTreeSet<&Key> {
-    records.iter().flat_map(|record| &record.lines).map(|line| &line.key).collect()
+fn known(nights: &[Night]) -> BTreeSet<&Key> {
+    nights.iter().flat_map(|night| &night.record.lines).map(|line| &line.key).collect()
 }
 
 fn is_planted(key: &Key, planted: &Planted) -> bool {
@@ -277,19 +333,40 @@ mod tests {
     use super::*;
     use crate::history::samples::{head, line};
 
+    impl Cut {
+        /// A cut of nobody.
+        pub fn sample() -> Cut {
+            Cut {
+                key: Vec::new(),
+                verdict: Verdict::Block,
+                night: 0,
+                after: 0,
+                reason: String::new(),
+                saved: Sum::default(),
+                held: None,
+                protected: false,
+            }
+        }
+    }
+
     /// Nights of one source with a verdict and clicks so far, which cost a cent each.
-    fn records(nights: &[(&str, &str, u64)]) -> Vec<Record> {
+    fn records(nights: &[(&str, &str, u64)]) -> Vec<Night> {
         let one = |&(night, verdict, clicks): &(&str, &str, u64)| {
             let mut line = line("z", verdict, clicks);
             line.state.first_seen = parse_day("2026-03-01").expect("a day");
-            Record { head: head(night), lines: vec![line] }
+            line.at_risk = Some(clicks as i64);
+            let spend = Some(Micro(clicks as i64 * 10_000));
+            let sums = Sums::from([(line.key.clone(), Sum { clicks, spend, revenue: None })]);
+            // A window of one day: what the night looks at says nothing of the days before.
+            (line.clicks, line.spend) = (1, None);
+            Night { record: Record { head: head(night), lines: vec![line] }, sums }
         };
         nights.iter().map(one).collect()
     }
 
     fn booked(nights: &[(&str, &str, u64)]) -> Backtest {
         let mut found = Backtest::default();
-        found.book(&records(nights));
+        found.book(&records(nights), &|_| false);
         found
     }
 
@@ -321,6 +398,22 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_saved_where_a_list_protects() {
+        let mut found = Backtest::default();
+        found.book(&records(&[("2026-03-01", "block", 100), ("2026-03-02", "block", 250)]), &|_| true);
+        let cut = &found.cuts[0];
+        assert_eq!((cut.verdict, cut.protected, cut.saved.clicks), (Verdict::Block, true, 0));
+        assert_eq!(found.all.clicks, 250);
+    }
+
+    #[test]
+    fn a_hold_tells_the_most_money_that_was_at_risk() {
+        let nights = [("2026-03-01", "hold", 100), ("2026-03-02", "hold", 150), ("2026-03-03", "clean", 900)];
+        let found = booked(&nights);
+        assert_eq!((found.cuts[0].held, found.cuts[0].saved), (Some(Micro(150)), Sum::default()));
+    }
+
+    #[test]
     fn labels_say_what_was_found_and_when() {
         let found = booked(&[("2026-03-01", "clean", 1), ("2026-03-04", "block", 2)]);
         let planted = |source: &str, since: Option<&str>| Planted {
@@ -331,6 +424,7 @@ mod tests {
             since: since.map(str::to_owned),
             conversions: None,
             touched_payout: None,
+            line: 2,
         };
         let records = records(&[("2026-03-04", "block", 2)]);
         let against = found.against(&[planted("z", Some("2026-03-02")), planted("y", None)], &records);
@@ -346,6 +440,13 @@ mod tests {
         let nights = [("2026-03-01", "block", 1)];
         let found = booked(&nights).beside(&list, &records(&nights));
         assert!(found.mine[0].cut.is_some() && found.mine[1].key.is_none() && found.others.is_empty());
+        // Who was not found says what it was on its worst night.
+        let nights = [("2026-03-01", "undecided", 1), ("2026-03-02", "watch", 8), ("2026-03-03", "watch", 9)];
+        let beside = booked(&nights).beside(&list, &records(&nights));
+        let spared = beside.mine[0].spared.as_ref().expect("it was there");
+        let expected = (Verdict::Watch, parse_day("2026-03-02").expect("a day"), 9);
+        assert_eq!((spared.worst, spared.night, spared.sent.clicks), expected);
+        assert!(beside.mine[1].spared.is_none() && beside.found() == 0);
         assert!(my_list("# nobody\n", "mine.txt").is_err());
         let error = my_list("z tomorrow\n", "mine.txt").expect_err("no day").to_string();
         assert_eq!(error, "mine.txt:1: `tomorrow` is no day");

@@ -46,6 +46,8 @@ codes! {
         "An offers file is a table with a header line; every row says what holds for one offer from a day on. A row that is half read would judge partners by other terms than were agreed, so the whole file is refused. docs/offers.md says what each column holds.";
     BAD_TRAFFIC_SOURCE "C006" "bad-traffic-source" "a traffic source in a sources file that cannot be read"
         "A sources file says for each traffic source which variable of the tracker carries its zone, and how its costs and lists are. A wrong zone would block the wrong publisher, so the whole file is refused. docs/sources.md says what each key holds, and which starters there are.";
+    BAD_LABEL "C007" "bad-label" "a row of a table of labels that cannot be used"
+        "A table of labels says which sources are fraudulent: the columns `source` and `kind`, and where they are known `traffic_source`, `strength`, `conversions`, `touched_payout` and `since`. A row that is half read, or a source of two kinds, would count as found what was missed, so the whole table is refused. `honest`, `clean`, `ok`, `none` and an empty kind say that a source is not fraudulent.";
     FAILED_TEST "R001" "failed-test" "a test of a rule fails"
         "The rule's own example was evaluated exactly as in an audit and the answer was another one than the example expects. Mend the condition or the example; the message says what each test of the condition answered. Of a folder with exports the audit found something else than its `expected.yml` says: `-` is what was expected, `+` what was found.";
     BAD_ID "R002" "bad-id" "a rule's id is not well formed"
@@ -111,7 +113,7 @@ codes! {
     BAD_PAST "R033" "bad-past" "a comparison with the group's own past that says nothing"
         "`above_own_past` takes a ratio above 1, `below_own_past` one between 0 and 1: how many times what the signal was. `over` is the time that the past reaches back, at least a day.";
     UNTESTED_LIMIT "R034" "untested-limit" "a limit of a blocking rule that no test holds in place"
-        "A blocking rule costs somebody a payment. So `rules test` moves each of its limits by a hair (a thousandth of it, or one of a count) and turns `>` into `>=`; a test must notice. Add an example exactly at the limit and one just beyond it.";
+        "A blocking rule costs somebody a payment. So `rules test` moves each of its limits by a hair (a thousandth of it, or one of a count), turns `>` into `>=`, and asks for one case more and one less where the rule says `min_sample`; a test must notice. Add an example exactly at the limit and one just beyond it.";
     NO_PACK "R040" "no-pack" "a rule belongs to no pack"
         "A run evaluates the rules of the packs that are chosen. Without the key `packs` a rule belongs to `core` and always runs; with an empty list it would never run.";
     REPLACES "R041" "replaces" "a rule cannot stand in for the one it names"
@@ -136,6 +138,8 @@ codes! {
         "The value must be one of a fixed list of words; the help lists them.";
     TOO_MANY "Y007" "too-many-faults" "a file with more faults than are told"
         "The first hundred faults of a file are told and the others are counted. So many mean that the file is something else than it is taken for.";
+    UNREADABLE "Y008" "unreadable" "a file that cannot be read"
+        "A rule file is a plain file of text in UTF-8, and links lead to one. The message says what was found instead; the other files are checked all the same. A rule that comes through a pipe is read from stdin: `clickaudit rules check -`.";
 }
 
 /// One fault in one file.

@@ -8,7 +8,7 @@
 use super::error::{Error, Fault, Result};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::{NamedTempFile, TempPath};
 
@@ -60,13 +60,39 @@ pub fn beside(path: &Path) -> Result<NamedTempFile> {
     made.map_err(|e| Error::writing(path, e))
 }
 
-/// Flushes a file that was written beside its place and puts it there; it stays through a power cut.
+/// A whole file that waits beside its place; it vanishes unless it is put there.
+#[derive(Debug)]
+pub struct Ready {
+    temporary: TempPath,
+    path: PathBuf,
+}
+
+/// Flushes a file that was written beside its place: only its name is left to change.
+///
+/// # Errors
+/// The file cannot be flushed.
+pub fn flush(file: NamedTempFile, path: &Path) -> Result<Ready> {
+    let (file, temporary) = file.into_parts();
+    file.sync_all().map_err(|e| Error::writing(path, e))?;
+    Ok(Ready { temporary, path: path.to_owned() })
+}
+
+impl Ready {
+    /// Puts the file into its place; it stays through a power cut.
+    ///
+    /// # Errors
+    /// The file cannot be renamed.
+    pub fn put(self) -> Result<()> {
+        rename(self.temporary, &self.path).map_err(|e| Error::writing(&self.path, e))
+    }
+}
+
+/// Flushes a file that was written beside its place and puts it there.
 ///
 /// # Errors
 /// The file cannot be flushed or renamed.
 pub fn put(file: NamedTempFile, path: &Path) -> Result<()> {
-    let (file, temporary) = file.into_parts();
-    file.sync_all().and_then(|()| rename(temporary, path)).map_err(|e| Error::writing(path, e))
+    flush(file, path)?.put()
 }
 
 fn rename(temporary: TempPath, path: &Path) -> io::Result<()> {
@@ -168,6 +194,17 @@ mod tests {
             let mode = fs::metadata(&path).expect("metadata").permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn a_file_that_is_not_put_into_place_vanishes() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("state.json");
+        let ready = || flush(beside(&path).expect("a file"), &path).expect("flushed");
+        drop(ready());
+        assert!(names(dir.path()).is_empty());
+        ready().put().expect("renamed");
+        assert_eq!(names(dir.path()), ["state.json"]);
     }
 
     #[test]

@@ -11,10 +11,14 @@ pub enum Fault {
     Usage,
     /// The input cannot be used.
     Input,
+    /// A list would come out as nobody wants it: it stays as it was.
+    Braked,
     /// An output could not be written; earlier outputs are untouched.
     Output,
     /// Another run is at work on the same folder.
     Locked,
+    /// An engine gave no answer: it cannot be reached, failed, or was stopped.
+    Unanswered,
 }
 
 /// An error with what to do about it.

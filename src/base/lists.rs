@@ -1,8 +1,8 @@
 //! From what is listed to the files of a destination: which columns are the file, which are the ID.
 
 use super::destination::Destination;
-use super::dialect::{Candidate, Dialect};
-use super::networks::{Network, Widest};
+use super::dialect::{Candidate, Dialect, Holds};
+use super::networks::{self, Network, Widest};
 use super::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -36,6 +36,8 @@ pub struct Sheet<'a> {
 pub struct ListFile {
     pub path: PathBuf,
     pub text: String,
+    /// How many entries stand in it.
+    pub entries: usize,
     /// What the dialect cannot hold, with the reason.
     pub refused: Vec<(Text, String)>,
 }
@@ -43,6 +45,10 @@ pub struct ListFile {
 impl Listed {
     fn value(&self, column: &str) -> Option<&Text> {
         self.key.iter().find(|(col, _)| col == column).and_then(|(_, value)| value.as_ref())
+    }
+
+    fn columns(&self) -> Vec<&str> {
+        self.key.iter().map(|(col, _)| col.as_str()).collect()
     }
 
     fn has(&self, column: &str) -> bool {
@@ -62,26 +68,44 @@ impl Listed {
     }
 }
 
+/// Columns that hold an address or a network.
+const ADDRESSES: &[&str] = &["ip", "ip24"];
+
+/// Why no list of groups of these columns can be written so, if that is so: known before anything is read. Without
+/// a `dialect` each traffic source has its own.
+pub fn misfit(dialect: Option<&Dialect>, destination: &Destination, columns: &[&str]) -> Option<String> {
+    let of_path: Vec<&str> = destination.columns().collect();
+    if let Some(strange) = of_path.iter().find(|col| !columns.contains(col)) {
+        return Some(format!("{{{strange}}} is no column of the groups; they have {}", columns.join(", ")));
+    }
+    let left: Vec<&str> = columns.iter().copied().filter(|col| !of_path.contains(col)).collect();
+    if left.is_empty() {
+        return Some(format!(
+            "all columns of the groups ({}) stand in the path, and nothing is left to be listed",
+            columns.join(", ")
+        ));
+    }
+    let ids: Vec<&str> = left.iter().copied().filter(|col| *col != TRAFFIC_SOURCE).collect();
+    let address = matches!(ids[..], [one] if ADDRESSES.contains(&one));
+    let dialect = dialect.filter(|d| matches!(d.holds, Holds::Networks(_)) && !address)?;
+    Some(format!(
+        "{} lists addresses, and the groups are made of {}: audit with --by ip or --by ip24",
+        dialect.name,
+        columns.join(", ")
+    ))
+}
+
 /// The files of a list. `seen` are all groups, listed or not: each of their files is there, be it empty, so that
 /// no old list stays behind.
 ///
 /// # Errors
-/// A column of the path is none of the groups', groups of several traffic sources would share a file, or a file
-/// is longer than its destination takes.
+/// The columns of the groups make no such path, groups of several traffic sources would share a file, or a file is
+/// longer than its destination takes.
 pub fn files(sheet: &Sheet, listed: &[Listed], seen: &[Listed]) -> Result<Vec<ListFile>, String> {
-    if let Some((column, group)) =
-        sheet.destination.columns().find_map(|c| Some((c, seen.iter().chain(listed).find(|l| !l.has(c))?)))
-    {
-        let there: Vec<&str> = group.key.iter().map(|(col, _)| col.as_str()).collect();
-        return Err(format!("{{{column}}} is no column of the groups; they have {}", there.join(", ")));
-    }
-    let in_path = |col: &String| sheet.destination.columns().any(|c| c == col);
-    if let Some(group) = seen.iter().chain(listed).find(|l| l.key.iter().all(|(col, _)| in_path(col))) {
-        let columns: Vec<&str> = group.key.iter().map(|(col, _)| col.as_str()).collect();
-        return Err(format!(
-            "all columns of the groups ({}) stand in the path, and nothing is left to be listed",
-            columns.join(", ")
-        ));
+    let mut grains: BTreeSet<Vec<&str>> = BTreeSet::new();
+    grains.extend(seen.iter().chain(listed).map(Listed::columns));
+    if let Some(why) = grains.iter().find_map(|columns| misfit(None, sheet.destination, columns)) {
+        return Err(why);
     }
     // A file's traffic source is known even if nothing of it is listed.
     let mut by_path: BTreeMap<PathBuf, (Option<&Text>, Vec<&Listed>)> = BTreeMap::new();
@@ -100,6 +124,24 @@ pub fn files(sheet: &Sheet, listed: &[Listed], seen: &[Listed]) -> Result<Vec<Li
     by_path.into_iter().map(|(path, (seller, groups))| file(sheet, path, seller, groups)).collect()
 }
 
+/// Why the list would come out empty although something is listed, if it would: an ID that the dialect cannot hold
+/// is told and left out, but where that is true of all of them the list is not what was meant, and must not replace
+/// one that is. What is protected is meant to be left out.
+pub fn emptied(files: &[ListFile], protected: &[Network]) -> Option<String> {
+    let is_protected = |id: &Text| {
+        let net = networks::parse(id.raw());
+        net.is_some_and(|net| protected.iter().any(|p| networks::overlap(p, &net)))
+    };
+    let refused: Vec<&(Text, String)> = files.iter().flat_map(|file| &file.refused).collect();
+    let kept = files.iter().any(|file| file.entries > 0) || refused.iter().any(|(id, _)| is_protected(id));
+    let (id, why) = refused.first().filter(|_| !kept)?;
+    Some(format!(
+        "the list would be empty: none of the {} listed IDs can stand on it, the first of them {} ({why})",
+        refused.len(),
+        id.term(40)
+    ))
+}
+
 fn file<'l>(
     sheet: &Sheet,
     path: PathBuf,
@@ -114,7 +156,7 @@ fn file<'l>(
     let candidates: Vec<Candidate> = groups.iter().map(candidate).collect();
     let accepted = dialect.accept(&candidates, sheet.protected, sheet.widest);
     let text = dialect.write(&accepted.entries).map_err(|why| format!("{}: {why}", path.display()))?;
-    Ok(ListFile { path, text, refused: accepted.refused })
+    Ok(ListFile { path, text, entries: accepted.entries.len(), refused: accepted.refused })
 }
 
 /// Names shown in a message.
@@ -193,6 +235,54 @@ mod tests {
         let listed = [group("popmax", "a", "z1")];
         let why = check("{traffic_source}/{campaign}/{source}.txt", &listed, &[]).expect_err("no ID is left");
         assert!(why.contains("nothing is left to be listed"), "{why}");
+    }
+
+    #[track_caller]
+    fn fits(dialect: &str, path: &str, columns: &[&str], expected: Option<&str>) {
+        let destination = Destination::parse(path).expect(path);
+        let why = misfit(Dialect::find(dialect), &destination, columns);
+        assert_eq!(why.is_some(), expected.is_some(), "{why:?}");
+        assert!(why.unwrap_or_default().contains(expected.unwrap_or_default()));
+    }
+
+    #[test]
+    fn what_no_group_can_fill_is_known_before_there_is_one() {
+        let source = &["traffic_source", "source"];
+        fits("lines", "l.txt", source, None);
+        fits("lines", "{traffic_source}.txt", source, None);
+        fits("lines", "{offer}.txt", source, Some("{offer} is no column"));
+        fits("lines", "{traffic_source}/{source}", source, Some("nothing is left"));
+        fits("nginx", "l.txt", source, Some("nginx lists addresses"));
+        fits("nginx", "l.txt", &["ip24"], None);
+        fits("nginx", "{traffic_source}", &["traffic_source", "ip"], None);
+        fits("nginx", "l.txt", &["ip", "country"], Some("made of ip, country"));
+        fits("nginx", "{country}", &["ip", "country"], None);
+        fits("own", "l.txt", source, None);
+    }
+
+    #[track_caller]
+    fn empties(dialect: &str, ids: &[&str], protected: &[&str], expected: bool) {
+        let destination = Destination::parse("l.txt").expect("a path");
+        let protected: Vec<Network> = protected.iter().filter_map(|p| networks::parse(p)).collect();
+        let dialect = Dialect::find(dialect).expect("a dialect");
+        let widest = Widest::CUSTOMER;
+        let sheet = Sheet { dialect, own: None, destination: &destination, protected: &protected, widest };
+        let listed = |id: &&str| Listed {
+            key: vec![("source".to_owned(), Some(Text::from(*id)))],
+            rule: "r".to_owned(),
+        };
+        let listed: Vec<Listed> = ids.iter().map(listed).collect();
+        let why = emptied(&files(&sheet, &listed, &[]).expect("a file"), &protected);
+        assert_eq!(why.is_some(), expected, "{why:?}");
+    }
+
+    #[test]
+    fn a_list_is_not_emptied_by_what_it_cannot_hold() {
+        empties("lines", &["z1", "*"], &[], false);
+        empties("lines", &["*"], &[], true);
+        empties("lines", &[], &[], false);
+        empties("nginx", &["10.0.0.1"], &[], true);
+        empties("nginx", &["198.41.0.4"], &["198.41.0.0/24"], false);
     }
 
     #[test]

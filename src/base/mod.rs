@@ -11,6 +11,7 @@ pub mod dialect;
 pub mod draws;
 pub mod durable;
 pub mod error;
+pub mod header;
 pub mod lists;
 pub mod meter;
 pub mod money;

@@ -67,6 +67,8 @@ const TOKEN: usize = 16;
 enum Personal {
     Mail,
     Address(IpAddr),
+    /// An address with dashes in place of its dots, as names of hosts have it.
+    Dashed(IpAddr),
     /// A UUID: GAID, IDFA, OAID.
     Device,
     /// Sixteen hexadecimal digits, as an Android ID has.
@@ -94,7 +96,8 @@ pub enum Role {
 impl Role {
     /// Whether what looks like this is meant.
     fn means(self, what: Personal, whole: bool) -> bool {
-        let bare = matches!(what, Personal::Android | Personal::Imei | Personal::National);
+        let bare =
+            matches!(what, Personal::Android | Personal::Imei | Personal::National | Personal::Dashed(_));
         match self {
             Role::Text => true,
             Role::Id => !(bare || matches!(what, Personal::Device | Personal::Named)),
@@ -107,7 +110,7 @@ impl Personal {
     fn masked(self, text: &str) -> String {
         match self {
             Personal::Mail => "[e-mail]".to_owned(),
-            Personal::Address(address) => network(address),
+            Personal::Address(address) | Personal::Dashed(address) => network(address),
             Personal::Device => format!("{}-…", &text[..8]),
             Personal::Android => format!("{}…", &text[..6]),
             Personal::Imei => format!("{}…", &text[..8]),
@@ -119,7 +122,9 @@ impl Personal {
     fn token(self, text: &str, key: &Key) -> String {
         let (kind, value) = match self {
             Personal::Mail => ("mail", text.to_lowercase().replace("%40", "@")),
-            Personal::Address(address) => ("ip", address.to_canonical().to_string()),
+            Personal::Address(address) | Personal::Dashed(address) => {
+                ("ip", address.to_canonical().to_string())
+            }
             Personal::Device | Personal::Android | Personal::Imei => ("device", text.to_ascii_lowercase()),
             Personal::Phone | Personal::National => {
                 ("phone", text.chars().filter(char::is_ascii_digit).collect())
@@ -171,7 +176,8 @@ fn found(text: &str, role: Role) -> Vec<Found> {
     let address = |text: &str| {
         addresses(text).into_iter().map(|(place, found)| (place, Personal::Address(found))).collect()
     };
-    let kinds: [fn(&str) -> Vec<Found>; 7] = [mails, named, devices, address, phones, national, numbers];
+    let kinds: [fn(&str) -> Vec<Found>; 8] =
+        [mails, named, devices, address, phones, national, numbers, dashed];
     kinds.into_iter().fold(Vec::new(), |found, kind| merged(found, of_kind(kind)))
 }
 
@@ -407,6 +413,23 @@ fn addresses(text: &str) -> Vec<(Range<usize>, IpAddr)> {
     found.into_iter().map(|(place, address)| (place.start..with_prefix(text, place.end), address)).collect()
 }
 
+/// `203-0-113-78`, as providers name the hosts of their customers. One of the numbers has three digits, which none of
+/// a day or a time has; the numbers of a campaign, a zone and so on may look like it.
+fn dashed(text: &str) -> Vec<Found> {
+    let bytes = text.as_bytes();
+    let letter = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
+    let of_run = |place: Range<usize>| {
+        let run = text[place.clone()].trim_matches('-');
+        let start = place.start + text[place.clone()].len() - text[place].trim_start_matches('-').len();
+        let end = start + run.len();
+        let inside = start > 0 && letter(start - 1) || letter(end);
+        let long = run.split('-').any(|number| number.len() == 3);
+        let address: Ipv4Addr = run.replace('-', ".").parse().ok().filter(|_| long && !inside)?;
+        (address.octets()[0] > 0).then_some((start..end, Personal::Dashed(IpAddr::V4(address))))
+    };
+    runs(text, |b| b.is_ascii_digit() || b == b'-').into_iter().filter_map(of_run).collect()
+}
+
 fn v4_in(text: &str, within: Range<usize>) -> Vec<(Range<usize>, IpAddr)> {
     let part = &text[within.clone()];
     let parsed = |place: Range<usize>| {
@@ -475,6 +498,24 @@ mod tests {
         {
             check(other, other);
         }
+    }
+
+    #[test]
+    fn addresses_with_dashes_are_cut_unless_they_name_a_large_group() {
+        check("203-0-113-78", "203.0.113.0/24");
+        check("host-203-0-113-78.example.net", "host-203.0.113.0/24.example.net");
+        check("ip 85-214-7-9, x", "ip 85.214.7.0/24, x");
+        for other in
+            ["10-12-20-26", "203-0-113", "203-0-113-78-9", "203-0-113-278", "x203-0-113-78", "0-100-1-1"]
+        {
+            check(other, other);
+        }
+        assert_eq!(covered("203-0-113-78", &Pii::Mask, Role::Name), None, "a zone's ID");
+        assert!(covered("host-203-0-113-78", &Pii::Mask, Role::Name).is_some());
+        assert_eq!(covered("203-0-113-78", &Pii::Mask, Role::Id), None, "a click's ID");
+        let key = Pii::Hash(Key::new([7; Key::LENGTH]));
+        let token = |text: &str| covered(text, &key, Role::Text);
+        assert_eq!(token("203-0-113-78"), token("203.0.113.78"));
     }
 
     #[test]

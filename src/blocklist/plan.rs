@@ -1,7 +1,7 @@
 //! What a report would change on the lists. Pure: nothing is read or written here.
 
 use super::report::{Group, Run, Volume};
-use super::state::{Entry, Kind, Revision};
+use super::state::{Entry, Key, Kind, Left, Revision, cut};
 use crate::base::error::{Error, Result};
 use crate::base::time::{self, DAY, TimeFormat, TimeReader};
 use serde::{Deserialize, Serialize};
@@ -61,6 +61,17 @@ pub enum Change {
     Expire,
     /// It is protected now.
     Protect,
+    /// It is in the report and no longer to be scaled, or it is on a list of sources to cut.
+    Drop,
+}
+
+impl Change {
+    /// Those that take an entry off its list, with what is said of it.
+    pub const GONE: &[(Change, &str)] = &[
+        (Change::Expire, "run out"),
+        (Change::Protect, "protected now"),
+        (Change::Drop, "no longer to be scaled"),
+    ];
 }
 
 /// The changes and the state after them.
@@ -95,30 +106,17 @@ pub fn plan(
         ))
         .help("use the newest report; to go back use `blocklist restore`"));
     }
-    let now = moment(&run.as_of)?;
-    let shielded: BTreeSet<&BTreeMap<_, _>> =
-        run.groups.iter().filter(|g| g.protected).map(|g| &g.key).collect();
+    let shielded: BTreeSet<&Key> = run.groups.iter().filter(|g| g.protected).map(|g| &g.key).collect();
     let protected = &|entry: &Entry| protected(entry) || shielded.contains(&entry.key);
-    let matched: BTreeMap<Id, &Group> = run
-        .groups
-        .iter()
-        .filter(|g| !g.protected)
-        .filter_map(|g| Some(((g.listed?, g.key.clone()), g)))
-        .collect();
-    let volumes: BTreeMap<&BTreeMap<_, _>, Volume> = run.groups.iter().map(|g| (&g.key, g.volume)).collect();
+    let volumes: BTreeMap<&Key, Volume> = run.groups.iter().map(|g| (&g.key, g.volume)).collect();
+    let seen: BTreeSet<&Key> = volumes.keys().copied().collect();
+    let step = Step { run, seen, now: moment(&run.as_of)?, protected, options };
     let mut changes: Vec<(Change, Entry)> = Vec::new();
-    for entry in &before.entries {
-        let group = matched.get(&(entry.list, entry.key.clone()));
-        changes.extend(stay(entry, group.copied(), now, protected, options, &run.as_of)?);
+    // Sources to scale come last: who is cut is none.
+    for list in Kind::ALL {
+        let of_list = step.of_list(before, list, &cut(changes.iter().map(|(_, e)| e)))?;
+        changes.extend(of_list);
     }
-    for ((list, key), group) in &matched {
-        let known = |e: &&Entry| e.list == *list && e.key == *key;
-        if before.entries.iter().find(known).is_none() {
-            let entry = fresh(*list, group, run, now, options);
-            changes.extend((!protected(&entry)).then_some((Change::Add, entry)));
-        }
-    }
-    changes.sort_by(|a, b| (a.1.list, &a.1.key).cmp(&(b.1.list, &b.1.key)));
     let after = Revision {
         revision: before.revision + 1,
         as_of: run.as_of.clone(),
@@ -128,8 +126,8 @@ pub fn plan(
         entries: changes.iter().map(|(_, entry)| entry.clone()).collect(),
         ..Revision::empty()
     };
-    let seen = |change: &Change, e: &Entry| *change != Change::Keep || !e.expired;
-    let changes = changes.into_iter().filter(|(c, e)| seen(c, e));
+    let told = |change: &Change, e: &Entry| *change != Change::Keep || !e.expired;
+    let changes = changes.into_iter().filter(|(c, e)| told(c, e));
     let mut plan = Plan {
         before: before.revision,
         changes: changes
@@ -145,35 +143,112 @@ pub fn plan(
     Ok(plan)
 }
 
-type Id = (Kind, BTreeMap<String, Option<String>>);
-
-/// What becomes of an entry that was there: expired ones stay to be counted.
-fn stay(
-    entry: &Entry,
-    group: Option<&Group>,
+/// What one step rests on.
+struct Step<'r> {
+    run: &'r Run,
+    /// Every group of the run.
+    seen: BTreeSet<&'r Key>,
     now: i64,
+    protected: &'r dyn Fn(&Entry) -> bool,
+    options: &'r Options,
+}
+
+impl Step<'_> {
+    /// What happens on one list, by key; `cut` are those on the lists before it.
+    fn of_list(&self, before: &Revision, list: Kind, cut: &BTreeSet<&Key>) -> Result<Vec<(Change, Entry)>> {
+        let no_scale = |key: &Key| list == Kind::Scale && cut.contains(key);
+        let fits = |g: &&Group| g.listed == Some(list) && !g.protected && !no_scale(&g.key);
+        let mut new: BTreeMap<&Key, &Group> =
+            self.run.groups.iter().filter(fits).map(|g| (&g.key, g)).collect();
+        let mut changes = Vec::new();
+        for entry in before.entries.iter().filter(|e| e.list == list) {
+            let unfit = no_scale(&entry.key) || list == Kind::Scale && self.seen.contains(&entry.key);
+            changes.push(self.stay(entry, new.remove(&entry.key), unfit)?);
+        }
+        let fresh = new.into_values().map(|group| fresh(list, group, self.run, self.now, self.options));
+        changes.extend(fresh.filter(|e| !(self.protected)(e)).map(|entry| (Change::Add, entry)));
+        changes.sort_by(|a, b| a.1.key.cmp(&b.1.key));
+        Ok(changes)
+    }
+
+    /// What becomes of an entry that was there: those that left stay to be counted. An `unfit` one leaves unless
+    /// it matched.
+    fn stay(&self, entry: &Entry, group: Option<&Group>, unfit: bool) -> Result<(Change, Entry)> {
+        let mut next = entry.clone();
+        let leave = |change, why| if entry.expired { (Change::Keep, why) } else { (change, why) };
+        if (self.protected)(entry) {
+            let (change, why) = leave(Change::Protect, Left::Protected);
+            return Ok((change, next.off(why)));
+        }
+        let Some(group) = group else {
+            return Ok(match () {
+                () if entry.expired => (Change::Keep, next),
+                () if unfit => (Change::Drop, next.off(Left::NotToScale)),
+                () if moment(&entry.expires)? <= self.now => (Change::Expire, next.off(Left::RunOut)),
+                () => (Change::Keep, next),
+            });
+        };
+        let change = if entry.expired { Change::Add } else { Change::Renew };
+        if entry.expired {
+            (next.times, next.first_seen) = (entry.times + 1, self.run.as_of.clone());
+            (next.expired, next.left) = (false, None);
+            next.by.clone_from(&self.options.by);
+        }
+        (next.rule, next.title) = (group.rule.clone(), group.title.clone());
+        next.last_match.clone_from(&self.run.as_of);
+        next.expires = until(self.now, next.list, next.times, self.options);
+        Ok((change, next))
+    }
+}
+
+/// An earlier revision as it holds now: without what ran out since or is protected, by a list or by the state.
+///
+/// # Errors
+/// A state with a moment that is none.
+pub fn restore(
+    now: &Revision,
+    old: &Revision,
     protected: &dyn Fn(&Entry) -> bool,
-    options: &Options,
-    as_of: &str,
-) -> Result<Option<(Change, Entry)>> {
-    let mut next = entry.clone();
-    if protected(entry) {
-        return Ok((!entry.expired).then_some((Change::Protect, Entry { expired: true, ..next })));
+    by: &str,
+) -> Result<Revision> {
+    let shielded = remembered(now);
+    let mut entries = Vec::new();
+    for entry in old.entries.iter().cloned() {
+        entries.push(match () {
+            () if protected(&entry) || shielded.contains(&entry.key) => entry.off(Left::Protected),
+            () if !entry.expired && moment(&entry.expires)? <= moment(&now.as_of)? => entry.off(Left::RunOut),
+            () => entry,
+        });
     }
-    let Some(group) = group else {
-        let over = !entry.expired && moment(&entry.expires)? <= now;
-        next.expired |= over;
-        return Ok(Some((if over { Change::Expire } else { Change::Keep }, next)));
-    };
-    let change = if entry.expired { Change::Add } else { Change::Renew };
-    if entry.expired {
-        (next.times, next.first_seen, next.expired) = (entry.times + 1, as_of.to_owned(), false);
-        next.by.clone_from(&options.by);
+    let known: BTreeSet<(Kind, Key)> = entries.iter().map(|e| (e.list, e.key.clone())).collect();
+    let others = now.entries.iter().filter(|e| !known.contains(&(e.list, e.key.clone())));
+    entries.extend(others.filter(|e| e.left == Some(Left::Protected)).cloned());
+    entries.sort_by(|a, b| (a.list, &a.key).cmp(&(b.list, &b.key)));
+    Ok(Revision {
+        revision: now.revision + 1,
+        as_of: now.as_of.clone(),
+        report: String::new(),
+        action: format!("restore {}", old.revision),
+        by: by.to_owned(),
+        entries,
+        ..Revision::empty()
+    })
+}
+
+/// Whom the newest state knows to be protected: who left for that reason and has not come back.
+fn remembered(now: &Revision) -> BTreeSet<&Key> {
+    let back = |e: &&Entry| !now.entries.iter().any(|o| o.key == e.key && !o.expired);
+    let left = now.entries.iter().filter(|e| e.left == Some(Left::Protected));
+    left.filter(back).map(|e| &e.key).collect()
+}
+
+impl Revision {
+    /// The state without those who are protected.
+    pub fn without(self, protected: &dyn Fn(&Entry) -> bool) -> Revision {
+        let entries =
+            self.entries.into_iter().map(|e| if protected(&e) { e.off(Left::Protected) } else { e });
+        Revision { entries: entries.collect(), ..self }
     }
-    (next.rule, next.title) = (group.rule.clone(), group.title.clone());
-    next.last_match = as_of.to_owned();
-    next.expires = until(now, next.list, next.times, options);
-    Ok(Some((change, next)))
 }
 
 fn fresh(list: Kind, group: &Group, run: &Run, now: i64, options: &Options) -> Entry {
@@ -189,6 +264,7 @@ fn fresh(list: Kind, group: &Group, run: &Run, now: i64, options: &Options) -> E
         times: 1,
         by: options.by.clone(),
         expired: false,
+        left: None,
     }
 }
 
@@ -212,6 +288,11 @@ impl Plan {
     /// The changes of one kind on the lists of these kinds.
     pub fn of(&self, change: Change, list: Kind) -> impl Iterator<Item = &(Change, Entry, Volume)> {
         self.changes.iter().filter(move |(c, e, _)| *c == change && e.list == list)
+    }
+
+    /// How many entries leave a list.
+    pub fn gone(&self, list: Kind) -> usize {
+        Change::GONE.iter().map(|(change, _)| self.of(*change, list).count()).sum()
     }
 
     /// Whether any line of a list would be another.
@@ -260,7 +341,7 @@ fn growth(plan: &Plan, list: Kind, options: &Options) -> Option<String> {
 
 fn shrink(plan: &Plan, list: Kind, options: &Options) -> Option<String> {
     let count = |change| plan.of(change, list).count();
-    let gone = count(Change::Expire) + count(Change::Protect);
+    let gone = plan.gone(list);
     let before = gone + count(Change::Keep) + count(Change::Renew);
     let share = gone as f64 / before.max(1) as f64;
     (before >= SMALL_LIST && share > options.max_shrink).then(|| {

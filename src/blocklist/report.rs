@@ -1,10 +1,9 @@
 //! What a list needs of an audit's JSON report.
 
-use super::state::Kind;
+use super::state::{Key, Kind};
 use crate::base::error::{Error, Result};
 use crate::base::money::{Micro, SCALE};
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// One audit.
 #[derive(Clone, Debug)]
@@ -22,7 +21,7 @@ pub struct Run {
 #[derive(Clone, Debug)]
 pub struct Group {
     /// The values of the grain's columns.
-    pub key: BTreeMap<String, Option<String>>,
+    pub key: Key,
     /// The list that its verdict puts it on.
     pub listed: Option<Kind>,
     pub protected: bool,

@@ -4,7 +4,7 @@ use crate::base::durable::{self, Lock};
 use crate::base::error::{Error, Result};
 use crate::base::text::{Text, json_document};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -44,7 +44,7 @@ impl Kind {
 pub struct Entry {
     pub list: Kind,
     /// The values of the grain's columns: the ID, and where it holds (traffic source, campaign).
-    pub key: BTreeMap<String, Option<String>>,
+    pub key: Key,
     /// The columns in the order of the grain.
     pub grain: Vec<String>,
     /// Why: the rule of the strongest finding, and what it says.
@@ -59,9 +59,45 @@ pub struct Entry {
     pub times: u32,
     /// Who put it here.
     pub by: String,
-    /// Off the list, and kept only to know how often it was there.
+    /// Off the list, and kept only to know how often it was there, and why it left.
     #[serde(default)]
     pub expired: bool,
+    /// Why it is off the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Left>,
+}
+
+/// Why an entry is off its list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Left {
+    /// Its time is over.
+    RunOut,
+    /// Somebody protects it.
+    Protected,
+    /// It is no source to buy more of any longer.
+    NotToScale,
+}
+
+impl Left {
+    /// The reason in a few words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Left::RunOut => "run out",
+            Left::Protected => "protected",
+            Left::NotToScale => "no longer to be scaled",
+        }
+    }
+}
+
+/// The values of the columns that make a group.
+pub type Key = BTreeMap<String, Option<String>>;
+
+impl Entry {
+    /// The entry off its list.
+    pub(super) fn off(self, why: Left) -> Entry {
+        Entry { expired: true, left: Some(why), ..self }
+    }
 }
 
 /// The state after one change.
@@ -95,9 +131,10 @@ impl Revision {
         }
     }
 
-    /// What is on a list now.
+    /// What is on a list now. Who is cut is not to be scaled, whatever a state of earlier days says.
     pub fn standing(&self, list: Kind) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(move |e| e.list == list && !e.expired)
+        let cut = if list == Kind::Scale { cut(&self.entries) } else { BTreeSet::new() };
+        self.entries.iter().filter(move |e| e.list == list && !e.expired && !cut.contains(&e.key))
     }
 
     /// Names this state.
@@ -110,6 +147,11 @@ impl Revision {
         let text = serde_json::to_string_pretty(self).expect("words and numbers are JSON");
         json_document(&text) + "\n"
     }
+}
+
+/// Who stands on a list of sources to cut.
+pub(super) fn cut<'e>(entries: impl IntoIterator<Item = &'e Entry>) -> BTreeSet<&'e Key> {
+    entries.into_iter().filter(|e| e.list != Kind::Scale && !e.expired).map(|e| &e.key).collect()
 }
 
 /// A folder of revisions.
@@ -211,7 +253,7 @@ impl Store {
 }
 
 /// The values of a key in the order of the grain, for people.
-pub(super) fn named(key: &BTreeMap<String, Option<String>>, grain: &[String]) -> Text {
+pub(super) fn named(key: &Key, grain: &[String]) -> Text {
     let part = |col: &String| key.get(col).and_then(Option::as_deref).unwrap_or("(none)").to_owned();
     Text::new(grain.iter().map(part).collect::<Vec<_>>().join(" / ")).as_name()
 }

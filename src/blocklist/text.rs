@@ -2,8 +2,9 @@
 
 use super::plan::{Change, Plan};
 use super::report::Volume;
-use super::state::{Entry, Kind, Revision, named};
+use super::state::{Entry, Kind, Left, Revision, named};
 use crate::base::money::Micro;
+use crate::base::unit::Unit;
 
 /// Entries shown by name.
 const SHOWN: usize = 10;
@@ -26,18 +27,17 @@ pub fn plan(plan: &Plan) -> String {
 fn of_list(plan: &Plan, list: Kind) -> String {
     let count = |change| plan.of(change, list).count();
     let stay = count(Change::Renew) + count(Change::Keep);
-    let [new, gone, protected] = [Change::Add, Change::Expire, Change::Protect].map(count);
-    if new + gone + protected + stay == 0 {
+    let (new, gone) = (count(Change::Add), plan.gone(list));
+    if new + gone + stay == 0 {
         return format!("\n{} list: empty\n", list.word());
     }
-    let mut out = format!("\n{} list: +{new} -{} ={stay}\n", list.word(), gone + protected);
-    for (change, sign, what) in [
-        (Change::Add, '+', "new"),
-        (Change::Expire, '-', "run out"),
-        (Change::Protect, '-', "protected now"),
+    let mut out = format!("\n{} list: +{new} -{gone} ={stay}\n", list.word());
+    let gone = Change::GONE.iter().map(|(change, what)| (*change, '-', *what));
+    let stay = [
         (Change::Renew, '=', "matched again"),
         (Change::Keep, '=', "without a new match, stay until they run out"),
-    ] {
+    ];
+    for (change, sign, what) in [(Change::Add, '+', "new")].into_iter().chain(gone).chain(stay) {
         out.push_str(&of_change(plan, list, change, sign, what));
     }
     out
@@ -67,7 +67,12 @@ fn of_change(plan: &Plan, list: Kind, change: Change, sign: char, what: &str) ->
 
 fn line(entry: &Entry, volume: &Volume, plan: &Plan) -> String {
     let again = if entry.times > 1 { format!(", time {}", entry.times) } else { String::new() };
-    format!("{}, {}, until {}{again}", entry.rule, affected(volume, plan), &entry.expires)
+    format!("{}, {}, until {}{again}", why(entry), affected(volume, plan), &entry.expires)
+}
+
+/// The rule that put it there; a source to scale has none.
+fn why(entry: &Entry) -> &str {
+    if entry.rule.is_empty() { "clean, earns more than the target" } else { &entry.rule }
 }
 
 /// Clicks, spend and revenue, each with its share of the run.
@@ -77,11 +82,13 @@ fn affected(volume: &Volume, plan: &Plan) -> String {
     };
     let currency = plan.currency.as_ref().map_or(String::new(), |c| format!(" {c}"));
     let money = |what: &str, part: Micro, whole: Micro| {
-        format!("{what} {part}{currency}{}", share(part.0 as f64, whole.0 as f64))
+        let amount = Unit::Money.format(part.units());
+        format!("{what} {amount}{currency}{}", share(part.0 as f64, whole.0 as f64))
     };
     format!(
-        "{} clicks{}, {}, {}",
-        volume.clicks,
+        "{} {}{}, {}, {}",
+        Unit::Count.format(volume.clicks as f64),
+        if volume.clicks == 1 { "click" } else { "clicks" },
         share(volume.clicks as f64, plan.total.clicks as f64),
         money("spend", volume.spend, plan.total.spend),
         money("revenue", volume.revenue, plan.total.revenue)
@@ -97,7 +104,7 @@ pub fn state(revision: &Revision) -> String {
             out.push_str(&format!(
                 "{:<6}  {name:<NAME$}  {}  since {}, last match {}, until {}, by {}\n",
                 list.word(),
-                entry.rule,
+                why(entry),
                 entry.first_seen,
                 entry.last_match,
                 entry.expires,
@@ -130,13 +137,30 @@ pub fn history(revisions: &[Revision], id: Option<&str>) -> String {
             for (sign, entries) in [('+', &added), ('-', &removed)] {
                 for entry in entries.iter().take(SHOWN) {
                     let name = named(&entry.key, &entry.grain).term(NAME);
-                    out.push_str(&format!("  {sign} {:<6}  {name}  {}\n", entry.list.word(), entry.rule));
+                    let left =
+                        if sign == '-' { format!(": {}", left(revision, entry)) } else { String::new() };
+                    out.push_str(&format!(
+                        "  {sign} {:<6}  {name}  {}{left}\n",
+                        entry.list.word(),
+                        why(entry)
+                    ));
                 }
             }
         }
         before = Some(revision);
     }
     out
+}
+
+/// Why an entry that stood before is not on its list in this revision.
+fn left(revision: &Revision, entry: &Entry) -> String {
+    let same = |e: &&Entry| e.list == entry.list && e.key == entry.key;
+    match revision.entries.iter().find(same) {
+        Some(Entry { left: Some(why), .. }) => why.words().to_owned(),
+        Some(Entry { expired: false, .. }) => Left::NotToScale.words().to_owned(),
+        Some(_) => "off the list".to_owned(),
+        None => format!("taken off by {}", crate::base::text::Text::new(revision.action.as_str()).term(NAME)),
+    }
 }
 
 /// The entries that stand in `a` and not in `b`.

@@ -4,10 +4,41 @@ use crate::base::dialect::Dialect;
 use crate::base::text::Text;
 use std::collections::BTreeSet;
 
+/// What can be wrong with a list: of several entries, and of one.
+struct Wrong {
+    many: &'static str,
+    one: &'static str,
+}
+
+const SCIENTIFIC: Wrong = Wrong {
+    many: "numbers in scientific notation: a spreadsheet has rounded IDs",
+    one: "number in scientific notation: a spreadsheet has rounded an ID",
+};
+const ROUNDED: Wrong = Wrong {
+    many: "long IDs that all end in 000: a spreadsheet has rounded them",
+    one: "long ID that ends in 000: a spreadsheet has rounded it",
+};
+const NO_ENTRY: Wrong =
+    Wrong { many: "entries that this dialect does not have", one: "entry that this dialect does not have" };
+const EMPTY: Wrong = Wrong { many: "empty lines", one: "empty line" };
+const REPEATED: Wrong =
+    Wrong { many: "entries that stand there more than once", one: "entry that stands there more than once" };
+const STRANGE: Wrong = Wrong {
+    many: "entries that are not on the list as it was applied",
+    one: "entry that is not on the list as it was applied",
+};
+const MISSING: Wrong = Wrong {
+    many: "entries of the applied list that are missing",
+    one: "entry of the applied list that is missing",
+};
+
 /// Something that is wrong with a list.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Finding {
-    pub what: String,
+    /// The kind of fault, whatever the number.
+    pub what: &'static str,
+    /// The same of so many.
+    pub of_so_many: &'static str,
     /// The entries concerned, a few of them.
     pub examples: Vec<Text>,
     pub count: usize,
@@ -22,29 +53,25 @@ const DIGITS: usize = 15;
 pub fn verify(text: &str, dialect: &Dialect, expected: Option<&[String]>) -> Vec<Finding> {
     let entries = dialect.read(text);
     let mut findings = Vec::new();
-    let mut find = |what: &str, concerned: Vec<&str>| {
-        if !concerned.is_empty() {
+    let mut find = |wrong: &Wrong, concerned: Vec<&str>| {
+        let count = concerned.len();
+        if count > 0 {
             let examples = concerned.iter().take(SHOWN).map(|t| Text::new(*t).as_name()).collect();
-            findings.push(Finding { what: what.to_owned(), examples, count: concerned.len() });
+            let of_so_many = if count == 1 { wrong.one } else { wrong.many };
+            findings.push(Finding { what: wrong.many, of_so_many, examples, count });
         }
     };
     let all = || entries.iter().map(String::as_str);
-    find(
-        "numbers in scientific notation: a spreadsheet has rounded IDs",
-        all().filter(|t| is_scientific(t)).collect(),
-    );
-    find("long IDs that all end in 000: a spreadsheet has rounded them", rounded(&entries));
-    find("no entry of this dialect", all().filter(|t| dialect.fault(t).is_some()).collect());
-    find("empty lines", text.lines().filter(|line| line.trim().is_empty()).collect());
-    find("entries that stand there more than once", repeated(&entries));
+    find(&SCIENTIFIC, all().filter(|t| is_scientific(t)).collect());
+    find(&ROUNDED, rounded(&entries));
+    find(&NO_ENTRY, all().filter(|t| dialect.fault(t).is_some()).collect());
+    find(&EMPTY, text.lines().filter(|line| line.trim().is_empty()).collect());
+    find(&REPEATED, repeated(&entries));
     if let Some(expected) = expected {
         let (listed, wanted): (BTreeSet<&str>, BTreeSet<&str>) =
             (all().collect(), expected.iter().map(String::as_str).collect());
-        find(
-            "entries that are not on the list as it was applied",
-            listed.difference(&wanted).copied().collect(),
-        );
-        find("entries of the applied list that are missing", wanted.difference(&listed).copied().collect());
+        find(&STRANGE, listed.difference(&wanted).copied().collect());
+        find(&MISSING, wanted.difference(&listed).copied().collect());
     }
     findings
 }
@@ -94,7 +121,7 @@ mod tests {
             "z1\n\nz1\nz2\n",
             &[("empty lines", 1), ("entries that stand there more than once", 1)],
         );
-        check("lines", "z1\nz2\n*\n", &[("no entry of this dialect", 1), strange]);
+        check("lines", "z1\nz2\n*\n", &[("entries that this dialect does not have", 1), strange]);
     }
 
     #[test]
@@ -104,7 +131,12 @@ mod tests {
         check(
             "lines",
             "1.58E+18\n",
-            &[("numbers in scientific notation", 1), ("no entry of this dialect", 1), strange(1), gone],
+            &[
+                ("numbers in scientific notation", 1),
+                ("entries that this dialect does not have", 1),
+                strange(1),
+                gone,
+            ],
         );
         check(
             "lines",

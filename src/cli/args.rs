@@ -5,6 +5,7 @@ use crate::base::dialect::DIALECTS;
 use crate::reconcile;
 use crate::report::FORMATS;
 use crate::rules::FIRST_SIGNAL;
+use crate::simulate::mix::Fraud;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -336,10 +337,12 @@ pub struct AuditArgs {
     /// Threads [default: as many as there are cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Memory to plan for, such as 2GB: clicks beyond a quarter of it wait in temporary files [default: 4GB]
+    /// Memory to keep within, such as 2GB: clicks beyond a quarter of it wait in temporary files, and --most-groups
+    /// follows it [default: 4GB]
     #[arg(long, value_name = "SIZE")]
     pub memory_limit: Option<String>,
-    /// How many sources, or other groups, are judged: of more, those with the most clicks [default: 200000]
+    /// How many sources, or other groups, are judged: of more, those with the most clicks [default: as many as three quarters of
+    /// --memory-limit hold at 20 KB each, 150000 of 4GB]
     #[arg(long, value_name = "N")]
     pub most_groups: Option<usize>,
     /// Say nothing but errors
@@ -367,7 +370,8 @@ pub struct VerifyRunArgs {
 #[derive(Args, Clone, Default)]
 pub struct ElsewhereArgs {
     /// Print the queries that count the clicks in the tables of the project file, for any warehouse: bigquery,
-    /// clickhouse, databricks, duckdb, snowflake, spark or trino
+    /// clickhouse, databricks, duckdb, snowflake, spark or trino; spark=FOLDER, databricks=FOLDER or duckdb=FILE as a
+    /// script that writes the result there
     #[arg(long, value_name = "DIALECT")]
     pub print_sql: Option<String>,
     /// The result of the printed queries, in place of clicks: a Parquet file, or a folder of such
@@ -392,7 +396,7 @@ pub struct ElsewhereArgs {
     /// Compute only what an engine could compute, too
     #[arg(long)]
     pub portable: bool,
-    /// With --portable: write what was counted of clicks to this Parquet file, as an engine would have
+    /// With --portable: write what was counted of clicks to this Parquet file, to be held against an engine's result
     #[arg(long, value_name = "FILE")]
     pub save_measures: Option<PathBuf>,
 }
@@ -489,6 +493,9 @@ pub struct ExplainRuleArgs {
     /// JSON report of a run, to count in; repeatable
     #[arg(long, value_name = "FILE")]
     pub report: Vec<PathBuf>,
+    /// Store whose nights are counted in, too; by default the project file's
+    #[arg(long, value_name = "FOLDER")]
+    pub store: Option<PathBuf>,
     /// How the page is printed
     #[arg(long, value_enum, default_value_t)]
     pub format: PageFormat,
@@ -710,10 +717,14 @@ pub struct DiffArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "Examples:\n  clickaudit backtest clicks.csv conversions.csv --truth planted.csv\n  \
+#[command(
+    after_help = "Every night looks at --window days, as a nightly run does. What --rules, --add-rules, --pack, \
+    --override, --disable, --suppressions, --fdr, --without and --maturity change is told beside the walk without \
+    them.\n\nExamples:\n  clickaudit backtest clicks.csv conversions.csv --truth planted.csv\n  \
     clickaudit backtest clicks.csv conversions.csv --override conversions-too-fast.action=hold\n  \
     clickaudit backtest clicks.csv conversions.csv --my-list blocked-by-hand.txt\n  \
-    clickaudit backtest --store state --override conversions-too-fast.action=hold")]
+    clickaudit backtest --store state --override conversions-too-fast.action=hold"
+)]
 pub struct BacktestArgs {
     /// CSV file with the columns source and kind, and since where it is known, such as planted.csv
     #[arg(long, value_name = "FILE")]
@@ -810,7 +821,7 @@ pub enum RulesCommand {
 pub struct RulePaths {
     /// Rule files or folders, or - for stdin [default: the built-in rules]
     pub paths: Vec<PathBuf>,
-    /// How faults are printed
+    /// How faults of the rules are printed
     #[arg(long, value_enum, default_value_t)]
     pub format: FaultFormat,
 }
@@ -969,6 +980,9 @@ pub struct RenderArgs {
     /// Folder that keeps the lists
     #[arg(long, value_name = "FOLDER")]
     pub state: PathBuf,
+    /// IDs that are never on a list, one a line
+    #[arg(long, value_name = "FILE")]
+    pub protect: Vec<PathBuf>,
     #[command(flatten)]
     pub lists: ListOutputs,
 }
@@ -1013,6 +1027,9 @@ pub struct RestoreArgs {
     /// Who does it [default: clickaudit]
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
+    /// IDs that are never on a list, one a line; who was protected when the list changed last stays so
+    #[arg(long, value_name = "FILE")]
+    pub protect: Vec<PathBuf>,
     #[command(flatten)]
     pub lists: ListOutputs,
 }
@@ -1027,9 +1044,9 @@ pub struct StoreArgs {
 pub enum StoreCommand {
     /// Say what the store holds: days, files, rows, size
     Status(StoreStatusArgs),
-    /// Check every file against its digest
+    /// Check every file against its digest, records of nights and pins, too
     Verify(StorePlace),
-    /// Let go of rows that are older; their clicks stay known as long as conversions may come
+    /// Let go of rows and nights that are older; their clicks stay known as long as conversions may come
     Prune(StorePruneArgs),
     /// Remove the rows that hold an address or an ID
     Forget(StoreForgetArgs),
@@ -1065,7 +1082,9 @@ pub struct StoreStatusArgs {
 pub struct StorePruneArgs {
     #[command(flatten)]
     pub place: StorePlace,
-    /// Age of the newest row of an export, counted from the newest row of all, such as 60d
+    /// Age of the newest row of an export, counted from the newest row of all, such as 60d; and of a night, counted
+    /// from the newest night. `history` and `diff` no longer tell of nights that went, and rules no longer compare
+    /// with them; the newest one stays, with everybody's standing and habits
     #[arg(long, value_name = "TIME")]
     pub older_than: String,
 }
@@ -1139,9 +1158,13 @@ pub struct PostbackUrlArgs {
 }
 
 #[derive(Args)]
+#[command(after_help = frauds())]
 pub struct SimulateArgs {
-    /// Folder to write clicks, conversions and planted.csv to
+    /// Folder to write clicks, conversions and planted.csv to; with --preset map.yaml, too, which says how to read them
     pub folder: PathBuf,
+    /// Overwrite files that no earlier simulation wrote
+    #[arg(long)]
+    pub force: bool,
     /// Make the traffic of sample-data/
     #[arg(long, conflicts_with_all = ["clicks", "conversions", "mix", "format"])]
     pub sample: bool,
@@ -1170,15 +1193,29 @@ pub struct SimulateArgs {
     /// Share of the clicks or conversions that a fraud touches [default: drawn between 10% and 60%]
     #[arg(long, value_name = "SHARE", requires = "mix")]
     pub strength: Option<String>,
-    /// Frauds to plant, separated by commas, or `all` [default: those of the reference mix]
+    /// Frauds to plant, separated by commas, or `all`; listed below [default: those marked with *]
     #[arg(long, value_delimiter = ',', value_name = "KINDS", requires = "mix")]
     pub kinds: Vec<String>,
+    /// Day of a mix on which the planted fraud begins; the first is 1
+    #[arg(long, default_value_t = 1, value_name = "N", requires = "mix", value_parser = clap::value_parser!(u32).range(1..))]
+    pub onset: u32,
     /// What the exports are written as; planted.csv stays text
     #[arg(long, value_enum, default_value_t)]
     pub format: ExportFormat,
     /// Write the headers and words of this preset [default: generic]
     #[arg(long, value_name = "NAME", requires = "mix")]
     pub preset: Option<String>,
+}
+
+/// The frauds of a mix, for the help.
+fn frauds() -> String {
+    let line = |fraud: &Fraud| {
+        let decl = fraud.decl();
+        let what = decl.what.replace("{} %", "A share");
+        format!("  {}{:<15} {what}", if decl.usual { '*' } else { ' ' }, decl.name)
+    };
+    let lines: Vec<String> = Fraud::ALL.iter().map(line).collect();
+    format!("Frauds (--kinds); how large the share is, --strength says:\n{}", lines.join("\n"))
 }
 
 /// What exports are written as.
@@ -1200,8 +1237,9 @@ pub enum MixName {
 pub struct EvaluateArgs {
     /// JSON report of an audit by source
     pub report: PathBuf,
-    /// CSV file with the columns source and kind, such as planted.csv; sources that are not in it count as
-    /// honest
+    /// Table of labels with the columns source and kind, such as planted.csv; traffic_source, strength, conversions
+    /// and touched_payout where they are known. The kinds honest, clean, ok and none, an empty kind, and sources
+    /// that are not in the table count as honest; spend as money lost and no fraud
     #[arg(long, value_name = "FILE")]
     pub truth: PathBuf,
     /// Mildest verdict that counts as flagged in the tables by kind and in the money

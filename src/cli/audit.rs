@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::progress::Progress;
 use super::project::{self, Project};
 use super::timings::Timings;
-use super::{complain, elsewhere, memory, print, print_raw, privacy};
+use super::{complain, elsewhere, lists, memory, print, print_raw, privacy};
 use crate::audit::{Audited, Clicks, Settings, audit};
 use crate::base::column::Grain;
 use crate::base::diag;
@@ -16,7 +16,7 @@ use crate::base::networks::Widest;
 use crate::base::time::{TimeFormat, TimeReader, Zone, show_day};
 use crate::base::unit::Unit;
 use crate::compare::{self, Side};
-use crate::history::{Earlier, Folder};
+use crate::history::{Earlier, Folder, Staged};
 use crate::ingest::enrich::{self, ListKind};
 use crate::ingest::guard::read_and_forget;
 use crate::ingest::mapping::{self, Said, seconds};
@@ -47,6 +47,7 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     let beside: Vec<&Path> =
         [&args.rejects, &args.manifest].into_iter().flatten().map(PathBuf::as_path).collect();
     report::check(&outputs, &beside, &read_files(&args))?;
+    lists::refuse_misfits(&outputs, &grain(args.by.as_deref().unwrap_or("source"))?)?;
     let rules = asked_rules(&args, &mut project)?;
     if !args.quiet && (args.store.is_none() || args.no_history) {
         without_history(&rules).into_iter().for_each(|note| complain(&note));
@@ -71,17 +72,18 @@ pub fn run(mut args: AuditArgs) -> Result<Exit> {
     elsewhere::prepare(&args, &tables, &mut settings, &rules)?;
     let mut audited = audit(&settings, &rules)?;
     drop(progress);
-    elsewhere::save(args.elsewhere.save_measures.as_deref(), audited.counts.as_ref())?;
+    elsewhere::save(args.elsewhere.save_measures.as_deref(), &audited)?;
     if let Some(store) = &store {
         store.keep(&audited.fresh)?;
     }
     if let Some(previous) = previous {
         audited.report.news = Some(since(&previous, &audited.report)?);
     }
+    let night = staged(&args, &settings, &audited)?;
     let outputs = if args.new_only { only_news(&mut audited, outputs) } else { outputs };
     let exit = finish(&args, &audited, &outputs)?;
     settings.meter.done("outputs", audited.report.groups.len());
-    leave(&args, &settings, &audited)?;
+    night.map_or(Ok(()), leave)?;
     timings.iter().for_each(Timings::tell);
     Ok(exit)
 }
@@ -103,19 +105,27 @@ fn only_news(audited: &mut Audited, outputs: Vec<Output>) -> Vec<Output> {
     outputs.into_iter().filter(|output| !silent || output.format.list).collect()
 }
 
-/// Leaves the night for the next one, once its outputs are in place.
-fn leave(args: &AuditArgs, settings: &Settings, audited: &Audited) -> Result<()> {
-    let (Some(store), Some(record)) = (&args.store, &audited.record) else { return Ok(()) };
+/// The night as the next one will know it, written beside its place: a full disk is found before any output is made.
+fn staged(args: &AuditArgs, settings: &Settings, audited: &Audited) -> Result<Option<Staged>> {
+    let (Some(store), Some(record)) = (&args.store, &audited.record) else { return Ok(None) };
     if args.between_nights {
-        return Ok(());
+        return Ok(None);
     }
     if audited.report.history.as_ref().is_some_and(|history| history.is_past) {
         if !args.quiet {
             complain("note: the store holds later nights: this one is judged as it was, and not remembered");
         }
-        return Ok(());
+        return Ok(None);
     }
-    Folder::of(store, &settings.grain).write(record)
+    Folder::of(store, &settings.grain).stage(record).map(Some)
+}
+
+/// Leaves the night for the next one, once its outputs are in place.
+fn leave(night: Staged) -> Result<()> {
+    night.commit().map_err(|e| {
+        let message = format!("{}: the outputs are in place, and the night may not be remembered", e.message);
+        Error { message, ..e }.help("run the same night again: it replaces itself")
+    })
 }
 
 /// The earlier run that this one is compared with: read before any work is done.
@@ -159,7 +169,7 @@ pub(super) fn wait(text: Option<&str>) -> Result<Duration> {
 /// The days that a run with a store judges.
 const WINDOW: u32 = 30;
 
-fn window(text: Option<&str>) -> Result<u32> {
+pub(super) fn window(text: Option<&str>) -> Result<u32> {
     let Some(text) = text else { return Ok(WINDOW) };
     let days = seconds(text)? / 86_400.0;
     if days.fract() == 0.0 && (1.0..=3_660.0).contains(&days) {
@@ -196,10 +206,14 @@ fn asked_rules(args: &AuditArgs, project: &mut Project) -> Result<RuleSet> {
 /// Rules that have faults.
 pub(super) fn tuned(files: &[RuleFile], args: &AuditArgs, project: &mut Project) -> Result<RuleSet> {
     let tuning = tuning(args, project);
-    RuleSet::of(files).and_then(|rules| rules.tuned(&tuning)).map_err(|faults| {
+    let rules = RuleSet::of(files).and_then(|rules| rules.tuned(&tuning)).map_err(|faults| {
         complain(&diag::plain(&faults));
         Error::usage("the rules have faults").help("nothing was read")
-    })
+    })?;
+    if !args.quiet {
+        tuning.without_effect(&rules).iter().for_each(|note| complain(&format!("note: {note}")));
+    }
+    Ok(rules)
 }
 
 /// What of the rules has no effect, since there are no stored runs.
@@ -226,7 +240,7 @@ fn rule_files(args: &AuditArgs) -> Result<Vec<RuleFile>> {
 /// What the run changes about its rules; the command line has the last word.
 fn tuning(args: &AuditArgs, project: &mut Project) -> Tuning {
     let mut tuning = Tuning::default();
-    tuning.choose(&args.packs, "--pack");
+    project.choose(&args.packs, &mut tuning);
     project.overrides(&mut tuning);
     args.disable.iter().for_each(|id| tuning.disable(id));
     args.overrides.iter().for_each(|text| tuning.set(text));
@@ -292,6 +306,7 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
     let zone: Zone = args.tz.as_deref().unwrap_or("UTC").parse().map_err(Error::usage)?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let sent = sent(args, &project)?;
+    let memory_limit = memory::bytes(args.memory_limit.as_deref().unwrap_or(memory::DEFAULT))?;
     Ok(Settings {
         inputs: inputs(args)?,
         grain: grain(args.by.as_deref().unwrap_or("source"))?,
@@ -317,8 +332,8 @@ pub(super) fn settings(args: &AuditArgs, mut project: Project, rules: &RuleSet) 
         counting: Clicks::Here,
         keeps_counts: false,
         threads: threads(args.threads.unwrap_or_else(cores))?,
-        memory_limit: memory::bytes(args.memory_limit.as_deref().unwrap_or(memory::DEFAULT))?,
-        most_groups: args.most_groups.unwrap_or(MOST_GROUPS),
+        memory_limit,
+        most_groups: args.most_groups.unwrap_or_else(|| memory::groups(memory_limit)),
         meter: Meter::default(),
     })
 }
@@ -568,9 +583,6 @@ pub(super) fn share(text: &Option<String>, default: f64) -> Result<f64> {
 }
 
 /// A target beyond this is a slip of the finger.
-/// Groups of a grain that are judged unless another number is said: some 20 KB each, and so 4 GB.
-const MOST_GROUPS: usize = 200_000;
-
 const MOST_ROI: f64 = 100.0;
 
 fn target_roi(args: &AuditArgs) -> Result<f64> {
@@ -603,7 +615,7 @@ fn family(word: &String) -> Result<Family> {
     })
 }
 
-fn moment(text: &str, zone: Zone) -> Result<i64> {
+pub(super) fn moment(text: &str, zone: Zone) -> Result<i64> {
     if text == "now" {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         return Ok(now.as_micros().try_into().unwrap_or(i64::MAX));
@@ -648,6 +660,9 @@ pub(super) fn look(colour: Colour) -> Look {
     Look { width: terminal.then_some(width), colour: choice != ColorChoice::Never }
 }
 
+/// Cells of a note on stderr.
+const NOTE: usize = 500;
+
 /// What happened besides the outputs themselves, on stderr.
 fn tell(args: &AuditArgs, report: &Report, written: &Written) {
     for path in &written.files {
@@ -660,6 +675,9 @@ fn tell(args: &AuditArgs, report: &Report, written: &Written) {
         complain(&format!("{name}: not written: {why}"));
     }
     let table = args.output.is_empty() || args.output.iter().any(|output| output == "table=-");
+    for note in report.coverage.idle_settings.iter().filter(|_| !table) {
+        complain(&format!("note: {}", note.term(NOTE)));
+    }
     if let Some(unanswered) = report::unanswered(&report.rules).filter(|_| !table) {
         complain(&unanswered);
     }

@@ -9,13 +9,13 @@ use super::exit::Exit;
 use super::{complain, print};
 use crate::base::column::Grain;
 use crate::base::destination::Destination;
-use crate::base::error::{Error, Result, read_small};
+use crate::base::error::{Error, Fault, Result, read_small};
 use crate::base::lists::{self, Listed, Sheet};
 use crate::base::networks::{Network, Widest};
 use crate::base::text::{Text, json_document};
 use crate::blocklist::{
-    Change, Entry, Kind, Options, Plan, Revision, Run, Store, history, plan, plan_text, run as report_of,
-    state_text, verify,
+    Change, Entry, Kind, Left, Options, Plan, Revision, Run, Store, history, plan, plan_text, restore,
+    run as report_of, state_text, verify,
 };
 use crate::ingest::mapping::seconds;
 use crate::report::lists::list_of;
@@ -160,7 +160,7 @@ fn applied(args: &ApplyArgs) -> Result<Exit> {
         Some(plan) => again(plan, &state)?,
         None => make(&args.what, &state, &args.limits.protect, options(&args.limits)?)?,
     };
-    if made.before.revision > 0 && made.before.report == made.run.digest {
+    if made.before.revision > 0 && made.before.report == made.run.digest && !made.plan.changes_a_list() {
         complain(&format!(
             "revision {} was made from this report already; nothing changes",
             made.before.revision
@@ -205,8 +205,7 @@ fn again(file: &PlanFile, state: &Path) -> Result<Made> {
 fn summary(plan: &Plan) {
     for list in Kind::ALL {
         let count = |change| plan.of(change, list).count();
-        let gone = count(Change::Expire) + count(Change::Protect);
-        let stay = count(Change::Renew) + count(Change::Keep);
+        let (gone, stay) = (plan.gone(list), count(Change::Renew) + count(Change::Keep));
         complain(&format!("{} list: +{} -{gone} ={stay}", list.word(), count(Change::Add)));
     }
 }
@@ -230,12 +229,13 @@ fn list_outputs(lists: &ListOutputs) -> Result<Vec<Output>> {
 }
 
 fn rendered(args: &RenderArgs) -> Result<Exit> {
-    let revision = Store::at(&args.state).latest()?;
+    let shield = protection(&args.protect)?;
+    let revision = Store::at(&args.state).latest()?.without(&|entry| shields(&shield, entry));
     if args.lists.output.is_empty() {
         print(state_text(&revision).as_bytes())?;
         return Ok(Exit::Completed);
     }
-    write_lists(&revision, &list_outputs(&args.lists)?, &args.lists, &[]).map(|()| Exit::Completed)
+    write_lists(&revision, &list_outputs(&args.lists)?, &args.lists, &args.protect).map(|()| Exit::Completed)
 }
 
 fn write_lists(
@@ -276,10 +276,17 @@ fn of_output(
     let destination: Destination = output.target.destination();
     let dialect = output.dialect.ok_or_else(|| Error::usage("no dialect"))?;
     let sheet = Sheet { dialect, own: None, destination: &destination, protected, widest };
+    for entry in &revision.entries {
+        refuse_misfit(output, &destination, entry)?;
+    }
     let listed: Vec<Listed> = revision.standing(kind).map(listed).collect();
     let seen: Vec<Listed> = revision.entries.iter().filter(|e| e.list == kind).map(self::listed).collect();
     let made = lists::files(&sheet, &listed, if destination.is_fixed() { &[] } else { &seen });
-    let made = made.map_err(|why| Error::input(format!("{}: {why}", output.name())))?;
+    let braked = |why| Error::new(Fault::Braked, format!("{}: {why}", output.name()));
+    let made = made.map_err(braked)?;
+    if let Some(why) = lists::emptied(&made, protected) {
+        return Err(braked(why));
+    }
     let mut files = Vec::new();
     for file in made {
         for (id, why) in &file.refused {
@@ -292,6 +299,15 @@ fn of_output(
         }
     }
     Ok(files)
+}
+
+/// Refuses a list that entries of this grain cannot fill.
+fn refuse_misfit(output: &Output, destination: &Destination, entry: &Entry) -> Result<()> {
+    let columns: Vec<&str> = entry.grain.iter().map(String::as_str).collect();
+    match lists::misfit(output.dialect, destination, &columns) {
+        Some(why) => Err(Error::usage(format!("{}: {why}", output.name())).help("nothing is changed")),
+        None => Ok(()),
+    }
 }
 
 fn kind(output: &Output) -> Kind {
@@ -336,7 +352,7 @@ fn verified(args: &VerifyArgs) -> Result<Exit> {
             .iter()
             .map(|f| {
                 let examples: Vec<String> = f.examples.iter().map(|t| format!("`{}`", t.term(40))).collect();
-                format!("{} {}: {}\n", f.count, f.what, examples.join(", "))
+                format!("{} {}: {}\n", f.count, f.of_so_many, examples.join(", "))
             })
             .collect(),
     };
@@ -408,19 +424,33 @@ fn restored(args: &RestoreArgs) -> Result<Exit> {
     let store = Store::at(&args.state);
     let Some(_lock) = store.lock()? else { return Ok(locked(&args.state)) };
     let (now, old) = (store.latest()?, store.revision(args.revision)?);
-    let restored = Revision {
-        revision: now.revision + 1,
-        as_of: now.as_of.clone(),
-        report: String::new(),
-        action: format!("restore {}", args.revision),
-        by: args.by.clone().unwrap_or_else(|| Options::default().by),
-        ..old
-    };
-    let staged = staged(&restored, &outputs, &args.lists, &[])?;
+    let shield = protection(&args.protect)?;
+    let by = args.by.clone().unwrap_or_else(|| Options::default().by);
+    let restored = restore(&now, &old, &|entry| shields(&shield, entry), &by)?;
+    let staged = staged(&restored, &outputs, &args.lists, &args.protect)?;
     store.add(&restored)?;
     report::put_files(&staged)?;
-    complain(&format!("revision {} is revision {} again", restored.revision, args.revision));
+    complain(&format!(
+        "revision {} is revision {} again{}",
+        restored.revision,
+        args.revision,
+        left_behind(&restored, &old)
+    ));
     Ok(Exit::Completed)
+}
+
+/// `, without 2 that are protected and 3 that had run out by 2026-04-15T00:00:00Z`.
+fn left_behind(restored: &Revision, old: &Revision) -> String {
+    let stood = |e: &Entry| old.standing(e.list).any(|o| o.key == e.key);
+    let count = |why| restored.entries.iter().filter(|e| e.left == Some(why) && stood(e)).count();
+    let (shielded, over) = (count(Left::Protected), count(Left::RunOut));
+    let shielded_words = if shielded == 1 { "that is protected" } else { "that are protected" };
+    let parts = [
+        (shielded, format!("{shielded} {shielded_words}")),
+        (over, format!("{over} that had run out by {}", restored.as_of)),
+    ];
+    let parts: Vec<String> = parts.into_iter().filter(|(n, _)| *n > 0).map(|(_, words)| words).collect();
+    if parts.is_empty() { String::new() } else { format!(", without {}", parts.join(" and ")) }
 }
 
 fn read(path: &Path) -> Result<String> {

@@ -2,18 +2,19 @@
 //! that is asked.
 
 use super::args::{AuditArgs, ElsewhereArgs};
-use super::audit::guard;
+use super::audit::{guard, moment};
 use super::exit::Exit;
 use super::project::{Project, TablesFile};
 use super::{complain, print_raw};
-use crate::audit::{self, Clicks, Settings};
+use crate::audit::{self, Audited, Clicks, Settings};
 use crate::base::error::{Error, Result};
+use crate::base::text::Text;
+use crate::base::time::Zone;
 use crate::engine::transport::{Access, Address, Kind, Limits, Progress, Secret, Stop};
 use crate::engine::{EngineCounter, FileCounter, TableWords, Tables, dialect, written};
-use crate::ingest::Shape;
 use crate::ingest::fetched::write_columns;
 use crate::ingest::mapping::seconds;
-use crate::measures::Counts;
+use crate::ingest::{Plan, Shape};
 use crate::rules::RuleSet;
 use std::cell::Cell;
 use std::path::Path;
@@ -84,9 +85,10 @@ pub fn print_queries(
     settings: &Settings,
     rules: &RuleSet,
 ) -> Result<Option<Exit>> {
-    let Some(name) = &args.elsewhere.print_sql else { return Ok(None) };
+    let Some(said) = &args.elsewhere.print_sql else { return Ok(None) };
+    let (name, into) = said.split_once('=').map_or((said.as_str(), None), |(name, into)| (name, Some(into)));
     let dialect = dialect::named(name)?;
-    let text = audit::printed(settings, rules, &strict(tables)?, dialect)?;
+    let text = audit::printed(settings, rules, &strict(tables, settings)?, dialect, into)?;
     print_raw(text.as_bytes())?;
     Ok(Some(Exit::Completed))
 }
@@ -106,16 +108,17 @@ pub fn prepare(
         settings.keeps_counts = args.elsewhere.save_measures.is_some();
     }
     if let Some(path) = &args.elsewhere.measures {
-        let tables = strict(tables)?;
+        let tables = strict(tables, settings)?;
         return audit::fetch(settings, rules, &tables, |_| {
             Ok(Box::new(FileCounter::open(path, tables.clone(), &guard())?))
         });
     }
     if let Some(name) = &args.elsewhere.engine {
-        let tables = strict(tables)?;
+        let tables = strict(tables, settings)?;
         let access = access(args, Kind::named(name)?)?;
+        let began = moment("now", settings.zone)?;
         return audit::fetch(settings, rules, &tables, |ids| {
-            Ok(Box::new(EngineCounter::open(access, tables.clone(), ids)?))
+            Ok(Box::new(EngineCounter::open(access, tables.clone(), ids, began)?))
         });
     }
     Ok(())
@@ -186,18 +189,42 @@ fn progress() -> Box<dyn Fn(Progress)> {
 ///
 /// # Errors
 /// It cannot be written.
-pub fn save(path: Option<&Path>, counts: Option<&Counts>) -> Result<()> {
-    match path.zip(counts) {
-        Some((path, counts)) => write_columns(path, &written(counts)),
+pub fn save(path: Option<&Path>, audited: &Audited) -> Result<()> {
+    match path.zip(audited.counts.as_ref()) {
+        Some((path, counts)) => write_columns(path, &written(counts, audited.report.run.as_of)),
         None => Ok(()),
     }
 }
 
-fn strict(tables: &Option<TablesFile>) -> Result<Tables> {
+fn strict(tables: &Option<TablesFile>, settings: &Settings) -> Result<Tables> {
     let words = |shape: Shape| tables.as_ref().and_then(|tables| tables.of(shape));
     let (clicks, conversions): (Option<TableWords>, Option<TableWords>) =
         (words(Shape::Clicks), words(Shape::Conversions));
-    Tables::new(clicks.as_ref(), conversions.as_ref())
+    let tables = Tables::new(clicks.as_ref(), conversions.as_ref(), settings.zone)?;
+    refuse_zones(&tables, &settings.plan)?;
+    Ok(tables)
+}
+
+/// Refuses a zone for times in tables, which are instants or in UTC.
+fn refuse_zones(tables: &Tables, plan: &Plan) -> Result<()> {
+    let conversions = tables.conversions.as_ref().filter(|table| !table.only_ids());
+    let all =
+        std::iter::once((Shape::Clicks, &tables.clicks)).chain(conversions.map(|t| (Shape::Conversions, t)));
+    let said = all.filter_map(|(shape, table)| Some((shape, table, plan.time_zone(shape)?)));
+    match said.into_iter().find(|(.., zone)| zone.parse::<Zone>() != Ok(Zone::UTC)) {
+        None => Ok(()),
+        Some((shape, table, zone)) => {
+            let (zone, name) = (Text::of_user(zone).term(40), Text::of_user(table.shown()).term(80));
+            Err(Error::usage(format!(
+                "times of {} are said to be of {zone}; they stand in {name}, whose times are instants or in UTC",
+                shape.word()
+            ))
+            .help(
+                "if they are not, let a view at the engine turn them into UTC, and name it as the table; a zone of conversions \
+                 in files is said of them alone: --time-zone conversions=ZONE",
+            ))
+        }
+    }
 }
 
 /// The project file's tables, before the rest of it is used up.

@@ -4,7 +4,7 @@ use super::args::{EvaluateArgs, FailOn, TableFormat};
 use super::exit::Exit;
 use super::print;
 use crate::base::error::{Error, Result};
-use crate::evaluate::{Level, evaluate, text};
+use crate::evaluate::{Level, evaluate, text, truth};
 use std::path::Path;
 
 /// Prints the evaluation.
@@ -17,7 +17,8 @@ pub fn run(args: EvaluateArgs) -> Result<Exit> {
         FailOn::Hold => Level::Hold,
         FailOn::Watch => Level::Watch,
     };
-    let evaluation = evaluate(&read(&args.report)?, &read(&args.truth)?, at)?;
+    let labels = truth(&read(&args.truth)?, &args.truth.display().to_string())?;
+    let evaluation = evaluate(&read(&args.report)?, &labels, at)?;
     let shown = match args.format {
         TableFormat::Text => text(&evaluation),
         TableFormat::Json => {

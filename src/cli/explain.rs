@@ -10,9 +10,12 @@ use crate::audit::explain;
 use crate::base::error::{Error, Result};
 use crate::base::text::Text;
 use crate::compare;
-use crate::report::explain::{Page, RuleCounts, RulePage, RuleRun, json, rule_json};
+use crate::history::Folder;
+use crate::report::explain::{Page, RuleCounts, RuleNight, RuleNights, RulePage, RuleRun, json, rule_json};
 use crate::rules;
+use crate::store::Store;
 use crate::verdicts::Verdict;
+use std::path::Path;
 
 /// Runs the command.
 ///
@@ -28,8 +31,11 @@ pub fn run(args: ExplainArgs) -> Result<Exit> {
 
 /// One page about one rule; of each report, what the rule said in that run.
 fn rule(args: ExplainRuleArgs) -> Result<Exit> {
-    let ExplainRuleArgs { id, report, format, choice } = args;
-    let Chosen { rule, left_out } = chosen(&id, choice)?;
+    let ExplainRuleArgs { id, report, store, format, choice } = args;
+    let Chosen { rule, left_out, store: of_project } = chosen(&id, choice)?;
+    let nights = store
+        .or(of_project.filter(|folder| folder.is_dir()))
+        .map_or(Ok(Vec::new()), |store| nights(&store, &id))?;
     let mut runs = Vec::new();
     for path in &report {
         let name = path.display().to_string();
@@ -43,13 +49,37 @@ fn rule(args: ExplainRuleArgs) -> Result<Exit> {
         });
         runs.push(RuleRun { name: Text::new(name), counts });
     }
-    let page = RulePage { origin: origin(&rule), rule, left_out, runs };
+    let page = RulePage { origin: origin(&rule), rule, left_out, runs, nights };
     let text = match format {
         PageFormat::Text => page.text(&audit::look(Colour::Auto)),
         PageFormat::Json => rule_json(&page)?,
     };
     print(text.as_bytes())?;
     Ok(Exit::Completed)
+}
+
+/// Nights that are looked at, the last ones: a month of them is read in seconds, whatever their size.
+const NIGHTS: usize = 30;
+
+/// On which of the last nights of a store the rule fired with effect, for every grain that the store knows.
+fn nights(store: &Path, id: &str) -> Result<Vec<RuleNights>> {
+    Store::look(store)?;
+    Folder::all(store)?.iter().map(|folder| fired(folder, id)).filter_map(Result::transpose).collect()
+}
+
+fn fired(folder: &Folder, id: &str) -> Result<Option<RuleNights>> {
+    let nights = folder.nights()?;
+    let last = nights.len().saturating_sub(NIGHTS);
+    let mut found = RuleNights { grain: Vec::new(), nights: nights.len() - last, fired: Vec::new() };
+    for night in nights[last..].iter().rev() {
+        let record = folder.read(*night)?;
+        let fires =
+            record.lines.iter().filter(|line| line.findings.iter().any(|f| f.rule == id)).count() as u64;
+        let groups = record.lines.len() as u64;
+        found.grain = record.head.grain;
+        found.fired.extend((fires > 0).then(|| RuleNight { night: record.head.night, groups, fires }));
+    }
+    Ok(Some(found).filter(|found| found.nights > 0))
 }
 
 fn code(name: &str) -> Result<Exit> {

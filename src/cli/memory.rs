@@ -8,6 +8,9 @@ pub const DEFAULT: &str = "4GB";
 /// Below this the limit would say nothing: what a run needs beside its clicks is more.
 const LEAST: u64 = 64_000_000;
 
+/// What a group takes in a whole audit, with its conversions, comparisons and findings (docs/performance.md).
+const OF_A_GROUP: u64 = 20_000;
+
 /// Names of units, the longer ones first, and their bytes.
 const UNITS: [(&str, u64); 8] = [
     ("gib", 1 << 30),
@@ -40,9 +43,19 @@ pub fn bytes(text: &str) -> Result<u64> {
     Ok(bytes)
 }
 
+/// The groups that a run may judge: they have three quarters of its memory, and the rows the last.
+pub fn groups(limit: u64) -> usize {
+    usize::try_from(limit / 4 * 3 / OF_A_GROUP).unwrap_or(usize::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn groups_have_three_quarters() {
+        assert_eq!((groups(4_000_000_000), groups(64_000_000)), (150_000, 2_400));
+    }
 
     #[test]
     fn sizes_are_read_as_people_write_them() {

@@ -12,6 +12,7 @@ mod exit;
 mod explain;
 mod folder_tests;
 mod inspect;
+mod lists;
 mod log;
 mod memory;
 mod nights;
@@ -30,7 +31,7 @@ mod timings;
 mod verify;
 
 use crate::base::caught::is_expected;
-use crate::base::error::{Error, Fault};
+use crate::base::error::Error;
 use args::{Cli, Command, ConfigCommand};
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use exit::Exit;
@@ -105,13 +106,8 @@ fn failed(error: &Error) -> Exit {
         text.push_str(&format!("\n  help: {help}"));
     }
     complain(&text);
-    let exit = match error.fault {
-        Fault::Usage => Exit::Usage,
-        Fault::Input => Exit::Refused,
-        Fault::Output => Exit::OutputFailed,
-        Fault::Locked => Exit::Locked,
-    };
-    complain(&format!("exit {}: {}", exit as u8, exit.summary()));
+    let (exit, said) = Exit::of(error.fault);
+    complain(&format!("exit {}: {said}", exit as u8));
     exit
 }
 

@@ -59,7 +59,7 @@ pub struct Project {
     time_zone: Option<Names>,
     rules: Vec<PathBuf>,
     add_rules: Vec<PathBuf>,
-    packs: Vec<String>,
+    packs: Vec<Spanned<String>>,
     /// What this run changes about rules, by id.
     overrides: Entries<RawOverride>,
     disable: Vec<String>,
@@ -129,6 +129,8 @@ struct TableFile {
     times: Option<String>,
     money: Option<String>,
     nulls: Option<Vec<String>>,
+    from: Option<String>,
+    until: Option<String>,
 }
 
 impl TablesFile {
@@ -142,6 +144,8 @@ impl TablesFile {
             times: table.times.clone(),
             money: table.money.clone(),
             nulls: table.nulls.clone(),
+            from: table.from.clone(),
+            until: table.until.clone(),
         })
     }
 }
@@ -193,6 +197,14 @@ pub fn only_comments(text: &str) -> bool {
 }
 
 impl Project {
+    /// The packs that are chosen, by the command line or else here, where a wrong one is pointed at.
+    pub fn choose(&self, said: &[String], tuning: &mut Tuning) {
+        match &self.origin {
+            Some(origin) if !self.packs.is_empty() => tuning.choose_in(&self.packs, origin),
+            _ => tuning.choose(said, "--pack"),
+        }
+    }
+
     /// What it changes about the rules; the command line comes after it and wins.
     pub fn overrides(&mut self, tuning: &mut Tuning) {
         let Some(origin) = &self.origin else { return };
@@ -240,7 +252,11 @@ impl Project {
         lists(&mut args.add_rules, &mut self.add_rules);
         lists(&mut args.output, &mut self.output);
         args.protect.append(&mut self.protect);
-        lists(&mut args.packs, &mut self.packs);
+        if args.packs.is_empty() {
+            args.packs = self.packs.iter().map(|pack| pack.value.clone()).collect();
+        } else {
+            self.packs.clear();
+        }
         args.disable.append(&mut self.disable);
         args.observe |= self.observe;
         args.suppressions.append(&mut self.suppression_files);

@@ -12,8 +12,8 @@ use crate::base::text::Text;
 use crate::base::yaml;
 use crate::compare::{self, Side};
 use crate::rules::{
-    Changed, LeftOut, Rule, RuleFile, RuleSet, STDIN, Tuning, builtin_files, check, read, read_with_tests,
-    run_tests, schema, skeleton, survivors,
+    Changed, Rule, RuleFile, RuleSet, STDIN, Tuning, builtin_files, check, read, read_with_tests, run_tests,
+    schema, skeleton, survivors,
 };
 use crate::signals;
 use std::fs::OpenOptions;
@@ -58,10 +58,10 @@ fn files(paths: &RulePaths) -> Result<Vec<RuleFile>> {
 
 /// A rule from stdin; its lists lie in the current folder.
 fn from_stdin() -> Result<RuleFile> {
-    let mut text = String::new();
-    let read = io::stdin().lock().take(yaml::MAX_BYTES as u64 + 1).read_to_string(&mut text);
+    let mut bytes = Vec::new();
+    let read = io::stdin().lock().take(yaml::MAX_BYTES as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|e| Error::usage("cannot read a rule from stdin").because(e))?;
-    Ok(RuleFile::new(STDIN, &text).in_folder(""))
+    Ok(RuleFile::of_bytes(STDIN, &bytes).in_folder(""))
 }
 
 fn checked(paths: &RulePaths) -> Result<Exit> {
@@ -127,7 +127,7 @@ fn with_tests(paths: &RulePaths) -> Result<(Vec<RuleFile>, Vec<PathBuf>)> {
     if paths.paths.is_empty() || paths.paths.iter().any(|path| path.as_os_str() == STDIN) {
         return Ok((files(paths)?, Vec::new()));
     }
-    let (files, folders) = read_with_tests(&paths.paths)?;
+    let (files, folders) = read_with_tests(&paths.paths);
     if files.is_empty() && folders.is_empty() {
         return Ok((read(&paths.paths)?, folders));
     }
@@ -173,6 +173,8 @@ pub(super) struct Chosen {
     pub rule: Rule,
     /// Why a run leaves it out, if it does.
     pub left_out: Option<String>,
+    /// The store that the project file names.
+    pub store: Option<PathBuf>,
 }
 
 /// The rule of this id, in the set that an audit with the same flags would have.
@@ -184,12 +186,12 @@ pub(super) fn chosen(id: &str, choice: RuleChoice) -> Result<Chosen> {
     let mut project = project::merge(&mut args)?;
     let set = audit::valid_rules(&args, &mut project)?;
     let unknown = unknown(id, &set);
-    let running = set.rules.into_iter().map(|rule| Chosen { rule, left_out: None });
-    let retired = |rule| Chosen { rule, left_out: Some("it is retired".to_owned()) };
-    let left_out = |(rule, why): (Rule, LeftOut)| Chosen { rule, left_out: Some(why.to_string()) };
-    let all =
-        running.chain(set.retired.into_iter().map(retired)).chain(set.left_out.into_iter().map(left_out));
-    all.into_iter().find(|chosen| chosen.rule.id == id).ok_or(unknown)
+    let running = set.rules.into_iter().map(|rule| (rule, None));
+    let retired = set.retired.into_iter().map(|rule| (rule, Some("it is retired".to_owned())));
+    let left_out = set.left_out.into_iter().map(|(rule, why)| (rule, Some(why.to_string())));
+    let (rule, left_out) =
+        running.chain(retired).chain(left_out).find(|(rule, _)| rule.id == id).ok_or(unknown)?;
+    Ok(Chosen { rule, left_out, store: args.store })
 }
 
 fn unknown(id: &str, set: &RuleSet) -> Error {
@@ -200,7 +202,7 @@ fn unknown(id: &str, set: &RuleSet) -> Error {
 
 /// The file as it is, below comments that say where it comes from and what a run makes of it.
 fn shown(args: RulesShowArgs) -> Result<Exit> {
-    let Chosen { rule, left_out } = chosen(&args.id, args.choice)?;
+    let Chosen { rule, left_out, .. } = chosen(&args.id, args.choice)?;
     let mut lines = vec![format!("# from {}", origin(&rule))];
     lines.push(match left_out {
         Some(why) => format!("# not part of a run: {why}"),
@@ -311,6 +313,7 @@ fn created(args: &RulesNewArgs) -> Result<Exit> {
             args.id
         )));
     }
+    std::fs::create_dir_all(&args.folder).map_err(|e| Error::writing(&args.folder, e))?;
     let path = args.folder.join(format!("{}.yml", args.id));
     let mut file =
         OpenOptions::new().write(true).create_new(true).open(&path).map_err(|e| match e.kind() {

@@ -9,77 +9,95 @@ use crate::base::near::nearest;
 use crate::base::time::TimeFormat;
 use crate::base::unit::Unit;
 use crate::ingest::export::{ParquetExport, Schema};
-use crate::ingest::mapping::{Mapping, Shape, SideMapping, normalise};
-use crate::simulate::mix::export::{CLICK_COLUMNS, CONVERSION_COLUMNS, Sheet, Stamp};
+use crate::simulate::mix::export::{Sheet, Stamp};
 use crate::simulate::mix::{Fraud, Mix, Strength, World};
 use crate::simulate::{Summary, Traffic};
-use std::collections::BTreeMap;
+use sheets::Sheets;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
+
+mod sheets;
 
 /// Clicks where none are asked for.
 const CLICKS: u64 = 100_000;
 
-/// Writes the traffic.
+/// What was planted; whoever finds it in a folder knows that the exports beside it were made up, too.
+const PLANTED: &str = "planted.csv";
+const PLANTED_BEGINS: &str = "source,kind,strength,what";
+
+/// Writes the traffic, and says how to audit it.
 ///
 /// # Errors
-/// A flag says what cannot be made, or the folder cannot be written.
+/// A flag says what cannot be made, the folder holds files of others, or it cannot be written.
 pub fn run(args: SimulateArgs) -> Result<Exit> {
-    let summary = match args.mix {
-        Some(name) => write_mix(&mix(name, &args)?, &args)?,
-        None => write_traffic(&args)?,
+    let mix = args.mix.map(|name| mix(name, &args)).transpose()?;
+    let sheets = match &mix {
+        Some(_) => sheets::of_preset(args.preset.as_deref())?,
+        None => {
+            let [clicks, conversions] = Traffic::HEADERS.map(plain);
+            Sheets::pair(clicks, conversions)
+        }
+    };
+    spare(&args, &sheets)?;
+    let summary = match mix {
+        Some(mix) => write(&args, &sheets, |clicks, conversions, planted| {
+            let pair = sheets.conversions.as_ref().zip(conversions);
+            mix.write((&sheets.first, clicks), pair, planted)
+        })?,
+        None => write(&args, &sheets, |clicks, conversions, planted| {
+            traffic(&args).write(clicks, conversions.expect("traffic is a pair"), planted)
+        })?,
     };
     complain(&format!(
-        "{} clicks, {} conversions, {} sources, {} of them with planted fraud",
-        summary.clicks, summary.conversions, summary.sources, summary.planted
+        "{}, {}, {}, {} of them with planted fraud\naudit it: {}",
+        counted(summary.clicks, "click"),
+        counted(summary.conversions, "conversion"),
+        counted(summary.sources, "source"),
+        summary.planted,
+        sheets.command(&args.folder, args.format)
     ));
     Ok(Exit::Completed)
 }
 
-fn write_traffic(args: &SimulateArgs) -> Result<Summary> {
-    let traffic = if args.sample {
+fn counted(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+fn traffic(args: &SimulateArgs) -> Traffic {
+    if args.sample {
         Traffic::sample()
     } else {
         Traffic::bench(args.clicks.unwrap_or(CLICKS), args.conversions, args.seed)
-    };
-    let [clicks, conversions] = Traffic::HEADERS.map(plain);
-    let mut clicks = Export::create(&args.folder, "clicks", args.format, &clicks)?;
-    let mut conversions = Export::create(&args.folder, "conversions", args.format, &conversions)?;
-    let written = traffic.write(&mut clicks, &mut conversions, &mut planted(&args.folder)?);
-    let summary = written.map_err(|e| Error::writing(&args.folder, e))?;
+    }
+}
+
+/// Writes the exports by `made`, what was planted, and how to read them.
+fn write(
+    args: &SimulateArgs,
+    sheets: &Sheets,
+    made: impl FnOnce(&mut dyn Write, Option<&mut dyn Write>, &mut dyn Write) -> io::Result<Summary>,
+) -> Result<Summary> {
+    let (folder, [first, second]) = (&args.folder, sheets.names());
+    let mut clicks = Export::create(folder, first, args.format, &sheets.first)?;
+    let conversions = sheets.conversions.as_ref();
+    let mut conversions =
+        conversions.map(|sheet| Export::create(folder, second, args.format, sheet)).transpose()?;
+    let second = conversions.as_mut().map(|export| export as &mut dyn Write);
+    let written = made(&mut clicks, second, &mut create(folder, PLANTED)?);
+    let summary = written.map_err(|e| Error::writing(folder, e))?;
     clicks.finish()?;
-    conversions.finish()?;
+    conversions.map_or(Ok(()), Export::finish)?;
+    if let Some(map) = &sheets.map {
+        let written = create(folder, sheets::MAP)?.write_all(map.as_bytes());
+        written.map_err(|e| Error::writing(folder, e))?;
+    }
     Ok(summary)
 }
 
 /// The sheet of a line of canonical names.
 fn plain(header: &str) -> Sheet {
     Sheet::plain(&header.split(',').filter_map(Col::of).collect::<Vec<_>>())
-}
-
-fn write_mix(mix: &Mix, args: &SimulateArgs) -> Result<Summary> {
-    let mapping = Mapping::build(args.preset.as_deref(), None)?;
-    let bare = Mapping::build(None, None)?;
-    let of = |shape: Shape| if maps(&mapping, shape) { &mapping } else { &bare };
-    let (folder, format) = (&args.folder, args.format);
-    if is_combined(&mapping) {
-        let sheet = sheet(&mapping, Shape::Combined, &combined_columns());
-        let mut rows = Export::create(folder, "combined", format, &sheet)?;
-        let written = mix.write((&sheet, &mut rows), None, &mut planted(folder)?);
-        let summary = written.map_err(|e| Error::writing(folder, e))?;
-        return rows.finish().map(|()| summary);
-    }
-    let clicks = sheet(of(Shape::Clicks), Shape::Clicks, CLICK_COLUMNS);
-    let conversions = sheet(of(Shape::Conversions), Shape::Conversions, CONVERSION_COLUMNS);
-    let mut click_file = Export::create(folder, "clicks", format, &clicks)?;
-    let mut conversion_file = Export::create(folder, "conversions", format, &conversions)?;
-    let pair = Some((&conversions, &mut conversion_file as &mut dyn Write));
-    let written = mix.write((&clicks, &mut click_file), pair, &mut planted(folder)?);
-    let summary = written.map_err(|e| Error::writing(folder, e))?;
-    click_file.finish()?;
-    conversion_file.finish()?;
-    Ok(summary)
 }
 
 // ---------------------------------------------------------------- what is asked for
@@ -97,8 +115,18 @@ fn mix(name: MixName, args: &SimulateArgs) -> Result<Mix> {
         fraud_share: share("--fraud-share", &args.fraud_share, 0.0..=1.0)?,
         strength: strength.map_or(Strength::Drawn, Strength::Fixed),
         kinds: kinds(&args.kinds)?,
+        onset: onset(args)?,
         ..Mix::new(world, args.seed)
     })
+}
+
+/// Days before the fraud begins.
+fn onset(args: &SimulateArgs) -> Result<u32> {
+    if args.onset <= args.days {
+        return Ok(args.onset - 1);
+    }
+    let help = format!("use a day from 1 to {}", args.days);
+    Err(Error::usage(format!("--onset: the mix has no day {}", args.onset)).help(help))
 }
 
 fn share(flag: &str, text: &str, range: std::ops::RangeInclusive<f64>) -> Result<f64> {
@@ -114,67 +142,16 @@ fn kinds(names: &[String]) -> Result<Vec<Fraud>> {
     if names == ["all"] {
         return Ok(Fraud::ALL.to_vec());
     }
-    let known = || Fraud::ALL.iter().map(|f| f.decl().name);
+    let known: Vec<&str> = Fraud::ALL.iter().map(|f| f.decl().name).collect();
     let kind = |name: &String| {
         Fraud::of(name).ok_or_else(|| {
-            let near = nearest(name, known());
-            let hint = if near.is_empty() { known().collect() } else { near };
+            let near = nearest(name, known.iter().copied());
+            let near = near.first().map_or(String::new(), |near| format!("did you mean `{near}`? "));
             Error::usage(format!("--kinds: there is no fraud `{name}`"))
-                .help(format!("the nearest: {}", hint.join(", ")))
+                .help(format!("{near}there are {}, and `all`", known.join(", ")))
         })
     };
     names.iter().map(kind).collect()
-}
-
-// ---------------------------------------------------------------- a preset's files
-
-/// Whether the preset has rows with click and conversion in one, and no files of either.
-fn is_combined(mapping: &Mapping) -> bool {
-    maps(mapping, Shape::Combined) && !maps(mapping, Shape::Clicks) && !maps(mapping, Shape::Conversions)
-}
-
-/// Whether the preset reads files of this shape. Of a side that it does not have, obvious names are written.
-fn maps(mapping: &Mapping, shape: Shape) -> bool {
-    shape.required().iter().all(|col| mapping.side(shape).columns.contains_key(col))
-}
-
-/// A click with what is known of its conversion when the row is written.
-fn combined_columns() -> Vec<Col> {
-    CLICK_COLUMNS.iter().copied().chain([Col::Event, Col::ConversionTime]).collect()
-}
-
-/// The file that the preset reads: its first headers for the columns that can be made.
-fn sheet(mapping: &Mapping, shape: Shape, can: &[Col]) -> Sheet {
-    let side = mapping.side(shape);
-    let mut columns: Vec<(Col, String)> = Vec::new();
-    for &col in can {
-        let free = |header: &&String| columns.iter().all(|(_, taken)| normalise(taken) != normalise(header));
-        let header = side.columns.get(&col).and_then(|(headers, _)| headers.iter().find(free));
-        columns.extend(header.map(|header| (col, header.clone())));
-    }
-    Sheet {
-        columns,
-        delimiter: side.delimiter.unwrap_or(b','),
-        decimal: side.decimal,
-        stamp: stamp(side),
-        words: words(mapping),
-    }
-}
-
-fn stamp(side: &SideMapping) -> Stamp {
-    match &side.time.format.all()[0] {
-        TimeFormat::Iso | TimeFormat::AnyOf(_) => Stamp::Iso,
-        TimeFormat::EpochS => Stamp::EpochS,
-        TimeFormat::EpochMs => Stamp::EpochMs,
-        TimeFormat::EpochUs => Stamp::EpochUs,
-        TimeFormat::Pattern(pattern) => Stamp::Pattern(pattern.clone()),
-    }
-}
-
-/// The export's own word for each canonical one; of several the first in the alphabet.
-fn words(mapping: &Mapping) -> BTreeMap<String, String> {
-    let pairs = mapping.statuses.iter().chain(&mapping.events).rev();
-    pairs.map(|(word, canonical)| (canonical.clone(), word.clone())).collect()
 }
 
 // ---------------------------------------------------------------- files
@@ -188,10 +165,10 @@ enum Export {
 impl Export {
     fn create(folder: &Path, name: &str, format: ExportFormat, sheet: &Sheet) -> Result<Export> {
         match format {
-            ExportFormat::Csv => create(folder, &format!("{name}.csv")).map(Export::Csv),
+            ExportFormat::Csv => create(folder, &file_name(name, format)).map(Export::Csv),
             ExportFormat::Parquet => {
-                let path = folder.join(format!("{name}.parquet"));
-                create(folder, &format!("{name}.parquet"))?;
+                let path = folder.join(file_name(name, format));
+                create(folder, &file_name(name, format))?;
                 Ok(Export::Parquet(Box::new(ParquetExport::new(&path, schema(sheet)))))
             }
         }
@@ -237,8 +214,36 @@ fn schema(sheet: &Sheet) -> Schema {
     }
 }
 
-fn planted(folder: &Path) -> Result<File> {
-    create(folder, "planted.csv")
+/// Refuses a folder where files would be overwritten that no earlier run made.
+fn spare(args: &SimulateArgs, sheets: &Sheets) -> Result<()> {
+    let ours = || {
+        let planted = File::open(args.folder.join(PLANTED));
+        let mut head = vec![0; PLANTED_BEGINS.len()];
+        planted.and_then(|mut file| file.read_exact(&mut head)).is_ok() && head == PLANTED_BEGINS.as_bytes()
+    };
+    let names = sheets.names().into_iter().take(sheets.count()).map(|name| file_name(name, args.format));
+    let others = [PLANTED, sheets::MAP].into_iter().take(1 + usize::from(sheets.map.is_some()));
+    let there: Vec<String> = names
+        .chain(others.map(str::to_owned))
+        .filter(|name| args.folder.join(name).symlink_metadata().is_ok())
+        .collect();
+    if there.is_empty() || args.force || ours() {
+        return Ok(());
+    }
+    let message = format!(
+        "{} holds {} that no earlier simulation wrote, as far as {PLANTED} tells",
+        args.folder.display(),
+        there.join(" and ")
+    );
+    Err(Error::usage(message).help("name a new folder, or overwrite what is there with --force"))
+}
+
+/// The file of an export.
+fn file_name(name: &str, format: ExportFormat) -> String {
+    match format {
+        ExportFormat::Csv => format!("{name}.csv"),
+        ExportFormat::Parquet => format!("{name}.parquet"),
+    }
 }
 
 fn create(folder: &Path, name: &str) -> Result<File> {

@@ -2,9 +2,9 @@
 //! ones.
 
 use super::dialect::{self, Dialect};
-use super::plan::{Plan, Query, Wish};
-use super::render::{IDS, Sql};
-use super::result::{Results, Stamp};
+use super::plan::{self, Plan, Query, Wish};
+use super::render::{IDS, ROWS, Sql};
+use super::result::{FROM_FILES, Results, Stamp};
 use super::tables::{self, Table, Tables};
 use super::transport::{self, Access};
 use super::{Engine, EngineError, EngineFault};
@@ -13,6 +13,7 @@ use crate::base::column::Col;
 use crate::base::error::{Error, Result};
 use crate::base::near::nearest;
 use crate::base::text::Text;
+use crate::base::time::SECOND;
 use crate::ingest::{Fetched, Guard, fetched};
 use crate::measures::Counts;
 use std::cell::OnceCell;
@@ -63,18 +64,29 @@ pub fn columns(tables: &Tables) -> BTreeSet<Col> {
     tables.clicks.columns.keys().chain(tables.clicks.constants.keys()).copied().collect()
 }
 
-/// The whole plan as one query.
-pub fn printed(tables: &Tables, dialect: &'static Dialect, wish: &Wish) -> String {
+/// The whole plan as one query, or as a script that writes its result into a file or folder.
+///
+/// # Errors
+/// The dialect has no statement that writes, or the target cannot be written into one.
+pub fn printed(
+    tables: &Tables,
+    dialect: &'static Dialect,
+    into: Option<&str>,
+    wish: &Wish,
+) -> Result<String> {
     let plan = Plan::new(tables, wish);
-    let sql = Sql { plan: &plan, dialect };
-    format!(
-        "-- {}, plan {}, written in the dialect of {}.\n-- Write the whole result, as it is, to a Parquet file, or a folder of such; then: \
-         clickaudit audit --measures FILE\n{}\n",
-        super::plan::VERSION,
-        plan.stamp[1],
-        dialect.name,
-        sql.whole(&plan.all())
-    )
+    let sql = Sql { plan: &plan, dialect, before: None };
+    let query = dialect.script(&sql.whole(&plan.all()), into)?;
+    let what = match into {
+        None => {
+            "Write the whole result, as it is, to a Parquet file, or a folder of such; then: clickaudit audit --measures FILE"
+        }
+        Some(_) => {
+            "It writes its result itself; then: clickaudit audit --measures with the file or folder that it names"
+        }
+    };
+    let (version, digest, name) = (&plan.stamp[0], &plan.stamp[1], dialect.name);
+    Ok(format!("-- {version}, plan {digest}, written in the dialect of {name}.\n-- {what}\n{query}\n"))
 }
 
 /// A file, or a folder of files, with the result of the printed queries.
@@ -170,16 +182,18 @@ pub struct EngineCounter {
     tables: Tables,
     /// The click IDs of conversions that are not at the engine, each once.
     ids: Option<Vec<String>>,
+    /// When the run began: rows from then on are not looked at.
+    began: i64,
     /// The digest that stands for the clicks in the report: all queries are called by it in the engine's log.
     known_as: OnceCell<String>,
 }
 
 impl EngineCounter {
-    /// Reaches an engine and looks at its tables; `ids` are the click IDs of the conversions at hand.
+    /// Reaches an engine and looks at its tables; `ids` are the click IDs of the conversions at hand, `began` is now.
     ///
     /// # Errors
     /// It cannot be reached, or a table or column is not there or cannot be read.
-    pub fn open(access: Access, tables: Tables, ids: Vec<String>) -> Result<EngineCounter> {
+    pub fn open(access: Access, tables: Tables, ids: Vec<String>, began: i64) -> Result<EngineCounter> {
         let (name, kind) = (access.address.to_string(), access.address.kind);
         // A table of click IDs alone is there to name them all.
         let brings = match &tables.conversions {
@@ -188,7 +202,9 @@ impl EngineCounter {
         };
         let ids = brings.then_some(ids);
         let (engine, dialect) = (transport::open(access)?, dialect::named(kind.feature())?);
-        let counter = EngineCounter { engine, name, dialect, tables, ids, known_as: OnceCell::new() };
+        // Times may be whole seconds: of the one that is not over more could come.
+        let began = began - began.rem_euclid(SECOND);
+        let counter = EngineCounter { engine, name, dialect, tables, ids, began, known_as: OnceCell::new() };
         counter.check()?;
         Ok(counter)
     }
@@ -239,7 +255,7 @@ impl EngineCounter {
     }
 
     fn run(&self, plan: &Plan, queries: &[Query]) -> Result<Results> {
-        let sql = Sql { plan, dialect: self.dialect };
+        let sql = Sql { plan, dialect: self.dialect, before: Some(self.began) };
         let ids = self.ids.as_ref().map(|ids| {
             let values = Values::Text(ids.iter().cloned().map(Some).collect());
             Answer { columns: vec![Column { name: "click_id".to_owned(), values }] }
@@ -300,29 +316,63 @@ pub fn distinct(texts: impl Iterator<Item = String>) -> Vec<String> {
     all
 }
 
-/// The integer table in the form in which results travel.
-pub fn written(counts: &Counts) -> Answer {
-    let texts = counts.parts.iter().map(|(part, _)| part.columns.len()).max().unwrap_or(0);
+/// The integer table of a run on files in the form in which results travel, with the row that says what they are and
+/// how many rows there are.
+pub fn written(counts: &Counts, as_of: Option<i64>) -> Answer {
+    let texts = counts.parts.iter().map(|(part, _)| part.columns.len()).max().unwrap_or(0).max(3);
     let numbers = counts.parts.iter().map(|(part, _)| part.numbers().len()).max().unwrap_or(0);
-    let mut names: Vec<Option<String>> = Vec::new();
-    let mut columns: Vec<Vec<Option<String>>> = vec![Vec::new(); texts];
-    let mut values: Vec<Vec<Option<i64>>> = vec![Vec::new(); numbers];
+    let mut names: Vec<Option<String>> = vec![Some("plan".to_owned())];
+    let stamp = [plan::VERSION.to_owned(), FROM_FILES.to_owned(), as_of.unwrap_or(0).to_string()];
+    let stamp = stamp.into_iter().chain(std::iter::repeat(String::new()));
+    let mut columns: Vec<Vec<Option<String>>> = stamp.take(texts).map(|text| vec![Some(text)]).collect();
+    let mut values: Vec<Vec<Option<i64>>> = vec![vec![Some(0)]; numbers];
     for (part, rows) in &counts.parts {
-        for row in 0..rows.len() {
-            names.push(Some(part.name.clone()));
-            for (at, column) in columns.iter_mut().enumerate() {
-                column.push(Some(rows.texts.get(at).map_or(String::new(), |texts| texts[row].clone())));
+        names.extend(std::iter::repeat_n(Some(part.name.clone()), rows.len()));
+        for (at, column) in columns.iter_mut().enumerate() {
+            match rows.texts.get(at) {
+                Some(texts) => column.extend(texts.iter().cloned().map(Some)),
+                None => column.extend(std::iter::repeat_n(Some(String::new()), rows.len())),
             }
-            for (at, column) in values.iter_mut().enumerate() {
-                column.push(Some(rows.numbers.get(at).map_or(0, |numbers| numbers[row])));
+        }
+        for (at, column) in values.iter_mut().enumerate() {
+            match rows.numbers.get(at) {
+                Some(numbers) => column.extend(numbers.iter().copied().map(Some)),
+                None => column.extend(std::iter::repeat_n(Some(0), rows.len())),
             }
         }
     }
+    let said = vec![Some(names.len() as i64); names.len()];
     let named = |mark: char, at: usize| format!("{mark}{}", at + 1);
     let mut all = vec![Column { name: "part".to_owned(), values: Values::Text(names) }];
     let texts = columns.into_iter().enumerate();
     all.extend(texts.map(|(at, values)| Column { name: named('t', at), values: Values::Text(values) }));
     let numbers = values.into_iter().enumerate();
     all.extend(numbers.map(|(at, values)| Column { name: named('n', at), values: Values::Int(values) }));
+    all.push(Column { name: ROWS.to_owned(), values: Values::Int(said) });
     Answer { columns: all }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measures::portable::{Asked, PartRows, parts};
+
+    #[test]
+    fn what_is_written_is_taken_as_a_whole_result_of_files() {
+        let columns = BTreeSet::from([Col::Source, Col::Ip]);
+        let grains = [crate::base::column::Grain::source()];
+        let asked = Asked { grains: &grains, cuts: &[], columns: &columns, peers: &[] };
+        let filled = parts(&asked).into_iter().map(|part| {
+            let texts = vec![vec!["x".to_owned(), String::new()]; part.columns.len()];
+            let numbers = vec![vec![7, 8]; part.numbers().len()];
+            (part, PartRows { texts, numbers })
+        });
+        let counts = Counts { parts: filled.collect(), clicks: 15, other_hits: 0 };
+        let mut results = Results::default();
+        results.take(&written(&counts, Some(5))).expect("the form of results");
+        results.refuse_cut().expect("it says how many rows it has");
+        assert_eq!(results.found(), 1 + counts.parts.len());
+        let refused = results.stamp().err().expect("a result of files");
+        assert!(refused.message.contains("counted from files"), "{}", refused.message);
+    }
 }

@@ -43,10 +43,18 @@ pub struct Dialect {
     maybe_text: &'static str,
     maybe_whole: &'static str,
     pub whole: &'static str,
+    /// The type of floats of 64 bits, which may be missing.
+    maybe_float: &'static str,
+    /// Such a float, `{}`, without a fraction: what lies in the middle goes away from zero.
+    rounded: &'static str,
     /// Microseconds since 1970 of a point in time, `{}`.
     micros: &'static str,
     /// What stands behind the whole query.
     pub suffix: &'static str,
+    /// A statement before the query, without which it may mean something else.
+    before: Option<&'static str>,
+    /// What stands around the query in a statement that writes its result as Parquet to `{}`.
+    writes: Option<[&'static str; 2]>,
 }
 
 /// All dialects, sorted.
@@ -62,8 +70,12 @@ pub const DIALECTS: &[Dialect] = &[
         maybe_text: "STRING",
         maybe_whole: "INT64",
         whole: "INT64",
+        maybe_float: "FLOAT64",
+        rounded: "ROUND({})",
         micros: "UNIX_MICROS(CAST({} AS TIMESTAMP))",
         suffix: "",
+        before: None,
+        writes: None,
     },
     Dialect {
         name: "clickhouse",
@@ -76,9 +88,14 @@ pub const DIALECTS: &[Dialect] = &[
         maybe_text: "Nullable(String)",
         maybe_whole: "Nullable(Int64)",
         whole: "Int64",
+        maybe_float: "Nullable(Float64)",
+        // Its own ROUND takes a float in the middle to the even neighbour.
+        rounded: "(trunc({}) + trunc(2 * ({} - trunc({}))))",
         micros: "toUnixTimestamp64Micro(CAST({} AS Nullable(DateTime64(6, 'UTC'))))",
         suffix: "\nSETTINGS join_use_nulls = 0, distributed_product_mode = 'global', max_ast_elements = 1000000, \
                  max_expanded_ast_elements = 1000000",
+        before: None,
+        writes: None,
     },
     Dialect {
         name: "databricks",
@@ -91,8 +108,13 @@ pub const DIALECTS: &[Dialect] = &[
         maybe_text: "STRING",
         maybe_whole: "BIGINT",
         whole: "BIGINT",
+        maybe_float: "DOUBLE",
+        rounded: "ROUND({})",
         micros: "unix_micros(CAST({} AS TIMESTAMP))",
         suffix: "",
+        // A time without a zone becomes an instant by the session's.
+        before: Some("SET TIME ZONE 'UTC'"),
+        writes: Some(["INSERT OVERWRITE DIRECTORY {} USING parquet\n", ""]),
     },
     Dialect {
         name: "duckdb",
@@ -105,8 +127,12 @@ pub const DIALECTS: &[Dialect] = &[
         maybe_text: "VARCHAR",
         maybe_whole: "BIGINT",
         whole: "BIGINT",
+        maybe_float: "DOUBLE",
+        rounded: "ROUND({})",
         micros: "epoch_us({})",
         suffix: "",
+        before: None,
+        writes: Some(["COPY (\n", "\n) TO {} (FORMAT parquet)"]),
     },
     Dialect {
         name: "snowflake",
@@ -119,8 +145,12 @@ pub const DIALECTS: &[Dialect] = &[
         maybe_text: "VARCHAR",
         maybe_whole: "BIGINT",
         whole: "BIGINT",
+        maybe_float: "DOUBLE",
+        rounded: "ROUND({})",
         micros: "DATE_PART(EPOCH_MICROSECOND, {})",
         suffix: "",
+        before: None,
+        writes: None,
     },
     Dialect {
         name: "spark",
@@ -133,8 +163,13 @@ pub const DIALECTS: &[Dialect] = &[
         maybe_text: "STRING",
         maybe_whole: "BIGINT",
         whole: "BIGINT",
+        maybe_float: "DOUBLE",
+        rounded: "ROUND({})",
         micros: "unix_micros(CAST({} AS TIMESTAMP))",
         suffix: "",
+        // A time without a zone becomes an instant by the session's.
+        before: Some("SET TIME ZONE 'UTC'"),
+        writes: Some(["INSERT OVERWRITE DIRECTORY {} USING parquet\n", ""]),
     },
     Dialect {
         name: "trino",
@@ -147,8 +182,12 @@ pub const DIALECTS: &[Dialect] = &[
         maybe_text: "VARCHAR",
         maybe_whole: "BIGINT",
         whole: "BIGINT",
+        maybe_float: "DOUBLE",
+        rounded: "ROUND({})",
         micros: "CAST(ROUND(to_unixtime({}) * 1e6) AS BIGINT)",
         suffix: "",
+        before: None,
+        writes: None,
     },
 ];
 
@@ -169,6 +208,42 @@ pub fn named(name: &str) -> Result<&'static Dialect> {
 }
 
 impl Dialect {
+    /// A query as it is printed: with what has to stand before it, or as a script that writes the result to a target.
+    ///
+    /// # Errors
+    /// There is no statement that writes, or the target cannot stand in one.
+    pub fn script(&self, query: &str, into: Option<&str>) -> Result<String> {
+        let query = match into {
+            None => query.to_owned(),
+            Some(target) => {
+                refuse_unwritable(target, "a place to write to")?;
+                let [begins, ends] = self.writes.ok_or_else(|| self.writes_nothing())?;
+                let [begins, ends] = [begins, ends].map(|part| part.replace("{}", &self.literal(target)));
+                format!("{begins}{query}{ends}")
+            }
+        };
+        Ok(match (self.before, into) {
+            (Some(before), _) => format!("{before};\n{query};"),
+            (None, Some(_)) => format!("{query};"),
+            (None, None) => query,
+        })
+    }
+
+    fn writes_nothing(&self) -> Error {
+        let others: Vec<&str> = DIALECTS.iter().filter(|d| d.writes.is_some()).map(|d| d.name).collect();
+        Error::usage(format!("no statement of {} writes a Parquet file where its client runs", self.name))
+            .help(format!(
+                "say --print-sql {} and let its client write the result; {} can write themselves",
+                self.name,
+                others.join(", ")
+            ))
+    }
+
+    /// Whether a script can write its result itself.
+    pub fn writes(&self) -> bool {
+        self.writes.is_some()
+    }
+
     /// A name in quotes.
     pub fn name(&self, name: &str) -> String {
         quoted(name, self.mark, self.names)
@@ -192,6 +267,16 @@ impl Dialect {
     /// A number as a whole number, which may be missing.
     pub fn whole_of(&self, value: &str) -> String {
         format!("CAST({value} AS {})", self.maybe_whole)
+    }
+
+    /// A number of any type as a float of 64 bits, which may be missing.
+    pub fn float_of(&self, value: &str) -> String {
+        format!("CAST({value} AS {})", self.maybe_float)
+    }
+
+    /// A float without its fraction, as a float; what lies in the middle goes away from zero.
+    pub fn rounded(&self, float: &str) -> String {
+        self.rounded.replace("{}", float)
     }
 
     /// A point in time as microseconds.
@@ -236,7 +321,9 @@ mod tests {
     fn dialects_are_sorted_and_told() {
         assert!(DIALECTS.is_sorted_by_key(|dialect| dialect.name));
         for dialect in DIALECTS {
-            assert!(dialect.micros.contains("{}") && !dialect.about.is_empty(), "{}", dialect.name);
+            let templates = [dialect.micros, dialect.rounded];
+            assert!(templates.iter().all(|template| template.contains("{}")), "{}", dialect.name);
+            assert!(!dialect.about.is_empty(), "{}", dialect.name);
             assert_eq!(named(dialect.name).expect("it is there").name, dialect.name);
         }
         assert!(named("clickhose").expect_err("no such one").help.expect("a hint").contains("clickhouse"));
@@ -258,6 +345,29 @@ mod tests {
             }
         }
         panic!("{text} does not end")
+    }
+
+    #[test]
+    fn scripts_write_where_they_are_told() {
+        let spark = named("spark").expect("it is there");
+        let whole =
+            "SET TIME ZONE 'UTC';\nINSERT OVERWRITE DIRECTORY 's3://lake/it\\'s' USING parquet\nSELECT 1;";
+        assert_eq!(spark.script("SELECT 1", Some("s3://lake/it's")).expect("a script"), whole);
+        assert_eq!(spark.script("SELECT 1", None).expect("a script"), "SET TIME ZONE 'UTC';\nSELECT 1;");
+        let duckdb = named("duckdb").expect("it is there");
+        let whole = "COPY (\nSELECT 1\n) TO 'm.parquet' (FORMAT parquet);";
+        assert_eq!(duckdb.script("SELECT 1", Some("m.parquet")).expect("a script"), whole);
+        assert_eq!(duckdb.script("SELECT 1", None).expect("a script"), "SELECT 1");
+        let refused = |dialect: &str, target: &str| {
+            named(dialect)
+                .expect("it is there")
+                .script("SELECT 1", Some(target))
+                .expect_err("refused")
+                .message
+        };
+        assert!(refused("trino", "m").contains("no statement of trino writes"));
+        assert!(refused("spark", "a\nb").contains("cannot be a place"));
+        assert!(refused("spark", "").contains("cannot be a place"));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod count;
 pub mod dialect;
+mod numbers;
 mod plan;
 mod render;
 mod result;
@@ -18,7 +19,7 @@ pub use plan::Wish;
 pub use tables::{MONEY, TIMES, TableWords, Tables};
 
 pub use crate::base::answer::{Answer, Column, Values};
-use crate::base::error::Error;
+use crate::base::error::{Error, Fault};
 use std::fmt;
 
 /// An engine that queries run on.
@@ -95,12 +96,12 @@ impl std::error::Error for EngineError {
 }
 
 impl EngineError {
-    /// The same as the run's error: wrong names and credentials are the configuration's fault, the rest is input
-    /// that cannot be used.
+    /// The same as the run's error: wrong names and credentials are the configuration's fault, the rest is no answer.
     pub fn into_error(self) -> Error {
         let wrong = matches!(self.fault, EngineFault::Denied | EngineFault::NoTable | EngineFault::NoColumn);
         let message = self.to_string();
-        let mut error = if wrong { Error::usage(message) } else { Error::input(message) };
+        let fault = if wrong { Fault::Usage } else { Fault::Unanswered };
+        let mut error = Error::new(fault, message);
         error.help = self.help;
         error.source = self.source;
         error

@@ -1,5 +1,6 @@
 //! Which queries a run needs, in which form their results come, and the digest by which a result is known again.
 
+use super::numbers::FAULTS;
 use super::render::Sql;
 use super::tables::Tables;
 use crate::base::column::Col;
@@ -10,7 +11,7 @@ use crate::measures::{Clock, Cut};
 use std::collections::BTreeSet;
 
 /// The version of the results' form and of what they mean.
-pub const VERSION: &str = "clickaudit-measures-1";
+pub const VERSION: &str = "clickaudit-measures-2";
 
 /// Where nobody knows yet from when clicks are, so long before the end of the run its zone's clock is followed;
 /// clicks that are older have days by the offset of then. Every change of the clock is text in every query.
@@ -22,7 +23,7 @@ const YEAR: i64 = 366 * DAY;
 pub enum What {
     /// Which plan the result belongs to.
     Plan,
-    /// The rows of the table, and which of them have a time.
+    /// The rows of the table, those without a fault, their first and last time, and the others by their fault.
     Rows,
     /// Clicks after duplicates were taken out: those that count, and others.
     Kept,
@@ -67,6 +68,8 @@ pub struct Plan<'a> {
     pub hit_type: Option<String>,
     /// Parts of a micro-unit that costs are in.
     pub cost_parts: i64,
+    /// The largest cost of one click, in units.
+    pub cost_cap: i64,
     /// The run brings the click IDs of conversions along.
     pub brings_ids: bool,
     /// Offsets of the audit's zone from UTC.
@@ -84,6 +87,8 @@ pub struct Wish<'a> {
     pub clock: Clock,
     pub hit_type: Option<String>,
     pub cost_parts: i64,
+    /// The largest cost of one click, in units.
+    pub cost_cap: i64,
     pub brings_ids: bool,
     /// First and last click, if they are known.
     pub span: Option<(i64, i64)>,
@@ -113,6 +118,7 @@ impl<'a> Plan<'a> {
             placing,
             hit_type: wish.hit_type.clone(),
             cost_parts: wish.cost_parts,
+            cost_cap: wish.cost_cap,
             brings_ids: wish.brings_ids,
             offsets: wish.clock.zone.offsets(from, until),
             width: width(tables, &parts),
@@ -125,14 +131,16 @@ impl<'a> Plan<'a> {
 
     /// The queries that need no clock: what conversions name, and what is known of rows.
     pub fn before(&self) -> Vec<Query> {
-        let mut queries = vec![("rows", What::Rows), ("kept", What::Kept), ("conflicts", What::Conflicts)];
+        // Conversions first: whatever else arrives meanwhile, the clicks that they name are asked for after them.
+        let mut queries = Vec::new();
+        if self.tables.conversions.as_ref().is_some_and(|table| !table.only_ids()) {
+            queries.push(("conversions", What::Conversions));
+        }
+        queries.extend([("rows", What::Rows), ("kept", What::Kept), ("conflicts", What::Conflicts)]);
         queries.push(("named", What::Named));
         let clicks = &self.tables.clicks;
         if [Col::Ip, Col::UserAgent, Col::Source].iter().all(|col| clicks.has(*col)) {
             queries.push(("near", What::Near));
-        }
-        if self.tables.conversions.as_ref().is_some_and(|table| !table.only_ids()) {
-            queries.push(("conversions", What::Conversions));
         }
         queries.into_iter().map(|(name, what)| Query { name: name.to_owned(), what }).collect()
     }
@@ -151,7 +159,8 @@ impl<'a> Plan<'a> {
 
     /// What tells this plan from another: a digest of its text in one dialect, from which nothing is left out.
     fn digest(&self) -> String {
-        let sql = Sql { plan: self, dialect: super::dialect::named("duckdb").expect("it is in the table") };
+        let dialect = super::dialect::named("duckdb").expect("it is in the table");
+        let sql = Sql { plan: self, dialect, before: None };
         let queries: Vec<Query> = self.before().into_iter().chain(self.counts()).collect();
         format!("{:016x}", key(sql.whole(&queries).as_bytes()))
     }
@@ -161,9 +170,9 @@ fn width(tables: &Tables, parts: &[Part]) -> Width {
     let rows = std::iter::once(&tables.clicks).chain(&tables.conversions);
     let rows = rows.map(|table| (table.texts().len(), Sql::numbers(table).len()));
     let parts = parts.iter().map(|part| (part.columns.len(), part.numbers().len()));
-    // The stamp has three texts, what is known of rows five numbers.
+    // The stamp has three texts; of rows four numbers are known, and how many have which fault.
     let widest = |a: (usize, usize), b: (usize, usize)| (a.0.max(b.0), a.1.max(b.1));
-    let (texts, numbers) = rows.chain(parts).fold((3, 5), widest);
+    let (texts, numbers) = rows.chain(parts).fold((3, 4 + FAULTS.len()), widest);
     Width { texts, numbers }
 }
 

@@ -6,15 +6,13 @@
 //! [`Dialect::literal`].
 
 use super::dialect::Dialect;
+use super::numbers::{FAULTS, NO_TIME};
 use super::plan::{Plan, Query, What, Width};
-use super::tables::{Money, Table, Times};
+use super::tables::Table;
 use crate::base::column::{Col, Kind};
-use crate::base::time::{DAY, EARLIEST, LATEST};
+use crate::base::time::{DAY, LATEST};
 use crate::measures::portable::{Content, Part, bounds, clock_of, column};
 use crate::measures::{Clock, Filter, Kind as MeasureKind, M};
-
-/// Stands for a time that is missing: earlier than any that is valid.
-const NO_TIME: i64 = -9_000_000_000_000_000_000;
 
 /// The column of a whole result that says how many rows it has.
 pub const ROWS: &str = "result_rows";
@@ -32,6 +30,8 @@ const HOUR: i64 = DAY / 24;
 pub struct Sql<'a> {
     pub plan: &'a Plan<'a>,
     pub dialect: &'static Dialect,
+    /// Rows from this moment on were not there when the run began: one query after another must not find more.
+    pub before: Option<i64>,
 }
 
 /// The steps between the user's tables and the counts, in the order in which they are written.
@@ -41,7 +41,7 @@ enum Step {
     Exported,
     /// Without the words that say nothing.
     Told,
-    /// Rows with a time, and what follows from single rows.
+    /// Rows without a fault, and what follows from single rows.
     Valid,
     /// Click IDs that conversions name.
     Ids,
@@ -186,40 +186,12 @@ impl Sql<'_> {
             };
             format!("{text} AS {}", col.name())
         });
-        let numbers = table.numbers().into_iter().filter_map(|col| self.number(table, col));
+        let numbers = table.numbers().into_iter().filter_map(|col| self.loose(table, col));
         let name = self.dialect.table(&table.name);
         format!("SELECT\n{}\nFROM {name} AS r", lines(texts.chain(numbers)))
     }
 
-    fn number(&self, table: &Table, col: Col) -> Option<String> {
-        let column = table.column(self.dialect, col)?;
-        let name = col.name();
-        let known = format!("CASE WHEN {column} IS NULL THEN 0 ELSE 1 END AS {name}_known");
-        Some(match col.kind() {
-            Kind::Time => {
-                let micros = match table.times {
-                    Times::Timestamp => self.dialect.micros_of(&column),
-                    Times::Epoch(step) => format!("{} * {step}", self.dialect.whole_of(&column)),
-                };
-                format!("COALESCE({micros}, {NO_TIME}) AS {name}")
-            }
-            Kind::Flag => {
-                let text = format!("LOWER({})", self.dialect.text_of(&column));
-                format!(
-                    "CASE WHEN {text} IN ('1', 'true', 'yes', 't', 'y') THEN 1 WHEN {text} = '' THEN -1 ELSE 0 END AS {name}"
-                )
-            }
-            Kind::Money => {
-                let parts = if table.shape.is_of_clicks() { self.plan.cost_parts } else { 1 };
-                let step = parts * if table.money == Money::Micro { 1 } else { 1_000_000 };
-                let whole = self.dialect.whole_of(&format!("ROUND({column} * {step})"));
-                format!("{known},\n  COALESCE({whole}, 0) AS {name}")
-            }
-            _ => format!("{known},\n  COALESCE({}, 0) AS {name}", self.dialect.whole_of(&column)),
-        })
-    }
-
-    /// Names of a table's number columns as they stand behind [`Sql::exported`].
+    /// Names of a table's number columns as they stand behind [`Sql::told`].
     pub fn numbers(table: &Table) -> Vec<String> {
         let of = |col: Col| match col.kind() {
             Kind::Time | Kind::Flag => vec![col.name().to_owned()],
@@ -237,8 +209,26 @@ impl Sql<'_> {
             let nulls = joined(table.nulls.iter().map(|null| self.dialect.literal(null)));
             format!("CASE WHEN a.{name} IN ({nulls}) THEN '' ELSE a.{name} END AS {name}")
         };
-        let numbers = Sql::numbers(table).into_iter().map(|name| format!("a.{name} AS {name}"));
-        format!("SELECT\n{}\nFROM {from} AS a", lines(table.texts().into_iter().map(text).chain(numbers)))
+        let numbers = table.numbers().into_iter().flat_map(|col| self.strict(table, col));
+        let of_period = wheres(&self.period(table));
+        format!(
+            "SELECT\n{}\nFROM {from} AS a{of_period}",
+            lines(table.texts().into_iter().map(text).chain(numbers))
+        )
+    }
+
+    /// What makes a row one of the period that is looked at. What is later than any time of a click is no newer row.
+    fn period(&self, table: &Table) -> Vec<String> {
+        let of_clicks = table.shape.is_of_clicks();
+        let time = if of_clicks { Col::ClickTime } else { Col::ConversionTime };
+        if !table.has(time) {
+            return Vec::new();
+        }
+        let time = format!("a.{}", time.name());
+        let from = table.from.map(|from| format!("{time} >= {from}"));
+        let until = table.until.map(|until| format!("{time} < {until}"));
+        let before = self.before.map(|before| format!("({time} < {before} OR {time} >= {LATEST})"));
+        from.into_iter().chain(until).chain(before).collect()
     }
 
     fn valid(&self) -> String {
@@ -265,16 +255,7 @@ impl Sql<'_> {
             format!("{referred} AS referred"),
             format!("{} AS content", self.content()),
         ];
-        let mut conditions = vec![format!("b.click_time >= {EARLIEST} AND b.click_time < {LATEST}")];
-        if clicks.has(Col::LanderClickTime) {
-            let later = "b.lander_click_time";
-            conditions.push(format!("({later} = {NO_TIME} OR {later} >= {EARLIEST} AND {later} < {LATEST})"));
-        }
-        format!(
-            "SELECT\n{}\nFROM ca_told AS b\nWHERE {}",
-            lines(plain.chain(more)),
-            conditions.join("\n  AND ")
-        )
+        format!("SELECT\n{}\nFROM ca_told AS b\nWHERE {} = 0", lines(plain.chain(more)), self.fault("b"))
     }
 
     /// The columns of a row as one text: `ClickDuplicates` goes by the same where rows are read here.
@@ -474,24 +455,21 @@ impl Sql<'_> {
     }
 
     fn rows(&self, query: &Query) -> String {
-        let inside = format!("b.click_time >= {EARLIEST} AND b.click_time < {LATEST}");
-        let inside = if self.plan.tables.clicks.has(Col::LanderClickTime) {
-            let later = "b.lander_click_time";
-            format!("{inside} AND ({later} = {NO_TIME} OR {later} >= {EARLIEST} AND {later} < {LATEST})")
-        } else {
-            inside
+        let of = |fault: usize| {
+            format!("COALESCE({}, 0)", self.sum(&format!("CASE WHEN f.fault = {fault} THEN 1 ELSE 0 END")))
         };
-        let sum = |condition: &str| {
-            format!("COALESCE({}, 0)", self.sum(&format!("CASE WHEN {condition} THEN 1 ELSE 0 END")))
-        };
-        let numbers = vec![
+        let mut numbers = vec![
             self.count(),
-            sum(&format!("b.click_time = {NO_TIME}")),
-            sum(&inside),
-            format!("COALESCE(MIN(CASE WHEN {inside} THEN b.click_time ELSE {LATEST} END), 0)"),
-            format!("COALESCE(MAX(CASE WHEN {inside} THEN b.click_time ELSE 0 END), 0)"),
+            of(0),
+            format!("COALESCE(MIN(CASE WHEN f.fault = 0 THEN f.click_time ELSE {LATEST} END), 0)"),
+            "COALESCE(MAX(CASE WHEN f.fault = 0 THEN f.click_time ELSE 0 END), 0)".to_owned(),
         ];
-        self.row(query, Vec::new(), numbers, "FROM ca_told AS b")
+        numbers.extend((1..=FAULTS.len()).map(of));
+        let from = format!(
+            "FROM (SELECT b.click_time AS click_time, {} AS fault FROM ca_told AS b) AS f",
+            self.fault("b")
+        );
+        self.row(query, Vec::new(), numbers, &from)
     }
 
     /// Clicks at most 5 s before one that a conversion names, of the same visitor: only what tells whose they are.

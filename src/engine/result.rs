@@ -2,6 +2,7 @@
 //!
 //! A result is believed if it belongs to this plan and is whole; what it says of rows is then as good as an export.
 
+use super::numbers::{BAD_FLAG, FAULTS, NO_NUMBER, NO_TIME, TOO_LARGE};
 use super::plan::{Plan, Query, VERSION, What};
 use super::render::{ROWS, Sql};
 use super::tables::Table;
@@ -9,7 +10,7 @@ use crate::base::answer::{Answer, Values};
 use crate::base::column::{Col, Kind};
 use crate::base::error::{Error, Result};
 use crate::base::text::Text;
-use crate::base::time::{EARLIEST, show_micros};
+use crate::base::time::{LATEST, show_micros};
 use crate::ingest::{Fetched, Shape};
 use crate::measures::Counts;
 use crate::measures::portable::PartRows;
@@ -23,6 +24,9 @@ pub struct Results {
     /// How many rows the result itself says that it has.
     said: Option<i64>,
 }
+
+/// What stands for the digest of a plan in a table that was counted from files.
+pub const FROM_FILES: &str = "files";
 
 /// What a stamp says.
 pub struct Stamp {
@@ -86,6 +90,10 @@ impl Results {
         match said(0) {
             None => Err(Error::input("the measures have no row that says what they are")
                 .help("print the queries with --print-sql, and write their whole result to the file")),
+            Some(VERSION) if said(1) == Some(FROM_FILES) => {
+                Err(Error::input("the measures were counted from files: they lack the clicks that conversions name")
+                    .help("audit the files themselves; what --save-measures writes is there to be held against an engine's result"))
+            }
             Some(VERSION) => {
                 let as_of = said(2).and_then(|text| text.parse().ok());
                 let stamp =
@@ -114,12 +122,19 @@ impl Results {
             ))
     }
 
+    /// Of how many queries there are rows.
+    #[cfg(test)]
+    pub fn found(&self) -> usize {
+        self.parts.len()
+    }
+
     fn rows(&self, query: &str) -> PartRows {
         self.parts.get(query).cloned().unwrap_or_default()
     }
 
-    fn one(&self, query: &str) -> Result<Vec<i64>> {
-        let row = self.parts.get(query).filter(|rows| rows.len() == 1);
+    /// The one row of a query, which has so many numbers.
+    fn one(&self, query: &str, numbers: usize) -> Result<Vec<i64>> {
+        let row = self.parts.get(query).filter(|rows| rows.len() == 1 && rows.numbers.len() >= numbers);
         row.map(|rows| rows.numbers.iter().map(|column| column[0]).collect()).ok_or_else(|| {
             Error::input(format!("the result has no answer to `{query}`"))
                 .help("it was cut off: run the whole query again")
@@ -131,7 +146,7 @@ impl Results {
     /// # Errors
     /// A part that must have rows and has none.
     pub fn counts(&self, plan: &Plan) -> Result<Counts> {
-        let kept = self.one("kept")?;
+        let kept = self.one("kept", 2)?;
         let part = |query: &Query| match &query.what {
             What::Counted(part) => {
                 let mut rows = self.rows(&query.name);
@@ -151,9 +166,9 @@ impl Results {
     /// There is no answer to what is known of all rows.
     pub fn clicks(&self, plan: &Plan, name: &str) -> Result<Fetched> {
         let table = &plan.tables.clicks;
-        let rows = self.one("rows")?;
-        let (kept, conflicts) = (self.one("kept")?, self.one("conflicts")?);
-        let valid = unsigned(rows[2]);
+        let rows = self.one("rows", 4 + FAULTS.len())?;
+        let (kept, conflicts) = (self.one("kept", 2)?, self.one("conflicts", 1)?);
+        let valid = unsigned(rows[1]);
         let mut columns = exported(table, &self.rows("named"), plan.cost_parts);
         let mut near = exported(table, &self.rows("near"), plan.cost_parts);
         for ((_, column), (_, more)) in columns.iter_mut().zip(&mut near) {
@@ -164,10 +179,9 @@ impl Results {
             name: name.to_owned(),
             columns,
             rows: unsigned(rows[0]),
-            without_time: unsigned(rows[1]),
-            out_of_range: unsigned(rows[0] - rows[1] - rows[2]),
-            span: (valid > 0).then_some((rows[3], rows[4])),
-            dropped: valid.saturating_sub(unsigned(kept[0]) + unsigned(kept[1])),
+            rejects: FAULTS.into_iter().zip(rows[4..].iter().copied().map(unsigned)).collect(),
+            span: (valid > 0).then_some((rows[2], rows[3])),
+            dropped: valid.saturating_sub(unsigned(kept[0]).saturating_add(unsigned(kept[1]))),
             conflicts: unsigned(conflicts[0]),
             digest: plan.stamp[1].clone(),
         })
@@ -183,8 +197,7 @@ impl Results {
             name: name.to_owned(),
             columns,
             rows: rows.len() as u64,
-            without_time: 0,
-            out_of_range: 0,
+            rejects: Vec::new(),
             span: None,
             dropped: 0,
             conflicts: 0,
@@ -261,21 +274,40 @@ fn exported(table: &Table, rows: &PartRows, cost_parts: i64) -> Vec<(Col, Vec<St
     for col in table.numbers() {
         let mut next = || numbers.next().and_then(|(at, _)| rows.numbers.get(at)).unwrap_or(&none);
         let written = match col.kind() {
-            Kind::Time => {
-                next().iter().map(|n| if *n < EARLIEST { String::new() } else { show_micros(*n) }).collect()
-            }
-            Kind::Flag => next().iter().map(|n| if *n < 0 { String::new() } else { n.to_string() }).collect(),
+            Kind::Time => next().iter().copied().map(time).collect(),
+            Kind::Flag => next().iter().copied().map(flag).collect(),
             kind => {
                 let known = next().clone();
                 let parts = if col == Col::Cost { cost_parts } else { 1 };
                 let write = |n: i64| if kind == Kind::Money { decimal(n, parts) } else { n.to_string() };
                 let pairs = known.into_iter().zip(next());
-                pairs.map(|(known, n)| if known == 0 { String::new() } else { write(*n) }).collect()
+                pairs
+                    .map(|(known, n)| match known {
+                        0 => String::new(),
+                        NO_NUMBER => "NaN".to_owned(),
+                        TOO_LARGE => write(i64::MAX),
+                        _ => write(*n),
+                    })
+                    .collect()
             }
         };
         columns.push((col, written));
     }
     columns
+}
+
+/// A time; one that is none of a click's is written so that it is refused for that.
+fn time(micros: i64) -> String {
+    if micros == NO_TIME { String::new() } else { show_micros(micros.clamp(0, LATEST)) }
+}
+
+/// A flag; one that is neither yes nor no is written so that it is refused for that.
+fn flag(number: i64) -> String {
+    match number {
+        0 | 1 => number.to_string(),
+        BAD_FLAG => "?".to_owned(),
+        _ => String::new(),
+    }
 }
 
 /// Parts of micro-units as a decimal number of units.

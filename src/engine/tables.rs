@@ -8,6 +8,7 @@ use crate::base::column::{COLUMNS, Col, Kind, Side};
 use crate::base::error::{Error, Result};
 use crate::base::near::nearest;
 use crate::base::text::Text;
+use crate::base::time::{TimeFormat, TimeReader, Zone};
 use crate::ingest::Shape;
 use std::collections::BTreeMap;
 
@@ -26,6 +27,9 @@ pub struct TableWords {
     pub money: Option<String>,
     /// Texts that say nothing.
     pub nulls: Option<Vec<String>>,
+    /// From when on, and before when, rows are taken.
+    pub from: Option<String>,
+    pub until: Option<String>,
 }
 
 /// What time columns hold.
@@ -65,6 +69,9 @@ pub struct Table {
     pub times: Times,
     pub money: Money,
     pub nulls: Vec<String>,
+    /// The period of clicks that are looked at: from here on, and before there.
+    pub from: Option<i64>,
+    pub until: Option<i64>,
 }
 
 /// The tables of a run.
@@ -79,11 +86,11 @@ pub struct Tables {
 const NULLS: [&str; 3] = ["null", "NULL", "\\N"];
 
 impl Tables {
-    /// The tables that a project file names.
+    /// The tables that a project file names; times without an offset are of this zone.
     ///
     /// # Errors
     /// The first fault, with what was expected.
-    pub fn new(clicks: Option<&TableWords>, conversions: Option<&TableWords>) -> Result<Tables> {
+    pub fn new(clicks: Option<&TableWords>, conversions: Option<&TableWords>, zone: Zone) -> Result<Tables> {
         let clicks = clicks.ok_or_else(|| {
             Error::usage("no table of clicks is named").help(
                 "write `tables: {clicks: {table: NAME, columns: {click_id: …, click_time: …, source: …}}}` in the \
@@ -91,8 +98,8 @@ impl Tables {
             )
         })?;
         Ok(Tables {
-            clicks: table(Shape::Clicks, clicks)?,
-            conversions: conversions.map(|words| table(Shape::Conversions, words)).transpose()?,
+            clicks: table(Shape::Clicks, clicks, zone)?,
+            conversions: conversions.map(|words| table(Shape::Conversions, words, zone)).transpose()?,
         })
     }
 }
@@ -134,7 +141,7 @@ impl Table {
     }
 }
 
-fn table(shape: Shape, words: &TableWords) -> Result<Table> {
+fn table(shape: Shape, words: &TableWords, zone: Zone) -> Result<Table> {
     let at = format!("tables.{}", shape.word());
     let name = match words.table.as_slice() {
         [one] => parts(one),
@@ -162,6 +169,7 @@ fn table(shape: Shape, words: &TableWords) -> Result<Table> {
     let nulls = words.nulls.clone().unwrap_or_else(|| NULLS.map(str::to_owned).to_vec());
     nulls.iter().try_for_each(|null| refuse_unwritable(null, "a text that says nothing"))?;
     constants.retain(|col, _| !columns.contains_key(col));
+    let (from, until) = period(shape, words, zone, &at)?;
     let table = Table {
         shape,
         name,
@@ -170,9 +178,36 @@ fn table(shape: Shape, words: &TableWords) -> Result<Table> {
         times: word(words.times.as_deref(), TIMES, &format!("{at}.times"))?,
         money: word(words.money.as_deref(), MONEY, &format!("{at}.money"))?,
         nulls,
+        from,
+        until,
     };
     refuse_incomplete(&table, &at)?;
     Ok(table)
+}
+
+/// The period of a table of clicks.
+fn period(shape: Shape, words: &TableWords, zone: Zone, at: &str) -> Result<(Option<i64>, Option<i64>)> {
+    if shape != Shape::Clicks && (words.from.is_some() || words.until.is_some()) {
+        return Err(Error::usage(format!("{at} cannot have a period")).help(
+            "only clicks have one: a conversion belongs to its click; for another choice name a view",
+        ));
+    }
+    let reader = TimeReader { format: TimeFormat::Iso, zone };
+    let moment = |key: &str, text: &String| {
+        reader.read(text.as_bytes()).map_err(|_| {
+            Error::usage(format!("{at}.{key}: `{}` is no time", Text::of_user(text).term(60)))
+                .help("write it as 2026-03-09 or 2026-03-09T06:00; without an offset it is of --tz")
+        })
+    };
+    let from = words.from.as_ref().map(|text| moment("from", text)).transpose()?;
+    let until = words.until.as_ref().map(|text| moment("until", text)).transpose()?;
+    match (from, until) {
+        (Some(from), Some(until)) if from >= until => {
+            Err(Error::usage(format!("{at}: no time lies between from and until"))
+                .help("clicks are taken from `from` on, and before `until`"))
+        }
+        period => Ok(period),
+    }
 }
 
 /// The parts of a name between its dots; a part in backquotes or double quotes may have dots of its own. A mark that
@@ -287,20 +322,50 @@ mod tests {
         TableWords { table: vec!["tracker.clicks".to_owned()], columns, ..TableWords::default() }
     }
 
+    fn tables(words: &TableWords) -> Result<Tables> {
+        Tables::new(Some(words), None, "Europe/Berlin".parse().expect("a zone"))
+    }
+
+    #[test]
+    fn a_table_may_be_looked_at_for_a_period() {
+        let of = |from: &str, until: &str| {
+            let plain = words(&[("click_id", "id"), ("click_time", "ts")]);
+            let words = TableWords { from: Some(from.to_owned()), until: Some(until.to_owned()), ..plain };
+            tables(&words).map(|tables| (tables.clicks.from, tables.clicks.until)).map_err(|e| e.message)
+        };
+        let (day, hour) = (86_400_000_000, 3_600_000_000);
+        let march = 20_513 * day;
+        assert_eq!(of("2026-03-01", "2026-03-02T00:00Z"), Ok((Some(march - hour), Some(march + day))));
+        for (from, until, what) in [
+            ("2026-03-01", "2026-03-01", "no time lies between"),
+            ("yesterday", "2026-03-01", "tables.clicks.from: `yesterday` is no time"),
+            ("2026-03-01", "never", "tables.clicks.until: `never` is no time"),
+        ] {
+            assert!(of(from, until).expect_err(what).contains(what), "{from} {until}");
+        }
+        let ids = TableWords { from: Some("2026-03-01".to_owned()), ..words(&[("click_id", "id")]) };
+        let both =
+            Tables::new(Some(&words(&[("click_id", "id"), ("click_time", "ts")])), Some(&ids), Zone::UTC);
+        assert!(
+            both.expect_err("a period of conversions")
+                .message
+                .contains("tables.conversions cannot have a period")
+        );
+    }
+
     fn refused(words: &TableWords) -> String {
-        let error = Tables::new(Some(words), None).expect_err("it is wrong");
+        let error = tables(words).expect_err("it is wrong");
         format!("{}: {}", error.message, error.help.unwrap_or_default())
     }
 
     #[test]
     fn tables_are_named_in_parts() {
-        let found =
-            Tables::new(Some(&words(&[("click_id", "id"), ("click_time", "ts")])), None).expect("fine");
+        let found = tables(&words(&[("click_id", "id"), ("click_time", "ts")])).expect("fine");
         assert_eq!(found.clicks.name, ["tracker", "clicks"]);
         assert_eq!(found.clicks.times, Times::Timestamp);
         let mut whole = words(&[("click_id", "id"), ("click_time", "ts")]);
         whole.table = vec!["a.b".to_owned(), "c".to_owned()];
-        assert_eq!(Tables::new(Some(&whole), None).expect("fine").clicks.name, ["a.b", "c"]);
+        assert_eq!(tables(&whole).expect("fine").clicks.name, ["a.b", "c"]);
         for (name, expected) in [
             ("parquet.`s3://lake/v1.2/clicks`", &["parquet", "s3://lake/v1.2/clicks"][..]),
             ("\"/lake/clicks/*.parquet\"", &["/lake/clicks/*.parquet"]),
@@ -332,14 +397,15 @@ mod tests {
             ..words(&[("click_id", "i"), ("click_time", "t")])
         };
         assert!(refused(&odd).contains("epoch_ms"));
-        assert!(Tables::new(None, None).expect_err("nothing").message.contains("no table of clicks"));
+        assert!(
+            Tables::new(None, None, Zone::UTC).expect_err("nothing").message.contains("no table of clicks")
+        );
     }
 
     #[test]
     fn types_that_cannot_be_normalised_are_found() {
-        let tables =
-            Tables::new(Some(&words(&[("click_id", "id"), ("click_time", "ts"), ("cost", "c")])), None);
-        let clicks = tables.expect("fine").clicks;
+        let clicks =
+            tables(&words(&[("click_id", "id"), ("click_time", "ts"), ("cost", "c")])).expect("fine").clicks;
         let types = |id: &str, ts: &str, c: &str| {
             [("id", id), ("ts", ts), ("c", c)].map(|(a, b)| (a.to_owned(), b.to_owned()))
         };

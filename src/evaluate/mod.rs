@@ -1,8 +1,10 @@
 //! How good verdicts are where the truth is known: a report and a list of labels in, tables out.
 //!
 //! Works on simulated traffic and on anybody's labelled history. Reads no files and prints nothing. Refuses to
-//! guess: a label that fits two sources, or labels of which none is in the report, are an error.
+//! guess: a label that fits two sources, a source of two kinds, or labels of which none is in the report, are an
+//! error.
 
+mod labels;
 mod read;
 mod tables;
 mod text;
@@ -10,7 +12,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use read::{Planted, truth};
+pub use labels::{HONEST, Planted, truth};
 pub use text::text;
 
 use crate::base::error::{Error, Result};
@@ -51,8 +53,8 @@ pub struct AtLevel {
     pub false_flags: Rate,
 }
 
-/// How many planted sources of one kind are found, by strength and volume: below and from .3, below and from
-/// 30 conversions.
+/// How many planted sources of one kind are found, by strength and volume: below and from .3 or unknown, below and
+/// from 30 conversions.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct OfKind {
     pub kind: String,
@@ -61,6 +63,9 @@ pub struct OfKind {
     pub weak_large: Rate,
     pub strong_small: Rate,
     pub strong_large: Rate,
+    /// Of labels that say no strength.
+    pub unknown_small: Rate,
+    pub unknown_large: Rate,
 }
 
 /// Sources whose score lies in one tenth of the scale.
@@ -129,16 +134,16 @@ struct Labelled<'a> {
     planted: Option<&'a Planted>,
 }
 
-/// Compares the JSON report of an audit with the labels of a `planted.csv`.
+/// Compares the JSON report of an audit with labels, such as those of a `planted.csv`.
 ///
 /// Sources that are not labelled count as honest. `at` is the mildest verdict that counts as flagged in the
 /// tables by kind and in the money.
 ///
 /// # Errors
-/// One of the two texts is no such file, a label fits several sources, or none fits any.
-pub fn evaluate(report: &str, truth: &str, at: Level) -> Result<Evaluation> {
-    let (judged, planted) = (read::report(report)?, read::truth(truth)?);
-    let matched = matched(&judged, &planted)?;
+/// The report is none, a label fits several sources or a source several labels, or no label fits any.
+pub fn evaluate(report: &str, planted: &[Planted], at: Level) -> Result<Evaluation> {
+    let judged = read::report(report)?;
+    let matched = matched(&judged, planted)?;
     let not_in_report = planted.len() - matched.len();
     if !planted.is_empty() && matched.is_empty() {
         return Err(Error::input("no source of the truth is in the report").help(format!(
@@ -152,7 +157,7 @@ pub fn evaluate(report: &str, truth: &str, at: Level) -> Result<Evaluation> {
         .enumerate()
         .map(|(nth, judged)| Labelled { judged, planted: matched.get(&nth).map(|&p| &planted[p]) })
         .collect();
-    Ok(tables::evaluation(&labelled, &planted, not_in_report as u64, at))
+    Ok(tables::evaluation(&labelled, planted, not_in_report as u64, at))
 }
 
 fn examples<'a>(names: impl Iterator<Item = &'a str>) -> String {
@@ -168,20 +173,35 @@ fn matched(judged: &[Judged], planted: &[Planted]) -> Result<BTreeMap<usize, usi
         by_source.entry(&source.source).or_default().push(nth);
     }
     let mut found = BTreeMap::new();
-    for (label, planted) in planted.iter().enumerate() {
-        let of_name = by_source.get(planted.source.as_str()).map_or(&[][..], Vec::as_slice);
-        let fits = |nth: &&usize| match (&planted.traffic_source, &judged[**nth].traffic_source) {
-            (Some(label), Some(source)) => label == source,
+    for (at, label) in planted.iter().enumerate() {
+        let of_name = by_source.get(label.source.as_str()).map_or(&[][..], Vec::as_slice);
+        let fits = |nth: &&usize| match (&label.traffic_source, &judged[**nth].traffic_source) {
+            (Some(known), Some(source)) => known == source,
             _ => true,
         };
         let fitting: Vec<usize> = of_name.iter().filter(fits).copied().collect();
         match fitting[..] {
             [] => {}
-            [nth] => _ = found.insert(nth, label),
-            _ => return Err(ambiguous(&planted.source)),
+            [nth] => {
+                if let Some(other) = found.insert(nth, at) {
+                    return Err(twice(label, other, planted));
+                }
+            }
+            _ => return Err(ambiguous(&label.source)),
         }
     }
     Ok(found)
+}
+
+/// Two labels of one source, of which only one names its traffic source.
+fn twice(label: &Planted, other: usize, all: &[Planted]) -> Error {
+    let shown = crate::base::text::Text::new(label.source.as_str()).term(40);
+    Error::input(format!(
+        "the labels of lines {} and {} are of one source, `{shown}`",
+        all[other].line.min(label.line),
+        all[other].line.max(label.line)
+    ))
+    .help("keep one of the two, or give both their traffic_source")
 }
 
 fn ambiguous(source: &str) -> Error {

@@ -1,10 +1,8 @@
-//! The two inputs: an audit's JSON report and a table of labels.
+//! What is judged: an audit's JSON report.
 
 use super::Level;
 use crate::base::error::{Error, Result};
-use crate::base::near::nearest;
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// What the report says of one source.
 #[derive(Clone, Debug)]
@@ -19,20 +17,6 @@ pub struct Judged {
     pub money: f64,
     /// Conversions of the most frequent event.
     pub conversions: u64,
-}
-
-/// A label: a source that is known to be fraudulent.
-#[derive(Clone, Debug)]
-pub struct Planted {
-    pub traffic_source: Option<String>,
-    pub source: String,
-    pub kind: String,
-    pub strength: Option<f64>,
-    /// The day on which it began, as written.
-    pub since: Option<String>,
-    pub conversions: Option<u64>,
-    /// Micro-units.
-    pub touched_payout: Option<i64>,
 }
 
 /// The sources of an audit's JSON report.
@@ -101,75 +85,4 @@ fn conversions(events: &Value) -> u64 {
     let of_event =
         |statuses: &Value| statuses.as_object().into_iter().flatten().filter_map(|(_, n)| n.as_u64()).sum();
     events.map(|(_, statuses)| of_event(statuses)).max().unwrap_or(0)
-}
-
-/// The labels of a `planted.csv`: `source` and `kind`, and where they are known `traffic_source`, `strength`,
-/// `conversions`, `touched_payout` and `since`. A source that is labelled several times counts once, with the strongest
-/// label; one of kind `honest` is none.
-///
-/// # Errors
-/// The text is no such table.
-pub fn truth(text: &str) -> Result<Vec<Planted>> {
-    let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
-    let headers = reader.headers().map_err(unreadable)?.clone();
-    let place =
-        |name: &str| headers.iter().position(|header| header.trim().trim_start_matches('\u{feff}') == name);
-    let needed = |name: &str| place(name).ok_or_else(|| no_column(name, &headers));
-    let (source, kind) = (needed("source")?, needed("kind")?);
-    let optional = ["traffic_source", "strength", "conversions", "touched_payout", "since"].map(place);
-    let mut strongest: BTreeMap<(Option<String>, String), Planted> = BTreeMap::new();
-    for record in reader.records() {
-        let record = record.map_err(unreadable)?;
-        let cell =
-            |at: Option<usize>| at.and_then(|at| record.get(at)).map(str::trim).filter(|c| !c.is_empty());
-        let line = record.position().map_or(0, csv::Position::line);
-        let label = label(cell(Some(source)), cell(Some(kind)), optional.map(cell), line)?;
-        if label.kind != "honest" {
-            let known = strongest
-                .entry((label.traffic_source.clone(), label.source.clone()))
-                .or_insert(label.clone());
-            if label.strength > known.strength {
-                *known = label;
-            }
-        }
-    }
-    Ok(strongest.into_values().collect())
-}
-
-fn label(
-    source: Option<&str>,
-    kind: Option<&str>,
-    optional: [Option<&str>; 5],
-    line: u64,
-) -> Result<Planted> {
-    let [traffic_source, strength, conversions, payout, since] = optional;
-    let empty = |what: &str| Error::input(format!("line {line} of the truth has no {what}"));
-    let number = |what: &str, text: &str| {
-        let number = text.parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0);
-        let shown = crate::base::text::Text::new(text).term(40);
-        number.ok_or_else(|| Error::input(format!("line {line} of the truth: `{shown}` is no {what}")))
-    };
-    Ok(Planted {
-        traffic_source: traffic_source.map(str::to_owned),
-        source: source.ok_or_else(|| empty("source"))?.to_owned(),
-        kind: kind.ok_or_else(|| empty("kind"))?.to_owned(),
-        since: since.map(str::to_owned),
-        strength: strength.map(|text| number("strength", text)).transpose()?,
-        conversions: conversions.map(|text| number("count", text)).transpose()?.map(|n| n as u64),
-        touched_payout: payout
-            .map(|text| number("amount", text))
-            .transpose()?
-            .map(|n| (n * 1e6).round() as i64),
-    })
-}
-
-fn no_column(name: &str, headers: &csv::StringRecord) -> Error {
-    let near = nearest(name, headers.iter());
-    let hint = if near.is_empty() { String::new() } else { format!("; is it `{}`?", near.join("` or `")) };
-    Error::input(format!("the truth has no column `{name}`{hint}"))
-        .help("it is a CSV file with the columns source and kind, such as `simulate` writes as planted.csv")
-}
-
-fn unreadable(cause: csv::Error) -> Error {
-    Error::input("the truth is no CSV file").because(cause)
 }

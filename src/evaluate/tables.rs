@@ -1,6 +1,6 @@
 //! The figures: what is counted over labelled sources.
 
-use super::read::Planted;
+use super::labels::Planted;
 use super::{AtLevel, Bin, Calibration, Evaluation, Labelled, Level, Money, OfKind, Rate, SPEND};
 use crate::base::stats::wilson;
 use std::collections::BTreeSet;
@@ -117,16 +117,18 @@ fn of_kind(kind: &str, sources: &[&Labelled], truth: &[Planted], at: Level) -> O
         let flagged = sources.iter().filter(|s| s.judged.level >= at).filter_map(|s| s.fraud());
         Rate::of(flagged.filter(|p| p.kind == kind && holds(p)).count() as u64, whole)
     };
-    // A label without a strength is taken for a strong one: somebody found it.
-    let strong = |p: &Planted| p.strength.is_none_or(|s| s >= STRONG);
+    let weak = |p: &Planted| p.strength.is_some_and(|s| s < STRONG);
+    let strong = |p: &Planted| p.strength.is_some_and(|s| s >= STRONG);
     let large = |p: &Planted| conversions(p) >= LARGE;
     OfKind {
         kind: kind.to_owned(),
         all: rate(&|_| true),
-        weak_small: rate(&|p| !strong(p) && !large(p)),
-        weak_large: rate(&|p| !strong(p) && large(p)),
+        weak_small: rate(&|p| weak(p) && !large(p)),
+        weak_large: rate(&|p| weak(p) && large(p)),
         strong_small: rate(&|p| strong(p) && !large(p)),
         strong_large: rate(&|p| strong(p) && large(p)),
+        unknown_small: rate(&|p| p.strength.is_none() && !large(p)),
+        unknown_large: rate(&|p| p.strength.is_none() && large(p)),
     }
 }
 

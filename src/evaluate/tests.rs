@@ -40,7 +40,12 @@ const TRUTH: &str = "source,kind,strength,what,touched_payout\n\
                      z,replay,0.50,x,10.00\n";
 
 fn evaluated() -> Evaluation {
-    evaluate(&report(SOURCES), TRUTH, Level::Hold).expect("the two fit")
+    held(&report(SOURCES), TRUTH).expect("the two fit")
+}
+
+/// What the table says, held against the report.
+fn held(report: &str, table: &str) -> Result<Evaluation> {
+    evaluate(report, &truth(table, "labels.csv")?, Level::Hold)
 }
 
 #[test]
@@ -68,7 +73,7 @@ fn average_precision_is_that_of_the_ranking() {
 fn without_scores_verdict_and_money_rank() {
     let bare: Vec<_> =
         SOURCES.iter().map(|&(name, verdict, class, _, n)| (name, verdict, class, None, n)).collect();
-    let e = evaluate(&report(&bare), TRUTH, Level::Hold).unwrap();
+    let e = held(&report(&bare), TRUTH).unwrap();
     // Block a; hold b and c alike; watch d; the rest alike: seven sources.
     let expected = (1.0 + 2.0 / 3.0 + 3.0 / 4.0 + 4.0 / 7.0) / 5.0;
     assert!((e.average_precision.unwrap() - expected).abs() < 1e-12);
@@ -101,13 +106,13 @@ fn scores_are_compared_with_the_truth() {
 fn money_is_that_of_planted_conversions() {
     let money = evaluated().money.expect("the truth has amounts");
     assert_eq!((money.planted, money.flagged), (50_000_000, 30_500_000));
-    let bare = evaluate(&report(SOURCES), "source,kind\na,injection\n", Level::Hold).unwrap();
+    let bare = held(&report(SOURCES), "source,kind\na,injection\n").unwrap();
     assert_eq!(bare.money, None);
 }
 
 #[test]
 fn nothing_planted_is_a_result() {
-    let e = evaluate(&report(SOURCES), "source,kind\n", Level::Hold).unwrap();
+    let e = held(&report(SOURCES), "source,kind\n").unwrap();
     assert_eq!((e.planted, e.honest, e.average_precision), (0, 8, None));
     assert_eq!(e.levels[1].recall, Rate::of(0, 0));
     assert!(text(&e).contains("Average precision -"));
@@ -125,26 +130,91 @@ fn what_does_not_fit_is_refused() {
         (other, TRUTH, "the groups of the report are not sources"),
         (twice, "source,kind\na,bots\n", "the label `a` fits several sources"),
         (&report(SOURCES), "source,kind\nnobody,bots\n", "no source of the truth is in the report"),
-        (&report(SOURCES), "click_id,country\n1,DE\n", "the truth has no column `source`"),
         (
             &report(SOURCES),
-            "source,kind,strength\na,bots,much\n",
-            "line 2 of the truth: `much` is no strength",
+            "source,kind,traffic_source\na,bots,t\na,bots,\n",
+            "the labels of lines 2 and 3 are of one source, `a`",
         ),
-        (&report(SOURCES), "source,kind\n,bots\n", "line 2 of the truth has no source"),
-        (&report(SOURCES), "source,kind\na\n", "the truth is no CSV file"),
     ] {
-        let refused = evaluate(report, truth, Level::Hold).expect_err(message);
+        let refused = held(report, truth).expect_err(message);
         assert!(refused.message.starts_with(message), "{}", refused.message);
     }
-    assert!(evaluate(twice, "source,kind,traffic_source\na,bots,u\n", Level::Hold).is_ok());
+    assert!(held(twice, "source,kind,traffic_source\na,bots,u\n").is_ok());
 }
 
 #[test]
 fn the_strongest_label_of_a_source_counts() {
-    let truth = "source,kind,strength\na,bots,0.2\na,replay,0.5\nb,honest,\n";
-    let e = evaluate(&report(SOURCES), truth, Level::Hold).unwrap();
-    assert_eq!((e.planted, e.kinds.len(), e.kinds[0].kind.as_str()), (1, 1, "replay"));
+    let truth = "source,kind,strength\na,bots,0.2\na,bots,50%\nb,honest,\n";
+    let e = held(&report(SOURCES), truth).unwrap();
+    assert_eq!((e.planted, e.kinds.len(), e.kinds[0].strong_large), (1, 1, Rate::of(1, 1)));
+}
+
+#[test]
+fn every_word_for_an_honest_source_is_no_fraud() {
+    for word in HONEST.iter().flat_map(|word| [(*word).to_owned(), word.to_uppercase()]) {
+        let e = held(&report(SOURCES), &format!("source,kind\na,bots\nb,{word}\n")).unwrap();
+        assert_eq!((e.planted, e.honest), (1, 7), "{word}");
+    }
+}
+
+#[test]
+fn labels_without_a_strength_have_columns_of_their_own() {
+    let e = held(&report(SOURCES), "source,kind\na,bots\nc,bots\n").unwrap();
+    let kind = &e.kinds[0];
+    assert_eq!((kind.unknown_large, kind.unknown_small), (Rate::of(1, 1), Rate::of(1, 1)));
+    assert_eq!((kind.strong_large.whole, kind.weak_small.whole), (0, 0));
+    let text = text(&e);
+    assert!(text.contains("| kind | all | f unknown c<30 | f unknown c≥30 |"), "{text}");
+    assert!(text.contains("| bots | 1.00 (2/2) | 1.00 (1/1) | 1.00 (1/1) |"), "{text}");
+}
+
+#[test]
+fn labels_are_read_as_people_write_them() {
+    for table in [
+        "\u{feff}Source;Kind;Touched Payout\r\na;Bots;10.5\r\n",
+        "KIND\tSOURCE\nbots\ta\n",
+        "note,source,kind\n\"a, b\",a,bots\n\n",
+        "source|kind\n a | bots \n",
+    ] {
+        let labels = truth(table, "labels.csv").unwrap_or_else(|fault| panic!("{table}: {fault}"));
+        let of: Vec<_> = labels.iter().map(|l| (l.source.as_str(), l.kind.as_str())).collect();
+        assert_eq!(of, [("a", "bots")], "{table}");
+    }
+}
+
+#[test]
+fn every_fault_of_the_labels_is_told_with_its_line() {
+    for (table, told) in [
+        ("click_id,country\n1,DE\n", &["there is no column `source`", "there is no column `kind`"][..]),
+        ("source,kinds\na,bots\n", &["there is no column `kind`", "labels.csv:1:1", "did you mean `kinds`?"]),
+        ("source,kind,kind\na,bots,bots\n", &["the column `kind` stands there twice"]),
+        (
+            "source,kind,strength\na,bots,much\n,bots,\nb,bots,30\n",
+            &[
+                "`much` is no strength between 0 and 1",
+                "labels.csv:2:8",
+                "the row names no source",
+                "labels.csv:3:1",
+                "`30` is no strength",
+                "labels.csv:4:8",
+                "3 faults in 1 file",
+            ],
+        ),
+        ("source,kind,conversions\na,bots,1.5\n", &["`1.5` is no whole number"]),
+        ("source,kind\na\n", &["the row has 1 fields, the header 2", "labels.csv:2:1"]),
+        (
+            "source,kind\na,bots\nb,replay\na,replay\n",
+            &["`a` is replay here and bots in line 2", "labels.csv:4:1"],
+        ),
+        ("source,kind\na,bots\na,\n", &["`a` is honest here and bots in line 2"]),
+        ("", &["the table of labels is empty"]),
+    ] {
+        let fault = truth(table, "labels.csv").expect_err(table).message;
+        for words in told {
+            assert!(fault.contains(words), "no `{words}` in\n{fault}");
+        }
+    }
+    assert!(truth("source,kind\na,clean\na,ok\n", "labels.csv").unwrap().is_empty());
 }
 
 #[test]
@@ -152,7 +222,7 @@ fn the_text_says_what_the_figures_are() {
     let text = text(&evaluated());
     for line in [
         "8 sources: 5 with a planted fraud, 3 honest. Average precision 0.598 (ranked by score).",
-        "1 planted sources are not in the report; they count as missed.",
+        "1 planted source is not in the report, and counted as missed.",
         "| hold or worse | 3 | 0.67 (0.21–0.94) | 0.40 (0.12–0.77) | 0.33 (0.06–0.79) | 333.3 (61.5–792.3) |",
         "| injection | 1.00 (2/2) | 1.00 (1/1) | - | - | 1.00 (1/1) |",
         "Payout of planted conversions: 50.00; in sources flagged (hold or worse): 30.50 (61 %).",

@@ -19,8 +19,9 @@ pub fn text(evaluation: &Evaluation) -> String {
 
 fn summary(e: &Evaluation) -> String {
     let mut lines = vec![format!(
-        "{} sources: {} with a planted fraud, {} honest. Average precision {} (ranked by {}).",
+        "{} source{}: {} with a planted fraud, {} honest. Average precision {} (ranked by {}).",
         e.sources,
+        if e.sources == 1 { "" } else { "s" },
         e.planted,
         e.honest,
         e.average_precision.map_or("-".to_owned(), |ap| format!("{ap:.3}")),
@@ -31,10 +32,8 @@ fn summary(e: &Evaluation) -> String {
         e.undecided_planted, e.undecided_honest
     ));
     if e.not_in_report > 0 {
-        lines.push(format!(
-            "{} planted sources are not in the report; they count as missed.",
-            e.not_in_report
-        ));
+        let sources = if e.not_in_report == 1 { "planted source is" } else { "planted sources are" };
+        lines.push(format!("{} {sources} not in the report, and counted as missed.", e.not_in_report));
     }
     if e.profit_only_planted + e.profit_only_honest > 0 {
         lines.push(format!(
@@ -94,25 +93,43 @@ fn rate(rate: &Rate, factor: f64) -> String {
     }
 }
 
+/// A column of the table by kind: its head, and the rate that stands in it.
+type Column = (&'static str, fn(&OfKind) -> &Rate);
+
+const ALL: Column = ("all", |k| &k.all);
+const KNOWN: [Column; 4] = [
+    ("f<.3 c<30", |k| &k.weak_small),
+    ("f<.3 c≥30", |k| &k.weak_large),
+    ("f≥.3 c<30", |k| &k.strong_small),
+    ("f≥.3 c≥30", |k| &k.strong_large),
+];
+const UNKNOWN: [Column; 2] =
+    [("f unknown c<30", |k| &k.unknown_small), ("f unknown c≥30", |k| &k.unknown_large)];
+
+/// Strengths have columns where any label says its own, and so have unknown ones.
 fn kinds(e: &Evaluation) -> String {
     if e.kinds.is_empty() {
         return String::new();
     }
+    let any = |columns: &[Column]| e.kinds.iter().any(|k| columns.iter().any(|(_, of)| of(k).whole > 0));
+    let of_strength = [&KNOWN[..], &UNKNOWN[..]].into_iter().filter(|columns| any(columns)).flatten();
+    let columns: Vec<Column> = std::iter::once(ALL).chain(of_strength.copied()).collect();
+    let heads: Vec<&str> = columns.iter().map(|(head, _)| *head).collect();
     let mut rows = vec![
         format!("Recall by kind, {}: strength f, registrations c.", or_worse(e.at)),
-        "| kind | all | f<.3 c<30 | f<.3 c≥30 | f≥.3 c<30 | f≥.3 c≥30 |".to_owned(),
-        "|---|---:|---:|---:|---:|---:|".to_owned(),
+        format!("| kind | {} |", heads.join(" | ")),
+        format!("|---|{}", "---:|".repeat(columns.len())),
     ];
-    rows.extend(e.kinds.iter().map(kind));
+    rows.extend(e.kinds.iter().map(|of| kind(of, &columns)));
     rows.join("\n") + "\n"
 }
 
-fn kind(of: &OfKind) -> String {
+fn kind(of: &OfKind, columns: &[Column]) -> String {
     let found = |rate: &Rate| match rate.share {
         Some(share) => format!("{share:.2} ({}/{})", rate.part, rate.whole),
         None => "-".to_owned(),
     };
-    let cells = [&of.all, &of.weak_small, &of.weak_large, &of.strong_small, &of.strong_large].map(found);
+    let cells: Vec<String> = columns.iter().map(|(_, rate)| found(rate(of))).collect();
     let name = Text::new(of.kind.as_str()).term(30).replace('|', "/");
     format!("| {name} | {} |", cells.join(" | "))
 }

@@ -1,15 +1,20 @@
 //! One night on the disk.
 
+use super::sealed::{self, Ending, HELP};
 use crate::base::error::{Error, Result};
 use crate::base::time;
 use crate::past::{Counts, Held, Learnt, Pool};
 use crate::verdicts::{Pin, State};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::io::{self, BufRead, Write};
 use std::path::Path;
 
 /// The version of the records; fields are added within one, never renamed.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
+
+/// From this version on files end with a line that says what they hold.
+const SEALED_SINCE: u32 = 2;
 
 /// What holds for the whole night.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -135,41 +140,56 @@ impl Record {
         self.lines.binary_search_by(|line| line.key.as_slice().cmp(key)).ok().map(|at| &self.lines[at])
     }
 
-    /// The file's text: the head, then the groups.
-    pub fn text(&self) -> String {
-        let mut text = line_of(&self.head);
-        self.lines.iter().for_each(|line| text.push_str(&line_of(line)));
-        text
+    /// Writes the record: the head, then the groups, then what both come to.
+    ///
+    /// # Errors
+    /// The sink takes no more.
+    pub fn write(&self, sink: &mut dyn Write) -> io::Result<()> {
+        sealed::write(sink, std::iter::once(line_of(&self.head)).chain(self.lines.iter().map(line_of)))
     }
 
     /// Reads a record.
     ///
     /// # Errors
-    /// The text is no record, or one of a later version.
-    pub fn read(text: &str, path: &Path) -> Result<Record> {
-        let broken = |at: usize, e: serde_json::Error| {
-            Error::input(format!("{} is no record of a night: line {}", path.display(), at + 1))
+    /// The file is no record, one of a later version, or not as it was written.
+    pub fn read(file: impl BufRead, path: &Path) -> Result<Record> {
+        let broken = |at: u64, e: serde_json::Error| {
+            Error::input(format!("{} is no record of a night: line {at}", path.display()))
                 .because(e)
-                .help("move the file away to go on without that night")
+                .help(HELP)
         };
-        let mut lines = text.lines().enumerate();
-        let head: Head = match lines.next() {
-            Some((at, line)) => serde_json::from_str(line).map_err(|e| broken(at, e))?,
-            None => return Err(Error::input(format!("{} is empty", path.display()))),
-        };
-        if head.schema_version > SCHEMA_VERSION {
-            let message = format!("{} was written by a later version of clickaudit", path.display());
-            return Err(Error::input(message).help("use that version, or another --store"));
-        }
-        let lines = lines.map(|(at, line)| serde_json::from_str(line).map_err(|e| broken(at, e)));
-        let lines = lines.collect::<Result<Vec<Line>>>()?;
+        let (mut head, mut lines): (Option<Head>, Vec<Line>) = (None, Vec::new());
+        let ending = sealed::read(file, path, &mut |at, line| {
+            match &head {
+                None => head = Some(serde_json::from_slice(line).map_err(|e| broken(at, e))?),
+                Some(_) => lines.push(serde_json::from_slice(line).map_err(|e| broken(at, e))?),
+            }
+            Ok(())
+        })?;
+        let head = head.ok_or_else(|| Error::input(format!("{} is empty", path.display())).help(HELP))?;
+        whole(head.schema_version, ending, path)?;
         Ok(Record { head, lines })
     }
 }
 
+/// Refuses a file of a later version, and one that lacks the end that its version has.
+///
+/// # Errors
+/// It is one of these.
+pub fn whole(schema_version: u32, ending: Ending, path: &Path) -> Result<()> {
+    if schema_version > SCHEMA_VERSION {
+        let message = format!("{} was written by a later version of clickaudit", path.display());
+        return Err(Error::input(message).help("use that version, or another --store"));
+    }
+    if ending == Ending::Open && schema_version >= SEALED_SINCE {
+        return Err(sealed::cut(path));
+    }
+    Ok(())
+}
+
 fn line_of(value: &impl Serialize) -> String {
     let text = serde_json::to_string(value).expect("words and numbers are JSON");
-    crate::base::text::json_document(&text) + "\n"
+    crate::base::text::json_document(&text)
 }
 
 #[cfg(test)]
@@ -218,30 +238,59 @@ mod tests {
     use super::*;
     use crate::base::text::HOSTILE;
 
+    fn text(record: &Record) -> String {
+        let mut bytes = Vec::new();
+        record.write(&mut bytes).expect("memory takes everything");
+        String::from_utf8(bytes).expect("JSON is text")
+    }
+
+    fn read(text: &str) -> Result<Record> {
+        Record::read(text.as_bytes(), Path::new("night"))
+    }
+
     #[test]
     fn a_record_is_read_as_it_was_written() {
         let mut lines: Vec<Line> = HOSTILE.iter().map(|text| line(text, "hold", 7)).collect();
         lines.push(Line { key: vec![None, None], score: Some(0.1 + 0.2), ..line("x", "clean", 1) });
         lines.sort_by(|a, b| a.key.cmp(&b.key));
         let record = Record { head: head("2026-03-09"), lines };
-        let read = Record::read(&record.text(), Path::new("night")).expect("a record");
-        assert_eq!(read, record);
-        assert_eq!(record.text().lines().count(), record.lines.len() + 1);
-        assert_eq!(read.line(&[None, None]).map(|l| l.clicks), Some(1));
+        let found = read(&text(&record)).expect("a record");
+        assert_eq!(found, record);
+        assert_eq!(text(&record).lines().count(), record.lines.len() + 2);
+        assert_eq!(found.line(&[None, None]).map(|l| l.clicks), Some(1));
     }
 
     #[test]
-    fn what_is_no_record_is_refused_with_its_line() {
-        let good = Record { head: head("2026-03-09"), lines: vec![line("a", "hold", 1)] }.text();
-        let later = good.replace("\"schema_version\":1", "\"schema_version\":9");
+    fn what_is_no_record_or_not_as_it_was_written_is_refused() {
+        let good = text(&Record {
+            head: head("2026-03-09"),
+            lines: vec![line("a", "hold", 1), line("b", "hold", 1)],
+        });
+        let first = |n: usize| good.split_inclusive('\n').take(n).collect::<String>();
+        let later = good.replace("\"schema_version\":2", "\"schema_version\":9");
         for (text, why) in [
             ("", "is empty"),
             ("{}", "line 1"),
-            (&good[..good.len() - 9], "line 2"),
-            (&later, "later version"),
+            (&first(2)[..first(2).len() - 9], "line 2"),
+            (&first(3), "is cut off: its last line is missing"),
+            (&first(2), "is cut off: its last line is missing"),
+            (&good.replacen("\"hold\"", "\"none\"", 1), "is not as it was written"),
+            (&(first(2) + good.lines().last().expect("an end")), "is not as it was written"),
+            (&later, "is not as it was written"),
+            (&first(1).replace("\"schema_version\":2", "\"schema_version\":9"), "later version"),
         ] {
-            let error = Record::read(text, Path::new("night")).expect_err("no record").to_string();
-            assert!(error.contains(why), "{error}");
+            let error = read(text).expect_err("no record");
+            assert!(error.to_string().contains(why) && error.help.is_some(), "{error}, not {why}");
         }
+    }
+
+    #[test]
+    fn records_from_before_there_was_an_end_are_read() {
+        let record = Record {
+            head: Head { schema_version: 1, ..head("2026-03-09") },
+            lines: vec![line("a", "hold", 1)],
+        };
+        let lines: Vec<String> = text(&record).lines().map(str::to_owned).collect();
+        assert_eq!(read(&lines[..2].join("\n")).expect("a record"), record);
     }
 }

@@ -26,10 +26,9 @@ pub struct Fetched {
     pub name: String,
     /// The texts of rows by column; empty where a row says nothing.
     pub columns: Vec<(Col, Vec<String>)>,
-    /// All rows of the table, and those of them that are no clicks because of their times.
+    /// All rows of the table, and why some of them are no clicks.
     pub rows: u64,
-    pub without_time: u64,
-    pub out_of_range: u64,
+    pub rejects: Vec<(Reason, u64)>,
     /// First and last click.
     pub span: Option<(i64, i64)>,
     /// Rows that repeat a click, and click IDs that stand under several sources.
@@ -81,9 +80,7 @@ impl Intake {
         if fetched.shape == Shape::Clicks {
             ledger.rows = fetched.rows;
             ledger.spans = fetched.span.map(|span| (Col::ClickTime, span)).into_iter().collect();
-            let rejected =
-                [(Reason::NoTime, fetched.without_time), (Reason::TimeOutOfRange, fetched.out_of_range)];
-            let some = rejected.into_iter().filter(|(_, rows)| *rows > 0);
+            let some = fetched.rejects.iter().copied().filter(|(_, rows)| *rows > 0);
             ledger.rejects.counts.extend(some);
             self.known = Some(Known { dropped: fetched.dropped, conflicts: fetched.conflicts });
         }

@@ -22,6 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+pub use crate::base::header::normalise;
+
 /// Which side of the audit a file is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -435,6 +437,11 @@ impl MappingFile {
         self.preset.as_deref()
     }
 
+    /// The zone that the file says times of this shape are of.
+    pub fn time_zone(&self, shape: Shape) -> Option<&str> {
+        side_of(self, shape).time_zone.as_deref().or(self.time_zone.as_deref())
+    }
+
     /// The currency that the file reports in.
     pub fn currency(&self) -> Option<&str> {
         self.currency.as_deref()
@@ -805,12 +812,6 @@ fn apply_join(mapping: &mut Mapping, join: &str) -> Result<()> {
 /// `postback_timestamp` are one.
 pub fn folded(header: &str) -> String {
     header.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-/// A header as it is compared: lower case, spaces, dots and dashes as underscores.
-pub fn normalise(header: &str) -> String {
-    let plain = header.trim().trim_start_matches('\u{feff}').to_lowercase();
-    plain.chars().map(|c| if matches!(c, ' ' | '.' | '-') { '_' } else { c }).collect()
 }
 
 impl SideMapping {

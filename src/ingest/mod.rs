@@ -67,7 +67,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use table::{Part, Place};
+use table::{Part, Place, Within};
 use tempfile::TempDir;
 
 /// The files of one audit, by shape; every entry is a path, a pattern, or `-` for stdin.
@@ -154,7 +154,12 @@ impl Intake {
             col != Col::ClickTime || f.shape != Shape::Conversions || !self.has(Shape::Clicks)
         };
         let spans = self.files.iter().filter(of_side).filter_map(|f| f.spans.get(&col));
-        spans.copied().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+        let (first, last) = spans.copied().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
+        let span = match self.limits(col) {
+            Some(within) => (first.max(within.from), last.min(within.until - 1)),
+            None => (first, last),
+        };
+        Some(span).filter(|(first, last)| first <= last)
     }
 
     /// Parts of a micro-unit that costs of clicks are in.
@@ -162,12 +167,23 @@ impl Intake {
         self.clicks.parts.first().map_or(1, |part| part.layout.cost_parts)
     }
 
-    /// Lets only rows count that were there at a moment, UTC microseconds.
-    pub fn until(&mut self, moment: i64) {
-        self.clicks.until = Some((moment, &[Col::ClickTime]));
-        self.conversions.until = Some((moment, &[Col::ConversionTime, Col::StatusTime]));
-        self.report.until = Some((moment, &[Col::Day]));
-        self.costs.until = Some((moment, &[Col::Day]));
+    /// Lets only rows count that lie from one moment on and were there at another; both in UTC microseconds.
+    pub fn within(&mut self, from: i64, until: i64) {
+        let within = |cols| Some(Within { from, until, cols });
+        self.clicks.within = within(&[Col::ClickTime]);
+        self.conversions.within = within(&[Col::ConversionTime, Col::StatusTime]);
+        self.report.within = within(&[Col::Day]);
+        self.costs.within = within(&[Col::Day]);
+    }
+
+    /// The limits of the rows that a time column belongs to.
+    fn limits(&self, col: Col) -> Option<Within> {
+        match col {
+            Col::ClickTime => self.clicks.within,
+            Col::ConversionTime => self.conversions.within,
+            Col::Day => self.report.within,
+            _ => None,
+        }
     }
 
     /// The newest row: of clicks and days, and of conversions as far as a click could have led to them; one that is

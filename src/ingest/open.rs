@@ -26,6 +26,18 @@ pub enum Packing {
     Parquet,
 }
 
+impl Packing {
+    /// Its name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Packing::Plain => "plain",
+            Packing::Gzip => "gzip",
+            Packing::Zstd => "zstd",
+            Packing::Parquet => "parquet",
+        }
+    }
+}
+
 /// The packing that the first bytes of a file tell.
 ///
 /// # Errors

@@ -133,6 +133,14 @@ impl Plan {
         }
     }
 
+    /// The zone that the user said times of this shape are of.
+    pub fn time_zone(&self, shape: Shape) -> Option<&str> {
+        match &self.way {
+            Way::Fixed(_) => None,
+            Way::Chosen { user, .. } => user.time_zone(shape),
+        }
+    }
+
     /// Whether amounts stay in the currency of their row.
     pub fn keeps_currencies(&self) -> bool {
         match &self.way {

@@ -92,7 +92,7 @@ pub fn read(intake: &mut Intake, shelf: &Shelf, plan: &Plan, named: &[Named], th
         folder: shelf.changes.then(|| shelf.folder.clone()),
         window,
         known: known().cloned().collect(),
-        older: older(shelf, &all, window),
+        older: older(shelf, &all, window)?,
         outside: 0,
         pruned: 0,
         fresh: Fresh::default(),
@@ -133,11 +133,11 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Whether an export has to be read: nobody did, or what was kept of it is not `enough`.
+    /// Whether an export has to be read: nobody did, or what was kept of it is lost or not `enough`.
     fn needs(&self, given: &Given, enough: impl Fn(&Kept) -> bool) -> bool {
         let mapping = &given.named.reading.mapping;
         let kept = self.shelf.kept.iter().find(|k| k.key == given.key && k.is_in(mapping));
-        !self.read.contains_key(&given.key) && !kept.is_some_and(enough)
+        !self.read.contains_key(&given.key) && !kept.is_some_and(|k| enough(k) && !self.shelf.heals(k))
     }
 
     fn read(&mut self, given: &Given) -> Result<()> {
@@ -160,7 +160,8 @@ impl Reader<'_> {
         let bytes = std::fs::metadata(place).map_err(|e| Error::reading(place, e))?.len();
         let headers = layout.as_ref().map_or(named.headers.clone(), |(l, _)| l.headers.clone());
         let way = Way { headers: &headers, ..named.way() };
-        let mut kept = Kept::of(&ledger, &way, layout.as_ref().map(|(l, _)| l), bytes);
+        let mut kept =
+            Kept::of(&ledger, &way, layout.as_ref().map(|(l, _)| l), (bytes, open::packing(place)?));
         kept.key.clone_from(&given.key);
         (kept.intake, kept.index) = waiting.settle(layout.is_some())?;
         let part = layout.zip(kept.intake.as_ref()).map(|((layout, _), stored)| Part {
@@ -245,11 +246,32 @@ fn replaced(known: &[Kept], fresh: &[Kept]) -> Vec<String> {
 }
 
 /// The index files with clicks that may still lead to conversions of the window.
-fn older(shelf: &Shelf, all: &[&Kept], window: Window) -> Older {
+fn older(shelf: &Shelf, all: &[&Kept], window: Window) -> Result<Older> {
     let before = |k: &&&Kept| k.span(Col::ClickTime).is_some_and(|span| span.0 < window.from);
     let lasts = |k: &&&Kept| k.index_until().is_some_and(|until| until >= window.from);
-    let files = all.iter().filter(before).filter(lasts).filter_map(|k| k.index.as_ref());
-    Older { files: files.map(|f| shelf.folder.join(&f.name)).collect(), before: window.from }
+    let found = all.iter().filter(before).filter(lasts).filter_map(|k| Some((k, k.index.as_ref()?)));
+    let files = found.map(|(kept, file)| there(shelf, kept, file)).collect::<Result<_>>()?;
+    Ok(Older { files, before: window.from })
+}
+
+/// Where a file of the store lies.
+///
+/// # Errors
+/// It does not, or is another one.
+fn there(shelf: &Shelf, kept: &Kept, file: &Stored) -> Result<PathBuf> {
+    let path = shelf.folder.join(&file.name);
+    if file.lies_in(&shelf.folder) {
+        return Ok(path);
+    }
+    let export = Text::new(kept.path.as_str()).term(80);
+    let help = match kept.forgotten {
+        0 => format!("name {export} again: it is read anew; or restore the file from a backup"),
+        _ => {
+            format!("restore it from a backup: rows of {export} were forgotten, so that it is not read anew")
+        }
+    };
+    let message = format!("cannot read {}: it is not there as it was written", path.display());
+    Err(Error::input(message).help(help))
 }
 
 /// Finds the exports with rows in the window.
@@ -356,13 +378,8 @@ fn restored(
     if let Some(named) = named {
         ledger.path.clone_from(&named.path);
     }
-    let part = kept.intake.as_ref().map(|stored| Part {
-        path: shelf.folder.join(&stored.name),
-        layout,
-        place: Place::Intake,
-        file: 0,
-        rows: None,
-    });
+    let path = kept.intake.as_ref().map(|file| there(shelf, kept, file)).transpose()?;
+    let part = path.map(|path| Part { path, layout, place: Place::Intake, file: 0, rows: None });
     Ok((ledger, part))
 }
 

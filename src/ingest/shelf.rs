@@ -7,7 +7,7 @@
 
 use super::columns::Layout;
 use super::mapping::{Mapping, Shape};
-use super::open;
+use super::open::{self, Packing};
 use super::postback::{self, LogFacts};
 use super::reject::{REASONS, Reason, Rejects};
 use super::table::{self, Rows};
@@ -40,6 +40,13 @@ pub struct Stored {
     pub bytes: u64,
     /// BLAKE3, hexadecimal.
     pub digest: String,
+}
+
+impl Stored {
+    /// Whether the file is there, with its length; its bytes are not looked at.
+    pub fn lies_in(&self, folder: &Path) -> bool {
+        std::fs::metadata(folder.join(&self.name)).is_ok_and(|found| found.len() == self.bytes)
+    }
 }
 
 /// What was counted of the clicks of an export, in one way.
@@ -75,6 +82,9 @@ pub struct Kept {
     /// BLAKE3 of the export's bytes, and how many there were.
     pub digest: String,
     pub bytes: u64,
+    /// How these bytes were packed; empty where an earlier version read them.
+    #[serde(default)]
+    pub packing: String,
     /// How it was read.
     way: String,
     /// The currency that amounts were exchanged to; `None` where they stand as they were.
@@ -138,6 +148,18 @@ impl Shelf {
     /// The currency that amounts of earlier runs were exchanged to, where nobody stated one.
     pub fn currency(&self) -> Option<&str> {
         self.kept.iter().find_map(|kept| kept.currency.as_deref())
+    }
+
+    /// The first file of an export's rows and clicks that is gone or has another length.
+    pub fn lost<'k>(&self, kept: &'k Kept) -> Option<&'k Stored> {
+        let mut files = kept.intake.iter().chain(&kept.index);
+        files.find(|file| !file.lies_in(&self.folder))
+    }
+
+    /// Whether an export is read again because a file of it is lost. Rows that were forgotten would come back with
+    /// it, and nobody knows which: then it is not.
+    pub fn heals(&self, kept: &Kept) -> bool {
+        kept.forgotten == 0 && self.lost(kept).is_some()
     }
 }
 
@@ -240,7 +262,12 @@ pub fn key_of(way: &str, digest: &str) -> String {
 
 impl Kept {
     /// What is kept of a file that was just read.
-    pub fn of(ledger: &FileLedger, way: &Way, layout: Option<&Layout>, bytes: u64) -> Kept {
+    pub fn of(
+        ledger: &FileLedger,
+        way: &Way,
+        layout: Option<&Layout>,
+        (bytes, packing): (u64, Packing),
+    ) -> Kept {
         let mapping = way.mapping;
         let named = way.name();
         let log = ledger.log.as_ref().map(|l| KeptLog {
@@ -254,6 +281,7 @@ impl Kept {
             shape: ledger.shape,
             digest: ledger.digest.clone(),
             bytes,
+            packing: packing.word().to_owned(),
             way: named,
             currency: mapping.currency.clone(),
             preset: ledger.reading.preset.clone(),
@@ -333,9 +361,15 @@ impl Kept {
         self.span(timed_by(self.shape))
     }
 
+    /// The files of what was counted of its clicks, each once: two ways of counting may come to the same bytes.
+    pub fn counted(&self) -> impl Iterator<Item = &Stored> {
+        let files = self.measured.iter().flat_map(Measured::files);
+        files.map(|file| (&file.name, file)).collect::<BTreeMap<_, _>>().into_values()
+    }
+
     /// Bytes of what was counted of its clicks.
     pub fn measured_bytes(&self) -> u64 {
-        self.measured.iter().flat_map(Measured::files).map(|file| file.bytes).sum()
+        self.counted().map(|file| file.bytes).sum()
     }
 
     /// From then on nobody asks for its clicks.

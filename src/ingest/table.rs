@@ -73,12 +73,21 @@ impl Rows {
     }
 }
 
+/// Moments between which rows count: from the first on by the first of the columns, and before the second by all of
+/// them. A row without such a time stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Within {
+    pub from: i64,
+    pub until: i64,
+    pub cols: &'static [Col],
+}
+
 /// All rows of one side.
 #[derive(Default)]
 pub struct Table {
     pub parts: Vec<Part>,
-    /// Only rows before this moment count, by these columns; a row without such a time stays.
-    pub until: Option<(i64, &'static [Col])>,
+    /// Only rows within these moments count.
+    pub within: Option<Within>,
 }
 
 /// Some rows of one part, with the wanted columns that the part has.
@@ -88,10 +97,15 @@ pub struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// The rows of which no time in these columns lies at or after a moment.
-    fn before(&self, until: i64, cols: &[Col]) -> Result<Batch<'a>> {
-        let times: Vec<Int64Chunked> = cols.iter().filter_map(|c| self.integers(*c)).collect();
-        let kept = |row: usize| times.iter().all(|t| t.get(row).is_none_or(|time| time < until));
+    /// The rows that lie within two moments.
+    fn within(&self, within: &Within) -> Result<Batch<'a>> {
+        let times: Vec<Int64Chunked> = within.cols.iter().filter_map(|c| self.integers(*c)).collect();
+        let first = within.cols.first().and_then(|c| self.integers(*c));
+        let begun = |row: usize| {
+            first.as_ref().and_then(|times| times.get(row)).is_none_or(|time| time >= within.from)
+        };
+        let over = |row: usize| times.iter().any(|t| t.get(row).is_some_and(|time| time >= within.until));
+        let kept = |row: usize| begun(row) && !over(row);
         let mask: BooleanChunked = (0..self.len()).map(|row| Some(kept(row))).collect();
         let failed = |e: PolarsError| Error::input("cannot take the rows of some days").because(e);
         Ok(Batch { frame: self.frame.filter(&mask).map_err(failed)?, part: self.part })
@@ -141,13 +155,20 @@ impl Table {
     /// Some of its parts, by their places.
     pub fn of_parts(&self, places: impl IntoIterator<Item = usize>) -> Table {
         let parts = places.into_iter().map(|at| self.parts[at].clone()).collect();
-        Table { parts, until: self.until }
+        Table { parts, within: self.within }
     }
 
     /// The rows of one part from a moment on, by a column; the part has no other limits.
     pub fn of_part_from(&self, place: usize, col: Col, from: i64) -> Table {
         let rows = Some(Rows { col, from, until: i64::MAX });
-        Table { parts: vec![Part { rows, ..self.parts[place].clone() }], until: self.until }
+        Table { parts: vec![Part { rows, ..self.parts[place].clone() }], within: self.within }
+    }
+
+    /// The rows that are older than those that count; `None` where nothing is too old.
+    pub fn older(&self) -> Option<Table> {
+        let within = self.within.filter(|within| within.from > i64::MIN)?;
+        let within = Within { from: i64::MIN, until: within.from, cols: &within.cols[..1] };
+        Some(Table { parts: self.parts.clone(), within: Some(within) })
     }
 
     /// The canonical columns that at least one part has.
@@ -166,15 +187,15 @@ impl Table {
         only: Option<(Col, &Arc<KeySet>)>,
         each: &mut dyn FnMut(&Batch<'t>) -> Result<()>,
     ) -> Result<()> {
-        let Some((until, cols)) = self.until else {
+        let Some(within) = &self.within else {
             return self.parts.iter().try_for_each(|part| part.scan(fields, only, each));
         };
         let mut wanted = fields.to_vec();
-        let times = cols.iter().map(|c| Field::Value(*c)).filter(|field| !fields.contains(field));
+        let times = within.cols.iter().map(|c| Field::Value(*c)).filter(|field| !fields.contains(field));
         wanted.extend(times);
         self.parts.iter().try_for_each(|part| {
             part.scan(&wanted, only, &mut |batch| {
-                let batch = batch.before(until, cols)?;
+                let batch = batch.within(within)?;
                 if batch.is_empty() { Ok(()) } else { each(&batch) }
             })
         })

@@ -5,7 +5,7 @@ use crate::base::error::Result;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::clean::{Conversion, Id};
 use crate::ingest::index::COLUMNS as INDEXED;
-use crate::ingest::{Field, Intake, KeySet, key};
+use crate::ingest::{Field, Intake, KeySet, Table, key};
 use hashbrown::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -98,23 +98,44 @@ pub struct OlderClicks(HashMap<u64, Vec<Known>>);
 type Known = (i64, Vec<Option<String>>);
 
 impl OlderClicks {
-    /// Reads the older clicks that the conversions name.
+    /// Reads the older clicks that the conversions name: from the index, and from rows that are loaded and too old to
+    /// count.
     ///
     /// # Errors
-    /// The index cannot be read.
+    /// They cannot be read.
     pub fn load(intake: &Intake, conversions: &[Conversion]) -> Result<OlderClicks> {
-        let Some(past) = intake.past.as_ref().filter(|past| !past.older.files.is_empty()) else {
-            return Ok(OlderClicks::default());
-        };
-        let wanted: KeySet =
-            conversions.iter().filter_map(|c| c.click_id.as_ref()).map(|id| id.key).collect();
         let mut found = OlderClicks::default();
-        past.older.find(&Arc::new(wanted), &mut |click| {
-            let columns = click.columns.iter().map(|text| text.map(str::to_owned)).collect();
-            found.0.entry(click.key).or_default().push((click.time, columns));
-        })?;
+        let ids = || conversions.iter().filter_map(|c| c.click_id.as_ref());
+        let wanted = || Arc::new(ids().map(|id| id.key).collect::<KeySet>());
+        if let Some(past) = intake.past.as_ref().filter(|past| !past.older.files.is_empty()) {
+            past.older.find(&wanted(), &mut |click| {
+                let columns = click.columns.iter().map(|text| text.map(str::to_owned)).collect();
+                found.0.entry(click.key).or_default().push((click.time, columns));
+            })?;
+        }
+        if let Some(older) = intake.clicks.older() {
+            found.read(&older, &wanted())?;
+        }
         found.0.values_mut().for_each(|clicks| clicks.sort());
         Ok(found)
+    }
+
+    /// Takes what an index would say of these rows.
+    fn read(&mut self, older: &Table, wanted: &Arc<KeySet>) -> Result<()> {
+        let mut fields = vec![Field::Value(Col::ClickId), Field::Value(Col::ClickTime)];
+        fields.extend(INDEXED.map(Field::Value));
+        older.scan(&fields, Some((Col::ClickId, wanted)), &mut |batch| {
+            let (Some(ids), Some(times)) = (batch.texts(Col::ClickId), batch.integers(Col::ClickTime)) else {
+                return Ok(());
+            };
+            let texts = INDEXED.map(|c| batch.texts(c));
+            for row in 0..batch.len() {
+                let (Some(id), Some(time)) = (ids.get(row), times.get(row)) else { continue };
+                let columns = texts.iter().map(|t| t.and_then(|t| t.get(row)).map(str::to_owned)).collect();
+                self.0.entry(key(id.as_bytes())).or_default().push((time, columns));
+            }
+            Ok(())
+        })
     }
 
     /// The last click of an ID up to a time, as the columns asked for.

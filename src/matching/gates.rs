@@ -43,8 +43,12 @@ pub type Check = fn(&Input) -> Option<String>;
 const SOUND: bool = true;
 const FAULTY: bool = false;
 
+/// The gate on the end of the input, which others depend on: it stands first.
+const STRAY: &str = "stray";
+
 /// Every gate: its name, whether the files are sound where it fires, and its check.
 pub const GATES: &[(&str, bool, Check)] = &[
+    (STRAY, FAULTY, nightly::stray),
     ("too-many-rejects", FAULTY, too_many_rejects),
     ("no-conversions", SOUND, no_conversions),
     ("cut-off-file", FAULTY, cut_off_file),
@@ -58,12 +62,18 @@ pub const GATES: &[(&str, bool, Check)] = &[
     ("volume", SOUND, nightly::volume),
 ];
 
-/// The gates that fire.
-pub fn gates(input: &Input) -> Vec<Gate> {
+/// The gates that fire. Where the end of the input is wrong, what else would fire follows from it, and is said only
+/// if that was accepted.
+pub fn gates(input: &Input, accepted: &[&str]) -> Vec<Gate> {
     let fired = |(name, keeps, check): &(&'static str, bool, Check)| {
         check(input).map(|sentence| Gate { name, sentence, keeps: *keeps })
     };
-    GATES.iter().filter_map(fired).collect()
+    let mut all: Vec<Gate> = GATES.iter().filter_map(fired).collect();
+    let alone = |gate: &Gate| gate.name == STRAY && !accepted.contains(&STRAY);
+    if all.first().is_some_and(alone) {
+        all.truncate(1);
+    }
+    all
 }
 
 /// The gate of this name.

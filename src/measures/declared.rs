@@ -9,7 +9,7 @@ use crate::clean::Status;
 use crate::clean::vocabulary::STATUSES;
 
 /// Which rows a measure reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rows {
     Clicks,
     Conversions,

@@ -146,7 +146,7 @@ fn adds_up(pass: &Pass) -> bool {
 fn of_part(intake: &Intake, way: &str, place: usize) -> Option<KeptPart> {
     let part = &intake.clicks.parts[place];
     let kept = intake.past.as_ref()?.kept(&part.path)?;
-    if part.rows.is_some() || part.place.is_export() || intake.clicks.until.is_some() {
+    if part.rows.is_some() || part.place.is_export() || intake.clicks.within.is_some() {
         return None;
     }
     Some(KeptPart {

@@ -342,6 +342,7 @@ impl Pass<'_> {
         (self.counted, self.other_hits) = (table.clicks, table.other_hits);
         self.told_from(intake, duplicates, matched, symbols)?;
         for (part, rows) in &table.parts {
+            refuse_impossible(part, rows, table.clicks)?;
             let at = rows.texts.iter().map(|column| symbols_of(column, symbols)).collect::<Vec<_>>();
             self.take(part, &at, rows)?;
         }
@@ -462,11 +463,10 @@ impl Pass<'_> {
                 Some(_) => sums.entry((part.cut, part.grain)).or_insert((found, &part.name)).0,
             };
             if found != expected {
-                return Err(Error::input(format!(
-                    "the counts contradict each other: `{}` has {found} clicks and there are {expected}",
+                return Err(contradiction(&format!(
+                    "`{}` has {found} clicks and there are {expected}",
                     part.name
-                ))
-                .help("the result was cut off, or the clicks changed between two queries: run it again"));
+                )));
             }
         }
         Ok(())
@@ -537,6 +537,47 @@ impl Pass<'_> {
         }
         Ok(rows)
     }
+}
+
+/// Refuses numbers that no clicks come to: more in a row than there are, or more of a cell's clicks than it has.
+fn refuse_impossible(part: &Part, rows: &PartRows, clicks: u64) -> Result<()> {
+    let few = |n: i64| u64::try_from(n).is_ok_and(|n| n <= clicks);
+    let refused = |what: &str, n: i64, of: i128| {
+        Err(contradiction(&format!("`{}` has a row with {n} {what} of {of} clicks", part.name)))
+    };
+    let names = part.numbers();
+    let bounded = |name: &str| ["clicks", "keys", "visitors"].contains(&name);
+    for (name, column) in names.iter().zip(&rows.numbers).filter(|(name, _)| bounded(name)) {
+        if let Some(n) = column.iter().find(|n| !few(**n)) {
+            return refused(name, *n, clicks.into());
+        }
+    }
+    if part.content != Content::Cells {
+        return Ok(());
+    }
+    let all = &rows.numbers[place_of(part, M::Clicks)?];
+    let counts = |m: M| m.decl().kind == Kind::Count;
+    for (m, column) in part.sums.iter().zip(&rows.numbers[1..]).filter(|(m, _)| counts(**m)) {
+        if let Some((n, all)) = column.iter().zip(all).find(|(n, all)| !(0..=**all).contains(*n)) {
+            return refused(m.decl().name, *n, (*all).into());
+        }
+    }
+    // Money is that of clicks with a cost.
+    let (Ok(costed), Ok(cost)) = (place_of(part, M::CostedClicks), place_of(part, M::Cost)) else {
+        return Ok(());
+    };
+    let (costed, cost) = (&rows.numbers[costed], &rows.numbers[cost]);
+    match costed.iter().zip(cost).find(|(costed, cost)| **costed == 0 && **cost != 0) {
+        Some((costed, cost)) => refused("parts of cost", *cost, (*costed).into()),
+        None => Ok(()),
+    }
+}
+
+fn contradiction(what: &str) -> Error {
+    Error::input(format!("the counts contradict each other: {what}")).help(
+        "the result was cut off or changed, or clicks arrived between two queries: run it again, and let \
+         `tables.clicks.until` end where no more arrive",
+    )
 }
 
 fn broken(part: &Part) -> Error {
@@ -876,6 +917,31 @@ mod tests {
         hours.1.numbers.iter_mut().for_each(|column| column.truncate(column.len() - 1));
         let refused = tried("source", &[], Some(&counts)).err().expect("a row is missing");
         assert!(refused.message.contains("contradict each other: `hours by"), "{}", refused.message);
+    }
+
+    #[test]
+    fn numbers_that_no_clicks_come_to_are_refused() {
+        let here = measured("source", &[], None).counts.expect("they were kept");
+        let refused = |content: Content, column: usize, put: i64| {
+            let mut counts = here.clone();
+            let part = counts.parts.iter_mut().find(|(part, _)| part.content == content).expect("the part");
+            part.1.numbers[column][0] = put;
+            tried("source", &[], Some(&counts)).err().map(|e| e.message).unwrap_or_default()
+        };
+        let mature = refused(Content::Cells, 2, i64::MAX);
+        assert!(mature.contains("9223372036854775807 mature_clicks of"), "{mature}");
+        for (content, column, put) in [
+            (Content::Cells, 1, i64::MAX),
+            (Content::Cells, 2, -1),
+            (Content::Hours, 1, i64::MAX),
+            (Content::Hours, 1, -1),
+            (Content::Multiplicities(Identity::Ip), 0, 401),
+            (Content::Visitors, 0, 401),
+            (Content::Delays, 1, 401),
+        ] {
+            let message = refused(content, column, put);
+            assert!(message.contains("contradict each other"), "{content:?}: {message}");
+        }
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod standing;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod turning;
 
 pub use compare::funnel;
 pub use fdr::q_values;
@@ -42,3 +43,4 @@ pub use siblings::{Sibling, siblings};
 pub use standing::{
     Direction, Middle, PATTERNS, Pattern, Profile, Sides, Standing, Standings, TooFew, Versus,
 };
+pub use turning::Turning;

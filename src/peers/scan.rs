@@ -96,20 +96,6 @@ impl Pool {
         }
     }
 
-    /// Takes a source out again that was added before.
-    pub fn remove(&mut self, histogram: &[u64]) {
-        let sum: u64 = histogram.iter().sum();
-        for (all, own) in self.0.iter_mut().zip(histogram) {
-            *all = all.saturating_sub(vote(*own, sum));
-        }
-    }
-
-    /// The share of every bucket, 0 to 1; all 0 where nobody was added.
-    pub fn shares(&self) -> Vec<f64> {
-        let all: u64 = self.0.iter().sum();
-        self.0.iter().map(|vote| *vote as f64 / all.max(1) as f64).collect()
-    }
-
     /// The weighted counts of all sources but one, which was added before. Every source is left out of its own
     /// peers, not only one with more than 5 % of the pool: it costs nothing, and a spike never hides itself.
     pub fn without(&self, histogram: &[u64]) -> Vec<f64> {

@@ -4,12 +4,14 @@
 //! of them takes in one message; what does not fit is counted. What changed is said only where nights are remembered
 //! or an earlier run is named.
 
+use super::idle;
+use super::money::claimed;
 use super::{First, Format, Kind, List, Look, Moved, News, Rendered, Report, phrase};
 use crate::base::error::Result;
 use crate::base::text::Text;
 use crate::base::time;
 use crate::rules::{Class, Why};
-use crate::verdicts::{Judged, Verdict};
+use crate::verdicts::{Idle, Judged, Verdict};
 
 /// Telegram's limit for a message is 4,096 UTF-16 units; the text stays below it.
 const LIMIT: usize = 4_095;
@@ -34,8 +36,12 @@ fn render(report: &Report, _: &Look) -> Result<Rendered> {
     section(&mut lines, "CUT (loses money)", &of(&cut(true)), report);
     section(&mut lines, "HOLD (do not pay yet)", &of(&|g| g.verdict == Verdict::Hold), report);
     section(&mut lines, "SCALE (clean, earns more than the target)", &of(&|g| g.outlook.scalable), report);
+    lines.extend(observed(report));
+    lines.extend(suppressed(report));
     lines.extend(not_judged(report, &audited));
     lines.extend(withheld(report));
+    let said = report.coverage.idle_settings.iter();
+    lines.extend(said.map(|note| format!("Note: {}", note.chat(SENTENCE))));
     match &report.news {
         Some(news) => lines.extend(changed(news)),
         None => lines.push(report.since_before().map_or_else(
@@ -64,11 +70,11 @@ fn currency(report: &Report) -> String {
 
 fn money(report: &Report) -> String {
     let (totals, currency) = (&report.totals, currency(report));
-    let counted = report.groups.iter().filter(|g| g.subject.grain == report.run.grain);
-    let back = phrase::sum(counted.map(|g| g.outlook.clawback?.total().amount)).filter(|sum| sum.0 > 0);
+    let claim = claimed(report, report.groups.iter());
     let of = if report.is_only_news() { " of what changed" } else { "" };
-    let back = back.map_or(String::new(), |sum| {
-        format!("; {}{currency}{of} can be claimed back (counted)", phrase::money(Some(sum)))
+    let back = claim.map_or(String::new(), |claim| {
+        let sum = phrase::money(Some(claim.total));
+        format!(". {sum}{currency}{of} can be claimed back (counted): {}", claim.told())
     });
     format!(
         "Cost {}{currency}, revenue {}{currency}, profit {}{currency}{back}",
@@ -108,6 +114,38 @@ fn source(group: &Judged) -> String {
     let money = group.money_at_risk.map_or(String::new(), |m| format!(" ({})", phrase::money(Some(m))));
     let protected = if group.protected { " (protected, not listed)" } else { "" };
     format!("• {name}{money}{protected}{why}")
+}
+
+/// What rules that only observe would have done.
+fn observed(report: &Report) -> Vec<String> {
+    let groups = idle::observed(report);
+    let line = |group: &&Judged| {
+        let why = idle::findings(group).next().map_or(String::new(), |finding| {
+            format!(": {}", Text::of_user(finding.title.as_str()).chat(SENTENCE))
+        });
+        format!("• {} {}{why}", group.would_be.word(), name(&group.subject.key))
+    };
+    listed("WOULD HAVE BEEN (only observed, nothing acts)", groups.iter().map(line).collect())
+}
+
+/// Findings that somebody answers for.
+fn suppressed(report: &Report) -> Vec<String> {
+    let line = |(group, idle): &(&Judged, &Idle)| {
+        format!("• {}: {}", name(&group.subject.key), Text::of_user(idle::told(idle)).chat(SENTENCE))
+    };
+    listed("SUPPRESSED (without effect)", idle::suppressed(report).iter().map(line).collect())
+}
+
+/// A section with as many lines as one has; none without a line.
+fn listed(title: &str, all: Vec<String>) -> Vec<String> {
+    if all.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![String::new(), format!("{title}: {}", all.len())];
+    let more = all.len().saturating_sub(NAMED);
+    lines.extend(all.into_iter().take(NAMED));
+    lines.extend((more > 0).then(|| format!("… and {more} more")));
+    lines
 }
 
 /// Who changed, the new ones first, then who left and who came.
@@ -255,6 +293,15 @@ mod tests {
         ] {
             assert!(text.contains(part), "no {part} in\n{text}");
         }
+    }
+
+    #[test]
+    fn what_no_longer_has_an_effect_is_said() {
+        let rules = sample::rules();
+        let mut report = sample::report(&rules);
+        report.coverage.idle_settings = vec![Text::new("the suppression of `a` on `b` is unused")];
+        let text = message(&report);
+        assert!(text.contains("Note: the suppression of") && text.contains("is unused"), "{text}");
     }
 
     #[test]

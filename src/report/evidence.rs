@@ -1,9 +1,9 @@
 //! The evidence pack: a folder with all that a partner needs to check a claim and nothing else.
 //!
 //! Whoever gets it has neither this program nor the report: every file says by itself what it is about. Findings
-//! about profit are no evidence of anything and never stand in it; neither do rules that only watch. Names of
-//! folders are made from a digest and the harmless part of the source's name. Letters and the readme are templates
-//! beside this file.
+//! about profit are no evidence of anything and never stand in it; neither do rules that only watch. Where a gate
+//! fired nothing may be claimed: there are no letters, and every text says so. Names of folders are made from a digest
+//! and the harmless part of the source's name. Letters and the readme are templates beside this file.
 
 mod reasons;
 
@@ -11,7 +11,7 @@ pub use reasons::{REASONS, Reason, Value, reason, same_click, unlike_peers};
 
 use super::csv::{rows, text_cell};
 use super::explain::Sample;
-use super::{Format, InputInfo, Kind, Look, NamedFile, Rendered, Report, phrase};
+use super::{Format, Gate, InputInfo, Kind, Look, NamedFile, Rendered, Report, phrase};
 use crate::base::error::{Error, Result};
 use crate::base::money::Micro;
 use crate::base::text::Text;
@@ -58,8 +58,9 @@ pub fn accuses(finding: &Finding) -> bool {
     finding.rule.class != Class::Profit && matches!(finding.action, Action::Block | Action::Hold)
 }
 
-/// Cells of a name in a plain text.
+/// Cells of a name in a plain text, and of a sentence.
 const NAME: usize = 80;
+const SENTENCE: usize = 1_000;
 /// A line of the texts, in characters.
 const LINE: usize = 92;
 
@@ -79,11 +80,22 @@ fn render(report: &Report, _: &Look) -> Result<Rendered> {
         let file = |name: &str, bytes: Vec<u8>| NamedFile { name: format!("{}/{name}", pack.folder), bytes };
         files.push(file("findings.txt", findings(report, pack).into_bytes()));
         files.push(file("conversions.csv", conversions(report, pack)?));
-        for (name, language) in [("letter-en.txt", Language::English), ("letter-ru.txt", Language::Russian)] {
-            files.push(file(name, letter(report, pack, language)?.into_bytes()));
+        for (name, language) in LETTERS.iter().filter(|_| report.coverage.gates.is_empty()) {
+            files.push(file(name, letter(report, pack, *language)?.into_bytes()));
         }
     }
     Ok(Rendered::Files(files))
+}
+
+/// The letters to the partner, by file.
+const LETTERS: [(&str, Language); 2] =
+    [("letter-en.txt", Language::English), ("letter-ru.txt", Language::Russian)];
+
+/// Why the whole input is not judged, one gate a line; empty where it is.
+fn refusals(report: &Report) -> Vec<String> {
+    let mut gates: Vec<&Gate> = report.coverage.gates.iter().collect();
+    gates.sort();
+    gates.into_iter().map(|gate| format!("{}: {}", gate.name, gate.sentence.term(SENTENCE))).collect()
 }
 
 /// One folder of the pack.
@@ -192,16 +204,14 @@ fn readme(report: &Report, packs: &[Pack]) -> Result<String> {
     let input = |i: &InputInfo| {
         context! {
             digest => &*i.digest, path => file_name(&i.path), side => i.side,
-            read => phrase::count(i.rows.read), used => phrase::count(i.rows.used),
-            rejected => phrase::count(i.rows.rejected.values().sum()),
-            duplicate => phrase::count(i.rows.duplicate.values().sum()),
+            read => phrase::count(i.rows.read), rejected => phrase::count(i.rows.rejected.values().sum()),
         }
     };
     let source = |p: &Pack| {
         let codes: Vec<&str> = p.reasons().iter().map(|(r, _)| r.code).collect();
         context! {
-            folder => &*p.folder, name => &*p.name, verdict => p.group.verdict.word(),
-            concerned => p.dossier.cases.len(), all => p.dossier.all,
+            folder => &*p.folder, name => &*p.name, verdict => word(report, p),
+            concerned => phrase::count(p.dossier.cases.len() as u64), all => phrase::count(p.dossier.all),
             amount => format!("{} {}", phrase::money(p.money.all), currency(report)), codes => codes.join(", "),
         }
     };
@@ -213,10 +223,17 @@ fn readme(report: &Report, packs: &[Pack]) -> Result<String> {
     let values = context! {
         version => report.run.version, first_day, last_day, tz => &*report.run.tz, as_of => as_of(report),
         rules => &*report.run.rules_digest, rules_count => report.run.rules.evaluated(), currency => currency(report), pii,
+        gates => refusals(report).iter().map(|gate| indented(gate, "  ")).collect::<Vec<_>>(),
         inputs => inputs.into_iter().map(input).collect::<Vec<_>>(),
+        accounts => phrase::accounts(&report.coverage).iter().map(|line| indented(line, "  ")).collect::<Vec<_>>(),
         sources => packs.iter().map(source).collect::<Vec<_>>(),
     };
     filled(include_str!("evidence/readme.txt"), values)
+}
+
+/// The verdict, where one may be told.
+fn word(report: &Report, pack: &Pack) -> &'static str {
+    if report.coverage.gates.is_empty() { pack.group.verdict.word() } else { "not judged" }
 }
 
 /// The name of a file without its folders, which are nobody else's business.
@@ -245,7 +262,7 @@ fn index(report: &Report, packs: &[Pack]) -> Result<Vec<u8>> {
         [
             text_cell(&Text::of_user(p.name.as_str())),
             p.folder.clone(),
-            p.group.verdict.word().to_owned(),
+            word(report, p).to_owned(),
             p.dossier.all.to_string(),
             p.dossier.cases.len().to_string(),
             money(p.money.all),
@@ -323,14 +340,16 @@ fn row(case: &Case, currency: &str, as_of: Option<i64>) -> Vec<String> {
 /// What was found, in words and numbers.
 fn findings(report: &Report, pack: &Pack) -> String {
     let (first_day, last_day) = days(report);
+    let gates = refusals(report);
     let mut lines = vec![
         format!("FINDINGS ABOUT {}", pack.name),
         String::new(),
         format!("Period       {first_day} to {last_day} ({})", report.run.tz),
         format!("Traffic      {}", traffic(pack)),
         format!("In question  {}", in_question(report, pack)),
-        format!("Verdict      {}", verdict(pack)),
+        format!("Verdict      {}", if gates.is_empty() { verdict(pack) } else { NOT_JUDGED }),
     ];
+    lines.extend(gates.iter().flat_map(|gate| wrapped(&format!("             {gate}"), "             ")));
     for (at, finding) in pack.findings.iter().enumerate() {
         lines.extend([String::new(), String::new()]);
         lines.extend(told(report, pack, at + 1, finding));
@@ -344,6 +363,7 @@ fn findings(report: &Report, pack: &Pack) -> String {
     lines.join("\n")
 }
 
+const NOT_JUDGED: &str = "none: the whole input cannot be judged, and nothing may be claimed from it";
 const WEAKER: &str = "Other observations about this source are no evidence by themselves and are left out.";
 
 fn traffic(pack: &Pack) -> String {
@@ -385,7 +405,7 @@ fn told(report: &Report, pack: &Pack, number: usize, finding: &Finding) -> Vec<S
         lines.push("   Innocent explanations that were considered:".to_owned());
     }
     for cause in &rule.innocent {
-        lines.extend(wrapped(&format!("   - {}", own(cause)), "     "));
+        lines.extend(wrapped(&format!("   - {}", outward(&own(cause))), "     "));
     }
     if !rule.references.is_empty() {
         lines.push("   Sources for the limit:".to_owned());
@@ -395,6 +415,17 @@ fn told(report: &Report, pack: &Pack, number: usize, finding: &Finding) -> Vec<S
     }
     lines.push(format!("   Rule: {} (digest of the rule set {})", own(&rule.id), report.run.rules_digest));
     lines
+}
+
+/// A cause without what is said to the user of this program alone: a partner has no mapping file.
+fn outward(cause: &str) -> String {
+    const INSIDE: &str = " in the mapping)";
+    let mut text = cause.to_owned();
+    while let Some(end) = text.find(INSIDE) {
+        let Some(start) = text[..end].rfind(" (") else { break };
+        text.replace_range(start..end + INSIDE.len(), "");
+    }
+    text
 }
 
 /// Below so many other sources there is nothing to compare with.
@@ -415,6 +446,11 @@ fn others(report: &Report, group: &Judged, signal: &'static Signal) -> Option<St
     let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
     let (middle, most) = (signal.unit.format(at(0.5)), phrase::range(signal.unit, at(0.1), at(0.9)));
     Some(format!("(the {} other sources: median {middle}, eight of ten within {most})", values.len()))
+}
+
+/// A text in lines that all begin with `indent`.
+fn indented(text: &str, indent: &str) -> String {
+    wrapped(&format!("{indent}{text}"), indent).join("\n")
 }
 
 /// A text in lines; all but the first begin with `indent`.
@@ -444,22 +480,18 @@ fn letter(report: &Report, pack: &Pack, language: Language) -> Result<String> {
     let (first_day, last_day) = days(report);
     let reason = |(reason, count): (&'static Reason, usize)| {
         let text = if language == Language::English { reason.english } else { reason.russian };
-        context! { code => reason.code, count, text => wrapped(&format!("  {text}"), "  ").join("\n").trim_start() }
+        context! { code => reason.code, count => phrase::count(count as u64), text => wrapped(&format!("  {text}"), "  ").join("\n").trim_start() }
     };
-    let innocent: BTreeSet<String> = pack
-        .findings
-        .iter()
-        .flat_map(|f| &f.rule.innocent)
-        .map(|cause| Text::of_user(cause.as_str()).term(usize::MAX))
-        .collect();
-    let innocent: Vec<String> = innocent
-        .iter()
-        .map(|cause| wrapped(&format!("    {cause}"), "    ").join("\n").trim_start().to_owned())
-        .collect();
+    let place = if language == Language::English { 0 } else { 1 };
+    let causes = pack.reasons().into_iter().flat_map(|(reason, _)| reason.innocent).map(|both| both[place]);
+    let innocent: BTreeSet<&str> = causes.collect();
+    let innocent: Vec<String> =
+        innocent.iter().map(|cause| indented(cause, "    ").trim_start().to_owned()).collect();
     let cost = pack.group.subject.spend.filter(|_| report.run.perspective == "buyer");
     let values = context! {
         source => &*pack.name, first_day, last_day, tz => &*report.run.tz, as_of => as_of(report),
-        concerned => pack.dossier.cases.len(), all => pack.dossier.all, as_a_whole => pack.dossier.as_a_whole,
+        concerned => phrase::count(pack.dossier.cases.len() as u64), is_about_some => !pack.dossier.cases.is_empty(),
+        all => phrase::count(pack.dossier.all), as_a_whole => pack.dossier.as_a_whole,
         reasons => pack.reasons().into_iter().map(reason).collect::<Vec<_>>(),
         currency => currency(report), amount => phrase::money(pack.money.all),
         reversible => phrase::money(pack.money.reversible), locked => phrase::money(pack.money.locked),
@@ -523,6 +555,45 @@ mod tests {
         assert!(rows.lines().next().unwrap().starts_with("click_id,transaction_id,click_time_utc"));
         assert!(rows.lines().nth(1).unwrap().contains("ctit_short,3,"), "{rows}");
         assert_eq!(one(&files, "reason-codes.csv").lines().count(), REASONS.len() + 1);
+    }
+
+    #[test]
+    fn an_input_that_is_not_judged_claims_nothing() {
+        let rules = sample::rules();
+        let mut report = sample::hostile(&rules, "pub10032");
+        report.coverage.gates =
+            vec![Gate { name: "too-many-rejects", sentence: Text::new("20% of the rows were rejected") }];
+        let files = files(&report);
+        assert!(files.keys().all(|name| !name.contains("letter")), "{:?}", files.keys());
+        let said = "too-many-rejects: 20% of the rows were rejected";
+        let readme = one(&files, "README.txt");
+        assert!(readme.contains("NOT JUDGED") && readme.contains(said), "{readme}");
+        assert!(!readme.contains("letter-en.txt"), "{readme}");
+        let findings = one(&files, "findings.txt");
+        assert!(findings.contains(NOT_JUDGED) && findings.contains(said), "{findings}");
+        assert!(!findings.contains("stop the traffic"), "{findings}");
+        assert!(one(&files, "index.csv").lines().nth(1).unwrap().contains(",not judged,"));
+    }
+
+    #[test]
+    fn a_letter_names_innocent_causes_in_its_own_language() {
+        let rules = sample::rules();
+        let files = files(&sample::hostile(&rules, "pub10032"));
+        let [english, russian] = reason("ctit_short_share").expect("it has a reason").innocent[0];
+        let flat = |name: &str| one(&files, name).split_whitespace().collect::<Vec<_>>().join(" ");
+        let letter = flat("letter-ru.txt");
+        assert!(letter.contains(russian) && !letter.contains(english), "{letter}");
+        assert!(flat("letter-en.txt").contains(english));
+    }
+
+    #[test]
+    fn no_built_in_rule_talks_of_mappings_to_a_partner() {
+        let rules = crate::rules::RuleSet::of(&crate::rules::builtin_files()).expect("without fault");
+        let causes: Vec<&String> = rules.rules.iter().flat_map(|rule| &rule.innocent).collect();
+        assert!(causes.iter().any(|cause| cause.contains("mapping")), "nothing is left to cut");
+        causes.iter().for_each(|cause| assert!(!outward(cause).contains("mapping"), "{cause}"));
+        assert_eq!(outward("IDs (say so in the mapping), where few run it"), "IDs, where few run it");
+        assert_eq!(outward("IDs (of orders)"), "IDs (of orders)");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::signals::{self, Estimate, Signal};
 use crate::verdicts::{Judged, Verdict};
 
 pub use super::json::{page as json, rule_page as rule_json};
-pub use rule::{RuleCounts, RulePage, RuleRun};
+pub use rule::{RuleCounts, RuleNight, RuleNights, RulePage, RuleRun};
 
 /// Everything that one page says.
 pub struct Page<'r> {
@@ -167,23 +167,41 @@ impl Sheet {
 
     /// A table below a heading. The columns of `right` are aligned to the right.
     fn table(&mut self, rows: &[Vec<String>], right: &[bool]) {
-        self.table_over(rows, right, &vec![None; rows.len()]);
+        aligned(rows, right).iter().for_each(|line| self.row(line));
     }
 
-    /// The same with a line of its own below some rows.
-    fn table_over(&mut self, rows: &[Vec<String>], right: &[bool], below: &[Option<String>]) {
-        let cells = |row: &Vec<String>, at: usize| row[at].chars().count();
-        let widths: Vec<usize> =
-            (0..right.len()).map(|at| rows.iter().map(|row| cells(row, at)).max().unwrap_or(0)).collect();
-        for (row, below) in rows.iter().zip(below) {
-            let padded = row.iter().zip(&widths).zip(right).map(|((cell, width), right)| match right {
-                true => format!("{cell:>width$}"),
-                false => format!("{cell:<width$}"),
-            });
-            self.row(&padded.collect::<Vec<String>>().join("  "));
-            below.iter().for_each(|line| self.row(&format!("    {line}")));
-        }
+    /// Whether a table of these rows is no wider than the page.
+    fn fits(&self, rows: &[Vec<String>]) -> bool {
+        INDENT + breadth(&widths(rows)) <= self.width
     }
+}
+
+/// Cells between two columns.
+const GAP: usize = 2;
+
+/// The cells that each column takes.
+fn widths(rows: &[Vec<String>]) -> Vec<usize> {
+    let columns = rows.first().map_or(0, Vec::len);
+    let cells = |row: &Vec<String>, at: usize| row[at].chars().count();
+    (0..columns).map(|at| rows.iter().map(|row| cells(row, at)).max().unwrap_or(0)).collect()
+}
+
+/// The cells that columns of these widths take beside each other.
+fn breadth(widths: &[usize]) -> usize {
+    widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
+}
+
+/// The rows as lines whose columns stand below each other; those of `right` end together.
+fn aligned(rows: &[Vec<String>], right: &[bool]) -> Vec<String> {
+    let widths = widths(rows);
+    let line = |row: &Vec<String>| {
+        let padded = row.iter().zip(&widths).zip(right).map(|((cell, width), right)| match right {
+            true => format!("{cell:>width$}"),
+            false => format!("{cell:<width$}"),
+        });
+        padded.collect::<Vec<String>>().join(&" ".repeat(GAP))
+    };
+    rows.iter().map(line).collect()
 }
 
 fn whole(n: u64) -> String {

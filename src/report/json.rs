@@ -657,6 +657,8 @@ mod tests {
         let source = &value["sources"][0];
         assert_eq!((&source["cluster"], &source["shared_sources"]), (&1.into(), &1.into()));
         assert_eq!(source["money"]["recoverable_now"], "96.50");
+        assert_eq!(source["money"]["claim_back"]["total"], "96.50");
+        assert_eq!(source["money"]["claim_back"]["repeated_events"], "0.00");
         assert_eq!(source["money"]["expected_saving"], "1430.00");
         assert_eq!((&source["cr_expected"]["low"], &source["epc_expected"]), (&0.04.into(), &0.4.into()));
         assert_eq!(value["odd"][0]["key"]["source"], "pub31");

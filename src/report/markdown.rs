@@ -2,6 +2,8 @@
 //!
 //! A page for people: flagged sources are listed as far as a page goes, and it says how many are left out.
 
+use super::idle;
+use super::money::claimed;
 use super::{Format, InputInfo, Kind, List, Look, Moved, Rendered, Report, RowCount, phrase};
 use crate::base::error::Result;
 use crate::base::text::Text;
@@ -20,9 +22,12 @@ fn render(report: &Report, _: &Look) -> Result<Rendered> {
     let flagged: Vec<&Judged> = audited.iter().copied().filter(|g| g.verdict <= Verdict::Watch).collect();
     page.extend(gates(report));
     page.extend(verdicts(&audited));
+    page.extend(claimable(report));
     page.extend(changed(report));
     page.extend(sources(report, &flagged));
     page.extend(reasons(&flagged));
+    page.extend(observed(report));
+    page.extend(suppressed(report));
     page.extend(lists(report));
     page.extend(quality(report));
     let rest = report.history.as_ref().map_or("this one run".to_owned(), |h| {
@@ -77,6 +82,14 @@ fn verdicts(audited: &[&Judged]) -> Vec<String> {
     }
     lines.push(String::new());
     lines
+}
+
+/// What can be claimed back, where something can.
+fn claimable(report: &Report) -> Vec<String> {
+    let Some(claim) = claimed(report, report.groups.iter()) else { return Vec::new() };
+    let currency = report.run.currency.as_ref().map_or(String::new(), |c| format!(" {}", c.md(8)));
+    let sum = phrase::money(Some(claim.total));
+    vec![format!("{sum}{currency} can be claimed back (counted): {}.", claim.told()), String::new()]
 }
 
 /// What changed since the night before, or since the run that was named.
@@ -161,6 +174,45 @@ fn reasons(flagged: &[&Judged]) -> Vec<String> {
     lines
 }
 
+/// What rules that only observe would have done.
+fn observed(report: &Report) -> Vec<String> {
+    let groups = idle::observed(report);
+    if groups.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec!["## Would have been".to_owned(), String::new()];
+    lines.extend([format!("{}.", idle::would(groups.len())), String::new()]);
+    lines.extend(table(&["source", "would be", "rules", "finding"]));
+    lines.extend(groups.iter().take(SHOWN).map(|group| {
+        let told = idle::findings(group).next().map_or(String::new(), phrase::finding);
+        let name = names(group).join(" / ");
+        let rules = Text::of_user(idle::rules(group)).md(SENTENCE);
+        row(&[name, group.would_be.word().to_owned(), rules, Text::of_user(told).md(SENTENCE)])
+    }));
+    lines.extend(more(groups.len()));
+    lines
+}
+
+/// Findings that somebody answers for.
+fn suppressed(report: &Report) -> Vec<String> {
+    let all = idle::suppressed(report);
+    if all.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec!["## Suppressed".to_owned(), String::new()];
+    lines.extend([format!("{}:", idle::silenced(all.len())), String::new()]);
+    lines.extend(all.iter().take(SHOWN).map(|(group, idle)| {
+        format!("- {}: {}", names(group).join(" / "), Text::of_user(idle::told(idle)).md(SENTENCE))
+    }));
+    lines.extend(more(all.len()));
+    lines
+}
+
+fn more(all: usize) -> Vec<String> {
+    let more = (all > SHOWN).then(|| format!("{} more are left out here.", all - SHOWN));
+    [Some(String::new()), more.clone(), more.map(|_| String::new())].into_iter().flatten().collect()
+}
+
 fn lists(report: &Report) -> Vec<String> {
     let all =
         [("block", &report.lists.block), ("profit", &report.lists.profit), ("scale", &report.lists.scale)];
@@ -182,10 +234,16 @@ fn lists(report: &Report) -> Vec<String> {
 
 fn quality(report: &Report) -> Vec<String> {
     let mut lines = vec!["## Data quality".to_owned(), String::new()];
-    lines.extend(table(&["input", "read as", "rows", "used", "rejected", "repeated", "BLAKE3"]));
+    lines.extend(table(&["input", "read as", "rows read", "rejected", "BLAKE3"]));
     let mut inputs: Vec<&InputInfo> = report.run.inputs.iter().collect();
     inputs.sort_by_key(|i| (i.side, &i.path, &i.digest));
     lines.extend(inputs.into_iter().map(|i| row(&input(i))));
+    lines.push(String::new());
+    lines.extend(
+        phrase::accounts(&report.coverage)
+            .into_iter()
+            .map(|line| format!("- {}", Text::of_user(line).md(SENTENCE))),
+    );
     lines.push(String::new());
     let classes = report.coverage.classes.table();
     let known: Vec<String> = classes
@@ -212,9 +270,7 @@ fn input(input: &InputInfo) -> Vec<String> {
         input.path.md(NAME),
         input.side.to_owned(),
         phrase::count(rows.read),
-        phrase::count(rows.used),
         phrase::count(rows.rejected.values().sum()),
-        phrase::count(rows.duplicate.values().sum()),
         input.digest.chars().take(12).collect(),
     ]
 }
@@ -256,7 +312,8 @@ mod tests {
             "| **block** | fraud | 2,401 | 480.20 | 1,204.00 | – | conversions-too-fast, replayed-conversions, one-address |",
             "| block | 2 | 1,204.00 |",
             "- block: 2 IDs, 1 left out: a list cannot hold them",
-            "| clicks.csv | clicks | 10 | 10 | 0 | 0 | d1 |",
+            "| clicks.csv | clicks | 10 | 0 | d1 |",
+            "- clicks: 41,215 rows read = 41,203 used + 8 rejected + 4 duplicate (click_time is no time 7, ",
             "### – / pub10032 – block",
         ] {
             assert!(page.contains(part), "no {part} in\n{page}");

@@ -12,6 +12,7 @@ pub mod evidence;
 pub mod explain;
 mod forwarded;
 mod html;
+mod idle;
 pub mod json;
 pub mod lists;
 mod markdown;
@@ -338,6 +339,9 @@ pub struct Coverage {
     pub gates: Vec<Gate>,
     /// Whatever else a reader has to know, one sentence each.
     pub notes: Vec<Text>,
+    /// Those of the notes that whoever set up the run has to act on: what was asked for and has no effect, or no
+    /// longer.
+    pub idle_settings: Vec<Text>,
 }
 
 /// A rate that amounts were exchanged at.

@@ -15,7 +15,7 @@ use super::{FORMATS, Format, Kind, Look, Rendered, Report, evidence, json, lists
 use crate::base::destination::Destination;
 use crate::base::dialect::{DIALECTS, Dialect};
 use crate::base::error::{Error, Result};
-use crate::base::lists::ListFile;
+use crate::base::lists::{ListFile, emptied};
 use crate::base::near::nearest;
 use crate::base::privacy::Pii;
 use crate::base::text::Text;
@@ -357,6 +357,10 @@ fn list(
             return Ok(None);
         }
     };
+    if let Some(why) = emptied(&files, &report.lists.protected) {
+        written.withheld.push((output.name(), why));
+        return Ok(None);
+    }
     let mut stdout = None;
     for file in files {
         let refused = file.refused.iter().map(|(id, why)| (output.name(), id.clone(), why.clone()));

@@ -7,9 +7,12 @@ use crate::base::text::Text;
 use crate::base::time::show_day;
 use crate::base::unit::Unit;
 use crate::peers::Direction;
+use crate::report::{Coverage, RowCount};
 use crate::rules::{Class, Evidence, Limit, Why};
 use crate::signals::{Estimate, Interval, Signal};
 use crate::verdicts::{Because, Finding, Judged, Standing, Verdict};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 /// Tests of one rule that are spelled out; the JSON report has all of them.
 const EVIDENCE_SHOWN: usize = 3;
@@ -72,8 +75,18 @@ fn peers(evidence: &Evidence) -> Option<String> {
         return Some(format!("by itself, {}", q(versus.q)));
     }
     let expected = evidence.signal.unit.format(versus.expected);
-    let (ratio, n) = (Unit::Ratio.format(versus.ratio), count(u64::from(versus.peers)));
+    let (ratio, n) = (times(versus.ratio), count(u64::from(versus.peers)));
     Some(format!("{ratio} times {n} peers' {expected}, {}", q(versus.q)))
+}
+
+/// How many times what peers have; beyond a thousand the figure says no more.
+pub fn times(ratio: f64) -> String {
+    match ratio {
+        r if r >= 1_000.0 => "over 1,000".to_owned(),
+        r if r < 0.001 => "under 0.001".to_owned(),
+        r if r < 0.1 => format!("{r:.3}"),
+        r => Unit::Ratio.format(r),
+    }
 }
 
 /// `q 0.023`, and `q 2.1e-98` where the zeros would have to be counted.
@@ -161,6 +174,37 @@ pub fn sum(amounts: impl Iterator<Item = Option<Micro>>) -> Option<Micro> {
     amounts.flatten().reduce(|a, b| Micro(a.0.saturating_add(b.0)))
 }
 
+/// What became of the rows of each side, after cleaning:
+/// `conversions: 3,396 rows read = 2,389 used + 0 rejected + 1,007 duplicate (status_update 987, retry 20)`.
+pub fn accounts(coverage: &Coverage) -> Vec<String> {
+    let line = |(side, rows): (&str, &Option<RowCount>)| {
+        let rows = rows.as_ref()?;
+        let mut reasons: Vec<(&String, &u64)> = rows.rejected.iter().chain(&rows.duplicate).collect();
+        reasons.sort_by_key(|(_, n)| Reverse(**n));
+        let said: Vec<String> = reasons
+            .into_iter()
+            .map(|(why, n)| format!("{} {}", Text::of_user(why.as_str()).term(NAME), count(*n)))
+            .collect();
+        let why = if said.is_empty() { String::new() } else { format!(" ({})", said.join(", ")) };
+        Some(format!("{side}: {}{why}", rows_of(rows)))
+    };
+    [("clicks", &coverage.clicks), ("conversions", &coverage.conversions)]
+        .into_iter()
+        .filter_map(line)
+        .collect()
+}
+
+/// `41,215 rows read = 41,203 used + 8 rejected + 4 duplicate`.
+pub fn rows_of(rows: &RowCount) -> String {
+    let sum = |reasons: &BTreeMap<String, u64>| count(reasons.values().sum());
+    let (rejected, duplicate) = (sum(&rows.rejected), sum(&rows.duplicate));
+    format!(
+        "{} rows read = {} used + {rejected} rejected + {duplicate} duplicate",
+        count(rows.read),
+        count(rows.used)
+    )
+}
+
 /// `1 click`, `12 clicks`.
 pub fn counted(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { many })
@@ -202,12 +246,10 @@ pub fn unwrapped(text: &str) -> String {
     text.split_whitespace().collect::<Vec<&str>>().join(" ")
 }
 
-/// What else could explain the findings that carry the verdict, each once, in their order.
+/// What else could explain the findings, each once: first the causes of those that carry the verdict.
 pub fn innocent<'f>(findings: &'f [Finding]) -> Vec<&'f str> {
-    let top = findings.first().map(|f| f.action);
-    let carrying = findings.iter().filter(|f| Some(f.action) == top);
     let mut all: Vec<&str> = Vec::new();
-    for cause in carrying.flat_map(|f| &f.rule.innocent) {
+    for cause in findings.iter().flat_map(|f| &f.rule.innocent) {
         if !all.contains(&cause.as_str()) {
             all.push(cause);
         }

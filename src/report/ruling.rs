@@ -5,7 +5,7 @@
 
 use super::phrase::{count, counted};
 use crate::rules::{Changed, LeftOut, Pack, Rule, RuleSet, Status, Truth, Why};
-use crate::signals::Absence;
+use crate::signals::{Absence, of_side};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The share of groups above which a rule is said to be unknown.
@@ -157,13 +157,13 @@ impl<'r> RuleTally<'r> {
         causes.into_iter().rev().max_by_key(|(_, n)| *n).map_or(Cause::Other, |(cause, _)| cause)
     }
 
-    /// Columns that no input maps.
-    fn columns(&self) -> impl Iterator<Item = &'static str> {
+    /// Columns that no input maps, with the side that lacks them.
+    fn columns(&self) -> impl Iterator<Item = String> {
         self.lacks.iter().flat_map(|(why, _)| match why {
-            Why::Absent { absence: Absence::Columns(columns), .. } => {
-                columns.iter().map(|c| c.name()).collect()
+            Why::Absent { absence: Absence::Columns(side, columns), .. } => {
+                columns.iter().map(|column| of_side(*side, *column)).collect()
             }
-            Why::Untold(columns) => columns.iter().map(|c| c.name()).collect(),
+            Why::Untold(columns) => columns.iter().map(|column| of_side(None, *column)).collect(),
             _ => Vec::new(),
         })
     }
@@ -203,7 +203,7 @@ enum Cause {
 
 fn cause(why: &Why) -> Cause {
     match why {
-        Why::Absent { absence: Absence::Columns(_), .. } => Cause::Columns,
+        Why::Absent { absence: Absence::Columns(..), .. } => Cause::Columns,
         Why::Absent {
             absence: Absence::NoClicks | Absence::NoConversions | Absence::Aggregated | Absence::Engine(_),
             ..
@@ -242,8 +242,8 @@ fn part(cause: Cause, tallies: &[&RuleTally]) -> String {
     let n = count(tallies.len() as u64);
     match cause {
         Cause::Columns => {
-            let columns: BTreeSet<&str> = tallies.iter().flat_map(|tally| tally.columns()).collect();
-            let columns: Vec<&str> = columns.into_iter().collect();
+            let columns: BTreeSet<String> = tallies.iter().flat_map(|tally| tally.columns()).collect();
+            let columns: Vec<String> = columns.into_iter().collect();
             format!("{n} for want of columns (no mapping names {})", columns.join(", "))
         }
         Cause::Inputs => format!("{n} for want of single clicks or conversions"),
@@ -265,11 +265,13 @@ fn part(cause: Cause, tallies: &[&RuleTally]) -> String {
 mod tests {
     use super::*;
     use crate::base::column::Col;
+    use crate::measures::Rows;
     use crate::signals;
 
     fn absent(columns: &[Col]) -> Truth {
         let signal = signals::find("known_bot_share").expect("declared");
-        Truth::Unknown([Why::Absent { signal, absence: Absence::Columns(columns.to_vec()) }].into())
+        let absence = Absence::Columns(Some(Rows::Conversions), columns.to_vec());
+        Truth::Unknown([Why::Absent { signal, absence }].into())
     }
 
     fn sample(n: u64) -> Truth {
@@ -297,7 +299,7 @@ mod tests {
     fn what_can_be_repaired_is_said_first() {
         let rule = Rule::sample("a");
         let tallies = [
-            tally(&rule, &[(absent(&[Col::IsBot]), 30)]),
+            tally(&rule, &[(absent(&[Col::PlayerId, Col::Country]), 30)]),
             tally(&rule, &[(sample(1), 20), (sample(7), 10)]),
             tally(&rule, &[(Truth::Fires, 30)]),
         ];
@@ -305,7 +307,7 @@ mod tests {
             unanswered(&tallies).as_deref(),
             Some(
                 "2 of 3 rules without an answer for more than 90% of the groups: 1 for want of columns (no mapping \
-                 names is_bot), 1 for too small samples"
+                 names conversions.country, player_id), 1 for too small samples"
             )
         );
         assert_eq!(unanswered(&tallies[2..]), None);

@@ -19,7 +19,9 @@ use crate::peers::shrink;
 use crate::peers::{Direction, Level, Sibling, Sides, Versus};
 use crate::rules::{Action, Class, Evidence, Limit, Rule, Truth, Why};
 use crate::signals::{self, Absence, Estimate, Reading, Row};
-use crate::verdicts::{Answers, Finding, Judged, Listing, Resold, Shared, Subject, Verdict};
+use crate::verdicts::{
+    Answers, Clawback, Counted, Finding, Judged, Listing, Resold, Shared, Subject, Verdict,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -112,6 +114,8 @@ pub fn with_outlook(rules: &[Rule]) -> Report<'_> {
         report.groups[at].outlook.shared = Some(Shared { cluster: 0, others: 1, verdict: Verdict::Block });
     }
     report.groups[0].outlook.recoverable_now = Some(Micro(96_500_000));
+    let replays = Counted { count: 12, amount: Some(Micro(96_500_000)) };
+    report.groups[0].outlook.clawback = Some(Clawback { replays, ..Clawback::default() });
     report.groups[0].outlook.loss = Some(Loss {
         money_at_risk: units(400),
         recoverable_now: Micro(96_500_000),
@@ -455,6 +459,7 @@ fn coverage() -> Coverage {
         ],
         gates: vec![],
         notes: vec![Text::new("without history a verdict rests on this one run")],
+        idle_settings: vec![],
     }
 }
 
@@ -580,7 +585,7 @@ rules        0 rules (a94f00d15ea5) · as of 2026-03-14T23:59:59Z
 
 /// What stands beside the verdicts, in the table.
 pub const OUTLOOK: &str = r#"
-96.50 USD was paid, or is due, for exact replays: it can be claimed back now.
+96.50 USD was paid, or is due, and can be claimed back now: all of it for transactions that were sent again.
 Blocking 1 group at block or hold is expected to save 1,430.00 USD.
            An estimate, which assumes: an honest source leaves a margin of 0.2, payouts go on for 30 days as in this window.
 

@@ -243,25 +243,25 @@ pub(super) fn incident(incident: &Incident) -> String {
     let whole = |n: f64| count(n.round() as u64);
     if let Some((from, to)) = incident.hours {
         return format!(
-            "{unit}, {} to {}: clicks of {} sources and not one conversion, where {} ({}–{}) were to be expected: \
+            "{unit}, {} to {}: clicks of {} and not one conversion, where {} ({}–{}) were to be expected: \
              probably lost postbacks",
             time::show(from),
             time::show(to),
-            count(incident.told as u64),
+            counted(incident.told as u64, "source", "sources"),
             whole(incident.expected),
             whole(incident.low),
             whole(incident.high)
         );
     }
     format!(
-        "{unit}, {days}: {} where {} ({}–{}) were to be expected, in {} of {} sources that can tell: a cap, \
+        "{unit}, {days}: {} where {} ({}–{}) were to be expected, in {} of {} that can tell: a cap, \
          a landing page that is down, or lost postbacks",
         counted(incident.observed, "conversion", "conversions"),
         whole(incident.expected),
         whole(incident.low),
         whole(incident.high),
         count(incident.fell as u64),
-        count(incident.told as u64),
+        counted(incident.told as u64, "source", "sources"),
     )
 }
 
@@ -595,11 +595,7 @@ fn peers(page: &mut Page, report: &Report) {
 /// `41,215 read = 41,203 used + 8 rejected + 4 duplicate`, and the reasons below.
 fn rows(page: &mut Page, side: &str, rows: Option<&RowCount>) {
     let Some(rows) = rows else { return page.line(side, LABEL, "not given") };
-    let sum = |reasons: &BTreeMap<String, u64>| count(reasons.values().sum());
-    let (rejected, duplicate) = (sum(&rows.rejected), sum(&rows.duplicate));
-    let (read, used) = (count(rows.read), count(rows.used));
-    let sentence = format!("{read} rows read = {used} used + {rejected} rejected + {duplicate} duplicate");
-    page.line(side, LABEL, &sentence);
+    page.line(side, LABEL, &phrase::rows_of(rows));
     for (what, reasons) in [("rejected", &rows.rejected), ("duplicate", &rows.duplicate)] {
         if !reasons.is_empty() {
             page.line("", LABEL, &format!("{what}: {}", by_reason(reasons)));

@@ -4,6 +4,7 @@
 //! empty cells. A sheet holds the flagged sources and then the largest ones up to a limit, and says what it leaves
 //! out. The file's date is the end of the exports: the same input makes the same bytes.
 
+use super::money::claimed;
 use super::output::failed;
 use super::{Format, InputInfo, Kind, List, Look, Rendered, Report, RuleTally, phrase};
 use crate::base::error::Result;
@@ -13,7 +14,7 @@ use crate::base::time::{self, SECOND};
 use crate::base::unit::Unit;
 use crate::rules::Evidence;
 use crate::signals::{self, Signal};
-use crate::verdicts::{Finding, Judged, Verdict};
+use crate::verdicts::{Because, Finding, Judged, Verdict};
 use rust_xlsxwriter::{
     Color, DocProperties, ExcelDateTime, Format as Style, FormatAlign, Workbook, Worksheet,
 };
@@ -253,6 +254,10 @@ fn summary(report: &Report, groups: &[&Judged]) -> Page {
         named("profit", Cell::money(totals.profit)),
         named("payout", Cell::money(totals.payout)),
     ];
+    if let Some(claim) = claimed(report, report.groups.iter()) {
+        rows.push(named("can be claimed back", Cell::Money(claim.total)));
+        rows.push(named("of that", Cell::Text(claim.told())));
+    }
     for verdict in [Verdict::Block, Verdict::Hold, Verdict::Watch, Verdict::Clean, Verdict::Undecided] {
         let of = groups.iter().filter(|g| g.verdict == verdict);
         let at_risk =
@@ -341,7 +346,8 @@ fn sources(report: &Report, groups: &[&Judged]) -> Page {
     let present: Vec<&'static Signal> = signals::all()
         .iter()
         .copied()
-        .filter(|s| shown.iter().any(|g| g.subject.row.reading(s).estimate().is_some()))
+        // The cost stands among the fixed columns.
+        .filter(|s| s.name != "cost" && shown.iter().any(|g| g.subject.row.reading(s).estimate().is_some()))
         .collect();
     let fixed = [
         "verdict",
@@ -397,14 +403,14 @@ fn source(group: &Judged, present: &[&'static Signal]) -> Vec<Cell> {
 
 fn findings(report: &Report, groups: &[&Judged]) -> Page {
     let mut sheet = Sheet::new("Findings")?;
-    let all: Vec<(&Judged, &Finding)> =
-        groups.iter().flat_map(|g| g.findings.iter().map(move |f| (*g, f))).collect();
+    let all = told(groups);
     capped(&mut sheet, all.len(), "findings")?;
-    let fixed = ["verdict", "rule", "title", "class", "action", "reduced", "money", "in words"];
+    let fixed =
+        ["verdict", "rule", "title", "class", "action", "reduced", "money", "in words", "effect", "would_be"];
     let names: Vec<String> = key_names(report).chain(fixed.map(str::to_owned)).collect();
     let rows = all.len().min(FINDINGS);
     sheet.header(&names, rows)?;
-    sheet.rows(all.into_iter().take(FINDINGS).map(|(group, finding)| {
+    sheet.rows(all.into_iter().take(FINDINGS).map(|(group, finding, idle)| {
         let mut row = key(group);
         row.extend([
             Cell::word(group.verdict.word()),
@@ -415,10 +421,24 @@ fn findings(report: &Report, groups: &[&Judged]) -> Page {
             finding.reduced.map_or(Cell::Empty, Cell::word),
             Cell::money(finding.money),
             Cell::of_rule(&phrase::finding(finding)),
+            effect(idle),
+            Cell::word(group.would_be.word()),
         ]);
         row
     }))?;
     sheet.done()
+}
+
+/// All findings: those that act, then those without effect and why they have none.
+fn told<'g, 'r>(groups: &[&'g Judged<'r>]) -> Vec<(&'g Judged<'r>, &'g Finding<'r>, Option<&'g Because>)> {
+    let active = groups.iter().flat_map(|g| g.findings.iter().map(move |f| (*g, f, None)));
+    let idle = groups.iter().flat_map(|g| g.idle.iter().map(move |i| (*g, &i.finding, Some(&i.because))));
+    active.chain(idle).collect()
+}
+
+/// `yes`, or `none: suppressed until 2026-06-30 by ana: one-tap offers`.
+fn effect(idle: Option<&Because>) -> Cell {
+    idle.map_or(Cell::word("yes"), |because| Cell::of_rule(&format!("none: {}", phrase::because(because))))
 }
 
 fn capped(sheet: &mut Sheet, all: usize, what: &str) -> Made {
@@ -431,18 +451,29 @@ fn capped(sheet: &mut Sheet, all: usize, what: &str) -> Made {
 
 fn evidence(report: &Report, groups: &[&Judged]) -> Page {
     let mut sheet = Sheet::new("Evidence")?;
-    let of_group = |g: &'_ &Judged| g.findings.iter().map(|f| f.evidence.len()).sum::<usize>();
-    let all: usize = groups.iter().map(of_group).sum();
+    let findings = told(groups);
+    let all: usize = findings.iter().map(|(_, finding, _)| finding.evidence.len()).sum();
     capped(&mut sheet, all, "tests")?;
-    let fixed =
-        ["rule", "signal", "value", "n", "low", "high", "test", "limit", "confidence", "peers", "summary"];
+    let fixed = [
+        "rule",
+        "effect",
+        "signal",
+        "value",
+        "n",
+        "low",
+        "high",
+        "test",
+        "limit",
+        "confidence",
+        "peers",
+        "summary",
+    ];
     let names: Vec<String> = key_names(report).chain(fixed.map(str::to_owned)).collect();
     sheet.header(&names, all.min(FINDINGS))?;
-    let tests = groups.iter().flat_map(|g| g.findings.iter().map(move |f| (g, f)));
-    let rows = tests.flat_map(|(g, f)| f.evidence.iter().map(move |e| (g, f, e)));
-    sheet.rows(rows.take(FINDINGS).map(|(group, finding, evidence)| {
+    let rows = findings.iter().flat_map(|told| told.1.evidence.iter().map(move |e| (told, e)));
+    sheet.rows(rows.take(FINDINGS).map(|((group, finding, idle), evidence)| {
         let mut row = key(group);
-        row.push(Cell::of_rule(&finding.rule.id));
+        row.extend([Cell::of_rule(&finding.rule.id), effect(*idle)]);
         row.extend(test(evidence));
         row
     }))?;
@@ -502,13 +533,19 @@ fn quality(report: &Report) -> Page {
             input.rows.read,
             Cell::Text(format!("{}, {}", input.side, input.digest)),
         ));
-        rows.push(about("rows used", input.rows.used, Cell::Empty));
-        for (what, of) in [("rows rejected", &input.rows.rejected), ("rows repeated", &input.rows.duplicate)]
-        {
-            rows.extend(of.iter().map(|(why, n)| about(what, *n, Cell::of_rule(why))));
-        }
+        let rejected = input.rows.rejected.iter();
+        rows.extend(rejected.map(|(why, n)| about("rows rejected", *n, Cell::of_rule(why))));
     }
     let whole = |what: &str, n: u64, why: Cell| vec![Cell::Empty, Cell::word(what), Cell::count(n), why];
+    let coverage = &report.coverage;
+    for (side, counts) in [("clicks", &coverage.clicks), ("conversions", &coverage.conversions)] {
+        let Some(counts) = counts else { continue };
+        rows.push(whole(&format!("{side}: rows used"), counts.used, Cell::Text(phrase::rows_of(counts))));
+        let repeated = counts.duplicate.iter();
+        rows.extend(
+            repeated.map(|(why, n)| whole(&format!("{side}: rows repeated"), *n, Cell::of_rule(why))),
+        );
+    }
     let classes = report.coverage.classes.table();
     rows.extend(classes.iter().map(|(_, words, n)| whole("conversions", *n, Cell::word(words))));
     let mut absent: Vec<_> = report.coverage.absent.iter().collect();
@@ -548,6 +585,7 @@ mod tests {
     use super::*;
     use crate::base::text::HOSTILE;
     use crate::report::sample;
+    use crate::verdicts::Idle;
 
     #[test]
     fn any_text_makes_a_workbook() {
@@ -560,6 +598,20 @@ mod tests {
             let bytes = workbook(&report).unwrap_or_else(|e| panic!("{text:?}: {e}"));
             assert!(bytes.starts_with(b"PK"));
         }
+    }
+
+    #[test]
+    fn findings_without_effect_stand_behind_the_others_and_say_why() {
+        let rules = sample::rules();
+        let mut report = sample::report(&rules);
+        let finding = report.groups[0].findings.remove(0);
+        report.groups[0].idle = vec![Idle { finding, because: Because::Observed }];
+        let groups = report.audited();
+        let all = told(&groups);
+        let (group, finding, because) = all.last().expect("there are findings");
+        assert_eq!((group.verdict, finding.rule.id.as_str()), (Verdict::Block, "conversions-too-fast"));
+        assert!(matches!(effect(*because), Cell::Text(words) if words == "none: observed"));
+        assert!(all[..all.len() - 1].iter().all(|(_, _, because)| because.is_none()));
     }
 
     #[test]

@@ -8,9 +8,9 @@ use super::format::{REQUIRED, ROW_LIMITS, RawList, RawRule};
 use super::limits;
 use super::lists;
 use super::message::{Broken, Message};
-use super::model::{Node, Pack, Param, Rule, RuleFile, Runs, STDIN};
+use super::model::{Action, Class, Node, Pack, Param, Rule, RuleFile, Runs, STDIN, Status, Unread};
 use super::params::Params;
-use super::policies::{POLICIES, span};
+use super::policies::{Need, POLICIES};
 use crate::base::column::Grain;
 use crate::base::diag::{self, Code, Diag};
 use crate::base::unit::Unit;
@@ -29,30 +29,30 @@ pub fn check(files: &[RuleFile]) -> Vec<Diag> {
 /// The rules as far as they could be read, sorted by id, and all faults; there is a fault for whatever could
 /// not be read.
 pub(super) fn checked(files: &[RuleFile], params: &Params) -> (Vec<Rule>, Vec<Diag>) {
-    let mut faults = Vec::new();
-    let mut read = Vec::new();
+    let (mut faults, mut rules, mut ids) = (Vec::new(), Vec::new(), Vec::new());
     for file in files {
         let mut checker = Checker::of(file, params);
-        read.extend(checker.read());
+        let (rule, id) = checker.read();
+        rules.extend(rule);
+        ids.extend(id.map(|id| (id, file)));
         checker.say_how_many_more();
         faults.append(&mut checker.faults);
     }
-    read.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id).then_with(|| a.file.name.cmp(&b.file.name)));
-    faults.extend(read.windows(2).filter(|w| w[0].0.id == w[1].0.id).map(|w| taken(&w[0].0, &w[1])));
+    rules.sort_by(|a: &Rule, b| a.id.cmp(&b.id).then_with(|| a.file.name.cmp(&b.file.name)));
+    ids.sort_by(|(a, in_a), (b, in_b)| a.value.cmp(&b.value).then_with(|| in_a.name.cmp(&in_b.name)));
+    let same = ids.windows(2).filter(|pair| pair[0].0.value == pair[1].0.value);
+    faults.extend(same.map(|pair| taken(pair[0].1, &pair[1])));
     diag::sort(&mut faults);
-    (read.into_iter().map(|(rule, _)| rule).collect(), faults)
+    (rules, faults)
 }
 
 /// The most faults of one file that are told.
 const MAX_TOLD: usize = 100;
 
-/// A rule and where its id stands.
-type Placed = (Rule, Range<usize>);
-
-fn taken(first: &Rule, (second, place): &Placed) -> Diag {
-    let message = format!("the id `{}` is already taken by {}", second.id, first.file.name);
-    Diag::new(&diag::DUPLICATE_ID, &second.file.name, message)
-        .at(&second.file.text, place.clone())
+fn taken(first: &RuleFile, (id, second): &(Spanned<String>, &RuleFile)) -> Diag {
+    let message = format!("the id `{}` is already taken by {}", shortened(id), first.name);
+    Diag::new(&diag::DUPLICATE_ID, &second.name, message)
+        .at(&second.text, id.span.clone())
         .help("give one of the two another id and file name")
 }
 
@@ -198,13 +198,20 @@ impl Checker<'_> {
         self.places.push(span.clone());
     }
 
-    fn read(&mut self) -> Option<Placed> {
+    /// The rule, if there is nothing that it lacks, and its id wherever there is one.
+    fn read(&mut self) -> (Option<Rule>, Option<Spanned<String>>) {
+        if let Some(Unread { why, help, place }) = &self.file.unread {
+            let message = format!("this file cannot be read: {why}");
+            let fault = Diag::new(&diag::UNREADABLE, &self.file.name, message).help(*help);
+            let nothing = self.file.text.is_empty();
+            self.faults.push(if nothing { fault } else { fault.at(&self.file.text, place.clone()) });
+            return (None, None);
+        }
         let document = yaml::read::<RawRule>(&self.file.read(), &self.file.name);
         document.unknown.iter().for_each(|u| self.unknown_key(u));
         self.faults.extend(document.fault);
-        let raw = document.value?;
-        let rule = self.rule(&raw);
-        rule.zip(span(&raw.id))
+        let Some(raw) = document.value else { return (None, None) };
+        (self.rule(&raw), raw.id)
     }
 
     fn unknown_key(&mut self, unknown: &Unknown) {
@@ -239,20 +246,27 @@ impl Checker<'_> {
         self.version(raw.requires.as_ref());
         let tests = raw.tests.iter().map(|t| self.example(t)).collect();
         self.unused();
+        let mut missing = Vec::new();
+        missing.extend(status.is_none().then_some(Need::Status));
+        missing.extend(action.is_none().then_some(Need::Action));
+        missing.extend(when.is_none().then_some(Need::Condition));
+        let others = [id.is_some(), title.is_some(), class.is_some(), why.is_some(), family.is_some()];
+        let whole = missing.is_empty() && others.iter().all(|there| *there);
+        // What is missing has a stand-in, so that the demands on the rest are made all the same.
         let rule = Rule {
-            id: id?,
-            title: title?.value.clone(),
-            status: status?.value,
-            class: class?.value,
-            action: action?.value,
+            id: id.unwrap_or_default(),
+            title: title.map_or_else(String::new, |title| title.value.clone()),
+            status: status.map_or(Status::Retired, |status| status.value),
+            class: class.map_or(Class::Data, |class| class.value),
+            action: action.map_or(Action::Note, |action| action.value),
             alone: flag(raw.alone.as_ref()),
             decides: raw.decides.unwrap_or(true),
             deterministic: flag(raw.deterministic.as_ref()),
             allowed_by: raw.allowed_by,
-            family: family?,
+            family: family.unwrap_or(FAMILIES[0].0),
             by,
             cut,
-            why: why?.value.trim().to_owned(),
+            why: why.map_or_else(String::new, |why| why.value.trim().to_owned()),
             innocent: raw.innocent.clone(),
             references: raw.references.clone(),
             tags: raw.tags.clone(),
@@ -264,15 +278,15 @@ impl Checker<'_> {
             observe: raw.observe,
             changed: Vec::new(),
             params: self.params.iter().map(|p| p.value.clone()).collect(),
-            when: when?,
+            when: when.unwrap_or(Node::All(Vec::new())),
             places,
             runs,
             clear,
             tests,
             file: self.file.clone(),
         };
-        self.policies(&rule, raw);
-        Some(rule)
+        self.policies(&rule, raw, &missing);
+        whole.then_some(rule)
     }
 
     /// Takes the names that the rule gives: its parameters, as the run sets them, and its lists.
@@ -290,7 +304,8 @@ impl Checker<'_> {
     }
 
     fn texts(&mut self, raw: &RawList, span: &Range<usize>) -> Option<BTreeSet<String>> {
-        let help = "write `[a, b]`, or `{file: partners.txt}` with one text per line".to_owned();
+        let help = "write `[a, b]`, or `{file: partners.txt}` with one text per line, in the rule's folder or below it";
+        let help = help.to_owned();
         let file = match raw {
             RawList::Written(texts) if texts.is_empty() => {
                 self.fault_help(&diag::BAD_LIST, span, "the list is empty", Some(help));
@@ -300,7 +315,7 @@ impl Checker<'_> {
             RawList::File(file) => &file.file,
         };
         let read = match &self.file.folder {
-            Some(folder) => lists::read(&folder.join(file.as_str())),
+            Some(folder) => lists::read(folder, file),
             None => Err("a rule that is not read from a file has no files beside it".to_owned()),
         };
         read.map_err(|why| {
@@ -417,7 +432,7 @@ impl Checker<'_> {
             }
             return first;
         };
-        let possible: Vec<Family> = match when.asks_of_the_whole() {
+        let possible: Vec<Family> = match tested.is_empty() || when.asks_of_the_whole() {
             true => FAMILIES.iter().map(|(family, _)| *family).collect(),
             false => tested.iter().map(|s| s.family).collect(),
         };
@@ -450,8 +465,10 @@ impl Checker<'_> {
             .ok()
     }
 
-    fn policies(&mut self, rule: &Rule, raw: &RawRule) {
-        for policy in POLICIES {
+    /// Makes every demand that can be held against what was read.
+    fn policies(&mut self, rule: &Rule, raw: &RawRule, missing: &[Need]) {
+        for policy in POLICIES.iter().filter(|policy| policy.needs.iter().all(|need| !missing.contains(need)))
+        {
             let Some(message) = (policy.broken)(rule) else { continue };
             let span = (policy.place)(raw).unwrap_or(0..0);
             self.fault_help(policy.code, &span, message, Some(policy.help.to_owned()));

@@ -1,6 +1,7 @@
 //! Conditions: units, ranges, and whether they can hold at all.
 
 use super::check::Checker;
+use super::contradictions::{contradiction, opposites};
 use super::format::{RawNode, RawPast, RawPattern, RawPeers, RawRisk, RawTest, RawTexts};
 use super::model::{Bar, ColumnTest, Few, Limit, Node, PastLimit, PeerLimit, Test, directions};
 use crate::base::column::{Col, Grain};
@@ -9,7 +10,7 @@ use crate::base::unit::Unit;
 use crate::base::yaml::Spanned;
 use crate::peers::{Direction, PATTERNS, Pattern};
 use crate::signals::{CONFIDENCE, IntervalKind, Side, Signal, Suspicious};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -27,19 +28,19 @@ pub(super) const MAX_RISK: f64 = 100.0;
 pub(super) fn node(checker: &mut Checker, raw: &RawNode) -> Option<Node> {
     match raw {
         RawNode::All(nodes) => {
-            let mut children = list(checker, "all", nodes)?;
+            let (mut children, whole) = list(checker, "all", nodes);
             tie(&mut children);
             if let Some(why) = contradiction(&children) {
                 checker.fault(&diag::CONSTANT, &nodes.span, format!("this can never hold: {why}"));
             }
-            Some(Node::All(children))
+            whole.then_some(Node::All(children))
         }
         RawNode::Any(nodes) => {
-            let children = list(checker, "any", nodes)?;
+            let (children, whole) = list(checker, "any", nodes);
             if let Some(why) = opposites(&children) {
                 checker.fault(&diag::CONSTANT, &nodes.span, format!("this always holds: {why}"));
             }
-            Some(Node::Any(children))
+            whole.then_some(Node::Any(children))
         }
         RawNode::Not(inner) => Some(Node::Not(Box::new(node(checker, inner)?))),
         RawNode::Test(raw) if raw.column.is_some() => {
@@ -137,24 +138,27 @@ pub(super) fn needs_conversions(node: &Node) -> bool {
 /// The values a signal can take, for messages.
 pub(super) fn range(signal: &Signal) -> String {
     let text = |v: f64| Limit::Above(v).text(signal.unit);
+    // The largest number that can be written is no limit.
+    let ends = |high: f64| high < f64::MAX;
     match signal.range {
-        (low, high) if low.is_finite() && high.is_finite() => {
+        (low, high) if low.is_finite() && ends(high) => {
             format!("`{}` lies between {} and {}", signal.name, text(low), text(high))
         }
         (low, _) if low.is_finite() => format!("`{}` is at least {}", signal.name, text(low)),
-        (_, high) if high.is_finite() => format!("`{}` is at most {}", signal.name, text(high)),
+        (_, high) if ends(high) => format!("`{}` is at most {}", signal.name, text(high)),
         _ => format!("`{}` can take any value", signal.name),
     }
 }
 
-/// Checks every child before it gives up on any.
-fn list(checker: &mut Checker, key: &str, nodes: &Spanned<Vec<RawNode>>) -> Option<Vec<Node>> {
+/// The children that could be read, and whether that is all of them: what is wrong with one hides no fault of the
+/// others.
+fn list(checker: &mut Checker, key: &str, nodes: &Spanned<Vec<RawNode>>) -> (Vec<Node>, bool) {
     if nodes.is_empty() {
         checker.fault(&diag::CONSTANT, &nodes.span, format!("`{key}` lists no condition"));
-        return None;
     }
-    let children: Vec<Option<Node>> = nodes.iter().map(|n| node(checker, n)).collect();
-    children.into_iter().collect()
+    let children: Vec<Node> = nodes.iter().filter_map(|n| node(checker, n)).collect();
+    let whole = !nodes.is_empty() && children.len() == nodes.len();
+    (children, whole)
 }
 
 /// A test of a signal; of several facts one of which it may be, any.
@@ -256,13 +260,22 @@ fn one_limit(checker: &mut Checker, raw: &Spanned<Box<RawTest>>) -> bool {
 
 fn confidence(checker: &mut Checker, signal: &Signal, raw: Option<&Spanned<String>>) -> Option<f64> {
     let Some(raw) = raw else { return Some(CONFIDENCE) };
-    let value = checker.amount(Unit::Share, raw, &raw.span)?;
+    let text = checker.resolved(raw, &raw.span)?;
     let (low, high) = CONFIDENCES;
-    if !(low..=high).contains(&value) {
+    let possible = |value: &f64| (low..=high).contains(value);
+    let read = Unit::Share.parse(&text);
+    let Some(value) = read.as_ref().ok().copied().filter(possible) else {
         let message = format!("a confidence lies between {low} and {high}, not at {}", raw.value);
-        checker.fault(&diag::CONFIDENCE, &raw.span, message);
+        // What is above one was perhaps meant in per cent; 1.5 % is no confidence either.
+        let guess = read
+            .err()
+            .and_then(|fault| fault.guess)
+            .filter(|guess| Unit::Share.parse(guess).is_ok_and(|value| possible(&value)));
+        let help =
+            guess.map_or_else(|| "write `0.95`, or `95%`".to_owned(), |g| format!("did you mean {g}?"));
+        checker.fault_help(&diag::CONFIDENCE, &raw.span, message, Some(help));
         return None;
-    }
+    };
     if signal.kind == IntervalKind::Limits95 && value != CONFIDENCE {
         let message = format!("the limits of `{}` are known at {CONFIDENCE} only", signal.name);
         checker.fault_help(&diag::CONFIDENCE, &raw.span, message, Some("leave `confidence` out".to_owned()));
@@ -434,134 +447,10 @@ fn possible(
     None
 }
 
-/// Why these conditions cannot hold together, if so.
-fn contradiction(children: &[Node]) -> Option<String> {
-    let mut tests: BTreeMap<&str, Vec<&Test>> = BTreeMap::new();
-    together(children).into_iter().for_each(|t| tests.entry(t.signal.name).or_default().push(t));
-    opposites(children).or_else(|| {
-        let clash = |tests: &Vec<&Test>| {
-            let pairs =
-                tests.iter().enumerate().flat_map(|(i, a)| tests[i + 1..].iter().map(move |b| (*a, *b)));
-            pairs.into_iter().find(|(a, b)| excludes(a.limit, b.limit)).map(|(a, b)| both(a, b))
-        };
-        tests.values().find_map(clash)
-    })
-}
-
-/// The tests that must hold at once.
-fn together(children: &[Node]) -> Vec<&Test> {
-    let mut tests = Vec::new();
-    for child in children {
-        match child {
-            Node::Test(test) => tests.push(test),
-            Node::All(nodes) => tests.extend(together(nodes)),
-            Node::Any(_) | Node::Not(_) | Node::Column(_) => {}
-            Node::Risk { .. } | Node::Significant(_) | Node::Pattern { .. } => {}
-        }
-    }
-    tests
-}
-
-/// Whether no interval can meet both limits.
-fn excludes(a: Limit, b: Limit) -> bool {
-    match (a, b) {
-        (Limit::Above(low), Limit::Below(high)) | (Limit::Below(high), Limit::Above(low)) => low >= high,
-        (Limit::Above(low), Limit::Between(_, high)) | (Limit::Between(_, high), Limit::Above(low)) => {
-            low >= high
-        }
-        (Limit::Below(high), Limit::Between(low, _)) | (Limit::Between(low, _), Limit::Below(high)) => {
-            low >= high
-        }
-        (Limit::Between(a, b), Limit::Between(c, d)) => a > d || c > b,
-        (Limit::Equals(a), Limit::Equals(b)) => a != b,
-        (Limit::Equals(fact), Limit::Above(low)) | (Limit::Above(low), Limit::Equals(fact)) => fact <= low,
-        (Limit::Equals(fact), Limit::Below(high)) | (Limit::Below(high), Limit::Equals(fact)) => fact >= high,
-        (Limit::Equals(fact), Limit::Between(low, high))
-        | (Limit::Between(low, high), Limit::Equals(fact)) => fact < low || fact > high,
-        (Limit::Present(false), other) | (other, Limit::Present(false)) => other != Limit::Present(false),
-        (Limit::Peers(a), Limit::Peers(b)) => {
-            a.direction != b.direction && a.few != Few::Fires && b.few != Few::Fires
-        }
-        _ => false,
-    }
-}
-
-/// Two children of which one denies the other.
-fn opposites(children: &[Node]) -> Option<String> {
-    let denied = |node: &Node| match node {
-        Node::Not(inner) if children.contains(inner) => {
-            Some("a condition and its `not` stand side by side".to_owned())
-        }
-        Node::Test(Test { signal, limit: Limit::Present(true), .. }) => {
-            children.iter().find_map(|other| match other {
-                Node::Test(t) if t.signal.name == signal.name && t.limit == Limit::Present(false) => {
-                    Some(format!("`{}` is either present or absent", signal.name))
-                }
-                _ => None,
-            })
-        }
-        _ => None,
-    };
-    children.iter().find_map(denied)
-}
-
-fn both(a: &Test, b: &Test) -> String {
-    let text = |t: &Test| match t.limit {
-        Limit::Present(_) => t.limit.text(t.signal.unit),
-        Limit::Peers(_) => t.limit.word().to_owned(),
-        _ => format!("{} {}", t.limit.word(), t.limit.text(t.signal.unit)),
-    };
-    format!("`{}` cannot be {} and {} at once", a.signal.name, text(a), text(b))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::signals;
-
-    fn limits(text: &str) -> Vec<Limit> {
-        let value = |v: Option<&str>| v.and_then(|v| v.parse().ok()).expect("a number");
-        let limit = |t: &str| {
-            let mut words = t.split_whitespace();
-            match words.next() {
-                Some("above") => Limit::Above(value(words.next())),
-                Some("below") => Limit::Below(value(words.next())),
-                Some("between") => Limit::Between(value(words.next()), value(words.next())),
-                Some("present") => Limit::Present(true),
-                _ => Limit::Present(false),
-            }
-        };
-        text.split(" and ").map(limit).collect()
-    }
-
-    /// Whether the limits on one signal under one `all` contradict each other.
-    #[track_caller]
-    fn check(text: &str, expected: bool) {
-        let signal = signals::find("cr").expect("declared");
-        let test = |limit| Node::Test(Test::new(signal, limit, 0.95, 0));
-        let mut nodes: Vec<Node> = limits(text).into_iter().map(test).collect();
-        assert_eq!(contradiction(&nodes).is_some(), expected, "{text}");
-        let last = nodes.pop().expect("a limit");
-        nodes.push(Node::All(vec![Node::All(vec![last])]));
-        assert_eq!(contradiction(&nodes).is_some(), expected, "nested {text}");
-    }
-
-    #[test]
-    fn contradictions_are_seen() {
-        check("above 0.6 and below 0.4", true);
-        check("below 0.4 and above 0.4", true);
-        check("above 0.4 and below 0.6", false);
-        check("above 0.4 and above 0.6", false);
-        check("above 0.4 and between 0.1 0.4", true);
-        check("above 0.4 and between 0.1 0.5", false);
-        check("below 0.4 and between 0.4 0.5", true);
-        check("between 0.1 0.2 and between 0.3 0.4", true);
-        check("between 0.1 0.3 and between 0.3 0.4", false);
-        check("absent and above 0.1", true);
-        check("present and above 0.1", false);
-        check("absent and present", true);
-        check("absent and absent", false);
-    }
 
     #[test]
     fn evidence_of_clicks_alone_is_seen() {

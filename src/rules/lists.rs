@@ -1,21 +1,25 @@
 //! Lists that rules name: texts in the rule's file, or one per line in a file beside it.
 //!
 //! A list that cannot be read is a fault of the rule that names it: an empty list in its place would make the
-//! rule say something else. A list file is bounded, and must be a plain file: a pipe would stop the run.
+//! rule say something else. A list file is bounded, and must be a plain file: a pipe would stop the run. It lies in
+//! the rule's folder or below it, wherever links lead: a rule that somebody else wrote must not read what is not its
+//! own and show it in a report.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The largest file of a list, in bytes.
 const MAX_BYTES: u64 = 4 << 20;
 
-/// Reads a list: one text per line; a comment starts with `#` at the start of a line or after a space.
+/// Reads a list of a rule in this folder: one text per line; a comment starts with `#` at the start of a line or
+/// after a space.
 ///
 /// # Errors
 /// Why it is no list, as a clause that can stand behind its name.
-pub(super) fn read(path: &Path) -> Result<BTreeSet<String>, String> {
+pub(super) fn read(folder: &Path, name: &str) -> Result<BTreeSet<String>, String> {
+    let path = inside(folder, name)?;
     let metadata = path.metadata().map_err(|e| e.to_string())?;
     if !metadata.is_file() {
         return Err("it is no plain file".to_owned());
@@ -28,6 +32,14 @@ pub(super) fn read(path: &Path) -> Result<BTreeSet<String>, String> {
     }
     let texts = texts(&text);
     if texts.is_empty() { Err("there is no text in it".to_owned()) } else { Ok(texts) }
+}
+
+/// Where the file really lies, if that is in the folder or below it.
+fn inside(folder: &Path, name: &str) -> Result<PathBuf, String> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let [own, path] = [folder.to_owned(), folder.join(name)].map(|path| path.canonicalize());
+    let (own, path) = (own.map_err(|e| e.to_string())?, path.map_err(|e| e.to_string())?);
+    if path.starts_with(&own) { Ok(path) } else { Err("it lies outside the rule's folder".to_owned()) }
 }
 
 fn texts(text: &str) -> BTreeSet<String> {
@@ -54,11 +66,31 @@ mod tests {
     fn what_is_no_list_is_said() {
         let dir = tempfile::tempdir().expect("a folder");
         let file = dir.path().join("list.txt");
-        assert!(read(&file).is_err_and(|why| why.contains("No such file")));
-        assert_eq!(read(dir.path()), Err("it is no plain file".to_owned()));
+        let read = |name: &str| super::read(dir.path(), name);
+        assert!(read("list.txt").is_err_and(|why| why.contains("No such file")));
+        assert_eq!(read("."), Err("it is no plain file".to_owned()));
         std::fs::write(&file, "# nobody\n").expect("written");
-        assert_eq!(read(&file), Err("there is no text in it".to_owned()));
+        assert_eq!(read("list.txt"), Err("there is no text in it".to_owned()));
         std::fs::write(&file, "a\n".repeat(3 << 20)).expect("written");
-        assert_eq!(read(&file), Err("it has more than 4194304 bytes".to_owned()));
+        assert_eq!(read("list.txt"), Err("it has more than 4194304 bytes".to_owned()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_list_lies_in_the_folder_of_its_rule() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (rules, other) = (dir.path().join("rules"), dir.path().join("secret.txt"));
+        std::fs::create_dir_all(rules.join("below")).expect("a folder");
+        std::fs::write(&other, "a\n").expect("written");
+        std::fs::write(rules.join("below/ours.txt"), "b\n").expect("written");
+        std::os::unix::fs::symlink(&other, rules.join("link.txt")).expect("a link");
+        std::os::unix::fs::symlink("below/ours.txt", rules.join("own.txt")).expect("a link");
+        let outside = Err("it lies outside the rule's folder".to_owned());
+        for name in ["../secret.txt", "below/../../secret.txt", "link.txt", &other.display().to_string()] {
+            assert_eq!(read(&rules, name), outside, "{name}");
+        }
+        for name in ["below/ours.txt", "own.txt", &rules.join("own.txt").display().to_string()] {
+            assert!(read(&rules, name).is_ok(), "{name}");
+        }
     }
 }

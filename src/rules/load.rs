@@ -1,7 +1,8 @@
 //! Rule files from the program itself or from disk.
 //!
-//! A file that cannot be read is a fault of the world; a rule that is wrong is a diagnostic. One wrong rule
-//! refuses the whole set: an audit with half of the rules would call groups clean that are not.
+//! A file that cannot be read is a fault like any other, so that it hides no fault of the files beside it. One
+//! wrong rule refuses the whole set: an audit with half of the rules would call groups clean that are not.
+//! What is no plain file is never opened: a pipe would stop the run.
 
 use super::check::checked;
 use super::model::{Rule, RuleFile, RuleSet, Status};
@@ -10,7 +11,7 @@ use super::params::Params;
 use crate::base::diag::Diag;
 use crate::base::error::{self, Error};
 use crate::base::yaml::MAX_BYTES;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ const MAX_DEPTH: usize = 8;
 /// Why there is no rule set.
 #[derive(Debug)]
 pub enum Refusal {
-    /// A file or folder cannot be read.
+    /// There is no rule file.
     World(Error),
     /// Rules are wrong; all their faults.
     Rules(Vec<Diag>),
@@ -55,7 +56,7 @@ impl RuleSet {
     /// The rules of these files and folders.
     ///
     /// # Errors
-    /// A path that cannot be read or holds no rules, or every fault of every rule.
+    /// There is no rule file, or every fault of every rule.
     pub fn load(paths: &[PathBuf]) -> Result<RuleSet, Refusal> {
         Ok(RuleSet::of(&read(paths)?)?)
     }
@@ -89,28 +90,26 @@ pub fn builtin_files() -> Vec<RuleFile> {
     FILES.iter().map(|(name, text)| RuleFile::new(*name, text)).collect()
 }
 
-/// Reads rule files, folders with everything below them, sorted by path, each once.
+/// Reads rule files, folders with everything below them, sorted by path, each once. What cannot be read is a file
+/// with that fault.
 ///
 /// # Errors
-/// A path that does not exist or cannot be read, a file that is no text, or no rule file at all.
+/// There is no rule file at all.
 pub fn read(paths: &[PathBuf]) -> error::Result<Vec<RuleFile>> {
-    let found = Found::below(paths)?.files;
+    let found = Found::below(paths).files;
     if found.is_empty() {
         let named: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
         return Err(Error::usage(format!("there is no rule file in {}", named.join(", ")))
             .help("a rule file ends in .yml or .yaml"));
     }
-    found.iter().map(|path| file(path)).collect()
+    Ok(found.iter().map(|(path, why)| file(path, why.as_deref())).collect())
 }
 
 /// The rule files and the folder tests below these paths; a folder test holds no rules of others.
-///
-/// # Errors
-/// A path that does not exist or cannot be read, or a file that is no text.
-pub fn read_with_tests(paths: &[PathBuf]) -> error::Result<(Vec<RuleFile>, Vec<PathBuf>)> {
-    let Found { files, tests, .. } = Found::below(paths)?;
-    let files: error::Result<Vec<RuleFile>> = files.iter().map(|path| file(path)).collect();
-    Ok((files?, tests.into_iter().collect()))
+pub fn read_with_tests(paths: &[PathBuf]) -> (Vec<RuleFile>, Vec<PathBuf>) {
+    let Found { files, tests, .. } = Found::below(paths);
+    let files = files.iter().map(|(path, why)| file(path, why.as_deref()));
+    (files.collect(), tests.into_iter().collect())
 }
 
 /// The file that says what is expected of a folder test.
@@ -127,62 +126,84 @@ fn is_test(folder: &Path) -> bool {
 /// What lies below the paths that a user names.
 #[derive(Default)]
 struct Found {
-    files: BTreeSet<PathBuf>,
+    /// With the reason why one cannot be read, where it is known before it is opened.
+    files: BTreeMap<PathBuf, Option<String>>,
     tests: BTreeSet<PathBuf>,
     /// Folders that lead round in circles are looked into once.
     seen: BTreeSet<PathBuf>,
 }
 
 impl Found {
-    fn below(paths: &[PathBuf]) -> error::Result<Found> {
+    fn below(paths: &[PathBuf]) -> Found {
         let mut found = Found::default();
-        paths.iter().try_for_each(|path| collect(path, 0, &mut found))?;
-        Ok(found)
-    }
-}
-
-/// Files that are named themselves may be pipes; those that lie in a folder may not.
-fn collect(path: &Path, depth: usize, found: &mut Found) -> error::Result<()> {
-    let failed = |e| usage(path, e);
-    let metadata = fs::metadata(path).map_err(failed)?;
-    if !metadata.is_dir() {
-        if depth == 0 || metadata.is_file() {
-            found.files.insert(path.to_owned());
+        for path in paths {
+            if let Err(why) = found.collect(path, 0) {
+                found.unread(path, why);
+            }
         }
-        return Ok(());
+        found
     }
-    if !found.seen.insert(fs::canonicalize(path).map_err(failed)?) {
-        return Ok(());
+
+    fn unread(&mut self, path: &Path, why: String) {
+        self.files.insert(path.to_owned(), Some(why));
     }
-    if is_test(path) {
-        found.tests.insert(path.to_owned());
-        return Ok(());
-    }
-    if depth > MAX_DEPTH {
-        let message = format!("{} lies more than {MAX_DEPTH} folders deep", path.display());
-        return Err(Error::usage(message).help("name the folder of the rules itself"));
-    }
-    for entry in fs::read_dir(path).map_err(failed)? {
-        let entry = entry.map_err(failed)?.path();
-        let is_rule = entry.extension().is_some_and(|e| ENDINGS.iter().any(|r| e == *r));
-        if is_rule || entry.is_dir() {
-            collect(&entry, depth + 1, found)?;
+
+    /// Takes a file, or what lies below a folder; or says why there is nothing to take.
+    fn collect(&mut self, path: &Path, depth: usize) -> Result<(), String> {
+        let metadata = fs::metadata(path).map_err(|e| e.to_string())?;
+        if metadata.is_file() {
+            self.files.entry(path.to_owned()).or_default();
+        } else if metadata.is_dir() {
+            self.folder(path, depth).map_err(|e| e.to_string())?;
+        } else if depth == 0 {
+            return Err(NOT_PLAIN.to_owned());
         }
+        Ok(())
     }
-    Ok(())
+
+    fn folder(&mut self, path: &Path, depth: usize) -> std::io::Result<()> {
+        if !self.seen.insert(fs::canonicalize(path)?) {
+            return Ok(());
+        }
+        if is_test(path) {
+            self.tests.insert(path.to_owned());
+            return Ok(());
+        }
+        if depth > MAX_DEPTH {
+            let message = format!("it lies more than {MAX_DEPTH} folders deep: name the folder of the rules");
+            return Err(std::io::Error::other(message));
+        }
+        for entry in fs::read_dir(path)? {
+            let entry = entry?.path();
+            let is_rule = entry.extension().is_some_and(|e| ENDINGS.iter().any(|r| e == *r));
+            if !is_rule && !entry.is_dir() {
+                continue;
+            }
+            if let Err(why) = self.collect(&entry, depth + 1) {
+                self.unread(&entry, why);
+            }
+        }
+        Ok(())
+    }
 }
 
-fn file(path: &Path) -> error::Result<RuleFile> {
-    let mut text = String::new();
-    let read = fs::File::open(path).and_then(|f| f.take(MAX_BYTES as u64 + 1).read_to_string(&mut text));
-    read.map_err(|e| usage(path, e))?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    Ok(RuleFile::new(path.display().to_string(), &text).in_folder(folder))
+const NOT_PLAIN: &str = "it is no plain file";
+
+fn file(path: &Path, why: Option<&str>) -> RuleFile {
+    let name = path.display().to_string();
+    let file = match why.map_or_else(|| bytes(path), |why| Err(why.to_owned())) {
+        Ok(bytes) => RuleFile::of_bytes(name, &bytes),
+        Err(why) => RuleFile::unread(name, why),
+    };
+    file.in_folder(path.parent().unwrap_or(Path::new("")))
 }
 
-/// Rules are configuration: a missing one is wrong usage, not wrong input.
-fn usage(path: &Path, source: std::io::Error) -> Error {
-    Error::usage(format!("cannot read the rules in {}", path.display())).because(source)
+/// The content of a file, and a byte more than is read of it.
+fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|e| e.to_string())?;
+    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+    Ok(bytes)
 }
 
 /// Depends on ids, contents and set parameters, listed texts and what else was changed for the run, not on where the files lie.
@@ -213,7 +234,7 @@ pub(super) fn digest<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> String {
 mod tests {
     use super::*;
     use crate::base::diag;
-    use crate::rules::{Expect, run_tests, survivors};
+    use crate::rules::{Expect, check, run_tests, survivors};
 
     fn rule(folder: &str, id: &str, more: &str) -> RuleFile {
         let text = format!(
@@ -321,7 +342,9 @@ mod tests {
             files.into_iter().filter_map(name).collect()
         };
         assert_eq!(names(read(&twice).expect("readable")), ["one.yaml", "two.yml", "three.yml"]);
-        assert!(read(&[dir.path().join("none")]).is_err());
+        let none = check(&read(&[dir.path().join("none"), dir.path().join("a")]).expect("a file"));
+        assert!(none.iter().any(|f| f.code == &diag::UNREADABLE), "{}", diag::plain(&none));
+        assert!(none.iter().any(|f| f.file.ends_with("one.yaml")), "{}", diag::plain(&none));
         fs::create_dir(dir.path().join("empty")).expect("a folder");
         assert!(read(&[dir.path().join("empty")]).is_err());
     }

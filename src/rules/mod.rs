@@ -6,6 +6,7 @@
 
 mod check;
 mod condition;
+mod contradictions;
 pub mod describe;
 mod evaluate;
 mod example;
@@ -33,7 +34,7 @@ pub use message::Message;
 pub use model::{
     Action, Allowance, Bar, Changed, Class, ColumnTest, Evidence, Example, Expect, Few, LeftOut, Limit,
     Nights, Node, Outcome, Pack, Param, Part, PastLimit, PeerLimit, Rule, RuleFile, RuleSet, Runs, STDIN,
-    Status, Test, Truth, Why,
+    Status, Test, Truth, Unread, Why,
 };
 pub use mutants::survivors;
 pub use packs::{PACKS, PackInfo};

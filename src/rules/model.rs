@@ -4,6 +4,7 @@ use super::message::Message;
 use crate::base::column::{Col, Grain};
 use crate::base::money::Micro;
 use crate::base::unit::Unit;
+use crate::base::yaml::MAX_BYTES;
 use crate::measures::Cut;
 use crate::past::{LEAST_NIGHTS, Own, Past};
 use crate::peers::{Direction, Pattern, Profile, TooFew, Versus};
@@ -222,12 +223,43 @@ pub struct RuleFile {
     pub folder: Option<PathBuf>,
     /// Where its tests begin, if they are not read.
     pub untested: Option<usize>,
+    /// Why it could not be read, if so.
+    pub unread: Option<Unread>,
+}
+
+/// Why a file could not be read, and where it ceased to be text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    pub why: String,
+    /// What to do about it.
+    pub help: &'static str,
+    pub place: Range<usize>,
 }
 
 impl RuleFile {
     /// A file that has been read, or one that is built in.
     pub fn new(name: impl Into<String>, text: &str) -> RuleFile {
-        RuleFile { name: name.into(), text: text.into(), folder: None, untested: None }
+        RuleFile { name: name.into(), text: text.into(), folder: None, untested: None, unread: None }
+    }
+
+    /// A file of these bytes; where they are no text it cannot be read.
+    pub fn of_bytes(name: impl Into<String>, bytes: &[u8]) -> RuleFile {
+        let file = RuleFile::new(name, &String::from_utf8_lossy(bytes));
+        match std::str::from_utf8(bytes) {
+            Err(fault) if bytes.len() <= MAX_BYTES => {
+                let at = fault.valid_up_to();
+                let why = format!("the byte {:#04x} is no text in UTF-8", bytes[at]);
+                let place = at..at + char::REPLACEMENT_CHARACTER.len_utf8();
+                RuleFile { unread: Some(Unread { why, help: "save it as text in UTF-8", place }), ..file }
+            }
+            _ => file,
+        }
+    }
+
+    /// A file that cannot be read.
+    pub fn unread(name: impl Into<String>, why: impl Into<String>) -> RuleFile {
+        let help = "a rule file is a plain file; what comes through a pipe is read with `-`";
+        RuleFile { unread: Some(Unread { why: why.into(), help, place: 0..0 }), ..RuleFile::new(name, "") }
     }
 
     /// The same, in a folder where files of lists may lie.

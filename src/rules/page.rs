@@ -59,11 +59,11 @@ fn first(code: &'static Code, mut faults: Vec<Diag>) -> Vec<Diag> {
 }
 
 /// The files `<slug>.yml` or `<slug>/…` of a folder.
-fn examples(table: &[(&str, &str)], folder: &str, slug: &str) -> Vec<RuleFile> {
-    let of_code = |(path, text): &(&str, &str)| {
+fn examples(table: &[(&str, &[u8])], folder: &str, slug: &str) -> Vec<RuleFile> {
+    let of_code = |(path, bytes): &(&str, &[u8])| {
         let name = path.strip_prefix(folder)?;
         let rest = name.strip_prefix(slug)?;
-        (rest == ".yml" || rest.starts_with('/')).then(|| RuleFile::new(name, text))
+        (rest == ".yml" || rest.starts_with('/')).then(|| RuleFile::of_bytes(name, bytes))
     };
     table.iter().filter_map(of_code).collect()
 }

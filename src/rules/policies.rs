@@ -15,9 +15,19 @@ pub(super) fn broken(rule: &Rule) -> Option<(String, &'static str)> {
     POLICIES.iter().find_map(|policy| (policy.broken)(rule).map(|message| (message, policy.help)))
 }
 
+/// A part of a rule without which some demands cannot be held against it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    Status,
+    Action,
+    Condition,
+}
+
 /// What a rule must fulfil as a whole.
 pub(super) struct Policy {
     pub code: &'static Code,
+    /// What must have been read of the rule; whatever else is wrong with it does not hide this fault.
+    pub needs: &'static [Need],
     pub place: fn(&RawRule) -> Option<Range<usize>>,
     /// What is wrong, if it is.
     pub broken: fn(&Rule) -> Option<String>,
@@ -27,6 +37,7 @@ pub(super) struct Policy {
 pub(super) const POLICIES: &[Policy] = &[
     Policy {
         code: &diag::NOT_STABLE,
+        needs: &[Need::Action, Need::Status],
         place: |raw| span(&raw.action),
         broken: |r| {
             (r.action == Action::Block && r.status == Status::Experimental)
@@ -36,6 +47,7 @@ pub(super) const POLICIES: &[Policy] = &[
     },
     Policy {
         code: &diag::NOT_BLOCKING,
+        needs: &[Need::Action],
         place: strength,
         broken: |r| {
             (strong(r) && r.action != Action::Block).then(|| {
@@ -46,6 +58,7 @@ pub(super) const POLICIES: &[Policy] = &[
     },
     Policy {
         code: &diag::CLICK_SIDE,
+        needs: &[Need::Action, Need::Condition],
         place: strength,
         broken: |r| {
             (strong(r) && r.action == Action::Block && !condition::needs_conversions(&r.when))
@@ -55,12 +68,14 @@ pub(super) const POLICIES: &[Policy] = &[
     },
     Policy {
         code: &diag::NO_SAMPLE_GUARD,
+        needs: &[Need::Action, Need::Condition],
         place: |raw| span(&raw.when),
         broken: |r| (r.action == Action::Block && !r.deterministic).then(|| unguarded(r)).flatten(),
         help: "add `min_sample` to the test",
     },
     Policy {
         code: &diag::CONSTANT,
+        needs: &[Need::Condition],
         place: |raw| span(&raw.when),
         broken: |r| {
             condition::settled_by_lack(&r.when, true)
@@ -70,6 +85,7 @@ pub(super) const POLICIES: &[Policy] = &[
     },
     Policy {
         code: &diag::WRONG_COLUMN,
+        needs: &[Need::Condition],
         place: |raw| span(&raw.when),
         broken: |r| {
             let columns = r.by.as_ref()?.columns();
@@ -80,12 +96,14 @@ pub(super) const POLICIES: &[Policy] = &[
     },
     Policy {
         code: &diag::PART_BESIDE_WHOLE,
+        needs: &[Need::Condition],
         place: |raw| span(&raw.when),
         broken: |r| (r.cut.is_some() && limits::asks_beyond(&r.when)).then(limits::beyond),
         help: "test absolute limits, or remove the row limits",
     },
     Policy {
         code: &diag::NO_FIRING_TEST,
+        needs: &[Need::Status],
         place: |raw| span(&raw.title),
         broken: |r| {
             (r.status == Status::Stable && !shows(r, |expect| expect == Expect::Fires))
@@ -95,6 +113,7 @@ pub(super) const POLICIES: &[Policy] = &[
     },
     Policy {
         code: &diag::NO_QUIET_TEST,
+        needs: &[Need::Action],
         place: |raw| span(&raw.title),
         broken: |r| {
             (r.action == Action::Block && !shows(r, |expect| expect != Expect::Fires))
@@ -104,6 +123,7 @@ pub(super) const POLICIES: &[Policy] = &[
     },
     Policy {
         code: &diag::NO_INNOCENT,
+        needs: &[Need::Status],
         place: |raw| span(&raw.title),
         broken: |r| {
             (r.status == Status::Stable && r.innocent.is_empty())
@@ -113,6 +133,7 @@ pub(super) const POLICIES: &[Policy] = &[
     },
     Policy {
         code: &diag::REPLACED_BY,
+        needs: &[Need::Status],
         place: |raw| span(&raw.replaced_by),
         broken: |r| match &r.replaced_by {
             Some(_) if r.status != Status::Retired => Some("the rule is not retired".to_owned()),
@@ -123,6 +144,7 @@ pub(super) const POLICIES: &[Policy] = &[
     },
     Policy {
         code: &diag::REPLACES,
+        needs: &[],
         place: |raw| span(&raw.replaces),
         broken: |r| match &r.replaces {
             Some(id) if !is_id(id) || *id == r.id => Some(format!("`{id}` is not the id of another rule")),

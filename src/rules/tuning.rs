@@ -57,19 +57,51 @@ pub struct Tuning {
 }
 
 impl Tuning {
-    /// Chooses packs besides `core`; names that no pack has are faults of this flag or key.
-    pub fn choose(&mut self, names: &[String], origin: &str) {
+    /// Chooses packs besides `core`; names that no pack has are faults of this flag.
+    pub fn choose(&mut self, names: &[String], flag: &str) {
         for name in names {
-            match Pack::find(name) {
-                Some(pack) => self.packs.push(pack),
-                None => {
-                    let mut fault =
-                        Diag::new(&diag::UNKNOWN_WORD, origin, format!("there is no pack `{name}`"));
-                    fault.help = diag::did_you_mean(name, packs::PACKS.iter().map(|info| info.pack.word()));
-                    self.faults.push(fault);
-                }
+            let fault = |message: String| Diag::new(&diag::UNKNOWN_WORD, flag, message);
+            self.pack(name, fault);
+        }
+    }
+
+    /// The same from a project file.
+    pub fn choose_in(&mut self, names: &[Spanned<String>], origin: &Origin) {
+        for name in names {
+            let fault = |message: String| Diag::new(&diag::UNKNOWN_WORD, &origin.name, message);
+            self.pack(name, |message| fault(message).at(&origin.text, name.span.clone()));
+        }
+    }
+
+    fn pack(&mut self, name: &str, fault: impl Fn(String) -> Diag) {
+        match Pack::find(name) {
+            Some(pack) => self.packs.push(pack),
+            None => {
+                let mut fault = fault(format!("there is no pack `{name}`"));
+                fault.help = diag::did_you_mean(name, packs::PACKS.iter().map(|info| info.pack.word()));
+                self.faults.push(fault);
             }
         }
+    }
+
+    /// What was said and changes nothing of this run's rules: who wrote it would believe otherwise.
+    pub fn without_effect(&self, set: &RuleSet) -> Vec<String> {
+        let left_out = |id: &str| {
+            let found = set.left_out.iter().find(|(rule, _)| rule.id == id)?;
+            matches!(found.1, LeftOut::Pack | LeftOut::Replaced(_)).then_some(found)
+        };
+        let note = |change: &Override| {
+            let (rule, why) = left_out(&change.id).filter(|_| change.wants_more())?;
+            let packs: Vec<&str> = rule.packs.iter().map(|pack| pack.word()).collect();
+            let why = match why {
+                LeftOut::Pack if packs.len() == 1 => format!("its pack {} is not chosen", packs[0]),
+                LeftOut::Pack => format!("none of its packs {} is chosen", packs.join(", ")),
+                other => other.to_string(),
+            };
+            let place = change.place(&change.id.span);
+            Some(format!("the override of `{}` ({place}) has no effect: {why}", rule.id))
+        };
+        self.overrides.iter().filter_map(note).collect()
     }
 
     /// Every rule tells what it would have done, and does nothing.
@@ -207,6 +239,13 @@ fn refuse_many_cuts(rules: &[Rule]) -> Result<(), Vec<Diag>> {
 }
 
 impl Override {
+    /// Whether it does anything but switch the rule off, which needs no rule that runs.
+    fn wants_more(&self) -> bool {
+        let RawOverride { action, enabled, observe, params, .. } = &self.raw;
+        let off = enabled.as_ref().is_none_or(|enabled| !enabled.value);
+        action.is_some() || observe.is_some() || !params.0.is_empty() || !off
+    }
+
     fn apply(&self, rule: &mut Rule, off: &mut BTreeMap<String, bool>, faults: &mut Vec<Diag>) {
         if let Some(enabled) = &self.raw.enabled {
             off.insert(rule.id.clone(), !enabled.value);
@@ -368,6 +407,26 @@ mod tests {
         tuning.disable("too-fast");
         tuning.set("too-fast.enabled=true");
         assert_eq!(set(rules()).tuned(&tuning).expect("no fault").rules.len(), 2);
+    }
+
+    #[test]
+    fn an_override_of_a_rule_that_does_not_run_is_told() {
+        let foreign = Rule { packs: vec![Pack::Ecommerce], ..Rule::sample("too-fast") };
+        let tuning = flags(&["too-fast.action=note", "too-fast.enabled=false", "often-late.action=note"]);
+        let tuned = set(vec![Rule::sample("often-late"), foreign]).tuned(&tuning).expect("no fault");
+        let note = "the override of `too-fast` (--override too-fast.action=note) has no effect: its pack ecommerce is \
+                    not chosen";
+        assert_eq!(tuning.without_effect(&tuned), [note]);
+    }
+
+    #[test]
+    fn a_pack_of_a_project_file_is_told_at_its_place() {
+        let text: Arc<str> = "packs: [igamin]\n".into();
+        let origin = Origin { name: "p.yaml".to_owned(), text: Arc::clone(&text) };
+        let mut tuning = Tuning::default();
+        tuning.choose_in(&[Spanned { value: "igamin".to_owned(), span: 8..14 }], &origin);
+        refused(&tuning, "--> p.yaml:1:9");
+        refused(&tuning, "did you mean `igaming`?");
     }
 
     #[test]

@@ -153,7 +153,11 @@ pub const SIGNALS: &[Signal] = &[
         sample: "conversions with a click ID",
         range: (0.0, 1.0),
         summary: "conversions whose click ID has the commonest form: length and kinds of characters",
-        innocent: &[],
+        innocent: &[
+            "one tracker, whose IDs all have one form: a share near one is what is usual",
+            "two trackers, or a new version of one, in the same export",
+            "IDs that were cut or re-encoded on the way",
+        ],
         measures: &[M::IdForms, M::IdCount],
         formula: |g| g.modal(M::IdForms, "conversions with a click ID"),
     },
@@ -209,7 +213,7 @@ fn orphan(group: &Group) -> Result<Estimate, Absence> {
         }
         () if !context.clicks_given => return Err(Absence::NoClicks),
         // Where click and conversion stand in one row, no conversion can be without a click.
-        () if !context.joined && !context.combined => return Err(Absence::Columns(vec![Col::ClickId])),
+        () if !context.joined && !context.combined => return Err(Absence::Columns(None, vec![Col::ClickId])),
         () => {}
     }
     match group.count(M::Told)? {

@@ -1,7 +1,8 @@
 //! A value with its sample size and interval, or the reason why there is none.
 
-use crate::base::column::Col;
+use crate::base::column::{Col, Side};
 use crate::base::stats;
+use crate::measures::Rows;
 use std::fmt;
 
 /// The confidence of every printed interval.
@@ -123,8 +124,9 @@ pub enum Absence {
     /// No input of the needed side was given at all.
     NoClicks,
     NoConversions,
-    /// These columns are mapped in no input.
-    Columns(Vec<Col>),
+    /// These columns are mapped in no input of the side; `None` where clicks and conversions stand in one row, or
+    /// either side lacks them.
+    Columns(Option<Rows>, Vec<Col>),
     /// The denominator is zero for this group.
     Nothing(&'static str),
     /// The loaded clicks do not reach back far enough to tell.
@@ -144,8 +146,8 @@ impl fmt::Display for Absence {
         match self {
             Absence::NoClicks => f.write_str("no clicks were given"),
             Absence::NoConversions => f.write_str("no conversions were given"),
-            Absence::Columns(cols) => {
-                let names: Vec<&str> = cols.iter().map(|c| c.name()).collect();
+            Absence::Columns(side, columns) => {
+                let names: Vec<String> = columns.iter().map(|column| of_side(*side, *column)).collect();
                 write!(f, "no column is mapped to {}", names.join(" or "))
             }
             Absence::Nothing(what) => write!(f, "the group has no {what}"),
@@ -154,6 +156,15 @@ impl fmt::Display for Absence {
             Absence::Engine(why) => write!(f, "not computed on an engine: {why}"),
             Absence::Preset(why) | Absence::Fact(why) => f.write_str(why),
         }
+    }
+}
+
+/// `conversions.country`: a column that both sides may have says which of them lacks it.
+pub fn of_side(side: Option<Rows>, column: Col) -> String {
+    match side.filter(|_| column.decl().side == Side::Both) {
+        Some(Rows::Clicks) => format!("clicks.{column}"),
+        Some(Rows::Conversions) => format!("conversions.{column}"),
+        None => column.to_string(),
     }
 }
 

@@ -84,7 +84,10 @@ impl Group<'_> {
                 Absence::Fact("clicks have IDs: identical rows are told by them")
             }
             _ if declared.needs.is_empty() => Absence::Fact("the input cannot tell"),
-            side => Absence::Columns(self.missing(side, declared.needs)),
+            side => Absence::Columns(
+                Some(side).filter(|_| !self.context.combined),
+                self.missing(side, declared.needs),
+            ),
         }
     }
 

@@ -19,7 +19,7 @@ mod rhythm;
 mod spread;
 mod volume;
 
-pub use estimate::{Absence, CONFIDENCE, Estimate, Interval, Link, Reading};
+pub use estimate::{Absence, CONFIDENCE, Estimate, Interval, Link, Reading, of_side};
 pub use group::{Allowed, Context, Group};
 
 use crate::base::unit::Unit;

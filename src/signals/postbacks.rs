@@ -223,7 +223,7 @@ fn told(
     let mapped = &group.context.mapped[Rows::Conversions as usize];
     let is_log = mapped.contains(&Col::Request) || mapped.contains(&Col::ReceiptOrder);
     estimate.map_err(|absence| match absence {
-        Absence::Columns(_) if !mapped.contains(&column) => {
+        Absence::Columns(..) if !mapped.contains(&column) => {
             Absence::Fact(if is_log { without } else { NO_LOG })
         }
         other => other,

@@ -26,7 +26,7 @@ use std::time::Duration;
 /// The version of the layout; a store of another one is refused.
 pub const VERSION: u32 = 1;
 
-/// How the file `VERSION` begins.
+/// How the file [`VERSION_FILE`] begins.
 const MADE_BY: &str = "clickaudit store ";
 
 /// The folders of a store and what they hold. `runs` belongs to the history of runs.
@@ -34,11 +34,14 @@ pub const FOLDERS: &[(&str, &str)] = &[
     (INTAKE, "typed rows, one Parquet file for each export that was read"),
     (INDEX, "clicks by the hash of their ID, for conversions that come late"),
     (MEASURES, "what was counted of the clicks of each export, by day"),
-    ("runs", "what earlier runs found"),
+    ("runs", "what each night found, one record for each grouping (`.jsonl.zst`), and pins"),
 ];
 
 /// The file that says what counts.
 pub const MANIFEST: &str = "manifest.json";
+
+/// The file that says how a store is laid out.
+const VERSION_FILE: &str = "VERSION";
 
 /// What is kept. A file that is not named here does not count.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -73,7 +76,7 @@ impl Store {
         refuse_foreign(folder)?;
         let lock = durable::lock(folder, wait)?.ok_or_else(|| durable::locked(folder))?;
         durable::sweep(folder)?;
-        let version = folder.join("VERSION");
+        let version = folder.join(VERSION_FILE);
         if !version.exists() {
             durable::write(&version, format!("{MADE_BY}{VERSION}\n").as_bytes())?;
         }
@@ -91,7 +94,7 @@ impl Store {
     /// # Errors
     /// There is none, or of another version.
     pub fn look(folder: &Path) -> Result<Store> {
-        if !folder.join("VERSION").is_file() {
+        if !folder.join(VERSION_FILE).is_file() {
             return Err(Error::usage(format!("there is no store in {}", folder.display()))
                 .help("an audit with --store makes one"));
         }
@@ -193,7 +196,7 @@ impl Store {
 
 /// Refuses a folder that holds something else, and a store of another version.
 fn refuse_foreign(folder: &Path) -> Result<()> {
-    let path = folder.join("VERSION");
+    let path = folder.join(VERSION_FILE);
     match fs::read_to_string(&path) {
         Ok(text) => refuse_other_version(folder, &text),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => refuse_full(folder),

@@ -1,6 +1,6 @@
 //! What a store holds, in numbers.
 
-use super::{Manifest, Store};
+use super::{MANIFEST, Manifest, Store, VERSION_FILE};
 use crate::base::column::Col;
 use crate::base::error::Result;
 use crate::ingest::Shape;
@@ -31,6 +31,23 @@ pub struct Status {
     pub sides: BTreeMap<Shape, Side>,
     /// First and last click that the index knows.
     pub index: Option<(i64, i64)>,
+    /// Bytes of the exports as they were read, by how they were packed.
+    pub packings: BTreeMap<String, u64>,
+    /// Bytes of the manifest and of what else says what counts.
+    pub manifest_bytes: u64,
+}
+
+impl Status {
+    /// Bytes of everything but the records of nights.
+    pub fn bytes(&self) -> u64 {
+        self.manifest_bytes
+            + self.sides.values().map(|s| s.kept_bytes + s.index_bytes + s.measured_bytes).sum::<u64>()
+    }
+
+    /// Bytes of all exports as they were read.
+    pub fn read_bytes(&self) -> u64 {
+        self.packings.values().sum()
+    }
 }
 
 /// What is kept, by kind of export.
@@ -39,9 +56,12 @@ pub struct Status {
 /// The manifest cannot be read.
 pub fn status(store: &Store) -> Result<Status> {
     let manifest = store.manifest()?;
-    let mut status = Status::default();
+    let length = |name: &str| std::fs::metadata(store.folder.join(name)).map_or(0, |found| found.len());
+    let manifest_bytes = [MANIFEST, VERSION_FILE].into_iter().map(length).sum();
+    let mut status = Status { manifest_bytes, ..Status::default() };
     for kept in &manifest.kept {
         status.sides.entry(kept.shape).or_default().add(kept);
+        *status.packings.entry(kept.packing.clone()).or_default() += kept.bytes;
         if kept.index.is_some() {
             status.index = wider(status.index, kept.span(Col::ClickTime));
         }

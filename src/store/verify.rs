@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::base::error::Result;
-use crate::ingest::{self, shelf::Measured, shelf::Stored};
+use crate::ingest::{self, shelf::Stored};
 use std::path::PathBuf;
 
 /// A file that is not as it was written.
@@ -27,7 +27,7 @@ pub fn verify(store: &Store) -> Result<(Vec<Fault>, usize)> {
     let mut files = 0;
     for kept in &manifest.kept {
         let rows = kept.intake.iter().chain(&kept.index).map(|file| (file, false));
-        let counted = kept.measured.iter().flat_map(Measured::files).map(|file| (file, true));
+        let counted = kept.counted().map(|file| (file, true));
         for (file, heals) in rows.chain(counted) {
             files += 1;
             let fault =

@@ -157,7 +157,9 @@ mod tests {
         answers.take(0, unknown(&decides, &[never.clone()]));
         assert_eq!((answers.decided(), answers.not_possible(), answers.unknown().len()), (true, 1, 0));
         assert_eq!(answers.of_rule("aaa"), Some(Expect::Unknown));
-        for why in [absent(Absence::Columns(vec![Col::Ip])), absent(Absence::Fact("this group has none"))] {
+        for why in
+            [absent(Absence::Columns(None, vec![Col::Ip])), absent(Absence::Fact("this group has none"))]
+        {
             let mut open = answers.clone();
             open.take(1, unknown(&other, &[never.clone(), why]));
             assert!(!open.decided() && open.unknown().len() == 1);

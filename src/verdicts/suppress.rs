@@ -1,8 +1,8 @@
 //! Suppressions: findings that somebody has looked at and answers for, until a day.
 //!
 //! A suppressed finding has no effect and stays in the report with the reason, the name and the day. It refuses to
-//! silence a whole rule or a whole partner by the way (an override and the protect list do that, in the open), and
-//! to last for ever unless it says so. What the day is, is the run's business: nothing here reads a clock.
+//! silence a whole rule or a whole partner by the way (an override and the protect list do that, in the open), to
+//! hold before the day that it says it holds from, and to last for ever unless it says so. What the day is, is the run's business: nothing here reads a clock.
 
 use super::protect::{glob, names};
 use crate::base::column::Grain;
@@ -39,12 +39,12 @@ pub struct Suppression {
     group: String,
     reason: String,
     by: String,
-    /// The last day it holds, in days since 1970; none for a permanent one.
+    /// The first day it holds, in days since 1970; none where the run is its beginning.
+    since: Option<i32>,
+    /// The last day it holds; none for a permanent one.
     expires: Option<i32>,
     /// Where it stands: `clickaudit.yaml:12`.
     place: String,
-    /// Its last day may be as far away as it is.
-    dated: bool,
 }
 
 /// The suppressions of a run.
@@ -110,7 +110,7 @@ impl Suppressions {
     /// say since when they hold.
     pub fn too_long(&self, as_of: i64) -> Vec<String> {
         let latest = day(as_of).saturating_add(LONGEST);
-        let long = |s: &&Suppression| !s.dated && s.expires.is_some_and(|last| last > latest);
+        let long = |s: &&Suppression| s.since.is_none() && s.expires.is_some_and(|last| last > latest);
         self.all.iter().filter(long).map(|s| s.place.clone()).collect()
     }
 
@@ -134,7 +134,7 @@ impl Suppressions {
         places.iter().filter(means).copied().collect()
     }
 
-    /// What a reader has to know: suppressions that ended, and those that nothing needed. `fired` are the findings
+    /// What a reader has to know: suppressions that ended or did not begin, and those that nothing needed. `fired` are the findings
     /// of the run, suppressed or not.
     pub fn notes<'f>(
         &self,
@@ -151,12 +151,16 @@ impl Suppressions {
 
 impl Suppression {
     fn holds(&self, as_of: i64) -> bool {
-        self.expires.is_none_or(|last| day(as_of) <= last)
+        let today = day(as_of);
+        self.since.is_none_or(|first| first <= today) && self.expires.is_none_or(|last| today <= last)
     }
 
     fn note(&self, used: u64, as_of: i64) -> Option<String> {
         let Suppression { rule, group, reason, by, place, .. } = self;
         let what = format!("the suppression of `{rule}` on `{group}` ({place})");
+        if let Some(first) = self.since.filter(|first| day(as_of) < *first) {
+            return Some(format!("{what} is not in force before {}", show_day(first)));
+        }
         match (self.expires.filter(|_| !self.holds(as_of)), used) {
             (Some(last), 0) => {
                 Some(format!("{what} ended on {} and nothing needs it: remove it", show_day(last)))
@@ -195,7 +199,8 @@ impl Reader<'_> {
         let by = self.need("by", raw.by.as_ref());
         self.narrow(raw);
         raw.rule.as_ref().into_iter().for_each(|rule| self.known(rule));
-        let expires = self.end();
+        let since = raw.since.as_ref().and_then(|since| self.day(since));
+        let expires = self.end(since);
         if self.faults.len() > before {
             return None;
         }
@@ -204,9 +209,9 @@ impl Reader<'_> {
             group: group?,
             reason: reason?,
             by: by?,
+            since,
             expires,
             place: format!("{}:{}", self.file, self.line()),
-            dated: raw.since.is_some(),
         })
     }
 
@@ -251,10 +256,9 @@ impl Reader<'_> {
         self.faults.push(fault.at(self.text, rule.span.clone()));
     }
 
-    /// The last day.
-    fn end(&mut self) -> Option<i32> {
+    /// The last day of what holds from a first one on.
+    fn end(&mut self, since: Option<i32>) -> Option<i32> {
         let (raw, place) = (self.raw, self.raw.span.clone());
-        let since = raw.since.as_ref().and_then(|since| self.day(since));
         let Some(expires) = &raw.expires else {
             if !raw.permanent {
                 self.fault(
@@ -273,6 +277,10 @@ impl Reader<'_> {
             );
         }
         let last = self.day(expires)?;
+        if since.is_some_and(|since| last < since) {
+            let message = "the suppression ends before it begins".to_owned();
+            self.fault(&expires.span, message, "write the last day that it holds, after `since`");
+        }
         if since.is_some_and(|since| last > since.saturating_add(LONGEST)) {
             let help = "look again in half a year, or write `permanent: true` in place of the day";
             self.fault(&expires.span, format!("the suppression lasts more than {LONGEST} days"), help);
@@ -341,6 +349,22 @@ mod tests {
         assert!(found(permanent, "too-fast", "29", i64::MAX).is_some());
     }
 
+    #[test]
+    fn it_does_not_hold_before_it_begins() {
+        let far = GOOD.replace("2026-06-30", "2099-06-01").replace("2026-03-01", "2099-01-01");
+        assert!(found(&far, "too-fast", "29", NOW).is_none(), "far ahead is no way around the longest time");
+        let first = i64::from(parse_day("2026-03-01").expect("a day")) * DAY;
+        assert!(found(GOOD, "too-fast", "29", first).is_some());
+        assert!(found(GOOD, "too-fast", "29", first - 1).is_none());
+        let (all, grain, key) = (read(&far).expect("good"), Grain::source(), key("2977431"));
+        let fired = std::iter::once(("too-fast", &grain, key.as_slice()));
+        let notes = all.notes(fired, NOW);
+        assert!(notes[0].ends_with("is not in force before 2099-01-01"), "{notes:?}");
+        let later =
+            GOOD.replace("}", "").trim_end().replace("expires: 2026-06-30", "permanent: true") + "}\n";
+        assert!(found(&later, "too-fast", "29", first - 1).is_none(), "nor does a permanent one");
+    }
+
     #[track_caller]
     fn refused(change: (&str, &str), expected: &str) {
         assert!(GOOD.contains(change.0), "{}", change.0);
@@ -358,6 +382,7 @@ mod tests {
         refused(("since: 2026-03-01", "permanent: true"), "a permanent suppression does not expire");
         refused(("2026-06-30", "2026-06-31"), "`2026-06-31` is no day");
         refused(("2026-06-30", "2026-08-29"), "lasts more than 180 days");
+        refused(("2026-06-30", "2026-02-28"), "ends before it begins");
         refused(("rule: too-fast", "rule: too-fats"), "did you mean `too-fast` or");
         refused(("by: ana", "bye: ana"), "there is no key `bye` here");
         read(&GOOD.replace("2026-06-30", "2026-08-28")).expect("exactly 180 days");

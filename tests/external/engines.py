@@ -7,8 +7,9 @@ backslashes and invisible characters; rows of one click that differ; ties; orpha
 transactions that are told twice; times that are none; a column whose name is full of quotes. Every scenario runs on
 files with --portable, and on every engine that is installed: DuckDB, ClickHouse (chdb) and Sail, which speaks Spark's
 dialect and reads the Parquet files where they lie. With --engine the program asks itself: ClickHouse over HTTP, behind
-a small server on this machine, and Sail over Spark Connect. The commands of the README run against the same servers.
-What is not installed is told by name.
+a small server on this machine, and Sail over Spark Connect; a table that grows meanwhile is as it was at the beginning,
+and a server that fails in any way leaves one error and no output. The commands of the README run against the same
+servers. What is not installed is told by name.
 
     python tests/external/engines.py --clickaudit target/debug/clickaudit [--only NAME] [--keep FOLDER]
 
@@ -23,10 +24,13 @@ import json
 import os
 import pathlib
 import random
-import subprocess
+import signal
+import socket
 import stat
+import subprocess
 import sys
 import tempfile
+import threading
 import time
 import warnings
 
@@ -70,7 +74,11 @@ def traffic(rng, clicks=3000, conversions=600):
             ADDRESS: rng.choice([None, f"10.0.{rng.randrange(9)}.{rng.randrange(40)}", "2001:db8::1", "1.2.3.4"]),
             "agent": rng.choice([None, "Mozilla/5.0", "UA 'x'", "UA \\ y"]),
             "as_number": rng.choice([None, "64500", "64501"]),
-            "price": rng.choice([None, round(rng.random() / 50, 6), 0.0]),
+            "price": rng.choice([None, round(rng.random() / 50, 6), 0.0, rng.random() * 9, 2.5e-9]),
+            "cents": rng.choice([None, decimal.Decimal("21.48"), decimal.Decimal("-3.05"), decimal.Decimal("9999999.99")]),
+            "fine": rng.choice([None, decimal.Decimal("0.000012345"), decimal.Decimal("9300.123456789")]),
+            "whole": rng.choice([None, 0, 3, 35, 2_000_000]),
+            "crawler": rng.choice([None, "", "yes", "No", " 1 ", "FALSE", "null", "t"]),
             "landed": rng.choice([None, None, time + rng.randrange(-2_000_000, 90_000_000)]),
             "bot": rng.choice([None, True, False]),
             "ref": rng.choice([None, "", "https://x.example/?q='", "null"]),
@@ -97,6 +105,12 @@ def traffic(rng, clicks=3000, conversions=600):
     for time in [None, None, 0, -5_000_000, 32_503_680_000_000_000]:
         rows.append({**rows[7], "id": f"bad{time}", "ts": time})
     rows.append({**rows[7], "id": "badlander", "landed": 5})
+    # What files refuse: flags that say neither yes nor no, amounts that are none or too large.
+    for at, word in enumerate(["off", "bot", "-", "on", "2"]):
+        rows.append({**rows[at], "id": f"badflag{at}", "crawler": word})
+    for at, price in enumerate([float("nan"), float("inf"), float("-inf"), 10_000_000.0, 10_000_001.0, -2e7, 1e12, 1e300]):
+        rows.append({**rows[at], "id": f"badprice{at}", "price": price, "whole": 20_000_000})
+    rows.append({**rows[9], "id": "badtwice", "price": float("nan"), "crawler": "maybe"})
     for row in rng.sample(rows[:clicks], 60):
         # Another source's click of the same visitor right before.
         rows.append({**row, "id": f"near{row['ts']}", "zone": "z3", "ts": row["ts"] - rng.randrange(7_000_000)})
@@ -112,7 +126,10 @@ def converted(rng, clicks, count):
         time = click["ts"] + int(rng.expovariate(1 / 4000) * 1e6) * rng.choice([1, 1, 1, 1, -1])
         row = {"cid": click["id"], "at": time, "tx": f"t{i}", "what": rng.choice(["registration", "sale"]),
                "state": rng.choice(["approved", "approved", "pending", "rejected", "odd"]),
-               "pays": rng.choice([None, decimal.Decimal("1.50"), decimal.Decimal("20.000001")]), "goal": click["offer"]}
+               "pays": rng.choice([None, decimal.Decimal("1.50"), decimal.Decimal("20.000001")]), "goal": click["offer"],
+               "pays_cents": rng.choice([None, decimal.Decimal("21.48"), decimal.Decimal("1234567.89")]),
+               "pays_float": rng.choice([None, 0.1, 12.3456785, 2e7 if i % 97 == 0 else 4.0, float("nan") if i % 89 == 0 else 5.0]),
+               "pays_whole": rng.choice([None, 0, 35, 5_000_000])}
         if rng.random() < 0.08:
             row["cid"] = rng.choice([f"orphan{i}", None, "", "{clickid}", "it's gone\\"])
         rows.append(row)
@@ -126,35 +143,27 @@ def converted(rng, clicks, count):
 CLICK_COLUMNS = {
     "click_id": "id", "click_time": "ts", "traffic_source": "net", "source": "zone", "format": "kind", "model": "model",
     "offer": "offer", "country": "country", "device": "device", "lander": "page", "account": "owner",
-    "network": "advertiser", "ip": ADDRESS, "user_agent": "agent", "asn": "as_number", "cost": "price",
-    "lander_click_time": "landed", "is_bot": "bot", "referrer": "ref", "hit_type": "hit",
+    "network": "advertiser", "ip": ADDRESS, "user_agent": "agent", "asn": "as_number",
+    "lander_click_time": "landed", "is_bot": "bot", "is_known_bot": "crawler", "referrer": "ref", "hit_type": "hit",
 }
 CONVERSION_COLUMNS = {
     "click_id": "cid", "conversion_time": "at", "transaction_id": "tx", "event": "what", "status": "state",
-    "payout": "pays", "offer": "goal",
+    "offer": "goal",
 }
 
-RULE = """\
-id: recent-clicks-without-an-address
-title: Recent clicks without an address
-class: fraud
-action: watch
-status: test
-grain: [traffic_source, source]
-window: 7d
-mature: 2d
-rows:
-  country: [DE, BR]
-  event: [sale]
-"""
+# A period of clicks by the clock of Kolkata, and in UTC.
+PERIOD = ["2026-03-22", "2026-03-31T12:00"]
+HALF_PAST_FIVE = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
 
-# name, flags, the facts of the mapping
+# name, flags, the facts of the mapping, the columns of amounts, which are of every type that overflows somewhere
 SCENARIOS = [
-    ("as it is", [], "perspective: buyer\ncurrency: USD\n"),
-    ("Berlin, by campaign's offer", ["--tz", "Europe/Berlin", "--by", "offer,network"], "perspective: buyer\n"),
+    ("as it is", [], "perspective: buyer\ncurrency: USD\n", {"cost": "price", "payout": "pays"}),
+    ("Berlin, by campaign's offer", ["--tz", "Europe/Berlin", "--by", "offer,network"], "perspective: buyer\n",
+     {"cost": "cents", "payout": "pays_cents"}),
     ("visits only, by network", ["--by", "network", "--maturity", "6h"],
-     "perspective: network\nhit_type: visit\ntransaction_scope: network\n"),
-    ("half-hour zone, with row limits", ["--tz", "Asia/Kolkata", "--pack", "mobile-cpi"], "perspective: buyer\n"),
+     "perspective: network\nhit_type: visit\ntransaction_scope: network\n", {"cost": "fine", "payout": "pays_float"}),
+    ("half-hour zone, with row limits", ["--tz", "Asia/Kolkata", "--pack", "mobile-cpi"],
+     "perspective: buyer\ncurrency: RUB\n", {"cost": "whole", "payout": "pays_whole", "period": PERIOD}),
 ]
 
 
@@ -163,11 +172,16 @@ def write(folder, rows, conversions):
     import pyarrow.parquet as pq
 
     moment = pa.timestamp("us", tz="UTC")
-    types = {"ts": moment, "landed": moment, "at": moment, "price": pa.float64(), "pays": pa.decimal128(18, 6),
-             "bot": pa.bool_()}
+    types = {"ts": moment, "landed": moment, "at": moment, "bot": pa.bool_(), "price": pa.float64(), "cents": pa.decimal128(9, 2),
+             "fine": pa.decimal128(18, 9), "whole": pa.int32(), "pays": pa.decimal128(18, 6), "pays_cents": pa.decimal128(9, 2),
+             "pays_float": pa.float64(), "pays_whole": pa.int32()}
     for name, table in [("clicks", rows), ("conversions", conversions)]:
         schema = pa.schema([(column, types.get(column, pa.string())) for column in table[0]])
         pq.write_table(pa.Table.from_pylist(table, schema), folder / f"{name}.parquet")
+        if name == "clicks":
+            begin, end = (micros(datetime.datetime.fromisoformat(text).replace(tzinfo=HALF_PAST_FIVE)) for text in PERIOD)
+            inside = [row for row in table if row["ts"] is not None and begin <= row["ts"] < end]
+            pq.write_table(pa.Table.from_pylist(inside, schema), folder / "clicks-of-period.parquet")
 
 
 def listed(columns, keep=None, margin=4):
@@ -175,25 +189,35 @@ def listed(columns, keep=None, margin=4):
                    if keep is None or ours in keep)
 
 
-def project(folder, facts, engine=None):
+def project(folder, facts, amounts, engine=None):
     """The mapping of a run on files, and the project files of runs at an engine: with all conversions there, with
     their click IDs, with none."""
-    of_conversions = "conversions:\n  columns:\n" + listed(CONVERSION_COLUMNS)
+    of_clicks = {**CLICK_COLUMNS, "cost": amounts["cost"]}
+    of_sales = {**CONVERSION_COLUMNS, "payout": amounts["payout"]}
+    of_conversions = "conversions:\n  columns:\n" + listed(of_sales)
     (folder / "facts.yml").write_text(facts)
-    (folder / "map.yml").write_text(facts + "clicks:\n  columns:\n" + listed(CLICK_COLUMNS) + of_conversions)
+    (folder / "map.yml").write_text(facts + "clicks:\n  columns:\n" + listed(of_clicks) + of_conversions)
     (folder / "map-conversions.yml").write_text(facts + of_conversions)
     if engine is not None:
-        clicks = f"tables:\n  clicks:\n    table: {engine.called('clicks')}\n    columns:\n" + listed(CLICK_COLUMNS, margin=6)
+        period = "".join(f"    {key}: {text}\n" for key, text in zip(["from", "until"], amounts.get("period", [])))
+        clicks = f"tables:\n  clicks:\n    table: {engine.called('clicks')}\n{period}    columns:\n" + listed(of_clicks, margin=6)
         conversions = f"  conversions:\n    table: {engine.called('conversions')}\n    columns:\n"
         (folder / "clicks.yaml").write_text(clicks)
         for name, keep in [("all", None), ("ids", {"click_id"})]:
-            (folder / f"{name}.yaml").write_text(clicks + conversions + listed(CONVERSION_COLUMNS, keep, margin=6))
+            (folder / f"{name}.yaml").write_text(clicks + conversions + listed(of_sales, keep, margin=6))
+
+
+def statements(script):
+    """What a printed script consists of."""
+    return [one.removesuffix(";") for one in script.strip().split(";\n")]
 
 
 class Engine:
     """What the engines have in common: where they can be asked, and how a table is called in the project file."""
 
     url = asked_as = None
+    # Whether it can be asked by a script that writes its result itself.
+    writes = False
     # Whether a table that is not there has others beside it.
     hints = True
     # Which scenarios run with the conversions' IDs alone, too; the rest runs with all conversions at the engine.
@@ -215,7 +239,7 @@ class Engine:
 
 
 class DuckDb(Engine):
-    dialect = "duckdb"
+    dialect, writes = "duckdb", True
 
     def __init__(self, folder):
         import duckdb
@@ -229,6 +253,9 @@ class DuckDb(Engine):
 
     def run(self, sql, target):
         self.db.execute(f"COPY ({sql}) TO '{target}' (FORMAT parquet)")
+
+    def script(self, sql):
+        self.db.execute(sql)
 
 
 class ClickHouse(Engine):
@@ -292,7 +319,10 @@ class Spark(Engine):
     def run(self, sql, target):
         import pyarrow.parquet as pq
 
-        pq.write_table(self.session.sql(sql).toArrow(), target)
+        *before, query = statements(sql)
+        for statement in before:
+            self.session.sql(statement)
+        pq.write_table(self.session.sql(query).toArrow(), target)
 
     def leave(self):
         """Ends the client's session, while the server is there: it would look for it for minutes."""
@@ -327,25 +357,19 @@ class Sail(Spark):
 
 
 def table(path, names):
-    """The rows of the counts by part, without the columns that only fill up; sorted."""
+    """The rows of the counts by part, with the names of their columns."""
     import pyarrow.parquet as pq
 
-    rows = pq.read_table(path).to_pylist()
-    widths = {}
+    read = pq.read_table(path)
+    columns = sorted((name for name in read.column_names if name[0] in "tn"), key=lambda name: (name[0] == "n", int(name[1:])))
     parts = {}
     text = lambda value: value.decode() if isinstance(value, bytes) else value
-    for row in rows:
+    for row in read.to_pylist():
         part = text(row["part"])
         if part in names:
-            values = [text(v) for k, v in row.items() if k != "part"]
-            texts = [v for k, v in zip((k for k in row if k != "part"), values) if k.startswith("t")]
-            numbers = [int(v) for k, v in zip((k for k in row if k != "part"), values) if k.startswith("n")]
-            while texts and texts[-1] == "":
-                texts.pop()
-            while numbers and numbers[-1] == 0:
-                numbers.pop()
-            parts.setdefault(part, []).append((tuple(texts), tuple(numbers)))
-    return {part: sorted(rows) for part, rows in parts.items()}
+            values = [text(row[name]) if name[0] == "t" else int(row[name]) for name in columns]
+            parts.setdefault(part, []).append(dict(zip(columns, values)))
+    return columns, parts
 
 
 def names_of(path):
@@ -365,9 +389,16 @@ def comparable(path):
 
 
 def differences(ours, theirs, engine):
+    """What differs between two tables. One may be wider, if nothing stands in what the other does not have."""
+    (a_columns, ours), (b_columns, theirs) = ours, theirs
+    columns = [name for name in a_columns if name in b_columns]
+    widths = [sum(name[0] == mark for name in found) for found in (a_columns, b_columns) for mark in "tn"]
     found = []
     for part in sorted(set(ours) | set(theirs)):
-        a, b = ours.get(part, []), theirs.get(part, [])
+        for rows, where in [(ours.get(part, []), "here"), (theirs.get(part, []), f"at {engine}")]:
+            if any(value not in ("", 0) for row in rows for name, value in row.items() if name not in columns):
+                found.append(f"{part}: more columns {where} than there are for the other {widths}")
+        a, b = (sorted(tuple(row[name] for name in columns) for row in rows.get(part, [])) for rows in (ours, theirs))
         if a != b:
             only = sorted(set(a) - set(b))[:3], sorted(set(b) - set(a))[:3]
             found.append(f"{part}: {len(a)} rows here, {len(b)} at {engine}; only here {only[0]}; only there {only[1]}")
@@ -376,18 +407,18 @@ def differences(ours, theirs, engine):
 
 def scenario(run, folder, engines, at):
     """One scenario on files and at every engine; its faults, and what was compared."""
-    _, flags, facts = SCENARIOS[at]
-    project(folder, facts)
+    _, flags, facts, amounts = SCENARIOS[at]
+    project(folder, facts, amounts)
     common = [*flags, "--as-of", "2026-04-03T00:00", "-q"]
-    here = folder / "here"
-    run("audit", "--no-config", "--clicks", folder / "clicks.parquet", "--conversions", folder / "conversions.parquet",
+    here, clicks = folder / "here", "clicks-of-period" if "period" in amounts else "clicks"
+    run("audit", "--no-config", "--clicks", folder / f"{clicks}.parquet", "--conversions", folder / "conversions.parquet",
         "--map", folder / "map.yml", *common, "--portable", "--save-measures", here.with_suffix(".parquet"),
         "-o", f"csv={here}.csv", "-o", f"json={here}.json")
-    ours = table(f"{here}.parquet", names_of(f"{here}.parquet"))
+    ours = table(f"{here}.parquet", names_of(f"{here}.parquet") - {"plan"})
     faults, told = [], []
     for engine in engines:
         began = time.monotonic()
-        project(folder, facts, engine)
+        project(folder, facts, amounts, engine)
         ways = [("all", [], folder / "facts.yml")]
         if at in engine.ids:
             ways += [("ids", ["--conversions", folder / "conversions.parquet"], folder / "map-conversions.yml")]
@@ -400,7 +431,7 @@ def scenario(run, folder, engines, at):
             run(*words, "--measures", f"{there}.parquet", "-o", f"csv={there}.csv", "-o", f"json={there}.json")
             faults += of_reports(here, there, f"{engine.name}, {tables}")
         told.append(f"{engine.name} ({len(ways)} x, {time.monotonic() - began:.0f} s)")
-    return faults, f"{sum(map(len, ours.values()))} rows at {', '.join(told)}"
+    return faults, f"{sum(map(len, ours[1].values()))} rows at {', '.join(told)}"
 
 
 def of_reports(here, there, where):
@@ -451,6 +482,10 @@ def sample(run, folder, engines, speaks):
         words = ["audit", "--config", folder / "sample.yaml", "--conversions", SAMPLE / "conversions.csv", *common]
         there, ways = folder / "sample-there", [("printed", ["--measures", folder / "sample-there.parquet"])]
         engine.run(run(*words, "--print-sql", engine.dialect), folder / "sample-there.parquet")
+        if engine.writes:
+            script = f"{folder}/sample-script.parquet"
+            engine.script(run(*words, "--print-sql", f"{engine.dialect}={script}"))
+            ways.append(("a script that writes", ["--measures", script]))
         if engine.url and speaks:
             ways.append(("--engine", ["--engine", engine.asked_as, "--engine-url", engine.url]))
         for way, flags in ways:
@@ -463,8 +498,8 @@ def sample(run, folder, engines, speaks):
 
 def asked(run, folder, engine):
     """The program asks the engine itself; conversions lie there, or are brought along. Verdicts as from files."""
-    _, flags, facts = SCENARIOS[2]
-    project(folder, facts, engine)
+    _, flags, facts, amounts = SCENARIOS[2]
+    project(folder, facts, amounts, engine)
     here, faults = folder / "files", []
     run("audit", "--no-config", "--clicks", folder / "clicks.parquet", "--conversions", folder / "conversions.parquet",
         "--map", folder / "map.yml", *flags, "-q", "--portable", "-o", f"csv={here}.csv", "-o", f"json={here}.json")
@@ -477,6 +512,120 @@ def asked(run, folder, engine):
             engine.asked_as, "--engine-url", engine.url, "-o", f"csv={there}.csv", "-o", f"json={there}.json")
         faults += of_reports(here, there, f"--engine {engine.asked_as} at {engine.name}, {tables}")
     print(f"--engine {engine.asked_as} at {engine.name}: {len(faults)} differences")
+    return faults
+
+
+class Growing(transport.Shim):
+    """A server whose table of clicks grows after every query."""
+
+    def work(self, parameters, body):
+        super().work(parameters, body)
+        Growing.session.query(
+            "INSERT INTO shop.growing SELECT * REPLACE (concat('late', toString(generateUUIDv4())) AS id, now64(6) AS ts) "
+            "FROM shop.clicks WHERE ts IS NOT NULL LIMIT 3")
+
+
+def growing(run, folder, engine):
+    """A table that receives clicks while the program asks is as it was when the run began."""
+    _, flags, facts, amounts = SCENARIOS[2]
+    project(folder, facts, amounts, engine)
+    engine.session.query("CREATE TABLE shop.growing ENGINE = MergeTree ORDER BY tuple() AS SELECT * FROM shop.clicks")
+    grown = lambda: int(str(engine.session.query("SELECT count() FROM shop.growing", "TabSeparated")))
+    config, there, before = folder / "growing.yaml", folder / "growing", grown()
+    config.write_text((folder / "all.yaml").read_text().replace("shop.clicks", "shop.growing"))
+    with transport.shim(Growing) as port:
+        run("audit", "--config", config, "--map", folder / "facts.yml", *flags, "-q", "--engine", "clickhouse", "--engine-url",
+            f"http://127.0.0.1:{port}/", "-o", f"csv={there}.csv", "-o", f"json={there}.json")
+    faults = of_reports(folder / "files", there, f"a table that grows at {engine.name}")
+    if grown() <= before:
+        faults.append("the table did not grow")
+    print(f"a table that grew by {grown() - before} clicks meanwhile at {engine.name}: {len(faults)} differences")
+    return faults
+
+
+class Faulty(transport.Shim):
+    """A server that fails in some way after so many requests."""
+
+    way, after, asked = None, 0, 0
+    stuck, released = threading.Event(), threading.Event()
+
+    def do_POST(self):
+        Faulty.asked += 1
+        self.fails = Faulty.way if Faulty.asked > Faulty.after else None
+        if self.fails != "hangs":
+            return super().do_POST()
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if b"KILL QUERY" in body or "KILL" in self.path:
+            return self.answer(200, b"")
+        Faulty.stuck.set()
+        Faulty.released.wait(30)
+
+    def answer(self, status, body, code=None):
+        if self.fails == "memory":
+            status, code, body = 500, 241, b"Code: 241. DB::Exception: Memory limit (for query) exceeded (MEMORY_LIMIT_EXCEEDED)"
+        if self.fails == "rights":
+            status, code, body = 403, 497, b"Code: 497. DB::Exception: reader: Not enough privileges (ACCESS_DENIED)"
+        if self.fails == "cut":
+            body = body[:len(body) // 2]
+        if self.fails != "killed":
+            return super().answer(status, body, code)
+        self.send_response(status)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"%x\r\n%s" % (len(body), body[:len(body) // 2]))
+        self.wfile.flush()
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
+
+
+# How a server fails, with which exit code the program then ends, and what its error says.
+FAILING = [
+    ("memory", 3, ["Code: 241", "more memory", "exit 3: no answer from the engine"]),
+    ("rights", 2, ["Code: 497", "exit 2: wrong usage"]),
+    ("cut", 3, ["exit 3: no answer from the engine"]),
+    ("killed", 3, ["the connection", "exit 3: no answer from the engine"]),
+    ("hangs", 3, ["it was stopped from outside", "exit 3: no answer from the engine"]),
+]
+
+
+def failing(options, folder, engine):
+    """Whatever becomes of the engine, the program ends with one error, and what an earlier run wrote stays."""
+    project(folder, *SCENARIOS[0][2:], engine)
+    old, faults, tried = folder / "old.csv", [], 0
+    secret = {**os.environ, "CLICKAUDIT_ENGINE_SECRET": "reader:pw"}
+    words = [options.clickaudit, "audit", "--config", folder / "all.yaml", "-q", "-o", f"csv={old}", "--engine", "clickhouse"]
+
+    def told(name, expected, phrases, url, environment, during=lambda process: None):
+        nonlocal tried
+        old.write_text("earlier\n")
+        process = subprocess.Popen([str(word) for word in [*words, "--engine-url", url]], stderr=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True, env=environment)
+        during(process)
+        out, said = process.communicate(timeout=120)
+        tried += 1
+        lacks = [phrase for phrase in phrases if phrase not in said]
+        if process.returncode != expected or lacks or said.count("error: ") != 1 or out or old.read_text() != "earlier\n":
+            faults.append(f"{engine.name}, {name}: exit {process.returncode}, lacks {lacks}: {said[-500:]}")
+
+    def interrupted(process):
+        Faulty.stuck.wait(60)
+        process.send_signal(signal.SIGINT)
+
+    with transport.shim(Faulty) as port:
+        url = f"http://127.0.0.1:{port}/"
+        for way, code, phrases in FAILING:
+            for after in [8, 20]:
+                Faulty.way, Faulty.after, Faulty.asked = way, after, 0
+                Faulty.stuck.clear(), Faulty.released.clear()
+                during = interrupted if way == "hangs" else lambda process: None
+                told(f"{way} after {after} requests", code, phrases, url, secret, during)
+                Faulty.released.set()
+        Faulty.way = None
+        wrong = {**secret, "CLICKAUDIT_ENGINE_SECRET": "reader:wrong"}
+        told("a wrong password", 2, ["Code: 516", "password"], url, wrong)
+    nobody = f"http://127.0.0.1:{transport.free_port()}/"
+    told("nobody there", 3, ["nobody answers there", "exit 3: no answer from the engine"], nobody, secret)
+    print(f"{tried} ways to fail at {engine.name}: {len(faults)} faults")
     return faults
 
 
@@ -522,7 +671,9 @@ sys.stdout.buffer.write(urllib.request.urlopen("{url}", sys.argv[2].encode()).re
 import sys
 from pyspark.sql import SparkSession
 assert sys.argv[1] == "-f"
-SparkSession.builder.remote("{url}").getOrCreate().sql(open(sys.argv[2]).read())
+session = SparkSession.builder.remote("{url}").getOrCreate()
+for statement in open(sys.argv[2]).read().strip().split(";\\n"):
+    session.sql(statement.removesuffix(";"))
 """,
 }
 
@@ -592,11 +743,11 @@ def held(options, run, folder, engines):
     for engine in engines:
         for name in ["clicks", "conversions"]:
             engine.load(name)
-    for at, (name, _, _) in enumerate(SCENARIOS):
+    for at, (name, *_) in enumerate(SCENARIOS):
         found, compared = scenario(run, folder, engines, at)
         print(f"{name}: {compared}; {len(found)} differences", flush=True)
         faults += [f"{name}: {fault}" for fault in found]
-    project(folder, SCENARIOS[0][2], engines[0])
+    project(folder, *SCENARIOS[0][2:], engines[0])
     words = ["audit", "--engine", "clickhouse", "--engine-url", "http://127.0.0.1:1/", "--config", folder / "all.yaml"]
     built = subprocess.run([options.clickaudit, *map(str, words)], capture_output=True, text=True).stderr
     speaks = "does not speak to" not in built
@@ -608,6 +759,9 @@ def held(options, run, folder, engines):
         if engine.url:
             faults += asked(run, folder, engine)
             faults += refused(options, folder, engine)
+        if isinstance(engine, ClickHouse):
+            faults += growing(run, folder, engine)
+            faults += failing(options, folder, engine)
     return faults + readme(options, folder, engines)
 
 

@@ -194,6 +194,9 @@ const tests = {
     assert.equal(await page.locator('#evidence details:not([open])').count(), 0);
     await page.emulateMedia({ media: 'print' });
     assert(!(await page.locator('#controls').isVisible()) && !(await page.locator('nav').isVisible()));
+    // Paper repeats the text of a head on every page, and no button.
+    assert.equal(await page.locator('#table thead button:visible').count(), 0);
+    assert.equal(await page.locator('#table thead .label:visible').first().textContent(), 'verdict');
     await page.evaluate(() => dispatchEvent(new Event('afterprint')));
     assert.equal(await page.locator('#evidence details[open]').count(), 0);
     assert.deepEqual(faults, []);

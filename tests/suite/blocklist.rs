@@ -91,11 +91,8 @@ fn a_list_that_was_edited_is_found_out() {
     let folder = folder.with("block.txt", format!("{},1.58E+18", ids[1..].join(",")));
     folder.run(check).exits(3).says(&["exit 3: the list is not as it should be; do not upload it"]);
     let told = folder.run(check).exits(3).text();
-    assert!(told.contains("1 numbers in scientific notation"), "{told}");
-    assert!(
-        told.contains(&format!("1 entries of the applied list that are missing: `{}`", ids[0])),
-        "{told}"
-    );
+    assert!(told.contains("1 number in scientific notation"), "{told}");
+    assert!(told.contains(&format!("1 entry of the applied list that is missing: `{}`", ids[0])), "{told}");
     let json = folder.run(&format!("{check} --format json")).exits(3).json();
     assert_eq!(json.as_array().map(Vec::len), Some(4), "{json}");
 }
@@ -104,16 +101,73 @@ fn a_list_that_was_edited_is_found_out() {
 fn an_earlier_revision_can_be_restored() {
     let (folder, ids) = audited();
     folder.run("blocklist apply report.json --state lists").exits(0);
+    let later = folder.text("report.json").replace("2026-03-15T23:59:52Z", "2026-03-17T00:00:00Z");
+    let folder = folder.with("later.json", later.replace("\"verdict\":\"hold\"", "\"verdict\":\"block\""));
+    let wide = "--max-click-share 1 --max-spend-share 1 --max-revenue-share 1 --max-source-share 1";
+    folder.run(&format!("blocklist apply later.json --state lists {wide}")).exits(0);
+    folder.run("blocklist apply report.json --state lists").exits(3).says(&["older than what stands"]);
+    let run = folder.run("blocklist restore 1 --state lists -o blocklist:lines=block.txt --by anna").exits(0);
+    assert_eq!(run.last_line(), "revision 3 is revision 1 again");
+    assert_eq!(folder.text("block.txt"), lines(&ids));
+    let history = folder.run("blocklist history --state lists").exits(0).text();
+    assert!(history.contains("restore 1, by anna: +0 -"), "{history}");
+    assert!(history.contains(": taken off by restore 1"), "{history}");
+    folder.run("blocklist restore 9 --state lists").exits(3);
+}
+
+#[test]
+fn what_ran_out_is_not_restored() {
+    let (folder, ids) = audited();
+    folder.run("blocklist apply report.json --state lists").exits(0);
     let later = folder.text("report.json").replace("2026-03-15T23:59:52Z", "2026-04-15T00:00:00Z");
     let folder = folder.with("later.json", later.replace("\"verdict\":\"block\"", "\"verdict\":\"hold\""));
-    folder.run("blocklist apply later.json --state lists -o blocklist:lines=block.txt").exits(0);
-    assert_eq!(folder.text("block.txt"), "", "the time of all has run out");
-    folder.run("blocklist apply report.json --state lists").exits(3).says(&["older than what stands"]);
-    folder.run("blocklist restore 1 --state lists -o blocklist:lines=block.txt --by anna").exits(0);
-    assert_eq!(folder.text("block.txt"), lines(&ids));
+    folder.run("blocklist apply later.json --state lists").exits(0);
+    let run = folder.run("blocklist restore 1 --state lists -o blocklist:lines=block.txt").exits(0);
+    assert_eq!(folder.text("block.txt"), "", "the time of all had run out");
+    let told = run.last_line();
+    assert!(told.contains("that had run out by 2026-04-15T00:00:00Z"), "{told}");
     let history = folder.run(&format!("blocklist history --state lists {}", ids[0])).exits(0).text();
-    assert!(history.contains("restore 1, by anna: +1 -0"), "{history}");
-    folder.run("blocklist restore 9 --state lists").exits(3);
+    assert!(history.contains(": run out"), "{history}");
+}
+
+#[test]
+fn a_protected_source_stays_off_whatever_is_restored() {
+    let (folder, ids) = audited();
+    let folder = folder.with("protect.txt", &ids[0]);
+    folder.run("blocklist apply report.json --state lists").exits(0);
+    folder.run("blocklist apply report.json --state lists --protect protect.txt").exits(0);
+    let restored = "blocklist restore 1 --state lists -o blocklist:lines=block.txt";
+    let run = folder.run(restored).exits(0);
+    assert_eq!(run.last_line(), "revision 3 is revision 1 again, without 1 that is protected");
+    assert_eq!(folder.text("block.txt"), lines(&ids[1..]));
+    let history = folder.run(&format!("blocklist history --state lists {}", ids[0])).exits(0).text();
+    assert!(history.contains(": protected"), "{history}");
+    let folder = folder.with("protect.txt", &ids[1]);
+    folder.run(&format!("{restored} --protect protect.txt")).exits(0);
+    assert_eq!(folder.text("block.txt"), lines(&ids[2..]), "both, the one of before and the new one");
+    let folder = folder.with("protect.txt", &ids[2]);
+    folder.run("blocklist render --state lists --protect protect.txt -o blocklist:lines=block.txt").exits(0);
+    assert_eq!(folder.text("block.txt"), lines(&ids[3..]));
+}
+
+#[test]
+fn who_is_blocked_is_no_longer_to_be_scaled() {
+    let (folder, ids) = audited();
+    let loose = folder.text("report.json").replace("\"verdict\":\"block\"", "\"verdict\":\"clean\"");
+    let loose = loose.replace("\"scalable\":false", "\"scalable\":true");
+    let folder = folder.with("loose.json", loose);
+    folder.run("blocklist apply loose.json --state lists -o scale-list:json=scale.txt").exits(4);
+    folder
+        .run("blocklist apply loose.json --state lists -o scale-list:csv=scale-{traffic_source}.csv")
+        .exits(0);
+    assert!(folder.text("scale-popmax.csv").contains(&ids[0]));
+    let lists = "-o scale-list:csv=scale-{traffic_source}.csv -o blocklist:lines=block.txt";
+    folder.run(&format!("blocklist apply report.json --state lists {lists}")).exits(0);
+    assert_eq!(folder.text("block.txt"), lines(&ids));
+    let scale = folder.text("scale-popmax.csv");
+    assert!(ids.iter().all(|id| !scale.contains(id)), "{scale}");
+    let history = folder.run(&format!("blocklist history --state lists {}", ids[0])).exits(0).text();
+    assert!(history.contains("no longer to be scaled"), "{history}");
 }
 
 #[test]
@@ -128,20 +182,46 @@ fn an_audit_writes_any_dialect_and_by_destination() {
     assert_eq!(folder.text("out/popmax.txt"), paths);
     assert_eq!(folder.text("out/pushly.txt"), "", "nothing is blocked there, and an old list must not stand");
     folder
-        .run("audit clicks.csv conversions.csv -o blocklist:lines=out/{offer}.txt")
-        .exits(4)
+        .run("audit clicks.csv conversions.csv -o blocklist:lines=out/{offer}.txt -o json=again.json")
+        .exits(2)
         .says(&["{offer} is no column of the groups; they have traffic_source, source"]);
+    folder
+        .run("audit clicks.csv conversions.csv -o blocklist:lines=out/{traffic_source}/{source} -o json=again.json")
+        .exits(2)
+        .says(&["nothing is left to be listed"]);
+    assert!(!folder.path("again.json").exists(), "nothing is read, nothing is written");
 }
 
 #[test]
-fn a_dialect_refuses_what_it_cannot_hold_and_tells_it() {
+fn a_list_of_addresses_needs_groups_that_are_addresses() {
+    let (folder, _) = audited();
+    let folder = folder.with("deny.conf", "deny 1.2.3.0/24;\n");
+    let why = "nginx lists addresses, and the groups are made of traffic_source, source";
+    folder.run("audit clicks.csv conversions.csv -o blocklist:nginx=deny.conf").exits(2).says(&[why]);
+    folder
+        .run("blocklist apply report.json --state lists -o blocklist:nginx=deny.conf")
+        .exits(2)
+        .says(&[why]);
+    assert_eq!(folder.text("deny.conf"), "deny 1.2.3.0/24;\n");
+    assert!(!folder.path("lists/revision-000001.json").exists(), "nothing is changed");
+    folder
+        .run("audit clicks.csv conversions.csv --by ip -o blocklist:nginx=deny.conf --widest-ipv4 4")
+        .exits(2);
+}
+
+#[test]
+fn a_list_that_nothing_can_stand_on_stays_as_it_was() {
     let (folder, ids) = audited();
-    let run = folder.run("audit clicks.csv conversions.csv -o blocklist:nginx=deny.conf").exits(0);
-    run.says(&[&format!("blocklist:nginx: {} is not listed: it is no address", ids[0])]);
-    assert_eq!(folder.text("deny.conf"), "");
-    let refused = folder.text("deny.conf.refused.csv");
-    assert!(refused.starts_with("id,reason\n") && refused.lines().count() == ids.len() + 1, "{refused}");
-    folder.run("audit clicks.csv conversions.csv -o blocklist:nginx=deny.conf --widest-ipv4 4").exits(2);
+    let strange = |report: String, id: &String| {
+        report.replace(&format!("\"source\":\"{id}\""), &format!("\"source\":\"{id},\""))
+    };
+    let report = ids.iter().fold(folder.text("report.json"), strange);
+    let folder = folder.with("strange.json", report);
+    let folder = folder.with("block.txt", "old\n");
+    let run = folder.run("blocklist apply strange.json --state lists -o blocklist:lines=block.txt").exits(4);
+    run.says(&[&format!("none of the {} listed IDs can stand on it", ids.len())]);
+    assert_eq!(folder.text("block.txt"), "old\n");
+    assert!(!folder.path("lists/revision-000001.json").exists(), "nothing is changed");
 }
 
 #[test]

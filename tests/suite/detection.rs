@@ -1,10 +1,9 @@
 //! Labelled traffic and its evaluation, through the program: what `simulate` writes `audit` reads, and
 //! `evaluate` takes the two apart.
 
-use crate::runs::Folder;
-use clickaudit::base::column::Col;
+use crate::runs::{Folder, Run};
 use clickaudit::ingest::preset::PRESETS;
-use clickaudit::ingest::{Mapping, Shape};
+use clickaudit::simulate::mix::Fraud;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -136,27 +135,63 @@ fn exports_without_orphans_have_clean_sources() {
     }
 }
 
+/// The command that `simulate` prints, as it stands there.
+fn told(run: &Run) -> String {
+    let command = run.stderr.lines().find_map(|line| line.strip_prefix("audit it: clickaudit "));
+    command.unwrap_or_else(|| panic!("no command in\n{}", run.stderr)).to_owned()
+}
+
 #[test]
-fn every_preset_reads_what_is_written_for_it() {
+fn every_preset_audits_by_the_command_that_is_printed() {
     for (name, _) in PRESETS {
-        let folder = Folder::new().with("map.yaml", "");
-        folder.run(&format!("simulate --mix reference {SMALL} --preset {name} .")).exits(0);
-        let mapping = Mapping::build(Some(name), None).expect("the preset is without fault");
-        let joins = mapping.side(Shape::Conversions).columns.contains_key(&Col::ClickId);
-        let combined = folder.files().contains(&"combined.csv".to_owned());
-        let input = match (combined, joins) {
-            (true, _) => "--combined combined.csv",
-            (_, true) => "clicks.csv conversions.csv",
-            _ => "--conversions conversions.csv",
-        };
-        let report = folder.report(&format!("{input} --preset {name} --time-zone UTC"));
+        let folder = Folder::new();
+        let run = folder.run(&format!("simulate --mix reference {SMALL} --preset {name} traffic")).exits(0);
+        let report = folder.run(&format!("{} --no-config -o json=-", told(&run))).exits(0).json();
         let rows = &report["coverage"]["clicks"];
         let (read, used) = (rows["read"].as_u64().unwrap_or(0), rows["used"].as_u64().unwrap_or(0));
-        assert!(read > 10_000 || !combined && !joins, "{name}: {rows}");
-        assert!(used as f64 >= 0.98 * read as f64, "{name}: {rows}");
+        assert!(read > 10_000 && used as f64 >= 0.98 * read as f64, "{name}: {rows}");
         let rejected = report["coverage"]["conversions"]["rejected"].as_object().expect("by reason");
         assert!(rejected.is_empty(), "{name}: {rejected:?}");
-        assert!(report["totals"]["conversions"].as_u64() > Some(300), "{name}: {}", report["totals"]);
+        let (all, matched) = (
+            report["totals"]["conversions"].as_u64().unwrap_or(0),
+            report["coverage"]["conversion_classes"]["matched"].as_u64().unwrap_or(0),
+        );
+        assert!(all > 300 && matched as f64 > 0.9 * all as f64, "{name}: {matched} of {all}");
+        let sources = report["sources"].as_array().expect("groups");
+        let timed = sources.iter().filter(|s| s["signals"]["ctit_short_share"].is_object()).count();
+        assert!(timed > 40, "{name}: {timed} sources with a time to conversion");
+        let registers = sources
+            .iter()
+            .any(|s| !s["events"]["registration"].is_null() || !s["events"]["install"].is_null());
+        assert!(registers, "{name}: events are not told apart");
+    }
+}
+
+#[test]
+fn files_of_others_are_not_overwritten() {
+    let folder = Folder::new().with("clicks.csv", "mine").with("other.txt", "mine");
+    folder.run("simulate --clicks 2000 --conversions 100 .").exits(2).says(&[
+        ". holds clicks.csv that no earlier simulation wrote",
+        "name a new folder, or overwrite what is there with --force",
+    ]);
+    assert_eq!((folder.text("clicks.csv"), folder.files().len()), ("mine".to_owned(), 2));
+    folder.run("simulate --clicks 2000 --conversions 100 --force .").exits(0);
+    assert!(folder.text("clicks.csv").lines().count() > 1_000);
+    // What an earlier run made is made again, whatever else is there.
+    folder.run("simulate --clicks 3000 --conversions 100 .").exits(0);
+    assert!(folder.text("clicks.csv").lines().count() > 2_500);
+    assert_eq!(folder.text("other.txt"), "mine");
+    let folder = Folder::new().with("planted.csv", "source,kind\na,bots\n");
+    folder.run("simulate --mix reference --sources 20 --clicks 500 .").exits(2).says(&["planted.csv"]);
+    assert_eq!(folder.text("planted.csv"), "source,kind\na,bots\n");
+}
+
+#[test]
+fn the_help_lists_every_fraud() {
+    let help = Folder::new().run("simulate --help").exits(0).text();
+    for fraud in Fraud::ALL {
+        let (name, mark) = (fraud.decl().name, if fraud.decl().usual { "*" } else { " " });
+        assert!(help.contains(&format!("{mark}{name} ")), "{name}\n{help}");
     }
 }
 
@@ -188,14 +223,16 @@ fn what_cannot_be_made_or_evaluated_is_said() {
     let folder = Folder::of_sample().with("labels.csv", "source,kind\nnobody,bots\n");
     folder.run("audit clicks.csv conversions.csv -q -o json=report.json").exits(0);
     for (arguments, code, said) in [
-        ("simulate --mix world --kinds bot .", 2, "there is no fraud `bot`"),
-        ("simulate --mix world --fraud-share 120% .", 2, "--fraud-share"),
-        ("simulate --mix world --strength 0% .", 2, "--strength: `0%` cannot be made"),
-        ("simulate --mix world --preset no-such-preset .", 2, "there is no preset `no-such-preset`"),
-        ("simulate --kinds bots .", 2, "--mix"),
+        ("simulate --mix world --kinds bot new", 2, "there is no fraud `bot`"),
+        ("simulate --mix world --kinds bot new", 2, "did you mean `bots`? there are injection, flooding, "),
+        ("simulate --mix world --days 5 --onset 6 new", 2, "--onset: the mix has no day 6"),
+        ("simulate --mix world --fraud-share 120% new", 2, "--fraud-share"),
+        ("simulate --mix world --strength 0% new", 2, "--strength: `0%` cannot be made"),
+        ("simulate --mix world --preset no-such-preset new", 2, "there is no preset `no-such-preset`"),
+        ("simulate --kinds bots new", 2, "--mix"),
         ("evaluate report.json --truth labels.csv", 3, "no source of the truth is in the report"),
         ("evaluate labels.csv --truth labels.csv", 3, "the report is no JSON"),
-        ("evaluate report.json --truth clicks.csv", 3, "the truth has no column `kind`"),
+        ("evaluate report.json --truth clicks.csv", 3, "there is no column `kind`"),
         ("evaluate nowhere.json --truth labels.csv", 3, "cannot read nowhere.json"),
     ] {
         let run = folder.run(arguments).exits(code);

@@ -44,6 +44,15 @@ fn the_page_of_a_blocked_source() {
 }
 
 #[test]
+fn the_page_says_the_score_of_the_table() {
+    let folder = Folder::of_sample();
+    let score = crate::runs::source(&folder.report(PAIR), "2977431")["score"].as_f64();
+    assert_eq!(score, Some(99.0));
+    let page = page(&folder, "2977431");
+    holds(&page, &["Risk 99.0 of 100, because paid-transactions-repeated proves itself"]);
+}
+
+#[test]
 fn the_page_of_a_clean_source() {
     let folder = Folder::of_sample();
     let report = folder.report(PAIR);

@@ -20,7 +20,13 @@ static atomic_long changes;
 
 static int below(const char *path) {
     const char *folder = getenv("FAULT_FOLDER");
-    return folder && path && strncmp(path, folder, strlen(folder)) == 0;
+    char here[2048], full[4096];
+    if (!folder || !path) return 0;
+    if (path[0] != '/' && getcwd(here, sizeof here)) {
+        snprintf(full, sizeof full, "%s/%s", here, path);
+        path = full;
+    }
+    return strncmp(path, folder, strlen(folder)) == 0;
 }
 
 static int below_fd(int fd) {

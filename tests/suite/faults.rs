@@ -88,6 +88,9 @@ fn faulty(folder: &Folder, library: &Path, at: u64, fault: &str) -> Run {
     Run::of(&told, command.output().expect("the program starts"))
 }
 
+/// What a run says that could not give the record of its night its name.
+const LATE: &str = "the outputs are in place, and the night may not be remembered";
+
 #[test]
 fn a_fault_at_any_change_leaves_the_state_before_or_after() {
     if !cfg!(target_os = "linux") {
@@ -108,23 +111,28 @@ fn a_fault_at_any_change_leaves_the_state_before_or_after() {
     assert_eq!((records(&before), records(&after)), (1, 2), "a record of every night");
     let check = |at: u64, fault: &str| {
         restore(&store, &before);
+        fs::write(folder.path("report.json"), "earlier").expect("an output of an earlier run");
         let run = faulty(&folder, &library, at, fault);
         let found = files(&store);
         let old = found[manifest] == before[manifest];
         assert!(old || found[manifest] == after[manifest], "{fault} at {at}: a mixed manifest");
         let of = if old { &before } else { &after };
         for (name, bytes) in of {
-            // What the night leaves for the next comes last: without it the night is judged again.
+            // What the night leaves for the next is renamed last: without it the night is judged again.
             let waits = name.starts_with("runs") && found.get(name) == before.get(name);
             assert!(waits || found.get(name) == Some(bytes), "{fault} at {at}: {} is mixed", name.display());
         }
         if fault != "kill" {
             let told = run.last_line().starts_with("exit 5") && run.code == Some(5);
             assert!(told || run.code == Some(0), "{fault} at {at}: {:?} {}", run.code, run.stderr);
+            let (earlier, late) = (folder.text("report.json") == "earlier", run.stderr.contains(LATE));
+            assert_eq!(earlier, told && !late, "{fault} at {at}: {}", run.stderr);
+            return late;
         }
+        false
     };
     for at in 1..=changes {
-        check(at, "kill");
+        assert!(!check(at, "kill"));
         folder.run(&arguments(2)).exits(0);
         assert_eq!(files(&store).keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>(), "{at}");
         assert!(files(&store) == after, "kill at {at}: the next run did not heal");
@@ -132,7 +140,10 @@ fn a_fault_at_any_change_leaves_the_state_before_or_after() {
     }
     // Disk full and damaged: ENOSPC, EIO.
     for fault in ["28", "5"] {
-        (1..=changes).for_each(|at| check(at, fault));
+        let late: Vec<u64> = (1..=changes).filter(|at| check(*at, fault)).collect();
+        // Only names are left to change after the outputs: the record's, its folder's, and that of a record in its
+        // place as the first versions wrote it.
+        assert_eq!(late, [changes - 2, changes - 1, changes], "{fault}: of {changes} changes");
     }
     say(&format!("a night changes its store in {changes} steps"));
 }

@@ -29,6 +29,7 @@ const CASES: &[Case] = &[
     Case { gate: "too-many-rejects", fault: unreadable_times, arguments: "" },
     Case { gate: "schema", fault: a_night_without_costs, arguments: "--store st" },
     Case { gate: "volume", fault: a_night_with_a_fifth, arguments: "--store st" },
+    Case { gate: "stray", fault: a_click_of_another_month, arguments: "--store st" },
 ];
 
 /// A zone west of Greenwich: its clock is behind UTC, so that the same text means a later moment.
@@ -105,6 +106,14 @@ fn a_night_without_costs(folder: Folder) -> Folder {
     folder.with("clicks.csv", clicks.csv())
 }
 
+fn a_click_of_another_month(folder: Folder) -> Folder {
+    let folder = a_second_night(folder, "2026-03-15");
+    let mut clicks = table(&folder, "clicks.csv");
+    let at = clicks.at("click_time");
+    clicks.rows[7][at] = "2026-04-29T10:00:00Z".to_owned();
+    folder.with("clicks.csv", clicks.csv())
+}
+
 /// Every fifth click of the last day, with the conversions of these.
 fn a_night_with_a_fifth(folder: Folder) -> Folder {
     let folder = a_second_night(folder, "2026-03-15");
@@ -165,4 +174,32 @@ fn a_gate_speaks_even_when_quiet() {
     let folder = no_conversions(Folder::of_sample());
     let run = folder.run("audit clicks.csv conversions.csv -q -o blocklist:lines=-").exits(3);
     assert_eq!((run.text().as_str(), run.stderr.lines().count()), ("", 1), "{}", run.stderr);
+}
+
+#[test]
+fn stray_rows_move_no_night() {
+    let days = ["2026-03-18T10:00:00Z", "2036-01-01T00:00:00Z"];
+    for (name, column) in [("clicks.csv", "click_time"), ("conversions.csv", "conversion_time")] {
+        for day in days {
+            let folder = a_second_night(Folder::of_sample(), "2026-03-15");
+            let whole = folder.text(name);
+            let mut rows = table(&folder, name);
+            let at = rows.at(column);
+            rows.rows[7][at] = day.to_owned();
+            let folder = folder.with(name, rows.csv());
+            let run =
+                folder.run("audit clicks.csv conversions.csv --store st -q --new-only -o brief=-").exits(3);
+            assert!(run.last_line().starts_with("exit 3: gate stray: 1 c"), "{day}: {}", run.stderr);
+            assert!(run.last_line().contains(name), "{day}: {}", run.stderr);
+            assert!(
+                !folder.path("st/runs/traffic_source,source").join(format!("{}.jsonl", &day[..10])).exists()
+            );
+            // Mended or left out, the night is as it would have been.
+            if day == days[0] {
+                folder.run("audit clicks.csv conversions.csv --store st -q --as-of 2026-03-16").exits(0);
+            } else {
+                folder.with(name, &whole).run("audit clicks.csv conversions.csv --store st -q").exits(0);
+            }
+        }
+    }
 }

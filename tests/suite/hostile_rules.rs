@@ -162,8 +162,29 @@ fn what_is_not_plain_yaml_is_said() {
 #[test]
 fn files_that_are_no_text_are_named() {
     let folder = Folder::new().with("good.yml", b"id: \xff\xfe");
-    bounded(&folder, "rules check good.yml").exits(2).says(&["cannot read the rules in good.yml"]);
-    bounded(&folder, "rules check none.yml").exits(2).says(&["cannot read the rules in none.yml"]);
+    bounded(&folder, "rules check good.yml").exits(2).says(&[
+        "error[Y008]: this file cannot be read: the byte 0xff is no text in UTF-8",
+        "--> good.yml:1:5",
+    ]);
+    bounded(&folder, "rules check none.yml").exits(2).says(&["error[Y008]", "No such file", "--> none.yml"]);
+    let made = Command::new("mkfifo").arg(folder.path("pipe.yml")).status();
+    assert!(made.is_ok_and(|status| status.success()), "no pipe");
+    bounded(&folder, "rules check pipe.yml").exits(2).says(&["it is no plain file", "--> pipe.yml"]);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_hides_no_fault_of_others() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("many")).expect("a folder");
+    let folder = folder.with("many/latin.yml", b"id: J\xf6rg\n");
+    let folder = folder.with("many/other.yml", GOOD.replace("above: 30%", "above: 30"));
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("loop.yml", folder.path("many/loop.yml")).expect("a link to itself");
+    for (format, expected) in [("json", "\"code\":\"R006\""), ("github", "title=R006 wrong-unit")] {
+        let run = bounded(&folder, &format!("rules check --format {format} many none.yml")).exits(2);
+        let told = run.text();
+        assert!(told.contains(expected) && told.contains("Y008") && told.contains("none.yml"), "{told}");
+    }
 }
 
 #[test]
@@ -181,13 +202,14 @@ fn a_list_that_cannot_be_read_is_a_fault() {
     assert!(made.is_ok_and(|status| status.success()), "no pipe");
     for (file, why) in [
         ("none.txt", "No such file"),
+        ("/etc/passwd", "it lies outside the rule's folder"),
         ("folder", "it is no plain file"),
         ("pipe", "it is no plain file"),
         ("empty.txt", "there is no text in it"),
         ("large.txt", "it has more than"),
         ("binary.txt", "stream did not contain valid UTF-8"),
     ] {
-        let folder = Folder::new().with("good.yml", rule(&folder.path(file).display().to_string()));
+        std::fs::write(folder.path("good.yml"), rule(file)).expect("a rule");
         bounded(&folder, "rules check good.yml").exits(2).says(&["error[R027]", why]);
     }
     let folder = folder.with("good.yml", rule("ours.txt"));
@@ -207,7 +229,7 @@ fn folders_that_lead_round_in_circles_are_read_once() {
     symlink(folder.path("rules/loop.yml"), folder.path("rules/loop.yml")).expect("a link to itself");
     let made = Command::new("mkfifo").arg(folder.path("rules/pipe.yml")).status();
     assert!(made.is_ok_and(|status| status.success()), "no pipe");
-    bounded(&folder, "rules check rules").exits(2).says(&["cannot read the rules in rules/loop.yml"]);
+    bounded(&folder, "rules check rules").exits(2).says(&["error[Y008]", "rules/loop.yml"]);
     std::fs::remove_file(folder.path("rules/loop.yml")).expect("it is there");
     bounded(&folder, "rules check rules").exits(0).says(&["1 rule file, no faults"]);
 }

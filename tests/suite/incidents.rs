@@ -97,7 +97,7 @@ fn lost_postbacks_are_an_incident_and_accuse_nobody() {
     assert_eq!(source(&report, "late")["signals"]["click_count"]["value"], 500);
     assert_eq!(source(&report, "late")["signals"]["converted_click_count"]["n"], 0);
     let notes = report["coverage"]["notes"].to_string();
-    assert!(notes.contains("an incident is treated as not mature"), "{notes}");
+    assert!(notes.contains("an incident are treated as not mature"), "{notes}");
     let shown = folder.run("audit clicks.csv conversions.csv").text();
     assert!(shown.contains("offer `offer-b`, 2026-03-07 to 2026-03-08: 0 conversions where"), "{shown}");
 }

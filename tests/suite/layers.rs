@@ -58,6 +58,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "base/text",
             "blocklist",
             "history/record",
+            "history/sealed",
             "ingest/open",
             "ingest/postback",
             "report/output",
@@ -74,7 +75,14 @@ const HOMES: &[(&str, &[&str])] = &[
     ("criterion", &[]),
     (
         "csv",
-        &["evaluate/read", "ingest/columns", "ingest/export", "ingest/postback", "ingest/text", "report/csv"],
+        &[
+            "evaluate/labels",
+            "ingest/columns",
+            "ingest/export",
+            "ingest/postback",
+            "ingest/text",
+            "report/csv",
+        ],
     ),
     ("flate2", &["ingest/open"]),
     ("glob", &["ingest"]),

@@ -3,7 +3,7 @@
 use crate::runs::{Folder, project, sample, say};
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The sample as its exports are on the morning after a day, without the rows of a zone that is not there yet.
@@ -42,6 +42,31 @@ fn stands(report: &Value, name: &str) -> String {
     format!("{} by {} {}", word(&source["verdict"]), word(&history["tonight"]), word(&history["standing"]))
 }
 
+/// The file of a night.
+fn place(folder: &Folder, day: u32) -> PathBuf {
+    folder.path(&format!("state/runs/traffic_source,source/2026-03-{day}.jsonl.zst"))
+}
+
+/// The lines of a night.
+fn lines(folder: &Folder, day: u32) -> Vec<String> {
+    let bytes = zstd::decode_all(fs::File::open(place(folder, day)).expect("a night")).expect("packed");
+    String::from_utf8(bytes).expect("JSON is text").lines().map(str::to_owned).collect()
+}
+
+/// Puts these lines into the place of a night.
+fn put_lines(folder: &Folder, day: u32, lines: &[String]) {
+    let text = lines.join("\n") + "\n";
+    fs::write(place(folder, day), zstd::encode_all(text.as_bytes(), 0).expect("packed")).expect("written");
+}
+
+/// Puts these lines there as the first versions did: not packed, and without the last one.
+fn put_old(folder: &Folder, day: u32, lines: &[String]) {
+    let (_, lines) = lines.split_last().expect("an end");
+    let text = lines.join("\n").replacen("\"schema_version\":2", "\"schema_version\":1", 1) + "\n";
+    let _ = fs::remove_file(place(folder, day));
+    fs::write(place(folder, day).with_extension(""), text).expect("written");
+}
+
 #[test]
 fn a_block_needs_a_second_night_unless_it_proves_itself() {
     let folder = Folder::new();
@@ -70,13 +95,13 @@ fn the_same_night_again_changes_nothing() {
     let folder = Folder::new();
     night(&folder, 12, "");
     let once = night(&folder, 13, "");
-    let record = "state/runs/traffic_source,source/2026-03-13.jsonl";
-    let kept = folder.text(record);
-    assert!(kept.lines().count() > 30);
+    let record = || fs::read(place(&folder, 13)).expect("a night");
+    let kept = record();
+    assert!(lines(&folder, 13).len() > 30);
     for _ in 0..3 {
         let again = folder.report(AUDIT);
         assert_eq!(again["sources"], once["sources"]);
-        assert_eq!(folder.text(record), kept);
+        assert_eq!(record(), kept);
     }
 }
 
@@ -96,9 +121,7 @@ fn an_earlier_night_is_judged_as_it_was_and_changes_nothing() {
     let folder = Folder::new();
     let first = night(&folder, 12, "");
     night(&folder, 13, "");
-    let records = || {
-        ["12", "13"].map(|day| folder.text(&format!("state/runs/traffic_source,source/2026-03-{day}.jsonl")))
-    };
+    let records = || [12, 13].map(|day| fs::read(place(&folder, day)).expect("a night"));
     let before = records();
     let run = folder.run(&format!("audit {AUDIT} --as-of 2026-03-12T23:59:59 -o json=report.json"));
     run.exits(0).says(&["the store holds later nights"]);
@@ -118,7 +141,7 @@ fn a_run_between_nights_knows_them_and_leaves_none() {
     exports(&folder, 13, "");
     let report = folder.report(&format!("{AUDIT} --between-nights"));
     assert_eq!(stands(&report, "3098120"), "block by block flagged");
-    assert!(!folder.path("state/runs/traffic_source,source/2026-03-13.jsonl").exists());
+    assert!(place(&folder, 12).exists() && !place(&folder, 13).exists());
     folder
         .run("audit clicks.csv conversions.csv --between-nights")
         .exits(2)
@@ -256,6 +279,89 @@ fn a_pin_holds_until_its_day_and_says_so() {
 }
 
 #[test]
+fn a_night_that_was_cut_or_changed_is_refused_and_found() {
+    let folder = Folder::new();
+    [12, 13].into_iter().for_each(|day| drop(night(&folder, day, "")));
+    folder.run("pin 2718846 --as ok --until 2026-03-20 --reason x --store state").exits(0);
+    folder.run("store verify --store state").exits(0).says(&[" files are as they were written"]);
+    exports(&folder, 14, "");
+    let whole = lines(&folder, 13);
+    let flagged: Vec<String> = whole.iter().map(|line| line.replace("\"flagged\"", "\"ok\"")).collect();
+    assert_ne!(flagged, whole);
+    let damaged = |why: &str| {
+        let name = "2026-03-13.jsonl.zst";
+        folder.run("store verify --store state").exits(3).says(&[
+            name,
+            why,
+            "1 of ",
+            "move those of runs away",
+        ]);
+        let audit = folder.run(&format!("audit {AUDIT} -o json=report.json"));
+        audit.exits(3).says(&[name, why, "restore it from a backup, or move it away"]);
+        assert!(!folder.path("report.json").exists() && !place(&folder, 14).exists(), "{why}");
+    };
+    put_lines(&folder, 13, &flagged);
+    damaged("is not as it was written");
+    put_lines(&folder, 13, &whole[..9]);
+    damaged("is cut off");
+    put_lines(&folder, 13, &[&whole[..9], &whole[whole.len() - 1..]].concat());
+    damaged("is not as it was written");
+    put_lines(&folder, 13, &whole);
+    let bytes = fs::read(place(&folder, 13)).expect("a night");
+    fs::write(place(&folder, 13), &bytes[..bytes.len() / 2]).expect("cut");
+    damaged("cannot be read to its end");
+    put_lines(&folder, 13, &whole);
+    let pins = "state/runs/traffic_source,source/pins.jsonl";
+    for text in ["{", &folder.text(pins).replace("2718846", "2718847"), ""] {
+        let folder = fs::write(folder.path(pins), text).map(|()| &folder).expect("written");
+        folder.run("store verify --store state").exits(3).says(&["pins.jsonl", "1 of "]);
+        folder.run(&format!("audit {AUDIT} -q")).exits(3).says(&["pins.jsonl"]);
+        folder.run("pin --store state").exits(3).says(&["pins.jsonl"]);
+    }
+    fs::remove_file(folder.path(pins)).expect("moved away");
+    folder.run("store verify --store state").exits(0);
+    assert_eq!(stands(&folder.report(AUDIT), "3098120"), "block by block flagged");
+}
+
+#[test]
+fn nights_of_the_first_versions_go_on() {
+    let (old, new) = (Folder::new(), Folder::new());
+    for day in [12, 13] {
+        night(&new, day, "");
+        night(&old, day, "");
+        put_old(&old, day, &lines(&new, day));
+    }
+    assert_eq!(night(&old, 14, "")["sources"], night(&new, 14, "")["sources"]);
+    let history = |folder: &Folder| folder.run("history 3098120 --store state").exits(0).text();
+    assert_eq!(history(&old), history(&new));
+    old.run("store verify --store state").exits(0);
+    let status = |folder: &Folder| folder.run("store status --store state --format json").exits(0).json();
+    let bytes = |folder: &Folder| status(folder)["runs"]["bytes"].as_u64().expect("bytes");
+    assert!(bytes(&old) > 4 * bytes(&new), "{} {}", bytes(&old), bytes(&new));
+}
+
+#[test]
+fn old_nights_are_pruned_and_the_newest_stays() {
+    let folder = Folder::new();
+    (11..=14).for_each(|day| drop(night(&folder, day, "")));
+    let tomorrow = |folder: &Folder| {
+        exports(folder, 15, "");
+        let report = folder.report(&format!("{AUDIT} --between-nights"));
+        (report["sources"].clone(), report["history"]["before"].clone())
+    };
+    let before = tomorrow(&folder);
+    folder.run("store prune --store state --older-than 2d").exits(0).says(&["and 1 records of nights; "]);
+    assert!(!place(&folder, 11).exists() && place(&folder, 12).exists());
+    let told = folder.run("history 3098120 --store state").exits(0).text();
+    assert!(told.contains(" · 3 nights 2026-03-12 to 2026-03-14 · "), "{told}");
+    folder.run("diff 2026-03-11 2026-03-14 --store state").exits(2).says(&["no night of 2026-03-11"]);
+    folder.run("store prune --store state --older-than 12h").exits(0).says(&["and 2 records of nights; "]);
+    assert!(place(&folder, 14).exists());
+    folder.run("store verify --store state").exits(0);
+    assert_eq!(tomorrow(&folder), before, "standings and habits stand in the newest record");
+}
+
+#[test]
 fn outputs_hold_only_news_and_lists_are_whole() {
     let folder = Folder::new();
     night(&folder, 12, "2977431");
@@ -280,17 +386,10 @@ fn outputs_hold_only_news_and_lists_are_whole() {
     let folder = Folder::new();
     night(&folder, 14, "");
     night(&folder, 15, "");
-    fs::rename(
-        folder.path("state/runs/traffic_source,source/2026-03-15.jsonl"),
-        folder.path("state/runs/traffic_source,source/2026-03-14.jsonl"),
-    )
-    .expect("one night for the other");
-    let text = folder.text("state/runs/traffic_source,source/2026-03-14.jsonl");
-    fs::write(
-        folder.path("state/runs/traffic_source,source/2026-03-14.jsonl"),
-        text.replacen("\"night\":\"2026-03-15\"", "\"night\":\"2026-03-14\"", 1),
-    )
-    .expect("a record");
+    let mut once = lines(&folder, 15);
+    once[0] = once[0].replacen("\"night\":\"2026-03-15\"", "\"night\":\"2026-03-14\"", 1);
+    [14, 15].into_iter().for_each(|day| fs::remove_file(place(&folder, day)).expect("a night"));
+    put_old(&folder, 14, &once);
     let run = folder.run(&format!("audit {AUDIT} -q --new-only -o brief=- --fail-on watch")).exits(0);
     assert_eq!((run.text().as_str(), run.stderr.as_str()), ("", ""));
     folder.run("audit clicks.csv conversions.csv --new-only").exits(2).says(&["--store"]);
@@ -429,8 +528,19 @@ fn a_walk_says_what_would_have_been_blocked_when() {
         .run(&format!("{walk} --format json --override paid-transactions-repeated.action=watch"))
         .exits(0)
         .json();
-    let others = without["cuts"].as_array().expect("cuts").iter().find(|c| c["key"]["source"] == "2977431");
-    assert_ne!(others.map(|c| &c["night"]), Some(&replay["night"]));
+    let of_replay = |cuts: &Value| {
+        cuts.as_array().expect("cuts").iter().find(|c| c["key"]["source"] == "2977431").cloned()
+    };
+    let others = of_replay(&without["cuts"]);
+    assert_ne!(others.as_ref().map(|c| &c["night"]), Some(&replay["night"]));
+    // A question is told beside the rules as they are.
+    assert_eq!(found["what_if"], Value::Null);
+    let what_if = &without["what_if"];
+    assert_eq!(what_if["rules_digest"], found["rules_digest"]);
+    let otherwise = what_if["otherwise"].as_array().expect("cuts").iter().map(|pair| &pair["as_they_are"]);
+    let lost = of_replay(&what_if["only_as_they_are"]);
+    let told = lost.or_else(|| of_replay(&otherwise.cloned().collect()));
+    assert_eq!(told.as_ref(), Some(replay));
 }
 
 #[test]
@@ -439,21 +549,66 @@ fn a_list_by_hand_is_held_against_the_walk() {
         Folder::of_sample().with("mine.txt", "popmax:2977431 2026-03-14\n2718846 # a good one\nnobody\n");
     let told = folder.run("backtest clicks.csv conversions.csv --my-list mine.txt").exits(0).text();
     for part in [
-        "my list: 1 of 3 would have been found: ",
+        "14 nights, 2026-03-02 to 2026-03-15, by traffic_source,source · each looks at 30 days · rules ",
+        "my list: 1 of 3 would have been found, 1 to block and 0 to hold\nblocked: ",
         "before you · ",
-        "popmax/2718846: not found",
+        "popmax/2718846: not found, at worst clean · ",
         "nobody: not in these exports",
         "besides these it would have blocked ",
     ] {
         assert!(told.contains(part), "no {part} in\n{told}");
     }
-    for (flag, said) in [("-o csv=x.csv", "--output"), ("--as-of 2026-03-09", "--as-of")] {
+    for (flag, said) in [
+        ("-o csv=x.csv", "--output"),
+        ("--as-of 2026-03-09", "--as-of"),
+        ("--manifest m.json", "--manifest"),
+        ("--fail-on block", "--fail-on"),
+        ("--wait 1m", "--wait"),
+    ] {
         folder
             .run(&format!("backtest clicks.csv conversions.csv {flag}"))
             .exits(2)
             .says(&[said, "does not go with backtest"]);
     }
     assert_eq!(folder.files(), ["clicks.csv", "conversions.csv", "mine.txt"]);
+}
+
+#[test]
+fn a_walk_looks_at_the_days_that_a_nightly_run_looks_at() {
+    let folder = with_rule("when:\n  test: {signal: ctit_short_share, above: 30%}");
+    let last = 8;
+    let mut live = Vec::new();
+    for number in 1..=last {
+        day(&folder, number, if number > 4 { 60 } else { 5 });
+        for name in ["clicks", "conversions"] {
+            fs::rename(folder.path(&format!("{name}.csv")), folder.path(&format!("{name}-{number}.csv")))
+                .expect("an export");
+        }
+        let exports = format!("--clicks clicks-{number}.csv --conversions conversions-{number}.csv");
+        let report = folder.report(&format!("{exports} --store state --window 2d --rules mine"));
+        live.extend((source(&report, "b")["verdict"] == "hold").then_some(number));
+    }
+    assert_eq!(live, [7, 8], "two nights of a window of two days");
+    let walk = |from: &str, window: &str| {
+        folder.run(&format!("backtest {from} --window {window} --rules mine --format json")).exits(0).json()
+    };
+    let exports = "--clicks clicks-*.csv --conversions conversions-*.csv";
+    let (short, long) = (walk(exports, "2d"), walk(exports, "30d"));
+    assert_eq!((&short["window_days"], &long["window_days"]), (&Value::from(2), &Value::from(30)));
+    let cuts = |walk: &Value| -> Vec<String> {
+        let cuts = walk["cuts"].as_array().expect("cuts").iter();
+        cuts.map(|c| format!("{} {} {}", c["key"]["source"], c["verdict"], c["night"])).collect()
+    };
+    assert_eq!(cuts(&short), ["\"b\" \"hold\" \"2026-03-07\""]);
+    assert_eq!(cuts(&long), [""; 0], "in thirty days three of ten are not reached");
+    assert_eq!(cuts(&walk("--store state", "2d")), cuts(&short));
+    // What was sent in all does not hang on what a night looks at.
+    assert_eq!(short["all"], long["all"]);
+    assert_eq!(
+        (&short["all"]["clicks"], &short["all"]["spend"]),
+        (&Value::from(6_400), &Value::from("64.00"))
+    );
+    folder.run(&format!("backtest {exports} --window soon")).exits(2).says(&["`soon` is no window"]);
 }
 
 #[test]

@@ -313,7 +313,10 @@ fn conversions_without_a_click_id_count_for_their_affiliate() {
     let report = folder.report("--postbacks urls.txt");
     let affiliate = source(&report, "a7");
     assert_eq!(affiliate["signals"]["conversion_count"]["value"], 30.0);
-    assert_eq!(absent(&report, "a7", "missing_click_id_share"), "no column is mapped to click_id");
+    assert_eq!(
+        absent(&report, "a7", "missing_click_id_share"),
+        "no column is mapped to conversions.click_id"
+    );
     assert_eq!(report["coverage"]["conversion_classes"]["without_id"], 30);
 }
 

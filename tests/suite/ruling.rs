@@ -115,6 +115,21 @@ fn a_pack_draws_its_own_lines() {
     assert_eq!(left_out["orders-after-a-day"], "none of its packs is chosen");
     let by_file = folder_of_pair(&["bad"]).with("clickaudit.yaml", "packs: [leadgen]\n");
     assert_eq!(report(&by_file, "")["run"]["rules_digest"], leads["run"]["rules_digest"]);
+    let wrong = folder_of_pair(&["bad"]).with("clickaudit.yaml", "by: source\npacks: [leadgin]\n");
+    let audit = format!("audit {AUDIT}");
+    wrong.run(&audit).exits(2).says(&["--> clickaudit.yaml:2:9", "did you mean `leadgen`?"]);
+}
+
+#[test]
+fn what_is_said_of_a_rule_that_does_not_run_is_told() {
+    let folder = folder_of_pair(&["bad"]);
+    let overrides = "overrides:\n  earns-less-than-the-target: {params: {target: 0.5}}\n";
+    let folder = folder.with("clickaudit.yaml", overrides);
+    let note = "note: the override of `earns-less-than-the-target` (clickaudit.yaml:2) has no effect: none of its \
+                packs";
+    folder.run(&format!("audit {AUDIT}")).exits(0).says(&[note]);
+    let chosen = folder.run(&format!("audit {AUDIT} --pack leadgen")).exits(0);
+    assert!(!chosen.stderr.contains("has no effect"), "{}", chosen.stderr);
 }
 
 // ---------------------------------------------------------------- observe mode
@@ -192,6 +207,23 @@ fn an_expired_suppression_returns_its_finding_with_a_notice() {
 
 fn report_at(folder: &Folder, as_of: &str) -> Value {
     report(folder, &format!("--suppressions s.yaml --as-of {as_of} --max-age 365d"))
+}
+
+/// Whoever only takes a list hears of it, too.
+#[test]
+fn settings_without_an_effect_are_told_beside_a_list_and_in_a_message() {
+    let folder = folder_of_pair(&["bad"])
+        .with("s.yaml", suppressions("worse", "permanent: true"))
+        .with("protect.txt", "nobody\n");
+    let settings = "--suppressions s.yaml --protect protect.txt";
+    let unused = ["note: the suppression of `conversions-too-fast` on `worse`", "is unused"];
+    let protect = "note: the protect list's entry `nobody` means no group of this input";
+    folder.run(&format!("audit {AUDIT} {settings} {LIST}")).exits(0).says(&unused).says(&[protect]);
+    let brief = folder.run(&format!("audit {AUDIT} {settings} -q -o brief=-")).exits(0).text();
+    assert!(brief.contains("Note: the protect list's entry"), "{brief}");
+    assert!(brief.contains("is unused"), "{brief}");
+    let folder = folder.with("s.yaml", suppressions("bad", "expires: 2026-03-04"));
+    folder.run(&format!("audit {AUDIT} {settings} {LIST}")).exits(0).says(&["its finding is back"]);
 }
 
 #[test]
@@ -296,7 +328,7 @@ fn a_diff_tells_rules_that_come_and_refuses_what_it_cannot_compare() {
     assert!(told.lines().any(|l| l.starts_with("  many-conversions") && l.contains("  new  +")), "{told}");
     let refused = [
         ("rules diff built-in old.json", "a report and a rule set cannot be compared"),
-        ("rules diff built-in none.yml clicks.csv conversions.csv", "cannot read the rules in none.yml"),
+        ("rules diff built-in none.yml clicks.csv conversions.csv", "cannot be read: No such file"),
         (
             "rules diff built-in built-in clicks.csv conversions.csv --add-rules x",
             "do not go with rules diff",
@@ -339,6 +371,32 @@ fn a_rule_is_explained_with_how_often_it_fired() {
 }
 
 #[test]
+fn a_rule_is_explained_with_the_nights_it_fired_on() {
+    let folder = folder_of_pair(&["bad"]);
+    folder.run(&format!("audit {AUDIT} -q -o json=report.json --store state")).exits(0);
+    let page = folder.run("explain rule conversions-too-fast --store state").exits(0).text();
+    let words = page.split_whitespace().collect::<Vec<&str>>().join(" ");
+    let said = "stored nights by traffic_source,source: with effect on 1 of the last one: 2026-03-";
+    assert!(words.contains(said) && words.contains(" on 1 of 5 groups"), "{page}");
+    let json = folder.run("explain rule conversions-too-fast --store state --format json").exits(0).json();
+    assert_eq!(
+        (&json["nights"][0]["nights"], &json["nights"][0]["fired"][0]["fires"]),
+        (&1.into(), &1.into())
+    );
+    let silent = folder.run("explain rule conversions-before-click --store state").exits(0).text();
+    assert!(silent.contains("with effect on 0 of the last one"), "{silent}");
+    folder
+        .run("explain rule conversions-too-fast --store nowhere")
+        .exits(2)
+        .says(&["there is no store in nowhere"]);
+    let folder = folder.with("clickaudit.yaml", "store: state\n");
+    let page = folder.run("explain rule conversions-too-fast").exits(0).text();
+    assert!(page.contains("stored nights by traffic_source,source"), "{page}");
+    let folder = folder.with("clickaudit.yaml", "store: not-yet\n");
+    folder.run("explain rule conversions-too-fast").exits(0);
+}
+
+#[test]
 fn a_rule_is_shown_with_its_file_and_what_a_run_changes() {
     let folder =
         folder_of_pair(&[]).with("clickaudit.yaml", "overrides:\n  conversions-too-fast: {action: watch}\n");
@@ -370,6 +428,7 @@ fn a_new_rule_is_valid_and_overwrites_nothing() {
         folder.run(arguments).exits(2).says(&[message]);
     }
     assert_eq!((folder.text("my-rule.yml"), folder.files().len()), (text, 1));
+    folder.run("rules new my-rule --folder own/rules").exits(0).says(&["wrote own/rules/my-rule.yml"]);
 }
 
 #[test]

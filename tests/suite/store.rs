@@ -298,6 +298,80 @@ fn a_damaged_store_is_found_and_not_judged_by() {
     folder.run("store status --no-config").exits(2).says(&["no store is named"]);
 }
 
+#[test]
+fn a_lost_file_comes_back_with_its_export() {
+    let folder = Folder::of_sample();
+    let run = "audit clicks.csv conversions.csv --no-history --store st";
+    folder.run(&format!("{run} -q")).exits(0);
+    let once = judged(folder.report("--no-history --store st"));
+    let clicks = Table::of_sample("clicks.csv");
+    let name = |side: &str, what: &str| {
+        let manifest = folder.json("st/manifest.json");
+        let kept = manifest["kept"].as_array().expect("exports").iter().find(|k| k["shape"] == side);
+        kept.and_then(|k| k[what]["name"].as_str()).expect("a file").to_owned()
+    };
+    for (side, what, cut) in
+        [("clicks", "intake", false), ("conversions", "intake", true), ("clicks", "index", false)]
+    {
+        let name = name(side, what);
+        let (path, bytes) =
+            (folder.path("st").join(&name), fs::read(folder.path("st").join(&name)).expect("it is"));
+        if cut { fs::write(&path, &bytes[..99]) } else { fs::remove_file(&path) }.expect("changed");
+        if what == "intake" {
+            let help = format!("name {side}.csv again: it is read anew; or restore");
+            folder.run("audit --no-history --store st").exits(3).says(&[&name, "it is not there", &help]);
+        }
+        folder.run("store verify --store st").exits(3).says(&[
+            &name,
+            "1 of 6 files are damaged",
+            "name their exports",
+        ]);
+        let healed = folder.report(&format!("{} --no-history --store st", "clicks.csv conversions.csv"));
+        assert!(notes(&healed).contains("1 were read for the first time"), "{}", notes(&healed));
+        assert_eq!(judged(healed), once, "{side} {what}");
+        assert_eq!(fs::read(&path).expect("it is back"), bytes);
+        folder.run("store verify --store st").exits(0).says(&["6 files are as they were written"]);
+    }
+    // Who was forgotten does not come back that way.
+    folder.run(&format!("store forget --store st --ip {}", clicks.rows[7][clicks.at("ip")])).exits(0);
+    fs::remove_file(folder.path("st").join(name("clicks", "intake"))).expect("removed");
+    folder.run(run).exits(3).says(&["rows of clicks.csv were forgotten, so that it is not read anew"]);
+}
+
+/// The length of every file below a folder.
+fn bytes_of(path: &std::path::Path) -> u64 {
+    let entries = fs::read_dir(path).expect("a folder").flatten().map(|entry| entry.path());
+    entries
+        .map(|path| if path.is_dir() { bytes_of(&path) } else { fs::metadata(&path).expect("a file").len() })
+        .sum()
+}
+
+#[test]
+fn the_size_of_a_store_is_that_of_all_its_files() {
+    let packed = zstd::encode_all(Table::of_sample("conversions.csv").csv().as_bytes(), 1).expect("packed");
+    let folder = Folder::of_sample().with("conversions.zst", &packed);
+    let clicks = fs::metadata(folder.path("clicks.csv")).expect("a file").len();
+    for by in ["source", "source,campaign"] {
+        let run = "audit clicks.csv --conversions conversions.zst --store st -q --as-of";
+        folder.run(&format!("{run} 2026-03-15 --by {by}")).exits(0);
+        folder.run(&format!("{run} 2026-03-16 --by {by}")).exits(0);
+    }
+    folder.run("pin 2977431 --as ok --until 2026-03-20 --reason x --store st").exits(0);
+    let status = folder.run("store status --store st --format json").exits(0).json();
+    assert_eq!(status["bytes"], json!(bytes_of(&folder.path("st"))), "{status}");
+    assert_eq!(status["export_bytes"], json!(clicks + packed.len() as u64));
+    assert_eq!(status["export_bytes_by_packing"], json!({"plain": clicks, "zstd": packed.len()}));
+    let (runs, nights) = (&status["runs"], json!({"first": "2026-03-14", "last": "2026-03-15"}));
+    assert_eq!((&runs["records"], &runs["groupings"], &runs["nights"]), (&json!(4), &json!(2), &nights));
+    let text = folder.run("store status --store st").exits(0).text();
+    assert!(text.contains("runs         4 records of nights, 2026-03-14 to 2026-03-15, "), "{text}");
+    let last = text.lines().last().expect("a total");
+    assert!(
+        last.starts_with("total        ") && last.contains(" beside ") && last.ends_with(" zstd)"),
+        "{text}"
+    );
+}
+
 /// The files of what was counted, in order.
 fn counted(folder: &Folder) -> Vec<std::path::PathBuf> {
     let files = fs::read_dir(folder.path("st/measures")).expect("the folder").flatten();

@@ -1,12 +1,13 @@
 //! What would have to change for a verdict to change: the rules are asked again about values that are a little
 //! different, until their answer changes. Nothing here knows a limit; all of them are the rules' own.
 //!
-//! One signal moves at a time, at the same sample and with an interval of the same kind; all others, and the
-//! comparison with peers, stay as they are.
+//! One signal moves at a time, at the same sample and with an interval of the same kind; all others stay as they are,
+//! and so does what peers do. How the signal then stands among them is asked anew where that can be told (a rate of
+//! one peer group); elsewhere its standing stays, too.
 
 use crate::base::column::Col;
 use crate::base::unit::Unit;
-use crate::peers::Profile;
+use crate::peers::{Profile, Standing, Turning};
 use crate::report::explain::{Change, Move, Outlook};
 use crate::rules::{Action, Evidence, Limit, Node, Outcome, Rule, Test, Truth, View, evaluate};
 use crate::signals::{self, Estimate, Interval, Link, Reading, Row, Signal, Suspicious};
@@ -15,48 +16,88 @@ use crate::verdicts::{Judged, Protect, Subject, Verdict, judge};
 /// Rules near to firing that are told.
 const NEAREST: usize = 3;
 
-/// The outlook of a group.
-pub fn outlook<'r>(group: &Judged<'r>) -> Outlook<'r> {
+/// The outlook of a group; `ranked` are ln p of all groups of its grain, the least first.
+pub fn outlook<'r>(group: &Judged<'r>, ranked: &[f64]) -> Outlook<'r> {
     match group.verdict {
-        Verdict::Block | Verdict::Hold | Verdict::Watch => carried(group),
-        Verdict::Clean => nearest(group),
+        Verdict::Block | Verdict::Hold | Verdict::Watch => carried(group, ranked),
+        Verdict::Clean => nearest(group, ranked),
         Verdict::Undecided => Outlook::default(),
     }
 }
 
+/// What a rule sees of a group besides its key, and what it would see if signals moved.
+#[derive(Clone)]
+struct Sight<'a> {
+    row: Row,
+    profile: Profile,
+    ranked: &'a [f64],
+}
+
+impl<'a> Sight<'a> {
+    /// How a signal that moves from here would stand among its peers, where that can be told.
+    fn turning(&self, signal: &'static Signal) -> Option<Turning<'a>> {
+        let from = self.row.reading(signal).estimate()?;
+        Turning::of(signal, from, self.profile.standing(signal), self.ranked)
+    }
+
+    /// After a move of one signal, with how it then stands.
+    fn moved(&self, signal: &'static Signal, to: Estimate, standing: Option<Standing>) -> Sight<'a> {
+        let mut sight = self.clone();
+        sight.row.readings[signals::place(signal)] = Reading::Present(to);
+        standing.into_iter().for_each(|standing| sight.profile.signals.put(signal, standing));
+        sight
+    }
+
+    /// After all of these moves.
+    fn after(&self, moves: &[Move]) -> Sight<'a> {
+        moves.iter().fold(self.clone(), |sight, step| {
+            let standing = sight.turning(step.signal).map(|turning| turning.at(&step.to));
+            sight.moved(step.signal, step.to, standing)
+        })
+    }
+
+    /// What a rule says.
+    fn ask<'r>(&self, rule: &'r Rule, key: &[(Col, Option<String>)]) -> Outcome<'r> {
+        evaluate(rule, &View::new(&self.row, key, &self.profile))
+    }
+}
+
 /// How each of the rules that carry the verdict would be silent.
-fn carried<'r>(group: &Judged<'r>) -> Outlook<'r> {
+fn carried<'r>(group: &Judged<'r>, ranked: &[f64]) -> Outlook<'r> {
     let subject = &group.subject;
+    let sight = sight(subject, ranked);
     let top = group.findings.first().map(|f| f.action);
     let carrying = group.findings.iter().filter(|f| Some(f.action) == top);
     let ways: Vec<(&'r Rule, Way)> =
-        carrying.map(|f| (f.rule, silencing(f.rule, &f.evidence, subject))).collect();
+        carrying.map(|f| (f.rule, silencing(f.rule, &f.evidence, subject, &sight))).collect();
     let rules: Vec<&Rule> = ways.iter().map(|(rule, _)| *rule).collect();
     let change = |(rule, way): (&'r Rule, Way)| {
         let verdict = match way.first() {
             [] => silenced(subject, &[rule]),
             _ if rule.cut.is_some() => silenced(subject, &[rule]),
-            moves => judged(moved(subject, moves)),
+            moves => judged(moved(subject, sight.after(moves))),
         };
         Change { rule, moves: way.moves, together: way.together, verdict }
     };
     Outlook { without_all: Some(silenced(subject, &rules)), changes: ways.into_iter().map(change).collect() }
 }
 
+fn sight<'a>(subject: &Subject, ranked: &'a [f64]) -> Sight<'a> {
+    Sight { row: subject.row.clone(), profile: subject.profile.clone(), ranked }
+}
+
 /// The rules that the least change of one value would make fire.
-fn nearest<'r>(group: &Judged<'r>) -> Outlook<'r> {
-    let subject = &group.subject;
-    let key = subject.texts();
+fn nearest<'r>(group: &Judged<'r>, ranked: &[f64]) -> Outlook<'r> {
+    let (subject, key) = (&group.subject, group.subject.texts());
+    let sight = sight(subject, ranked);
     // What a rule sees of a cut is only kept where it fires.
     let whole = subject.answers.asked.iter().filter(|rule| rule.cut.is_none());
     let accusing = whole.filter(|rule| rule.action != Action::Note);
-    let silent =
-        accusing.filter(|rule| ask(rule, &subject.row, &key, &subject.profile).truth == Truth::Silent);
+    let silent = accusing.filter(|rule| sight.ask(rule, &key).truth == Truth::Silent);
     let way = |rule: &&'r Rule| {
-        let fires = |row: &Row| ask(rule, row, &key, &subject.profile).truth == Truth::Fires;
+        let fires = |sight: &Sight| sight.ask(rule, &key).truth == Truth::Fires;
         let tests = rule.when.tests();
-        let moves =
-            tests.iter().filter(|t| accuses(t.signal)).filter_map(|test| step(test, &subject.row, &fires));
+        let moves = tests.iter().filter(|t| accuses(t.signal)).filter_map(|test| step(test, &sight, &fires));
         let best = moves.min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
         Some((distance(&best), *rule, best))
     };
@@ -64,7 +105,7 @@ fn nearest<'r>(group: &Judged<'r>) -> Outlook<'r> {
     found.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.id.cmp(&b.1.id)));
     found.truncate(NEAREST);
     let change = |(_, rule, best): (f64, &'r Rule, Move)| {
-        let verdict = judged(moved(subject, std::slice::from_ref(&best)));
+        let verdict = judged(moved(subject, sight.after(std::slice::from_ref(&best))));
         Change { rule, moves: vec![best], together: false, verdict }
     };
     Outlook { changes: found.into_iter().map(change).collect(), without_all: None }
@@ -85,30 +126,48 @@ impl Way {
 }
 
 /// The least moves that make a rule silent: of one signal, or else of all that it rests on.
-fn silencing(rule: &Rule, evidence: &[Evidence], subject: &Subject) -> Way {
+fn silencing(rule: &Rule, evidence: &[Evidence], subject: &Subject, sight: &Sight) -> Way {
     let key = subject.texts();
     let part = subject.answers.fired().find(|outcome| outcome.rule.id == rule.id);
-    let seen = part.and_then(|outcome| outcome.part.as_ref()).map_or(&subject.row, |part| &part.row);
-    let silent = |row: &Row| ask(rule, row, &key, &subject.profile).truth == Truth::Silent;
-    let tests = telling(evidence);
-    let alone: Vec<Move> = tests.iter().filter_map(|test| step(test, seen, &silent)).collect();
+    let seen = match part.and_then(|outcome| outcome.part.as_ref()) {
+        Some(part) => Sight { row: part.row.clone(), ..sight.clone() },
+        None => sight.clone(),
+    };
+    let silent = |sight: &Sight| sight.ask(rule, &key).truth == Truth::Silent;
+    let only = |test: &Test| Rule { when: Node::Test(test.clone()), ..rule.clone() };
+    let tests = telling(evidence, &seen);
+    let told = |step: Move| {
+        // Of several limits of one signal the one that the move falls below is told.
+        let after = seen.after(std::slice::from_ref(&step));
+        let of_signal = limits(evidence, step.signal);
+        let gives_way = |test: &&Test| after.ask(&only(test), &key).truth == Truth::Silent;
+        Move { limit: of_signal.iter().find(gives_way).map_or(step.limit, |test| test.limit), ..step }
+    };
+    let alone: Vec<Move> = tests.iter().filter_map(|test| step(test, &seen, &silent)).map(told).collect();
     if !alone.is_empty() {
         return Way { moves: alone, together: false };
     }
     let each = |test: &Test| {
-        let only = Rule { when: Node::Test(test.clone()), ..rule.clone() };
-        step(test, seen, &|row| ask(&only, row, &key, &subject.profile).truth == Truth::Silent)
+        let only = only(test);
+        step(test, &seen, &|sight| sight.ask(&only, &key).truth == Truth::Silent)
     };
     let moves: Vec<Move> = tests.iter().filter_map(each).collect();
-    let enough = silent(&moved_row(seen, &moves));
+    let enough = silent(&seen.after(&moves));
     Way { moves: if enough { moves } else { Vec::new() }, together: true }
 }
 
+/// The tests of one signal that held.
+fn limits(evidence: &[Evidence], signal: &Signal) -> Vec<Test> {
+    let of_signal = evidence.iter().filter(|e| e.signal == signal);
+    of_signal.map(|e| Test::new(e.signal, e.limit, e.confidence, 0)).collect()
+}
+
 /// The tests that held, each signal once; context only where there is nothing else. What was held against peers
-/// does not change with the value alone.
-fn telling(evidence: &[Evidence]) -> Vec<Test> {
+/// changes with the value only where the comparison can be turned round.
+fn telling(evidence: &[Evidence], sight: &Sight) -> Vec<Test> {
     let mut tests: Vec<Test> = Vec::new();
-    for e in evidence.iter().filter(|e| !matches!(e.limit, Limit::Peers(_))) {
+    let moves = |e: &&Evidence| !matches!(e.limit, Limit::Peers(_)) || sight.turning(e.signal).is_some();
+    for e in evidence.iter().filter(moves) {
         if !tests.iter().any(|t| t.signal == e.signal) {
             tests.push(Test::new(e.signal, e.limit, e.confidence, 0));
         }
@@ -121,26 +180,11 @@ fn accuses(signal: &Signal) -> bool {
     signal.suspicious != Suspicious::Neither
 }
 
-/// What a rule says of a group with another row.
-fn ask<'r>(rule: &'r Rule, row: &Row, key: &[(Col, Option<String>)], profile: &Profile) -> Outcome<'r> {
-    evaluate(rule, &View::new(row, key, profile))
-}
-
-fn moved_row(row: &Row, moves: &[Move]) -> Row {
-    let mut row = row.clone();
-    for (reading, signal) in row.readings.iter_mut().zip(signals::all()) {
-        if let Some(step) = moves.iter().find(|m| m.signal == *signal) {
-            *reading = Reading::Present(step.to);
-        }
-    }
-    row
-}
-
-/// The group as it would be, with the answers of its rules.
-fn moved<'r>(subject: &Subject<'r>, moves: &[Move]) -> Subject<'r> {
-    let (row, key) = (moved_row(&subject.row, moves), subject.texts());
-    let answers = subject.answers.again(|rule| ask(rule, &row, &key, &subject.profile));
-    Subject { row, answers, ..subject.clone() }
+/// The group as it would be seen, with the answers of its rules.
+fn moved<'r>(subject: &Subject<'r>, sight: Sight) -> Subject<'r> {
+    let key = subject.texts();
+    let answers = subject.answers.again(|rule| sight.ask(rule, &key));
+    Subject { row: sight.row, profile: sight.profile, answers, ..subject.clone() }
 }
 
 fn judged(subject: Subject) -> Verdict {
@@ -153,10 +197,14 @@ fn silenced(subject: &Subject, rules: &[&Rule]) -> Verdict {
 }
 
 /// The least move of a test's signal that makes `holds` true, in either direction.
-fn step(test: &Test, row: &Row, holds: &dyn Fn(&Row) -> bool) -> Option<Move> {
-    let from = *row.reading(test.signal).estimate()?;
+fn step(test: &Test, sight: &Sight, holds: &dyn Fn(&Sight) -> bool) -> Option<Move> {
+    let from = *sight.row.reading(test.signal).estimate()?;
+    let turning = sight.turning(test.signal);
     let to = |to: Estimate| Move { signal: test.signal, from, to, limit: test.limit };
-    let after = |estimate: Estimate| holds(&moved_row(row, &[to(estimate)]));
+    let after = |estimate: Estimate| {
+        let standing = turning.as_ref().map(|turning| turning.at(&estimate));
+        holds(&sight.moved(test.signal, estimate, standing))
+    };
     let ends = ends(test, &from);
     let found = ends.into_iter().filter_map(|end| least(test.signal, &from, end, &after));
     found.map(to).min_by(|a, b| distance(a).total_cmp(&distance(b)))
@@ -248,9 +296,9 @@ mod tests {
         let rule = Rule { when: Node::Test(test.clone()), ..Rule::sample("a") };
         let absent = |_: &&Signal| Reading::Absent(signals::Absence::NoClicks);
         let readings = signals::all().iter().map(absent).collect();
-        let row = moved_row(&Row { readings }, &[Move { signal, from, to: from, limit }]);
-        let profile = Profile::default();
-        let found = step(&test, &row, &|row| ask(&rule, row, &[], &profile).truth == wanted);
+        let sight = Sight { row: Row { readings }, profile: Profile::default(), ranked: &[] };
+        let sight = sight.moved(signal, from, None);
+        let found = step(&test, &sight, &|sight| sight.ask(&rule, &[]).truth == wanted);
         assert_eq!(found.map(|m| position(&m.to)), expected);
     }
 
@@ -273,8 +321,9 @@ mod tests {
         let test = Test::new(signal, Limit::Between(5.0, 13.0), 0.95, 0);
         let rule = Rule { when: Node::Test(test.clone()), ..Rule::sample("a") };
         let row = Row { readings: signals::all().iter().map(|_| Reading::Present(limits)).collect() };
-        let silent = |row: &Row| ask(&rule, row, &[], &Profile::default()).truth == Truth::Silent;
-        let found = step(&test, &row, &silent).expect("a way out");
+        let sight = Sight { row, profile: Profile::default(), ranked: &[] };
+        let silent = |sight: &Sight| sight.ask(&rule, &[]).truth == Truth::Silent;
+        let found = step(&test, &sight, &silent).expect("a way out");
         assert!((found.to.value() - 12.0).abs() < 1e-6, "{:?}", found.to);
     }
 

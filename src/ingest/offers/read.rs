@@ -6,13 +6,11 @@
 use super::Terms;
 use super::columns::{COLUMNS, Column, by_name, unknown_place};
 use crate::base::diag::{self, BAD_OFFER, Diag, did_you_mean};
+use crate::base::header::{normalise, separator};
 use crate::base::time::show_day;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-
-/// Field separators, in the order in which they are tried.
-const DELIMITERS: [char; 3] = [',', ';', '\t'];
 
 /// More rows are no table of offers.
 const MOST_ROWS: usize = 100_000;
@@ -56,7 +54,7 @@ impl Reading<'_> {
             self.fault(0..0, "the offers file is empty", Some(needed.to_owned()));
             return BTreeMap::new();
         };
-        let delimiter = delimiter(&text[header.clone()]);
+        let delimiter = char::from(separator(text[header.clone()].as_bytes()));
         let Some(columns) = self.header(header, delimiter) else { return BTreeMap::new() };
         let mut offers: BTreeMap<String, Vec<(Terms, Range<usize>)>> = BTreeMap::new();
         for line in lines.take(MOST_ROWS) {
@@ -74,7 +72,7 @@ impl Reading<'_> {
         let mut columns: Vec<&'static Column> = Vec::new();
         let mut whole = true;
         for cell in self.cells(&text, line.clone(), delimiter)? {
-            let name = cell.text.to_lowercase().replace([' ', '-'], "_");
+            let name = normalise(&cell.text);
             match known.get(name.as_str()) {
                 Some(column) if columns.iter().any(|c| c.name == column.name) => {
                     self.fault(
@@ -235,9 +233,4 @@ fn lines(text: &str, start: usize) -> impl Iterator<Item = Range<usize>> {
         at = end + 1;
         Some(line)
     })
-}
-
-/// The separator that the header has most of.
-fn delimiter(header: &str) -> char {
-    DELIMITERS.into_iter().rev().max_by_key(|d| header.matches(*d).count()).unwrap_or(',')
 }

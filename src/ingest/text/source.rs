@@ -4,6 +4,7 @@
 
 use super::{MOST_KEYS, RECORD_CAP, csv_reader, newlines};
 use crate::base::error::{Error, Result};
+use crate::base::header::separator;
 use crate::ingest::json::{self, Leaf};
 use crate::ingest::mapping::{SideMapping, folded};
 use crate::ingest::open::{self, Digest, Packing};
@@ -210,7 +211,7 @@ impl Source {
     }
 
     fn split_header(&self, raw: Vec<u8>, declared: Option<u8>) -> Result<Header> {
-        let delimiter = declared.unwrap_or_else(|| likely_delimiter(&raw));
+        let delimiter = declared.unwrap_or_else(|| separator(&raw));
         let mut record = csv::ByteRecord::new();
         let read = csv_reader(&raw, delimiter).read_byte_record(&mut record);
         read.map_err(|e| self.damaged(std::io::Error::other(e)))?;
@@ -312,20 +313,4 @@ impl Source {
         self.pass(end);
         Ok(())
     }
-}
-
-/// The separator that stands most often in the header, outside quotes.
-fn likely_delimiter(header: &[u8]) -> u8 {
-    let count = |mark: u8| {
-        let mut inside = false;
-        header
-            .iter()
-            .filter(|&&b| {
-                inside ^= b == b'"';
-                b == mark && !inside
-            })
-            .count()
-    };
-    let best = [b',', b';', b'\t', b'|'].into_iter().rev().max_by_key(|&mark| count(mark));
-    best.unwrap_or(b',')
 }

@@ -1,7 +1,6 @@
 //! Why: the rules that fired, and every signal beside its peers.
 
-use super::{Page, Sheet};
-use crate::base::unit::Unit;
+use super::{Page, Sheet, aligned};
 use crate::peers::{Direction, Standing, TooFew, Versus};
 use crate::report::phrase::{self, count, counted};
 use crate::report::signs::{self, Sign};
@@ -107,7 +106,11 @@ fn table(sheet: &mut Sheet, page: &Page, remarkable: &[Sign]) {
     let heads = ["signal", "value", "95 % interval", "of", "peers", "times", "decibans", ""];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     rows.extend(remarkable.iter().filter_map(|(signal, versus)| row(page, signal, versus.as_ref())));
-    sheet.table(&rows, &[false, true, true, true, true, true, true, false]);
+    if sheet.fits(&rows) {
+        sheet.table(&rows, &[false, true, true, true, true, true, true, false]);
+    } else {
+        narrow(sheet, &rows);
+    }
     if remarkable.iter().any(|(_, versus)| versus.is_some()) {
         sheet.say(
             "of: the sample. peers: what is expected among them; of several offers, on the one where it differs \
@@ -115,6 +118,16 @@ fn table(sheet: &mut Sheet, page: &Page, remarkable: &[Sign]) {
              weigh against its being ordinary; 10 is ten to one, 20 a hundred to one, 60 the end of the scale. \
              Signals hang together, so these are not to be added up.",
         );
+    }
+}
+
+/// The table of signals on a page too narrow for it: names and sides stand above their numbers.
+fn narrow(sheet: &mut Sheet, rows: &[Vec<String>]) {
+    let numbers: Vec<Vec<String>> = rows.iter().map(|row| row[1..row.len() - 1].to_vec()).collect();
+    for (row, numbers) in rows.iter().zip(aligned(&numbers, &[true; 6])) {
+        let (name, side) = (&row[0], &row[row.len() - 1]);
+        sheet.row(&format!("{name} {side}"));
+        sheet.row(&format!("  {numbers}"));
     }
 }
 
@@ -129,21 +142,12 @@ fn row(page: &Page, signal: &'static Signal, versus: Option<&Versus>) -> Option<
     let mut row = vec![signal.name.to_owned(), unit.format(estimate.value()), interval, count(estimate.n)];
     row.extend(match versus {
         Some(v) if v.peers > 0 => {
-            [unit.format(v.expected), times(v.ratio), format!("{:.0}", v.decibans), side(signal, v)]
+            [unit.format(v.expected), phrase::times(v.ratio), format!("{:.0}", v.decibans), side(signal, v)]
         }
         Some(v) => [String::new(), String::new(), format!("{:.0}", v.decibans), "by itself".to_owned()],
         None => ["–".to_owned(), "–".to_owned(), "–".to_owned(), String::new()],
     });
     Some(row)
-}
-
-fn times(ratio: f64) -> String {
-    match ratio {
-        r if r >= 1_000.0 => "over 1,000".to_owned(),
-        r if r < 0.001 => "under 0.001".to_owned(),
-        r if r < 0.1 => format!("{r:.3}"),
-        r => Unit::Ratio.format(r),
-    }
 }
 
 fn side(signal: &Signal, versus: &Versus) -> String {

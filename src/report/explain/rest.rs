@@ -1,18 +1,21 @@
 //! What would change the verdict, and conversions to look at.
 
-use super::{Change, Move, Page, Sample, Sheet, whole};
+use super::{Change, INDENT, Move, Page, Sample, Sheet, aligned, breadth, whole, widths};
 use crate::base::text::Text;
 use crate::base::time;
 use crate::base::unit::Unit;
 use crate::report::phrase::{count, counted, money, told};
+use crate::report::signs;
 use crate::rules::{Limit, Rule, Why};
-use crate::signals::Interval;
+use crate::signals::{Interval, Signal};
 use crate::verdicts::Verdict;
 use std::collections::BTreeMap;
 
 /// Cells of an ID and of another text in the table of conversions.
 const ID: usize = 64;
 const WORD: usize = 14;
+/// Indent of what stands below a conversion.
+const BELOW: usize = 6;
 
 pub(super) fn write(sheet: &mut Sheet, page: &Page) {
     sheet.heading("What would have to change");
@@ -77,23 +80,25 @@ fn ways(page: &Page, change: &Change) -> String {
         return unlike_peers(page, change.rule);
     }
     let between = if change.together { ", and " } else { ", or if " };
-    change.moves.iter().map(one).collect::<Vec<String>>().join(between)
+    change.moves.iter().map(|step| one(page, step)).collect::<Vec<String>>().join(between)
 }
 
 /// Signals that are named where a rule rests on the comparison with peers.
 const NAMED: usize = 3;
 
-/// No value alone decides a comparison with peers: its limit depends on all of them.
+/// No value alone decides what rests on the group as a whole, or on the form of a curve: what stands beside the peers
+/// is told instead.
 fn unlike_peers(page: &Page, rule: &Rule) -> String {
     let finding = page.group.findings.iter().find(|f| f.rule.id == rule.id);
-    let mut names: Vec<&str> = Vec::new();
+    let mut signals: Vec<&'static Signal> = Vec::new();
     for evidence in finding.iter().flat_map(|f| &f.evidence) {
-        if !names.contains(&evidence.signal.name) {
-            names.push(evidence.signal.name);
+        if !signals.contains(&evidence.signal) {
+            signals.push(evidence.signal);
         }
     }
-    let more = names.len() > NAMED;
-    names.truncate(NAMED);
+    let more = signals.len() > NAMED;
+    signals.truncate(NAMED);
+    let names: Vec<String> = signals.into_iter().map(|signal| with_peers(page, signal)).collect();
     match (names.as_slice(), more) {
         ([], _) => "it were no longer set apart from its peers".to_owned(),
         (names, false) => format!("it were no longer set apart from its peers by {}", names.join(" and ")),
@@ -103,17 +108,38 @@ fn unlike_peers(page: &Page, rule: &Rule) -> String {
     }
 }
 
-fn one(step: &Move) -> String {
+/// `ctit_modal_share (95.6%, peers 2.2%)`.
+fn with_peers(page: &Page, signal: &'static Signal) -> String {
+    let peers = signs::compared(&page.group, signal).filter(|v| v.peers > 0);
+    match (signs::estimate(&page.group, signal), peers) {
+        (Some(own), Some(versus)) => {
+            let [own, peers] = [own.value(), versus.expected].map(|value| signal.unit.format(value));
+            format!("{} ({own}, peers {peers})", signal.name)
+        }
+        _ => signal.name.to_owned(),
+    }
+}
+
+fn one(page: &Page, step: &Move) -> String {
     let (from, to) = (&step.from, &step.to);
     let verb = if to.value() < from.value() { "fell" } else { "rose" };
     let limit = match step.limit {
         Limit::Above(_) | Limit::Below(_) => {
             format!(" (limit: {} {})", step.limit.word(), step.limit.text(step.signal.unit))
         }
+        Limit::Peers(_) => beside(page, step),
         _ => format!(" (limit: {})", step.limit.text(step.signal.unit)),
     };
     let (from, to) = (told(step.signal, from), told(step.signal, to));
     format!("{} {verb} from {from} to {to}{limit}", step.signal.name)
+}
+
+/// ` (peers have 1.2%; limit: q 0.1)`.
+fn beside(page: &Page, step: &Move) -> String {
+    let versus = signs::compared(&page.group, step.signal);
+    let usual =
+        versus.map_or(String::new(), |v| format!("peers have {}; ", step.signal.unit.format(v.expected)));
+    format!(" ({usual}limit: {})", step.limit.text(step.signal.unit))
 }
 
 /// What the rules that decide lack.
@@ -154,20 +180,32 @@ fn samples(sheet: &mut Sheet, page: &Page) {
     sheet.heading(&format!("Conversions to look at: {}{shown}", samples.what));
     let columns: Vec<&Column> =
         COLUMNS.iter().filter(|c| samples.rows.iter().any(|r| (c.cell)(r).is_some())).collect();
-    let mut rows = vec![columns.iter().map(|c| c.name.to_owned()).collect::<Vec<String>>()];
     let cells = |row| columns.iter().map(|c| (c.cell)(row).unwrap_or_else(|| "–".to_owned())).collect();
+    let mut rows = vec![columns.iter().map(|c| c.name.to_owned()).collect::<Vec<String>>()];
     rows.extend(samples.rows.iter().map(cells));
+    let beside = fitting(&widths(&rows), sheet.width - INDENT);
+    let shown: Vec<Vec<String>> = rows.iter().map(|row| row[..beside].to_vec()).collect();
     let right: Vec<bool> = columns.iter().map(|c| c.right).collect();
-    let ids: Vec<Option<String>> =
-        std::iter::once(None).chain(samples.rows.iter().map(|row| Some(ids(row)))).collect();
-    sheet.table_over(&rows, &right, &ids);
+    let mut lines = aligned(&shown, &right).into_iter();
+    lines.next().iter().for_each(|heads| sheet.row(heads));
+    for (line, row) in lines.zip(&samples.rows) {
+        sheet.row(&line);
+        sheet.lines.line("", BELOW, &below(row, &columns[beside..]));
+    }
 }
 
-/// The IDs to ask the advertiser about: uncut, on a line of their own.
-fn ids(sample: &Sample) -> String {
+/// How many of the columns have room beside each other.
+fn fitting(widths: &[usize], room: usize) -> usize {
+    (1..=widths.len()).rev().find(|&n| breadth(&widths[..n]) <= room).unwrap_or(1)
+}
+
+/// What stands below a conversion: the columns that have no room beside the others, and the IDs to ask the
+/// advertiser about, uncut.
+fn below(sample: &Sample, columns: &[&Column]) -> String {
+    let more = columns.iter().filter_map(|c| Some(format!("{} {}", c.name, (c.cell)(sample)?)));
     let click = text(&sample.click_id, ID).map_or("no click ID".to_owned(), |id| format!("click {id}"));
-    let transaction = text(&sample.transaction_id, ID).map(|id| format!(" · transaction {id}"));
-    click + &transaction.unwrap_or_default()
+    let transaction = text(&sample.transaction_id, ID).map(|id| format!("transaction {id}"));
+    more.chain([click]).chain(transaction).collect::<Vec<String>>().join(" · ")
 }
 
 /// A column of the table of conversions.
@@ -187,7 +225,7 @@ const COLUMNS: &[Column] = &[
     Column { name: "country", right: false, cell: |s| text(&s.country, WORD) },
     Column { name: "network", right: false, cell: |s| s.address.as_ref().map(|a| a.term(ID)) },
     Column {
-        name: "click",
+        name: "matched",
         right: false,
         cell: |s| (s.class != "matched").then(|| s.class.replace('_', " ")),
     },

@@ -9,6 +9,8 @@ use phrase::{count, counted};
 /// Cells of a page that no terminal shows, and those of a file's name.
 const WIDTH: usize = 100;
 const NAME: usize = 200;
+/// Nights that are told one by one.
+const NIGHTS: usize = 7;
 /// Indent of what belongs to a heading.
 const INDENT: usize = 2;
 
@@ -21,6 +23,25 @@ pub struct RulePage {
     pub left_out: Option<String>,
     /// What it said in the runs whose reports were given.
     pub runs: Vec<RuleRun>,
+    /// What it said in the nights of a store, by grain.
+    pub nights: Vec<RuleNights>,
+}
+
+/// Where a rule fired with effect in the nights of one grain.
+pub struct RuleNights {
+    /// The columns that make a group.
+    pub grain: Vec<String>,
+    /// The nights that were looked at: the last ones.
+    pub nights: usize,
+    /// Those on which it fired, the newest first.
+    pub fired: Vec<RuleNight>,
+}
+
+/// A night on which a rule fired.
+pub struct RuleNight {
+    pub night: String,
+    pub groups: u64,
+    pub fires: u64,
 }
 
 /// What a rule said in one run.
@@ -72,7 +93,7 @@ impl RulePage {
             rule.tests.iter().map(|test| format!("{:<7} {}", test.expect.word(), test.name)).collect();
         list(&mut lines, "Tests", &tests);
         list(&mut lines, "Where its limits come from", &rule.references);
-        let runs: Vec<String> = self.runs.iter().map(run).collect();
+        let runs: Vec<String> = self.runs.iter().map(run).chain(self.nights.iter().map(nights)).collect();
         list(&mut lines, "How often it fired", &runs);
         lines.text
     }
@@ -128,6 +149,25 @@ fn run(run: &RuleRun) -> String {
         }
     }
     text
+}
+
+/// `stored nights by source: with effect on 2 of the last 3: 2026-03-14 on 4 of 33 groups, 2026-03-13 on 4 of 31 groups`.
+fn nights(of: &RuleNights) -> String {
+    let grain: Vec<String> =
+        of.grain.iter().map(|column| Text::of_user(column.as_str()).term(NAME)).collect();
+    let nights = match of.nights {
+        1 => "the last one".to_owned(),
+        n => format!("the last {}", count(n as u64)),
+    };
+    let text = format!("stored nights by {}: with effect on {} of {nights}", grain.join(","), of.fired.len());
+    let one = |night: &RuleNight| {
+        let day = Text::of_user(night.night.as_str()).term(NAME);
+        format!("{day} on {} of {}", count(night.fires), counted(night.groups, "group", "groups"))
+    };
+    let mut all: Vec<String> = of.fired.iter().take(NIGHTS).map(one).collect();
+    let more = of.fired.len().saturating_sub(NIGHTS) as u64;
+    all.extend((more > 0).then(|| counted(more, "earlier night", "earlier nights")));
+    if all.is_empty() { text } else { format!("{text}: {}", all.join(", ")) }
 }
 
 fn heading(lines: &mut Lines, title: &str) {

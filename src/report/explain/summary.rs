@@ -7,6 +7,8 @@ use crate::base::time;
 use crate::peers::Versus;
 use crate::report::phrase::{circle, counted, meaning, money};
 use crate::report::terminal::painted;
+use crate::rules::Action;
+use crate::verdicts::Finding;
 use std::collections::BTreeMap;
 
 pub(super) fn write(sheet: &mut Sheet, page: &Page) {
@@ -58,11 +60,42 @@ fn gates(sheet: &mut Sheet, page: &Page) {
 /// From how many ordinary groups in a hundred on a risk is none.
 const MUCH_ALIKE: f64 = 40.0;
 
+/// The score of the group, and what it rests on: peers, evidence that proves itself, or signs of its own.
 fn risk(page: &Page) -> String {
     let profile = &page.group.subject.profile;
-    let Some(risk) = profile.risk.filter(|_| versus(page).any(|v| v.peers > 0)) else {
+    let with_peers = versus(page).any(|v| v.peers > 0);
+    let Some(score) = page.group.score() else {
         return "Risk: unknown, because hardly anything could be compared with peers.".to_owned();
     };
+    let score = rounded(score);
+    match (profile.risk.filter(|_| with_peers), proof(page)) {
+        (Some(risk), None) => format!("Risk {score} of 100: {}.", among_peers(page, risk)),
+        (Some(risk), Some(rule)) => format!(
+            "Risk {score} of 100, because {rule} proves itself. By peers alone it would be {}: {}.",
+            rounded(risk),
+            among_peers(page, risk)
+        ),
+        (None, Some(rule)) => format!(
+            "Risk {score} of 100, because {rule} proves itself, whatever others do. Peers say nothing: hardly \
+             anything could be compared."
+        ),
+        (None, None) => format!(
+            "Risk {score} of 100, by signs of its own: hardly anything could be compared with peers. That says \
+             unusual; it does not yet say fraud."
+        ),
+    }
+}
+
+/// The rule whose evidence lifts the score above what peers say.
+fn proof<'p>(page: &'p Page) -> Option<&'p str> {
+    let group = &page.group;
+    let lifted = group.score() > group.subject.profile.risk;
+    let proves = |f: &&Finding| f.rule.deterministic && f.action == Action::Block;
+    group.findings.iter().find(proves).filter(|_| lifted).map(|f| f.rule.id.as_str())
+}
+
+/// What a risk says that comes from peers.
+fn among_peers(page: &Page, risk: f64) -> String {
     let ordinary = (100.0 - risk).round();
     let words = match ordinary {
         o if o < 1.0 => {
@@ -81,7 +114,7 @@ fn risk(page: &Page) -> String {
              rules"
         }
     };
-    format!("Risk {} of 100: {}.", rounded(risk), words.replace("{}", &format!("{ordinary:.0}")))
+    words.replace("{}", &format!("{ordinary:.0}"))
 }
 
 /// A risk below 100 is never shown as 100.

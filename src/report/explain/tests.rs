@@ -5,7 +5,8 @@ use crate::peers;
 use crate::peers::{Direction, Level, Pattern, Profile, Sides, Standing, Standings, TooFew, Versus};
 use crate::report::{CTIT, Day, Pictures, Spread, sample};
 use crate::rules::{Class, Rule};
-use crate::signals;
+use crate::signals::{self, Absence, Reading};
+use std::collections::BTreeSet;
 
 const PLAIN: Look = Look::PLAIN;
 
@@ -182,16 +183,66 @@ fn hostile_text_is_harmless() {
     }
 }
 
+/// A page with all that is wide: long names of signals, every column of the conversions, IDs of 60 cells.
+fn wide(rules: &[Rule]) -> Page<'_> {
+    let mut page = page(rules, 0);
+    let signals = ["ctit_short_share", "registration_deposit_share", "multi_conversion_click_share"];
+    let names = signals.map(|name| signals::find(name).expect(name));
+    let estimates = names.map(|signal| (signal, Reading::Present(Estimate::share(1_234_567, 9_876_543))));
+    page.group.subject.row = signals::Row::of(&estimates, &Absence::NoConversions);
+    let compared = names.map(|s| (s, Standing::Compared(versus(0.000_123, 1_346.0, 57.4))));
+    page.group.subject.profile.signals = Standings::of(compared);
+    let id = |letter: &str| Some(Text::new(letter.repeat(60)));
+    let row = &mut page.details.samples.rows[0];
+    (row.click_id, row.transaction_id, row.country) = (id("c"), id("t"), Some(Text::new("AT")));
+    (row.offer, row.event) = (id("o"), Text::new("registration-and-deposit"));
+    (row.address, row.class, row.status) =
+        (Some(Text::new("2001:db8:abcd::1")), "before_click", "chargeback");
+    page
+}
+
 #[test]
-fn no_sentence_is_wider_than_the_terminal() {
+fn no_line_is_wider_than_the_terminal() {
     let rules = sample::rules();
-    let page = page(&rules, 0);
-    for width in [80, 100, 140] {
-        let text = page.text(&Look { width: Some(width), colour: false });
-        for line in text.lines() {
-            assert!(line.chars().count() <= width, "{width}: {line}");
+    for page in [page(&rules, 0), wide(&rules)] {
+        for width in [72, 80, 100, 140] {
+            let text = page.text(&Look { width: Some(width), colour: false });
+            for line in text.lines() {
+                assert!(line.chars().count() <= width, "{width}: {line}");
+            }
         }
     }
+}
+
+#[test]
+fn a_narrow_page_says_what_a_wide_one_says() {
+    let rules = sample::rules();
+    let words = |width| -> BTreeSet<String> {
+        let text = wide(&rules).text(&Look { width: Some(width), colour: false });
+        text.split_whitespace().map(str::to_owned).filter(|w| !w.contains(['█', '▏', '▋', '▊'])).collect()
+    };
+    let lost: Vec<String> = words(140).difference(&words(80)).cloned().collect();
+    assert!(lost.is_empty(), "{lost:?}");
+}
+
+#[test]
+fn a_score_says_what_it_rests_on() {
+    let mut rules = sample::rules();
+    rules[0].deterministic = true;
+    let mut page = page(&rules, 0);
+    let shown = |page: &Page| page.text(&Look { width: Some(1_000), colour: false });
+    page.group.subject.profile.risk = Some(12.0);
+    let said = "Risk 99.0 of 100, because conversions-too-fast proves itself. By peers alone it would be 12.0: in \
+                what could be compared it is much like its peers";
+    assert!(shown(&page).contains(said), "{}", shown(&page));
+    page.group.subject.profile.risk = None;
+    let said =
+        "Risk 99.0 of 100, because conversions-too-fast proves itself, whatever others do. Peers say nothing";
+    assert!(shown(&page).contains(said), "{}", shown(&page));
+    page.group.findings.clear();
+    assert!(shown(&page).contains("Risk: unknown"), "{}", shown(&page));
+    page.group.subject.profile = Profile { risk: Some(97.0), ..Profile::default() };
+    assert!(shown(&page).contains("Risk 97.0 of 100, by signs of its own"), "{}", shown(&page));
 }
 
 #[test]

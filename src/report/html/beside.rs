@@ -4,8 +4,8 @@ use super::view::View;
 use super::writer::Html;
 use crate::base::text::Text;
 use crate::report::phrase::{count, counted};
-use crate::report::{List, forwarded_lines, terminal};
-use crate::verdicts::{Judged, Verdict};
+use crate::report::{List, forwarded_lines, idle, terminal};
+use crate::verdicts::{Idle, Judged, Verdict};
 
 /// Lines of a list; the JSON report has all.
 const SHOWN: usize = 20;
@@ -15,6 +15,8 @@ const SENTENCE: usize = 1_000;
 pub fn write(h: &mut Html, view: &View) {
     h.words("h2", &[], "Also found");
     let parts = [
+        observed(view),
+        suppressed(view),
         incidents(view),
         siblings(view),
         forwarded(view),
@@ -49,6 +51,20 @@ struct Part {
 /// The part, if it has a line.
 fn part(name: &'static str, says: impl Into<String>, lines: Vec<String>) -> Option<Part> {
     (!lines.is_empty()).then(|| Part { name, says: says.into(), lines })
+}
+
+fn observed(view: &View) -> Option<Part> {
+    let groups = idle::observed(view.report);
+    let line =
+        |g: &&Judged| format!("{} {}: {}", g.would_be.word(), terminal::name(&g.subject.key), idle::rules(g));
+    part("Would have been", format!("{}.", idle::would(groups.len())), groups.iter().map(line).collect())
+}
+
+fn suppressed(view: &View) -> Option<Part> {
+    let all = idle::suppressed(view.report);
+    let line =
+        |(g, idle): &(&Judged, &Idle)| format!("{}: {}", terminal::name(&g.subject.key), idle::told(idle));
+    part("Suppressed findings", format!("{}.", idle::silenced(all.len())), all.iter().map(line).collect())
 }
 
 fn incidents(view: &View) -> Option<Part> {

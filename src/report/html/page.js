@@ -5,6 +5,7 @@
   const table = by('table');
   const rows = [...table.tBodies[0].rows];
   const heads = [...table.tHead.rows[0].cells];
+  const words = heads.map(head => head.textContent);
   const grave = ['b', 'h', 'w', 'c', 'u'];
 
   // The first number of a cell; nothing where there is a dash.
@@ -34,9 +35,13 @@
   };
   heads.forEach((head, at) => {
     const button = document.createElement('button');
+    const label = document.createElement('span');
     button.type = 'button';
-    button.textContent = head.textContent;
-    head.replaceChildren(button);
+    button.textContent = words[at];
+    // Paper repeats the head of a table on every page, but not the buttons in it.
+    label.className = 'label';
+    label.textContent = words[at];
+    head.replaceChildren(button, label);
     button.addEventListener('click', () => {
       const first = head.classList.contains('n') ? -1 : 1;
       const now = head.getAttribute('aria-sort');
@@ -46,15 +51,15 @@
 
   const form = by('controls'), find = by('find'), least = by('least'), shown = by('count');
   const toggles = [...form.querySelectorAll('button')];
-  const clicksAt = heads.findIndex(head => head.textContent === 'clicks');
+  const clicksAt = words.indexOf('clicks');
   const names = rows.map(row => [...row.querySelectorAll('.k')].map(cell => cell.textContent).join(' / ').toLowerCase());
   const filter = () => {
-    const words = find.value.trim().toLowerCase();
+    const wanted = find.value.trim().toLowerCase();
     const from = Number(least.value) || 0;
     const off = new Set(toggles.filter(t => t.getAttribute('aria-pressed') === 'false').map(t => t.dataset.v));
     let n = 0;
     rows.forEach((row, at) => {
-      const keep = names[at].includes(words) && !off.has(row.dataset.v) && (number(row.cells[clicksAt]) || 0) >= from;
+      const keep = names[at].includes(wanted) && !off.has(row.dataset.v) && (number(row.cells[clicksAt]) || 0) >= from;
       row.hidden = !keep;
       n += keep;
     });

@@ -2,12 +2,13 @@
 
 use super::charts;
 use super::summary::head;
-use super::view::{View, badge, estimate};
+use super::view::{self, View, badge, estimate};
 use super::writer::Html;
 use crate::base::unit::Unit;
 use crate::peers::{Direction, Versus};
+use crate::report::money::claimed;
 use crate::report::phrase::{self, count, counted, told};
-use crate::report::signs;
+use crate::report::{signs, terminal};
 use crate::rules::{Action, Evidence, Limit};
 use crate::signals::{self, Estimate, Interval, Signal};
 use crate::verdicts::{Finding, Judged, Verdict};
@@ -20,8 +21,6 @@ const FINDINGS: usize = 6;
 const TESTS: usize = 4;
 /// Signals of a panel's table.
 const SIGNS: usize = 10;
-/// Innocent explanations that are named.
-const INNOCENT: usize = 6;
 
 pub fn write(h: &mut Html, view: &View) {
     h.words("h2", &[], "Evidence");
@@ -32,11 +31,16 @@ pub fn write(h: &mut Html, view: &View) {
     }
     let mut said = "One panel for each source at block, hold and watch, the gravest first.".to_owned();
     if view.panels < flagged {
-        let most = format!(
-            " Only the first {} of {} are here, so that the file stays small; the JSON report has all of them.",
-            view.panels, flagged
-        );
-        said.push_str(&most);
+        let shown = view::of_all(view.panels, flagged);
+        said.push_str(&format!(
+            " Only the first {shown} are here, so that the file stays small; the JSON report has all of them."
+        ));
+    }
+    if view.full < view.panels {
+        let full = count(view.full as u64);
+        said.push_str(&format!(
+            " The first {full} have pictures and the signals beside the peers'; the others are told in words alone."
+        ));
     }
     h.words("p", &[("class", "soft")], &said);
     h.element("p", &[("id", "all"), ("hidden", "")], |h| {
@@ -49,12 +53,7 @@ pub fn write(h: &mut Html, view: &View) {
 /// The panel of the group at a place.
 pub fn one(h: &mut Html, view: &View, at: usize) {
     let group = view.groups[at];
-    let id = format!("s{at}");
-    let open: &[(&str, &str)] = if at == 0 { &[("id", &id), ("open", "")] } else { &[("id", &id)] };
-    h.line();
-    h.element("details", open, |h| {
-        h.element("summary", &[], |h| title(h, view, group));
-        h.words("p", &[("class", "lead")], &meaning(group));
+    around(h, view, at, |h| {
         numbers(h, view, group);
         h.element("div", &[("class", "two")], |h| {
             h.element("div", &[], |h| {
@@ -64,6 +63,24 @@ pub fn one(h: &mut Html, view: &View, at: usize) {
             h.element("div", &[("class", "pictures")], |h| pictures(h, view, group));
         });
         table(h, group);
+    });
+}
+
+/// The same in words alone, where there is no room for more.
+pub fn brief(h: &mut Html, view: &View, at: usize) {
+    around(h, view, at, |h| reasons(h, view, view.groups[at]));
+}
+
+/// What every panel has: its head, and what the verdict means.
+fn around(h: &mut Html, view: &View, at: usize, inside: impl FnOnce(&mut Html)) {
+    let group = view.groups[at];
+    let id = format!("s{at}");
+    let open: &[(&str, &str)] = if at == 0 { &[("id", &id), ("open", "")] } else { &[("id", &id)] };
+    h.line();
+    h.element("details", open, |h| {
+        h.element("summary", &[], |h| title(h, view, group));
+        h.words("p", &[("class", "lead")], &meaning(group));
+        inside(h);
     });
 }
 
@@ -171,8 +188,7 @@ fn reasons(h: &mut Html, view: &View, group: &Judged) {
         );
         h.words("p", &[("class", "soft")], &words);
     }
-    let mut innocent = phrase::innocent(&group.findings);
-    innocent.truncate(INNOCENT);
+    let innocent = phrase::innocent(&group.findings);
     if !innocent.is_empty() {
         h.element("p", &[], |h| {
             h.words("b", &[], "Before you accuse anybody, rule out: ");
@@ -326,11 +342,8 @@ fn also(h: &mut Html, view: &View, group: &Judged) {
         });
     }
     let mut said = Vec::new();
-    if let Some(amount) = group.outlook.recoverable_now.filter(|m| m.0 > 0) {
-        said.push(format!(
-            "{} was paid, or is due, for exact replays: it can be claimed back now.",
-            view.money(Some(amount))
-        ));
+    if let Some(claim) = claimed(view.report, std::iter::once(group)) {
+        said.push(terminal::outlook::recoverable(view.report, &claim));
     }
     if let Some(shared) = group.outlook.shared {
         let others = counted(shared.others as u64, "other source sends", "other sources send");

@@ -7,8 +7,9 @@ use crate::base::money::Micro;
 use crate::base::text::Text;
 use crate::base::time;
 use crate::base::unit::Unit;
+use crate::report::money::claimed;
 use crate::report::phrase::{count, counted};
-use crate::report::{List, terminal};
+use crate::report::{List, idle, terminal};
 use crate::verdicts::{Judged, Verdict};
 
 /// Cells of a sentence.
@@ -138,6 +139,10 @@ fn lead(view: &View) -> String {
     if let Some(risk) = sum(&flagged, |g| g.money_at_risk) {
         words.push_str(&format!(" At least {} is at risk.", view.money(Some(risk))));
     }
+    let sentences = idle::in_a_sentence(&idle::observed(view.report)).into_iter();
+    let silenced = idle::suppressed(view.report).len();
+    let silenced = (silenced > 0).then(|| format!("{}.", idle::silenced(silenced)));
+    sentences.chain(silenced).for_each(|sentence| words.push_str(&format!(" {sentence}")));
     let undecided = at(view, Verdict::Undecided).len() as u64;
     if undecided > 0 {
         let those = counted(undecided, "other", "others");
@@ -151,8 +156,8 @@ fn lead(view: &View) -> String {
 /// The money, each amount with what it means.
 fn cards(h: &mut Html, view: &View) {
     let (totals, groups) = (&view.report.totals, &view.report.groups);
-    let claimed: Vec<&Judged> = groups.iter().collect();
-    let recoverable = sum(&claimed, |g| g.outlook.recoverable_now).filter(|m| m.0 > 0);
+    let claim = claimed(view.report, groups.iter());
+    let parts = claim.as_ref().map_or(String::new(), |claim| format!("counted: {}", claim.told()));
     let held = groups.iter().filter(|g| g.verdict <= Verdict::Hold && !g.protected);
     let savings = held.filter_map(|g| g.outlook.loss.map(|l| l.expected_saving.0)).filter(|s| *s > 0);
     let saving = savings.reduce(i64::saturating_add).map(Micro);
@@ -161,7 +166,7 @@ fn cards(h: &mut Html, view: &View) {
         ("Revenue", totals.revenue, "of approved conversions, less what was taken back"),
         ("Profit", totals.profit, "revenue less cost; what is pending is not counted"),
         ("At risk", at_risk(view), "at block and hold: the least that the evidence supports"),
-        ("Recoverable now", recoverable, "exact: payouts of transactions that were sent again"),
+        ("Can be claimed back", claim.map(|claim| claim.total), parts.as_str()),
         ("Expected saving", saving, "an estimate for the next weeks; see below"),
     ];
     h.element("dl", &[("class", "cards")], |h| {

@@ -5,6 +5,7 @@ use crate::peers::{Level, Shape, Standing, Standings};
 use crate::report::{CTIT, Day, Pictures, Spread, sample};
 use crate::rules::Rule;
 use crate::signals::{self, Estimate, Reading};
+use crate::verdicts::Verdict;
 
 fn page(report: &Report) -> String {
     let Rendered::Bytes(bytes) = render(report, &Look::PLAIN).unwrap() else { panic!("withheld") };
@@ -151,7 +152,7 @@ fn the_sample_as_a_page() {
         "Block 2 of 7 sources and hold 1. Together they cost 1,440.60 USD, 17.5% of all. At least 1,204.00 USD is at risk.",
         "Of 2 others too little is known to say anything",
         "<dt>At risk</dt><dd class=big>1,204.00 USD</dd>",
-        "<dt>Recoverable now</dt><dd class=big>96.50 USD</dd>",
+        "<dt>Can be claimed back</dt><dd class=big>96.50 USD</dd>",
         ": 149 of 240 (62.1%), 95 % interval 55.8–68.0%; the limit is above 30%",
         "The rule asks for block, but: click side only.",
         "It is protected: it is never put on a list.",
@@ -198,7 +199,30 @@ fn the_file_stays_small_and_says_what_it_leaves_out() {
     let page = page(&report);
     assert!(page.len() < 2_000_000, "{} bytes", page.len());
     assert!(page.contains(" of 3,000 sources: all that are flagged first, then those with the most clicks."));
-    assert!(page.contains(" of 3000 are here, so that the file stays small"));
+    assert!(page.contains(" of 3,000 are here, so that the file stays small"));
+    assert!(
+        page.contains(
+            " have pictures and the signals beside the peers'; the others are told in words alone."
+        )
+    );
+}
+
+/// Two thousand sources, one in ten flagged: each of these says why.
+#[test]
+fn every_flagged_source_of_two_thousand_has_its_reasons() {
+    const SOURCES: usize = 2_000;
+    const FLAGGED: usize = 200;
+    let rules = sample::rules();
+    let mut report = sample::watched(&rules, SOURCES);
+    report.groups.iter_mut().skip(FLAGGED).for_each(|group| group.verdict = Verdict::Clean);
+    picture(&mut report);
+    let page = page(&report);
+    assert!(page.len() < 2_000_000, "{} bytes", page.len());
+    assert_eq!(page.matches("<details id=s").count(), FLAGGED);
+    assert_eq!(page.matches("<ol class=reasons>").count(), FLAGGED);
+    let pictured = page.matches("<div class=pictures>").count();
+    assert!((40..FLAGGED).contains(&pictured), "{pictured}");
+    assert!(page.contains(&format!("The first {pictured} have pictures")), "{pictured}");
 }
 
 /// Both funnels, and sources moved to where they would stand if their peers were on the middle line.

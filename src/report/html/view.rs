@@ -9,6 +9,7 @@ use crate::report::{Report, ordered};
 use crate::signals::{self, Estimate};
 use crate::verdicts::{Judged, Verdict};
 use std::cmp::Reverse;
+use std::ops::Range;
 
 /// Cells of a part of a name.
 pub const NAME: usize = 60;
@@ -20,6 +21,8 @@ const TITLE: usize = 24;
 const ROWS: usize = 2_000;
 /// Bytes for the panels of flagged groups. With [`ROWS`] this keeps the file below two megabytes.
 const PANEL_BYTES: usize = 850_000;
+/// Those for panels in words alone: what is left of them, and the rest, goes to the pictures of the gravest.
+const WORD_BYTES: usize = 700_000;
 
 /// The report as the page shows it.
 pub struct View<'a, 'r> {
@@ -31,6 +34,8 @@ pub struct View<'a, 'r> {
     /// The columns of the key that say anything, with their place in it.
     pub columns: Vec<(usize, Col)>,
     pub panels: usize,
+    /// So many of them, the gravest, have pictures and tables; the others have their reasons in words.
+    pub full: usize,
     /// The panels, written beforehand: links need to know which there are.
     pub written: Html,
 }
@@ -42,24 +47,41 @@ impl<'a, 'r> View<'a, 'r> {
         let all = report.run.grain.columns().iter().copied().enumerate();
         let columns: Vec<(usize, Col)> = all.filter(|(at, _)| says(*at)).collect();
         let rows = rows(report, &groups);
-        let mut view = View { report, groups, rows, columns, panels: 0, written: Html::default() };
+        let mut view = View { report, groups, rows, columns, panels: 0, full: 0, written: Html::default() };
         view.write_panels();
         view
     }
 
+    /// Every flagged group has its reasons in words, as far as the file reaches; the gravest have all.
     fn write_panels(&mut self) {
-        let flagged = self.flagged();
-        let mut written = Html::default();
-        for at in 0..flagged {
+        let worded = self.panels(0..self.flagged(), panel::brief, WORD_BYTES);
+        self.panels = worded.len();
+        let mut left = PANEL_BYTES - worded.iter().map(Html::len).sum::<usize>();
+        let mut whole = Vec::new();
+        for (at, worded) in worded.iter().enumerate() {
             let mut one = Html::default();
             panel::one(&mut one, self, at);
-            if written.len() + one.len() > PANEL_BYTES {
-                break;
-            }
-            written.append(&one);
-            self.panels = at + 1;
+            let Some(rest) = (left + worded.len()).checked_sub(one.len()) else { break };
+            left = rest;
+            whole.push(one);
         }
-        self.written = written;
+        self.full = whole.len();
+        whole.iter().chain(&worded[self.full..]).for_each(|one| self.written.append(one));
+    }
+
+    /// The panels of these groups, as many as there is room for.
+    fn panels(&self, groups: Range<usize>, write: fn(&mut Html, &View, usize), room: usize) -> Vec<Html> {
+        let mut used = 0;
+        let panel = |at| {
+            let mut one = Html::default();
+            write(&mut one, self, at);
+            one
+        };
+        let fits = |one: &Html| {
+            used += one.len();
+            used <= room
+        };
+        groups.map(panel).take_while(fits).collect()
     }
 
     /// How many groups are at watch or graver: they come first.

@@ -6,7 +6,7 @@ use crate::peers::anomaly::Odd;
 use crate::peers::expected_loss::Loss;
 use crate::peers::shrink::Estimate;
 use crate::report::Report;
-use crate::verdicts::{Judged, Outlook, Resold};
+use crate::verdicts::{Clawback, Counted, Judged, Outlook, Resold};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Number;
@@ -40,9 +40,13 @@ pub(super) struct OfSource {
 /// there where nothing was compared.
 #[derive(Serialize, JsonSchema)]
 struct Money {
-    /// Payouts of exact replays: no estimate. not there where transactions are unknown.
+    /// Payouts of exact replays, the first part of `claim_back`: no estimate. not there where transactions are
+    /// unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     recoverable_now: Option<String>,
+    /// What can be claimed back: no estimate. not there where no single conversions or no amounts are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim_back: Option<ClaimBack>,
     /// The payout of the window that is probably faked; `money_at_risk` is what findings prove at least.
     #[serde(skip_serializing_if = "Option::is_none")]
     at_risk: Option<String>,
@@ -57,6 +61,18 @@ struct Money {
     /// More is at risk than holding the payout costs.
     #[serde(skip_serializing_if = "Option::is_none")]
     worth_holding: Option<bool>,
+}
+
+/// Payouts of approved and pending conversions that are wrong by count; each is in one part.
+#[derive(Serialize, JsonSchema)]
+struct ClaimBack {
+    total: String,
+    /// Of transactions that were sent again.
+    replays: String,
+    /// Of conversions before their click.
+    before_click: String,
+    /// Of once-only events that were sent again on one click.
+    repeated_events: String,
 }
 
 /// A posterior mean with its 95 % limits.
@@ -129,17 +145,29 @@ pub(super) fn of_source(outlook: &Outlook) -> OfSource {
 }
 
 fn money(outlook: &Outlook) -> Option<Money> {
-    if outlook.loss.is_none() && outlook.recoverable_now.is_none() {
+    let claim_back = outlook.clawback.as_ref().and_then(claim_back);
+    if outlook.loss.is_none() && outlook.recoverable_now.is_none() && claim_back.is_none() {
         return None;
     }
     let of = |part: fn(&Loss) -> crate::base::money::Micro| amount(outlook.loss.as_ref().map(part));
     Some(Money {
         recoverable_now: amount(outlook.recoverable_now),
+        claim_back,
         at_risk: of(|loss| loss.money_at_risk),
         expected_saving: of(|loss| loss.expected_saving),
         loss_keep: of(|loss| loss.loss_keep),
         loss_block: of(|loss| loss.loss_block),
         worth_holding: outlook.loss.map(|loss| loss.worth_holding),
+    })
+}
+
+fn claim_back(clawback: &Clawback) -> Option<ClaimBack> {
+    let part = |counted: Counted| counted.amount.unwrap_or_default().to_cents();
+    Some(ClaimBack {
+        total: clawback.total().amount?.to_cents(),
+        replays: part(clawback.replays),
+        before_click: part(clawback.before_click),
+        repeated_events: part(clawback.repeats),
     })
 }
 

@@ -45,6 +45,11 @@ pub fn rule_page(page: &RulePage) -> Result<String> {
             "unknown": run.counts.map(|c| c.unknown),
             "suppressed": run.counts.map(|c| c.suppressed),
         })).collect::<Vec<Value>>(),
+        "nights": page.nights.iter().map(|of| json!({
+            "grain": of.grain,
+            "nights": of.nights,
+            "fired": of.fired.iter().map(|n| json!({"night": n.night, "groups": n.groups, "fires": n.fires})).collect::<Vec<Value>>(),
+        })).collect::<Vec<Value>>(),
     });
     let text = serde_json::to_string_pretty(&document)
         .map_err(|e| Error::output("cannot put the page into JSON").because(e))?;

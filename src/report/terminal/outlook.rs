@@ -4,6 +4,7 @@ use super::{BELOW, LONGEST_TEXT, Page, name, with_currency};
 use crate::base::money::Micro;
 use crate::base::unit::Unit;
 use crate::peers::anomaly::{Odd, Z_CAP};
+use crate::report::money::{Claim, claimed};
 use crate::report::{Report, phrase};
 use crate::verdicts::{Judged, Resold, Verdict};
 use phrase::{count, counted};
@@ -23,24 +24,18 @@ pub(super) fn parts(page: &mut Page, report: &Report) {
 
 /// What can be claimed back, and what blocking is expected to save, with the assumptions.
 fn money(page: &mut Page, report: &Report) {
-    let claimed = report.groups.iter().filter_map(|g| g.outlook.recoverable_now).map(|m| m.0);
-    let recoverable = claimed.fold(0i64, i64::saturating_add);
+    let claim = claimed(report, report.groups.iter());
     let flagged = report.groups.iter().filter(|g| g.verdict <= Verdict::Hold && !g.protected);
     let savings: Vec<i64> = flagged
         .filter_map(|g| g.outlook.loss.map(|loss| loss.expected_saving.0))
         .filter(|saving| *saving > 0)
         .collect();
-    if recoverable <= 0 && savings.is_empty() {
+    if claim.is_none() && savings.is_empty() {
         return;
     }
     page.part();
-    if recoverable > 0 {
-        let amount = with_currency(report, Micro(recoverable));
-        page.line(
-            "",
-            0,
-            &format!("{amount} was paid, or is due, for exact replays: it can be claimed back now."),
-        );
+    if let Some(claim) = claim {
+        page.line("", 0, &recoverable(report, &claim));
     }
     if !savings.is_empty() {
         let saving = with_currency(report, Micro(savings.iter().fold(0, |sum, s| sum.saturating_add(*s))));
@@ -48,6 +43,12 @@ fn money(page: &mut Page, report: &Report) {
         page.line("", 0, &format!("Blocking {which} is expected to save {saving}."));
         page.line("", BELOW, &format!("An estimate, which assumes: {}.", assumptions(report)));
     }
+}
+
+/// `1,380.00 USD was paid, or is due, and can be claimed back now: 852.00 for …, 528.00 for …`.
+pub fn recoverable(report: &Report, claim: &Claim) -> String {
+    let amount = with_currency(report, claim.total);
+    format!("{amount} was paid, or is due, and can be claimed back now: {}.", claim.told())
 }
 
 /// What a saving rests on: parameters of the run, and the words around them.

@@ -75,6 +75,14 @@ fn limits_are_checked_against_the_signal() {
     check_faults(TEST, &test("min_sample: 5"), &["one-limit"]);
     check_faults(TEST, &test("present: true, min_sample: 5"), &["one-limit"]);
     check_faults(TEST, &test("above: 30%, confidence: 1"), &["confidence"]);
+    let help = |confidence: &str| {
+        let faults = check(&[file(TEST, &test(&format!("above: 30%, confidence: {confidence}")))]);
+        assert_eq!(faults[0].code, &diag::CONFIDENCE);
+        faults[0].help.clone().unwrap_or_default()
+    };
+    assert_eq!(help("95"), "did you mean 95%?");
+    assert_eq!(help("1.5"), "write `0.95`, or `95%`");
+    assert_eq!(help("high"), "write `0.95`, or `95%`");
     check_faults(TEST, &test("above: 30%, min_sample: 0"), &["no-sample-guard"]);
 }
 
@@ -366,4 +374,36 @@ fn a_part_is_not_held_against_the_whole() {
     ] {
         check_faults(&when, &limited(&format!("all: [{{{TEST}}}, {{{beyond}}}]")), &["part-beside-whole"]);
     }
+}
+
+#[test]
+fn one_fault_hides_no_other() {
+    let when = "all:\n    - test: {signal: ctit_short_share, above: 30}\n    \
+                - test: {signal: cr, above: 20%}\n    - any: [{test: {signal: cr, below: 10%}}]";
+    let text = GOOD.replace(TEST, when).replace("innocent: [one-tap offers]\n", "");
+    let text = &text[..text.find("tests:").expect("tests")];
+    let files = [RuleFile::new("a/too-fast.yml", text), RuleFile::new("b/too-fast.yml", GOOD)];
+    let found: Vec<String> = check(&files).iter().map(|d| format!("{} {}", d.file, d.code.slug)).collect();
+    let expected = ["no-firing-test", "no-quiet-test", "no-innocent", "constant-condition", "wrong-unit"];
+    let mut expected: Vec<String> = expected.map(|slug| format!("a/too-fast.yml {slug}")).into();
+    expected.push("b/too-fast.yml duplicate-id".to_owned());
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_range_without_end_is_said_in_words() {
+    let faults = check(&[file(TEST, "test: {signal: click_count, below: 0, min_sample: 1}")]);
+    assert!(
+        faults[0].help.as_deref().is_some_and(|help| help == "`click_count` is at least 0"),
+        "{faults:?}"
+    );
+}
+
+#[test]
+fn a_rule_on_columns_alone_names_any_family() {
+    let column = "all: [{test: {column: source, equals: pub1}}]";
+    check_faults(TEST, &format!("{column}\nfamily: ctit"), &[]);
+    check_faults(TEST, column, &["wrong-family"]);
+    let faults = check(&[file(TEST, &format!("{column}\nfamily: ctti"))]);
+    assert!(faults[0].help.as_deref().is_some_and(|help| help.contains("`ctit`")), "{faults:?}");
 }

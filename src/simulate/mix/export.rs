@@ -80,6 +80,8 @@ pub struct Sheet {
     pub stamp: Stamp,
     /// The export's words for statuses and events; a canonical word that is not there is written as it is.
     pub words: BTreeMap<String, String>,
+    /// Whether the export has one kind of conversion only: the first after a click.
+    pub leads_only: bool,
 }
 
 /// What is conversion, in the canonical words.
@@ -153,6 +155,7 @@ impl Sheet {
             decimal: b'.',
             stamp: Stamp::Iso,
             words: BTreeMap::new(),
+            leads_only: false,
         }
     }
 

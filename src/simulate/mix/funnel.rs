@@ -3,10 +3,11 @@
 //! Rows wait until their time has come, so that the file is in order of time and memory holds only what is
 //! still to come.
 
+use super::Mix;
 use super::assumptions::{Assumptions, Deposits};
 use super::export::{Context, Event, Row, Sheet, Status};
 use super::fraud::Fraud;
-use super::population::{Population, Rates, Source, elsewhere};
+use super::population::{Plant, Population, Rates, Source, elsewhere};
 use super::visit::Click;
 use crate::simulate::random::{Rng, exp, mix};
 use crate::simulate::schedule::HOUR_S;
@@ -65,6 +66,9 @@ pub struct Funnel<'a> {
     due: BTreeMap<(i64, u64), Row>,
     from: i64,
     until: i64,
+    /// When the planted fraud begins.
+    begins: i64,
+    leads_only: bool,
     rows: u64,
     conversions: u64,
     transactions: u64,
@@ -74,21 +78,18 @@ pub struct Funnel<'a> {
 }
 
 impl<'a> Funnel<'a> {
-    /// For an export of the times `from..until`, seconds since 1970.
-    pub fn new(
-        population: &'a Population,
-        assumed: &'static Assumptions,
-        from: i64,
-        until: i64,
-    ) -> Funnel<'a> {
-        let count = population.sources.len();
+    /// For the export of a mix; with `leads_only` it has no deposits.
+    pub fn new(population: &'a Population, settings: &Mix, leads_only: bool) -> Funnel<'a> {
+        let (count, hours) = (population.sources.len(), settings.hours());
         Funnel {
             population,
-            assumed,
+            assumed: settings.assumptions(),
             rng: Rng::new(0),
             due: BTreeMap::new(),
-            from,
-            until,
+            from: hours.start * HOUR_S,
+            until: hours.end * HOUR_S,
+            begins: settings.begins(),
+            leads_only,
             rows: 0,
             conversions: 0,
             transactions: 4_821_037_700,
@@ -110,7 +111,7 @@ impl<'a> Funnel<'a> {
         let source = &self.population.sources[click.source as usize];
         let mut at = click.time + fate.ctit;
         self.register(source, click, at, fate.touched);
-        if self.touched(source, Fraud::Repeated) {
+        if self.touched(source, Fraud::Repeated, at) {
             for _ in 0..self.rng.between(1, 3) {
                 at += self.rng.between(40, 900);
                 self.register(source, click, at, true);
@@ -118,9 +119,9 @@ impl<'a> Funnel<'a> {
         }
     }
 
-    /// Whether this fraud is planted in the source and touches the conversion at hand.
-    fn touched(&mut self, source: &Source, fraud: Fraud) -> bool {
-        let plant = source.plant.as_ref().filter(|p| p.fraud == fraud);
+    /// Whether this fraud is planted in the source and touches the conversion of this time.
+    fn touched(&mut self, source: &Source, fraud: Fraud, at: i64) -> bool {
+        let plant = source.plant.as_ref().filter(|p| p.fraud == fraud && at >= self.begins);
         plant.is_some_and(|p| self.rng.happens(p.strength))
     }
 
@@ -156,10 +157,10 @@ impl<'a> Funnel<'a> {
         let moved = self.rng.happens(MOVED) && !click.touched;
         let ip = if moved { visitor.place.country().address(&mut self.rng) } else { visitor.ip };
         let time = if source.batched { (at / HOUR_S + 1) * HOUR_S } else { at };
-        let abroad = self.touched(source, Fraud::GeoMismatch);
+        let abroad = self.touched(source, Fraud::GeoMismatch, at);
         let misread = self.rng.happens(COUNTRY_MISREAD) || abroad;
         let place = if misread { elsewhere(visitor.place, &mut self.rng) } else { visitor.place };
-        let orphan = self.touched(source, Fraud::Orphans);
+        let orphan = self.touched(source, Fraud::Orphans, at);
         let click_id = if orphan { ClickId::fresh(&mut self.rng) } else { click.id };
         let back = if orphan { self.rng.between(0, 900) } else { 0 };
         Row {
@@ -193,7 +194,8 @@ impl<'a> Funnel<'a> {
         poor: bool,
         decided_h: f64,
     ) {
-        let bought = source.plant.as_ref().filter(|p| p.fraud == Fraud::Incentive).map(|p| p.strength);
+        let buys = |p: &&Plant| p.fraud == Fraud::Incentive && lead.time >= self.begins;
+        let bought = source.plant.as_ref().filter(buys).map(|p| p.strength);
         let first = bought.map_or(rates.first, |f| (rates.first / (1.0 - f)).min(0.9));
         if !self.rng.happens(first) {
             return;
@@ -259,7 +261,7 @@ impl<'a> Funnel<'a> {
         approval: f64,
         decided_h: f64,
     ) -> Option<i64> {
-        let made_up = self.touched(source, Fraud::Rejected);
+        let made_up = self.touched(source, Fraud::Rejected, row.time);
         row.touched |= made_up;
         let approved = !made_up && self.rng.happens(approval);
         let status = if approved { Status::Approved } else { Status::Rejected };
@@ -291,7 +293,7 @@ impl<'a> Funnel<'a> {
     /// The fraud that looks like it: the paid transaction once more, an hour to ten days later.
     fn replay(&mut self, source: &Source, row: &Row, since: i64) {
         let mut time = since;
-        while self.touched(source, Fraud::Replay) {
+        while self.touched(source, Fraud::Replay, time) {
             // Evenly on the logarithm of the lag.
             time += (HOUR_S as f64 * exp(5.48 * self.rng.unit())) as i64;
             let conversion = self.conversion();
@@ -318,7 +320,7 @@ impl<'a> Funnel<'a> {
 
     /// A transaction of another source for a source that steals them.
     fn stolen(&mut self, source: &Source, index: u32, at: i64) -> Option<u64> {
-        if !self.touched(source, Fraud::Stolen) {
+        if !self.touched(source, Fraud::Stolen, at) {
             return None;
         }
         let fits = |p: &Paid| {
@@ -345,7 +347,7 @@ impl<'a> Funnel<'a> {
 
     /// Keeps a row until it is due and counts it, unless it lies outside the export.
     fn post(&mut self, row: Row) {
-        if row.time < self.from || row.status_time >= self.until {
+        if !self.is_exported(&row) {
             return;
         }
         let tally = &mut self.tallies[row.source as usize];
@@ -362,8 +364,14 @@ impl<'a> Funnel<'a> {
         self.keep(row);
     }
 
+    /// Whether the export has such rows, and reaches to this one.
+    fn is_exported(&self, row: &Row) -> bool {
+        let shown = !self.leads_only || row.event == Event::Registration;
+        shown && row.time >= self.from && row.status_time < self.until
+    }
+
     fn keep(&mut self, row: Row) {
-        if row.time >= self.from && row.status_time < self.until {
+        if self.is_exported(&row) {
             self.rows += 1;
             self.due.insert((row.status_time, self.rows), row);
         }

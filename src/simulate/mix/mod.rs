@@ -60,6 +60,8 @@ pub struct Mix {
     pub strength: Strength,
     /// What is planted; nothing stands for the usual ones.
     pub kinds: Vec<Fraud>,
+    /// Exported days before the planted fraud begins.
+    pub onset: u32,
 }
 
 impl Mix {
@@ -74,6 +76,7 @@ impl Mix {
             fraud_share: 0.072,
             strength: Strength::Drawn,
             kinds: Vec::new(),
+            onset: 0,
         }
     }
 
@@ -95,8 +98,13 @@ impl Mix {
         first..first + i64::from(self.days) * HOURS
     }
 
+    /// The first second of the planted fraud, since 1970.
+    fn begins(&self) -> i64 {
+        (self.hours().start + i64::from(self.onset) * HOURS) * HOUR_S
+    }
+
     /// Writes clicks in order of time, conversions in the order in which a tracker would have learned of
-    /// them, and at last what was planted. Without `conversions` the sheet of clicks holds both.
+    /// them, and at last what was planted. Without `conversions` the sheet of clicks holds both: registrations only.
     ///
     /// # Errors
     /// Whatever the writers say.
@@ -107,12 +115,14 @@ impl Mix {
         planted: &mut dyn Write,
     ) -> io::Result<Summary> {
         let (population, agents) = (Population::new(self), Agents::new());
-        let run = Run::new(self, &population, &agents);
+        let leads_only = conversions.as_ref().is_none_or(|(sheet, _)| sheet.leads_only);
+        let run = Run::new(self, &population, &agents, leads_only);
         let (summary, tallies) = match conversions {
             Some((sheet, out)) => run.write(clicks.0, clicks.1, Some(sheet), out)?,
             None => run.write(clicks.0, clicks.1, None, &mut io::sink())?,
         };
-        write_planted(&population.sources, &tallies, planted)?;
+        let since = crate::base::time::show_day(START + self.onset as i32);
+        write_planted(&population.sources, &tallies, &since, planted)?;
         Ok(summary)
     }
 }
@@ -128,13 +138,13 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(settings: &Mix, population: &'a Population, agents: &'a Agents) -> Run<'a> {
+    fn new(settings: &Mix, population: &'a Population, agents: &'a Agents, leads_only: bool) -> Run<'a> {
         let hours = settings.hours();
         // Claimed click times and clicks through the landing page may lie a little outside.
         let days = hours.start / HOURS - DAYS_BEFORE as i64..hours.end / HOURS + 2;
         Run {
             visits: Visits::new(population, agents, settings, hours.clone()),
-            funnel: Funnel::new(population, settings.assumptions(), hours.start * HOUR_S, hours.end * HOUR_S),
+            funnel: Funnel::new(population, settings, leads_only),
             calendar: Calendar::new(days.start, days.end),
             hours,
             population,
@@ -206,13 +216,13 @@ fn context<'c>(
     Context { population, agents, calendar, until: end * HOUR_S }
 }
 
-/// Writes `planted.csv`: what is planted where, and what of the export it touched. A
+/// Writes `planted.csv`: what is planted where, since which day, and what of the export it touched. A
 /// fraud that touched no row of the export is none that anybody could find: it is not listed.
-fn write_planted(sources: &[Source], tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
+fn write_planted(sources: &[Source], tallies: &[Tally], since: &str, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "source,kind,strength,what,traffic_source,clicks,conversions,touched_clicks,touched_conversions,payout,\
-         touched_payout"
+         touched_payout,since"
     )?;
     for (source, tally) in sources.iter().zip(tallies) {
         let Some(plant) = source.plant.as_ref().filter(|_| tally.is_touched()) else { continue };
@@ -225,7 +235,8 @@ fn write_planted(sources: &[Source], tallies: &[Tally], out: &mut dyn Write) -> 
         )?;
         write!(out, ",{},{}", tally.clicks, tally.conversions)?;
         write!(out, ",{},{}", tally.touched_clicks, tally.touched_conversions)?;
-        writeln!(out, ",{},{}", amount(tally.payout.max(0), 2), amount(tally.touched_payout.max(0), 2))?;
+        let [payout, touched] = [tally.payout, tally.touched_payout].map(|micro| amount(micro.max(0), 2));
+        writeln!(out, ",{payout},{touched},{since}")?;
     }
     Ok(())
 }

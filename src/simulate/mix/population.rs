@@ -20,6 +20,9 @@ const LARGEST: f64 = 60.0;
 /// Clicks that fraud may add to one source.
 const MOST_EXTRA: f64 = 150_000.0;
 
+/// From so many sources on one of them is a single loyal customer.
+const ENOUGH_FOR_A_CUSTOMER: usize = 20;
+
 /// Sources of one ring that share networks.
 const RING: usize = 4;
 
@@ -101,6 +104,13 @@ pub struct Source {
     pub plant: Option<Plant>,
 }
 
+impl Source {
+    /// Whether it is the loyal customer, whose only click converts.
+    fn is_one_customer(&self) -> bool {
+        self.clicks == 1 && self.markets[0].1.cr >= 1.0
+    }
+}
+
 /// The groups and sources of a mix.
 pub struct Population {
     pub groups: Vec<Group>,
@@ -124,6 +134,9 @@ impl Population {
 
     /// The loyal customer who is a source of his own: one click, one conversion.
     fn one_very_small(&mut self) {
+        if self.sources.len() < ENOUGH_FOR_A_CUSTOMER {
+            return;
+        }
         if let Some(vip) = self.sources.iter_mut().find(|s| s.plant.is_none()) {
             vip.clicks = 1;
             vip.lost = 0.0;
@@ -139,7 +152,7 @@ impl Population {
         let Some(asked) = clicks else { return };
         let factor = asked as f64 / planned.max(1) as f64;
         let scaled = |n: u64| (n as f64 * factor).round() as u64;
-        for source in &mut self.sources {
+        for source in self.sources.iter_mut().filter(|source| !source.is_one_customer()) {
             source.clicks = scaled(source.clicks).max(1);
             if let Some(plant) = &mut source.plant {
                 plant.extra = scaled(plant.extra);

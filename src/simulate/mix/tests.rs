@@ -319,6 +319,59 @@ fn stuffed_clicks_follow_others_by_seconds() {
 }
 
 #[test]
+fn one_source_is_no_customer_with_a_thousand_clicks() {
+    for sources in [1, 5, 80] {
+        let files = made(&Mix { sources, clicks: Some(12_000), ..small(1) });
+        let (clicks, conversions) = (files.summary.clicks, files.summary.conversions);
+        assert!(conversions * 4 < clicks, "{sources} sources: {conversions} of {clicks}");
+    }
+    let files = made(&Mix { sources: 40, clicks: Some(400_000), days: 3, ..small(1) });
+    let converting = registrations(&rows(&files.conversions)).count();
+    assert!(converting < 60_000, "a customer with many clicks: {converting}");
+}
+
+/// What a fraud does that begins on the eighth of fourteen days, before and after.
+#[test]
+fn a_fraud_begins_on_its_day() {
+    for &fraud in Fraud::ALL {
+        let mix = Mix { days: 14, onset: 7, ..only(fraud, World::Reference) };
+        let always = made(&Mix { onset: 0, ..mix.clone() });
+        let files = made(&mix);
+        let guilty = planted_in(&files);
+        let name = fraud.decl().name;
+        assert!(guilty.len() > 5, "{name}: {guilty:?}");
+        for (files, since) in [(&files, "2026-03-09"), (&always, "2026-03-02")] {
+            assert!(rows(&files.planted).iter().all(|row| row["since"] == since), "{name}");
+        }
+        // Before its day the traffic of a planted source is what it would be without the fraud: as many clicks as an
+        // honest week has, and half of the fraud's traces at the most.
+        let touched = |files: &Files| -> u64 {
+            let of = |row: &Cells| -> u64 {
+                [row["touched_clicks"], row["touched_conversions"]]
+                    .iter()
+                    .filter_map(|n| n.parse::<u64>().ok())
+                    .sum()
+            };
+            rows(&files.planted).iter().map(of).sum()
+        };
+        let (half, whole) = (touched(&files) as f64, touched(&always) as f64);
+        let most = if fraud == Fraud::Ramp { 1.3 } else { 0.85 };
+        assert!(half < most * whole && half > 0.15 * whole, "{name}: {half} of {whole}");
+    }
+}
+
+#[test]
+fn nothing_is_injected_before_the_day() {
+    let files = made(&Mix { days: 14, onset: 7, ..only(Fraud::Injection, World::Reference) });
+    let (conversions, guilty) = (rows(&files.conversions), planted_in(&files));
+    let own: Vec<&Cells> = registrations(&conversions).filter(|row| guilty.contains(row["source"])).collect();
+    let (before, after): (Vec<&Cells>, Vec<&Cells>) =
+        own.into_iter().partition(|row| row["click_time"] < "2026-03-09");
+    let fast = |rows: &[&Cells]| share(rows, |row| ctit(row) <= 8);
+    assert!(fast(&before) < 0.05 && fast(&after) > 0.3, "{} {}", fast(&before), fast(&after));
+}
+
+#[test]
 fn a_ramp_grows() {
     let files = made(&Mix { days: 14, ..only(Fraud::Ramp, World::Reference) });
     let (conversions, guilty) = (rows(&files.conversions), planted_in(&files));

@@ -112,6 +112,8 @@ pub struct Visits<'a> {
     agents: &'a Agents,
     first: i64,
     end: i64,
+    /// The first hour of the planted fraud.
+    begins: i64,
     hour_sd: f64,
     untidy: bool,
     memories: Vec<Memory>,
@@ -133,6 +135,7 @@ impl<'a> Visits<'a> {
             agents,
             first: hours.start,
             end: hours.end,
+            begins: settings.begins() / HOUR_S,
             hour_sd: assumed.hour_sd,
             untidy: assumed.untidy,
             memories: Vec::new(),
@@ -145,16 +148,24 @@ impl<'a> Visits<'a> {
     fn memory(&self, source: &Source) -> Memory {
         let hours = || self.first..self.end;
         let own = hours().map(|hour| self.presence(source, hour)).sum();
-        let extra = source.plant.as_ref();
-        let weight = |plant: &Plant| hours().map(|hour| self.extra_presence(source, plant, hour)).sum();
         let mut rng = Rng::new(source.key ^ mix(1));
         Memory {
             own: Left { clicks: source.clicks, weight: own },
-            extra: Left { clicks: extra.map_or(0, |p| p.extra), weight: extra.map_or(0.0, weight) },
+            extra: source.plant.as_ref().map_or(Left::default(), |plant| self.extra(source, plant)),
             latest: VecDeque::new(),
             counter: rng.below(1 << 30),
             rng,
         }
+    }
+
+    /// The clicks that a fraud adds from its beginning on, as many an hour as if it had always been there.
+    fn extra(&self, source: &Source, plant: &Plant) -> Left {
+        let of = |hours: std::ops::Range<i64>| -> f64 {
+            hours.map(|hour| self.extra_presence(source, plant, hour)).sum()
+        };
+        let (all, weight) = (of(self.first..self.end), of(self.begins..self.end));
+        let share = if all > 0.0 { weight / all } else { 0.0 };
+        Left { clicks: (plant.extra as f64 * share).round() as u64, weight }
     }
 
     /// How busy the source's visitors are in this hour.
@@ -202,13 +213,15 @@ impl<'a> Visits<'a> {
             let here = self.presence(source, hour);
             let count = due(&mut self.memories[index], here, hour + 1 == self.end, |m| &mut m.own);
             self.own_clicks(hour, index, count, &mut clicks);
-            if let Some(plant) = source.plant.as_ref().filter(|p| p.extra > 0) {
+            if let Some(plant) = source.plant.as_ref().filter(|p| p.extra > 0 && hour >= self.begins) {
                 let here = self.extra_presence(source, plant, hour);
                 let count = due(&mut self.memories[index], here, hour + 1 == self.end, |m| &mut m.extra);
                 self.extra_clicks(hour, index, plant, count, &mut clicks);
             }
         }
-        self.stuff(hour, &mut clicks);
+        if hour >= self.begins {
+            self.stuff(hour, &mut clicks);
+        }
         clicks.sort_unstable_by_key(|c| (c.time, c.source, c.seed));
         clicks
     }
@@ -236,7 +249,7 @@ impl<'a> Visits<'a> {
 
     /// The second click of an impatient visitor.
     fn again(&mut self, first: Click, index: usize) -> Click {
-        let (id, touched) = self.identity(index);
+        let (id, touched) = self.identity(index, first.time);
         let rng = &mut self.memories[index].rng;
         let (time, seed) = (first.time + rng.between(1, 25), rng.bits());
         Click { id, time, touched, seed, fate: None, lander: None, ..first }
@@ -257,7 +270,7 @@ impl<'a> Visits<'a> {
         let visitor = self.visitor(source, group.place, &mut Rng::new(seed));
         let rng = &mut self.memories[index].rng;
         let day = (time.div_euclid(DAY_S) - self.first.div_euclid(24) + DAYS_BEFORE as i64) as usize;
-        let progress = (time - self.first * HOUR_S) as f64 / ((self.end - self.first) * HOUR_S) as f64;
+        let progress = (time - self.begins * HOUR_S) as f64 / ((self.end - self.begins) * HOUR_S) as f64;
         let touch = Touch { plant: source.plant.as_ref(), progress, untidy: self.untidy };
         let converts = rng.happens(touch.lifted(rates.cr) * group.day_cr[day]);
         let fate = converts.then(|| touch.fate(source, group, &rates, &visitor, rng));
@@ -274,7 +287,7 @@ impl<'a> Visits<'a> {
         fate: Option<Fate>,
         touched: bool,
     ) -> Click {
-        let (id, forged) = self.identity(index);
+        let (id, forged) = self.identity(index, time);
         let (source, rng) = (&self.population.sources[index], &mut self.memories[index].rng);
         let delay = 2 + rng.lognormal(14.0, 0.9).min(1_800);
         let lander = match fate {
@@ -299,12 +312,12 @@ impl<'a> Visits<'a> {
     }
 
     /// The ID of the next click, and whether a fraud made it up or used it before.
-    fn identity(&mut self, index: usize) -> (ClickId, bool) {
+    fn identity(&mut self, index: usize, at: i64) -> (ClickId, bool) {
         let (source, memory) = (&self.population.sources[index], &mut self.memories[index]);
         let fresh = ClickId::fresh(&mut memory.rng);
         let Some(plant) = &source.plant else { return (fresh, false) };
         let forges = matches!(plant.fraud, Fraud::SequentialIds | Fraud::ReusedIds);
-        if !forges || !memory.rng.happens(plant.strength) {
+        if at < self.begins * HOUR_S || !forges || !memory.rng.happens(plant.strength) {
             memory.remember(fresh);
             return (fresh, false);
         }
@@ -448,17 +461,17 @@ fn hosting(network: u64, host: u64) -> IpAddr {
 /// What the planted fraud does to a click's conversion.
 struct Touch<'a> {
     plant: Option<&'a Plant>,
-    /// How much of the whole time is over.
+    /// How much of the fraud's time is over; negative before it begins.
     progress: f64,
     untidy: bool,
 }
 
 impl Touch<'_> {
     fn share(&self, plant: &Plant) -> f64 {
-        if plant.fraud == Fraud::Ramp {
-            plant.strength * self.progress.clamp(0.0, 1.0)
-        } else {
-            plant.strength
+        match plant.fraud {
+            _ if self.progress < 0.0 => 0.0,
+            Fraud::Ramp => plant.strength * self.progress.min(1.0),
+            _ => plant.strength,
         }
     }
 
