@@ -551,8 +551,8 @@ mod tests {
     /// Sources of two countries, six tenths of whose clicks come from six networks: with all clicks of these.
     fn ring(sources: &mut Vec<Footprint>, of: &[(u64, u64)], networks: u64) {
         let mix: Mix = (0..8).map(|model| (model, 90)).collect();
-        for (country, clicks) in of {
-            let mut draws = Draws::new(*clicks);
+        for (number, (country, clicks)) in (100..).zip(of) {
+            let mut draws = Draws::new(number);
             let mut footprint = honest(&mut draws, *country, 5_000.0, clicks * 2 / 5);
             footprint.crowds = (0..networks).map(|network| (network, clicks * 3 / 5 / networks)).collect();
             sources.push(Footprint { clicks: *clicks, located: *clicks, agents: mix.clone(), ..footprint });

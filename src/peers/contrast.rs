@@ -147,8 +147,8 @@ impl Work<'_> {
     fn usual(&self, estimates: &Estimates) -> BTreeMap<u32, Middle> {
         let mut offers: BTreeMap<u32, (BTreeSet<u32>, Vec<f64>)> = BTreeMap::new();
         for (at, offer) in self.places.offers.iter().enumerate() {
-            let Some(Ok(e)) = estimates.of(at) else { continue };
-            let (accounts, values) = offers.entry(*offer).or_default();
+            let (Some(offer), Some(Ok(e))) = (*offer, estimates.of(at)) else { continue };
+            let (accounts, values) = offers.entry(offer).or_default();
             accounts.insert(self.places.accounts[at]);
             values.push(e.value());
         }

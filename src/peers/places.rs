@@ -70,8 +70,8 @@ pub struct Places {
     /// By stratum: how much it says of its peers; all of one account together count as the root of their number.
     pub votes: Vec<f64>,
     pub trusted: Vec<bool>,
-    /// By stratum: a number for its offer, whatever the format.
-    pub offers: Vec<u32>,
+    /// By stratum: a number for its offer, whatever the format; `None` where nobody says what was promoted.
+    pub offers: Vec<Option<u32>>,
     /// The levels by depth in the tree.
     levels: Vec<Level>,
 }
@@ -93,7 +93,7 @@ impl Places {
             votes: accounts.iter().map(|account| 1.0 / sizes[account].sqrt()).collect(),
             accounts,
             trusted: strata.iter().map(|s| is_trusted(measures, s, trusted)).collect(),
-            offers: numbered(strata.iter().map(|s| text(s, Col::Offer))),
+            offers: offers(strata),
             levels: (0..=levels.len()).map(|depth| Level::of(&levels[..depth])).collect(),
         }
     }
@@ -125,6 +125,12 @@ fn path<'s>(stratum: &'s Stratum, levels: &[Col]) -> Vec<Vec<Option<&'s str>>> {
 /// A number for the owner of each stratum.
 fn accounts(strata: &[Stratum]) -> Vec<u32> {
     numbered(strata.iter().map(|s| text(s, Col::Account).ok_or(s.group)))
+}
+
+/// A number for the offer of each stratum.
+fn offers(strata: &[Stratum]) -> Vec<Option<u32>> {
+    let numbers = numbered(strata.iter().map(|s| text(s, Col::Offer)));
+    strata.iter().zip(numbers).map(|(s, number)| text(s, Col::Offer).map(|_| number)).collect()
 }
 
 /// Numbers for what is equal, in the order in which it comes.

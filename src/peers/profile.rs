@@ -299,7 +299,7 @@ impl Judge<'_> {
     fn usual(&self, contrast: usize, strata: &[usize]) -> Option<(&'static str, Middle)> {
         let found = &self.contrasts[contrast];
         let (TooFew::Peers, at) = self.lack(contrast, strata)? else { return None };
-        Some((found.signal.name, found.usual(self.places.offers[at])?))
+        Some((found.signal.name, found.usual(self.places.offers[at]?)?))
     }
 
     /// How many looks were taken before this one: signals of its family, families, strata.

@@ -154,7 +154,7 @@ mod tests {
         let absent = |absence| Why::Absent { signal, absence };
         let never = absent(Absence::Preset("the tracker drops them"));
         let mut answers = Answers::of([&decides, &other].into());
-        answers.take(0, unknown(&decides, &[never.clone()]));
+        answers.take(0, unknown(&decides, std::slice::from_ref(&never)));
         assert_eq!((answers.decided(), answers.not_possible(), answers.unknown().len()), (true, 1, 0));
         assert_eq!(answers.of_rule("aaa"), Some(Expect::Unknown));
         for why in
