@@ -119,9 +119,9 @@ impl Store {
             Err(e) => return Err(Error::reading(&path, e)),
         };
         serde_json::from_str(&text).map_err(|e| {
-            Error::input(format!("{} is no manifest of a store", path.display()))
-                .because(e)
-                .help("restore it from a backup, or move it away and name the exports again: nights and pins stay")
+            Error::input(format!("{} is no manifest of a store", path.display())).because(e).help(
+                "restore it from a backup, or move it away and name the exports again: nights and pins stay",
+            )
         })
     }
 
