@@ -426,7 +426,7 @@ pub enum ExplainCommand {
     /// One page about one source: verdict, evidence, peers, what would change it, conversions to look at
     Source(Box<ExplainSourceArgs>),
     /// One page about one rule: what it looks at, why, innocent causes, tests, and how often it fired
-    Rule(ExplainRuleArgs),
+    Rule(Box<ExplainRuleArgs>),
     /// One page about a fault that `rules check` and `rules test` find: cause, a wrong rule, the right one
     Code {
         /// The code, such as R012, or its name, such as not-stable

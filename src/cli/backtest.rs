@@ -125,8 +125,11 @@ fn without_questions(args: &AuditArgs) -> Option<AuditArgs> {
 /// A flag, and whether it is said.
 type Said = fn(&AuditArgs) -> bool;
 
+/// Takes back what a flag says.
+type Forget = fn(&mut AuditArgs);
+
 /// Flags that ask what other rules or limits would do: the walk with them is told beside the walk without.
-const QUESTIONS: &[(&str, Said, fn(&mut AuditArgs))] = &[
+const QUESTIONS: &[(&str, Said, Forget)] = &[
     ("rules", |a| !a.rules.is_empty(), |a| a.rules.clear()),
     ("add-rules", |a| !a.add_rules.is_empty(), |a| a.add_rules.clear()),
     ("pack", |a| !a.packs.is_empty(), |a| a.packs.clear()),

@@ -24,7 +24,7 @@ use std::path::Path;
 pub fn run(args: ExplainArgs) -> Result<Exit> {
     match args.command {
         ExplainCommand::Source(args) => source(*args),
-        ExplainCommand::Rule(args) => rule(args),
+        ExplainCommand::Rule(args) => rule(*args),
         ExplainCommand::Code { name } => code(&name),
     }
 }
@@ -77,7 +77,7 @@ fn fired(folder: &Folder, id: &str) -> Result<Option<RuleNights>> {
             record.lines.iter().filter(|line| line.findings.iter().any(|f| f.rule == id)).count() as u64;
         let groups = record.lines.len() as u64;
         found.grain = record.head.grain;
-        found.fired.extend((fires > 0).then(|| RuleNight { night: record.head.night, groups, fires }));
+        found.fired.extend((fires > 0).then_some(RuleNight { night: record.head.night, groups, fires }));
     }
     Ok(Some(found).filter(|found| found.nights > 0))
 }

@@ -38,6 +38,9 @@ pub struct Planted {
     pub line: usize,
 }
 
+/// Labels by traffic source and source, with their places.
+type Known = BTreeMap<(Option<String>, String), (Planted, Range<usize>)>;
+
 /// The labels of a table such as `planted.csv`: `source` and `kind`, and where they are known `traffic_source`,
 /// `strength`, `conversions`, `touched_payout` and `since`. A source that is labelled several times with one kind counts
 /// once, with the strongest label; one of a kind in [`HONEST`] is no label.
@@ -109,7 +112,7 @@ impl Table<'_> {
             .delimiter(separator(first.as_bytes()))
             .from_reader(text.as_bytes());
         let mut columns = None;
-        let mut by_source: BTreeMap<(Option<String>, String), (Planted, Range<usize>)> = BTreeMap::new();
+        let mut by_source = Known::new();
         for record in reader.records() {
             let record = match record {
                 Ok(record) => record,
@@ -220,12 +223,7 @@ impl Table<'_> {
     }
 
     /// Keeps a label, beside or in place of an earlier one of the same source.
-    fn add(
-        &mut self,
-        label: Planted,
-        span: Range<usize>,
-        by_source: &mut BTreeMap<(Option<String>, String), (Planted, Range<usize>)>,
-    ) {
+    fn add(&mut self, label: Planted, span: Range<usize>, by_source: &mut Known) {
         let key = (label.traffic_source.clone(), label.source.clone());
         let Some((known, _)) = by_source.get(&key) else {
             by_source.insert(key, (label, span));

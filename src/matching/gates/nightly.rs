@@ -67,8 +67,7 @@ pub fn stray(input: &Input) -> Option<String> {
     let of = |what, days: &BTreeMap<i32, u64>, by: Col, least| {
         let exports: Vec<Export> = kept().filter_map(|k| Export::of(k, by, input.zone)).collect();
         let (day, rows, before) = alone(days, &exports, least)?;
-        let last =
-            kept().filter(|k| k.span(by).is_some_and(|s| input.zone.day_and_hour(s.1).0 == day)).last();
+        let last = kept().rfind(|k| k.span(by).is_some_and(|s| input.zone.day_and_hour(s.1).0 == day));
         let place = last.map_or(String::new(), |k| format!(" ({})", Text::new(k.path.as_str()).term(120)));
         let rows = if rows == 1 { format!("1 {what} lies") } else { format!("{rows} {what}s lie") };
         Some(format!(
