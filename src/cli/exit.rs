@@ -24,10 +24,7 @@ pub const EXITS: &[(Exit, &str)] = &[
         "completed; verdicts at or above --fail-on, or differences at or above --fail-on-difference",
     ),
     (Exit::Usage, "wrong usage, configuration or rules; nothing read, nothing written"),
-    (
-        Exit::Refused,
-        "input refused: unreadable, malformed or not to be judged; or no answer from an engine; no list is written",
-    ),
+    (Exit::Refused, "input refused or not to be judged, or no answer from an engine; no list is written"),
     (Exit::Braked, "safety brake: a list was left as it was; other outputs are written"),
     (Exit::OutputFailed, "an output failed; earlier outputs are untouched"),
     (Exit::Locked, "another run is changing the same store or lists; nothing was changed"),

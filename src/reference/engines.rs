@@ -16,7 +16,8 @@ which click a conversion belongs to, orphans, retries, replays, signals, peers, 
 alone, to say which clicks are needed here.
 2. `clickaudit audit --as-of 2026-03-16 --print-sql DIALECT > measures.sql` prints one query. Run it, and write its whole result to a Parquet file, or \
 to a folder of such. `--print-sql spark=FOLDER`, `databricks=FOLDER` and `duckdb=FILE` print a script that writes the result itself: \
-`spark-sql -f measures.sql`. For Spark and Databricks a first statement sets the session's zone to UTC: run both in one session.
+`spark-sql -f measures.sql`. For Spark and Databricks a first statement sets the session's zone to UTC: run both in one session. Sail does not know that statement, and is in UTC \
+unless it was told otherwise: leave it out there.
 3. `clickaudit audit --measures FILE` goes on from there, with the same project file and flags. Conversions that are not at the engine are named \
 with `--conversions FILE`, both times or only the second time.
 
