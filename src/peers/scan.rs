@@ -78,7 +78,7 @@ const VOTE: u64 = 200;
 /// Votes are kept in whole parts of this, so that their sum does not depend on the order.
 const PARTS: u64 = 1 << 20;
 
-/// The histogram of all peers, each with an equal vote.
+/// The histogram of all peers, each with its events or 200 of them: nobody rules the pool.
 #[derive(Clone, Debug, Default)]
 pub struct Pool(Vec<u64>);
 

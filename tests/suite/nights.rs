@@ -625,7 +625,7 @@ fn a_walk_looks_at_the_days_that_a_nightly_run_looks_at() {
         (&short["all"]["clicks"], &short["all"]["spend"]),
         (&Value::from(6_400), &Value::from("64.00"))
     );
-    folder.run(&format!("backtest {exports} --window soon")).exits(2).says(&["`soon` is no window"]);
+    folder.run(&format!("backtest {exports} --window 36h")).exits(2).says(&["`36h` is no window"]);
 }
 
 #[test]
