@@ -74,7 +74,7 @@ fn the_page_of_an_undecided_source() {
             "pushly/61877",
             "UNDECIDED Nobody can tell yet",
             "These rules have to be answered before it can be called clean:",
-            "conversions-too-fast: 26 more conversions with a CTIT (4 now, 30 needed for ctit_short_share).",
+            "conversions-too-fast: 26 more conversions with a CTIT (4 now, 30 needed for ctit_short_share);",
             "Conversions to look at: the newest",
         ],
     );
