@@ -349,7 +349,8 @@ fn a_majority_of_frauds_does_not_make_the_honest_look_wrong() {
         let sources = report["sources"].as_array().expect("a list").iter().filter(is_fast);
         sources.map(|s| s["verdict"].as_str().unwrap_or_default().to_owned()).collect()
     };
-    assert!(verdicts(true).iter().all(|v| v == "block" || v == "hold"), "{:?}", verdicts(true));
+    // What most sources of an offer do may be how it works: nobody is accused of it, and nobody is cleared.
+    assert!(verdicts(true).iter().all(|v| v != "clean"), "{:?}", verdicts(true));
     assert!(verdicts(false).iter().all(|v| v != "block"), "{:?}", verdicts(false));
 }
 
