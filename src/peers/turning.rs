@@ -17,8 +17,8 @@ const LARGE: f64 = 1.5;
 /// More looks than any group has: signals of a family times families times strata.
 const MOST_LOOKS: u32 = 5_000;
 
-/// What two ways to the same ln p differ by at most.
-const ROUNDING: f64 = 1e-9;
+/// What two ways to the same ln p differ by at most: a value that is turned round must not change its rank.
+const ROUNDING: f64 = 1e-6;
 
 /// The widest spread of honest sources that is looked for, on the logit scale.
 const WIDEST: f64 = 8.0;
@@ -30,8 +30,6 @@ pub struct Turning<'r> {
     null: Null,
     /// The looks that were taken before this one.
     looks: f64,
-    /// ln p of the group with them, which stands among those of all.
-    own: f64,
     /// ln p of all groups, the least first.
     ranked: &'r [f64],
 }
@@ -54,9 +52,8 @@ impl<'r> Turning<'r> {
             return None;
         }
         let null = null(x, from.n, usual.ln(), found.z);
-        let ln_p = shown(signal, found.sides)?;
-        let looks = looks(ln_p, found.q, ranked)?;
-        Some(Turning { signal, found: found.clone(), null, looks, own: ln_p + looks.ln(), ranked })
+        let looks = looks(shown(signal, found.sides)?, found.q, ranked)?;
+        Some(Turning { signal, found: found.clone(), null, looks, ranked })
     }
 
     /// How the signal would stand with this value.
@@ -77,7 +74,7 @@ impl<'r> Turning<'r> {
             z: tails.z,
             direction: side,
             sides,
-            q: q_at(p + self.looks.ln(), self.own, self.ranked),
+            q: q_at(p + self.looks.ln(), self.ranked),
             large: if side == Direction::High { limit >= LARGE } else { limit <= 1.0 / LARGE },
             decibans: decibans(p),
             ..self.found.clone()
@@ -102,19 +99,15 @@ fn looks(ln_p: f64, q: f64, ranked: &[f64]) -> Option<f64> {
     if q <= 0.0 || q >= 1.0 {
         return None;
     }
-    let fits = |looks: &f64| {
-        let own = ln_p + looks.ln();
-        (q_at(own, own, ranked) / q - 1.0).abs() < 1e-6
-    };
+    let fits = |looks: &f64| (q_at(ln_p + looks.ln(), ranked) / q - 1.0).abs() < 1e-6;
     (1..=MOST_LOOKS).map(f64::from).find(fits)
 }
 
-/// The q-value that a group would have with this p in place of its own among all (Benjamini and Hochberg).
-fn q_at(ln_p: f64, own: f64, ranked: &[f64]) -> f64 {
+/// The q-value that a group with this p would have among all (Benjamini and Hochberg).
+fn q_at(ln_p: f64, ranked: &[f64]) -> f64 {
     let ln_p = ln_p.min(0.0);
-    let before = |p: &f64| *p < ln_p - ROUNDING;
-    let others = ranked.partition_point(before).saturating_sub(usize::from(before(&own)));
-    (ln_p.exp() * ranked.len().max(1) as f64 / (others as f64 + 1.0)).min(1.0)
+    let rank = ranked.partition_point(|p| *p <= ln_p + ROUNDING) as f64 + 1.0;
+    (ln_p.exp() * ranked.len().max(1) as f64 / rank).min(1.0)
 }
 
 /// ln p of the side that accuses, or of the less likely one where either may, or none does.
