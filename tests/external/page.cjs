@@ -86,7 +86,7 @@ async function open(browser, file, options = {}) {
 
 const column = (page, name) => page.evaluate(name => {
   const table = document.getElementById('table');
-  const at = [...table.tHead.rows[0].cells].findIndex(cell => cell.textContent === name);
+  const at = [...table.tHead.rows[0].cells].findIndex(cell => (cell.querySelector('.label') ?? cell).textContent === name);
   return [...table.tBodies[0].rows].filter(row => !row.hidden).map(row => row.cells[at].firstChild?.textContent ?? '');
 }, name);
 
