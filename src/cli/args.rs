@@ -341,8 +341,8 @@ pub struct AuditArgs {
     /// follows it [default: 4GB]
     #[arg(long, value_name = "SIZE")]
     pub memory_limit: Option<String>,
-    /// How many sources, or other groups, are judged: of more, those with the most clicks [default: as many as three quarters of
-    /// --memory-limit hold at 20 KB each, 150000 of 4GB]
+    /// How many sources, or other groups, are judged: of more, those with the most clicks [default: one for each
+    /// 36 KB of --memory-limit, 111111 of 4GB]
     #[arg(long, value_name = "N")]
     pub most_groups: Option<usize>,
     /// Say nothing but errors

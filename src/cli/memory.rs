@@ -8,8 +8,9 @@ pub const DEFAULT: &str = "4GB";
 /// Below this the limit would say nothing: what a run needs beside its clicks is more.
 const LEAST: u64 = 64_000_000;
 
-/// What a group takes in a whole audit, with its conversions, comparisons and findings (docs/performance.md).
-const OF_A_GROUP: u64 = 20_000;
+/// What a group may take in a whole audit: some 20 KB with comparisons and findings, and as much again for rows and
+/// conversions of groups that have hardly any others (`bench/extremes.py`).
+const OF_A_GROUP: u64 = 36_000;
 
 /// Names of units, the longer ones first, and their bytes.
 const UNITS: [(&str, u64); 8] = [
@@ -43,9 +44,9 @@ pub fn bytes(text: &str) -> Result<u64> {
     Ok(bytes)
 }
 
-/// The groups that a run may judge: they have three quarters of its memory, and the rows the last.
+/// The groups that a run may judge.
 pub fn groups(limit: u64) -> usize {
-    usize::try_from(limit / 4 * 3 / OF_A_GROUP).unwrap_or(usize::MAX)
+    usize::try_from(limit / OF_A_GROUP).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -53,8 +54,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn groups_have_three_quarters() {
-        assert_eq!((groups(4_000_000_000), groups(64_000_000)), (150_000, 2_400));
+    fn groups_follow_the_memory() {
+        assert_eq!((groups(4_000_000_000), groups(64_000_000)), (111_111, 1_777));
     }
 
     #[test]
