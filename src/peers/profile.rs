@@ -336,7 +336,7 @@ fn shown_ln_p(signal: &Signal, versus: &Versus) -> f64 {
 }
 
 /// The q-value that a group with this p would have among all, ranked from the least on (Benjamini and Hochberg).
-fn q_at(ln_p: f64, ranked: &[f64]) -> f64 {
+pub(super) fn q_at(ln_p: f64, ranked: &[f64]) -> f64 {
     let m = ranked.len().max(1) as f64;
     let rank = ranked.partition_point(|p| *p <= ln_p) as f64 + 1.0;
     (ln_p.exp() * m / rank).min(1.0)

@@ -482,7 +482,11 @@ fn sources_with_times(at_one_second: u64) -> GrainMeasures {
         let times: Vec<(i64, u64)> = times.chunk_by(|a, b| a == b).map(|t| (t[0], t.len() as u64)).collect();
         Arc::new(Totals::counted(&[(M::CtitCount, 200), (M::Conversions, 200)], &[(M::Ctit, &times)]))
     };
-    let totals: Vec<Arc<Totals>> = (0..60).map(&mut totals).collect();
+    of_one_offer((0..60).map(&mut totals).collect())
+}
+
+/// Sources of one offer with these counts.
+pub(super) fn of_one_offer(totals: Vec<Arc<Totals>>) -> GrainMeasures {
     let group = |(at, totals): (usize, &Arc<Totals>)| Group {
         key: vec![None, Some(format!("{at:02}"))],
         totals: totals.clone(),

@@ -6,7 +6,7 @@
 //! of one peer group: a group of several offers, a scan for peaks, a test of a group by itself.
 
 use super::combine::decibans;
-use super::profile::direction;
+use super::profile::{self, direction};
 use super::rate::{Null, tails};
 use super::standing::{Direction, Sides, Standing, TooFew, Versus};
 use crate::signals::{Against, CONFIDENCE, Estimate, Interval, Signal, Suspicious};
@@ -18,7 +18,7 @@ const LARGE: f64 = 1.5;
 const MOST_LOOKS: u32 = 5_000;
 
 /// What two ways to the same ln p differ by at most: a value that is turned round must not change its rank.
-const ROUNDING: f64 = 1e-6;
+const ROUNDING: f64 = 1e-7;
 
 /// The widest spread of honest sources that is looked for, on the logit scale.
 const WIDEST: f64 = 8.0;
@@ -103,11 +103,9 @@ fn looks(ln_p: f64, q: f64, ranked: &[f64]) -> Option<f64> {
     (1..=MOST_LOOKS).map(f64::from).find(fits)
 }
 
-/// The q-value that a group with this p would have among all (Benjamini and Hochberg).
+/// The q-value with this ln p. What is turned round keeps its rank beside those that were ranked with it.
 fn q_at(ln_p: f64, ranked: &[f64]) -> f64 {
-    let ln_p = ln_p.min(0.0);
-    let rank = ranked.partition_point(|p| *p <= ln_p + ROUNDING) as f64 + 1.0;
-    (ln_p.exp() * ranked.len().max(1) as f64 / rank).min(1.0)
+    profile::q_at((ln_p + ROUNDING).min(0.0), ranked)
 }
 
 /// ln p of the side that accuses, or of the less likely one where either may, or none does.
@@ -131,9 +129,9 @@ fn odds(share: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::column::Grain;
-    use crate::measures::{GrainMeasures, Group, M, PEER_COLUMNS, Stratum, Totals};
+    use crate::measures::{GrainMeasures, M, Totals};
     use crate::peers::anomaly::Draws;
+    use crate::peers::tests::of_one_offer;
     use crate::peers::{Profile, Settings, profiles};
     use crate::signals::{self, Context};
     use std::sync::Arc;
@@ -153,24 +151,7 @@ mod tests {
             let counts: [(M, i64); 2] = [(signal.measures[0], fast), (signal.measures[1], N)];
             Arc::new(Totals::counted(&counts, &[]))
         };
-        let totals: Vec<Arc<Totals>> = (0..60).map(&mut totals).collect();
-        let group = |(at, totals): (usize, &Arc<Totals>)| Group {
-            key: vec![None, Some(format!("{at:02}"))],
-            totals: totals.clone(),
-        };
-        let stratum = |(at, totals): (usize, &Arc<Totals>)| Stratum {
-            group: at,
-            key: vec![None, None, Some("offer".to_owned())],
-            mostly: vec![None; PEER_COLUMNS.len()],
-            totals: totals.clone(),
-        };
-        GrainMeasures {
-            grain: Grain::source(),
-            groups: totals.iter().enumerate().map(group).collect(),
-            strata: totals.iter().enumerate().map(stratum).collect(),
-            beyond: None,
-            network_clicks: Default::default(),
-        }
+        of_one_offer((0..60).map(&mut totals).collect())
     }
 
     /// What is found of all sources if the first has `x` fast conversions, and ln p of all, the least first.
