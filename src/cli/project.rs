@@ -221,6 +221,17 @@ impl Project {
     }
 
     fn fill(&mut self, args: &mut AuditArgs) {
+        self.fill_inputs(args);
+        self.fill_engine(args);
+        self.fill_rules(args);
+        self.fill_reading(args);
+        self.fill_outputs(args);
+        self.fill_judging(args);
+        self.fill_run(args);
+    }
+
+    /// Exports, and what is known beside them.
+    fn fill_inputs(&mut self, args: &mut AuditArgs) {
         let inputs =
             [&args.pair, &args.clicks, &args.conversions, &args.postbacks, &args.combined, &args.report];
         if inputs.iter().all(|i| i.is_empty()) {
@@ -230,14 +241,6 @@ impl Project {
             args.combined = std::mem::take(&mut self.combined);
             args.report = std::mem::take(&mut self.report);
         }
-        open(&mut args.elsewhere.measures, &mut self.measures);
-        open(&mut args.elsewhere.engine, &mut self.engine);
-        open(&mut args.elsewhere.engine_url, &mut self.engine_url);
-        open(&mut args.elsewhere.engine_secret, &mut self.engine_secret);
-        open(&mut args.elsewhere.engine_ca, &mut self.engine_ca);
-        open(&mut args.elsewhere.engine_timeout, &mut self.engine_timeout);
-        open(&mut args.elsewhere.save_measures, &mut self.save_measures);
-        args.elsewhere.portable |= self.portable;
         lists(&mut args.costs, &mut self.costs);
         lists(&mut args.outbound.sent, &mut self.sent);
         open(&mut args.outbound.sent_map, &mut self.sent_map);
@@ -248,9 +251,24 @@ impl Project {
         open(&mut args.asn_db, &mut self.asn_db);
         lists(&mut args.ip_list, &mut self.ip_list);
         lists(&mut args.crawlers, &mut self.crawlers);
+    }
+
+    /// Clicks that are counted elsewhere.
+    fn fill_engine(&mut self, args: &mut AuditArgs) {
+        open(&mut args.elsewhere.measures, &mut self.measures);
+        open(&mut args.elsewhere.engine, &mut self.engine);
+        open(&mut args.elsewhere.engine_url, &mut self.engine_url);
+        open(&mut args.elsewhere.engine_secret, &mut self.engine_secret);
+        open(&mut args.elsewhere.engine_ca, &mut self.engine_ca);
+        open(&mut args.elsewhere.engine_timeout, &mut self.engine_timeout);
+        open(&mut args.elsewhere.save_measures, &mut self.save_measures);
+        args.elsewhere.portable |= self.portable;
+    }
+
+    /// Rules, and what changes them.
+    fn fill_rules(&mut self, args: &mut AuditArgs) {
         lists(&mut args.rules, &mut self.rules);
         lists(&mut args.add_rules, &mut self.add_rules);
-        lists(&mut args.output, &mut self.output);
         args.protect.append(&mut self.protect);
         if args.packs.is_empty() {
             args.packs = self.packs.iter().map(|pack| pack.value.clone()).collect();
@@ -260,6 +278,10 @@ impl Project {
         args.disable.append(&mut self.disable);
         args.observe |= self.observe;
         args.suppressions.append(&mut self.suppression_files);
+    }
+
+    /// How exports are read.
+    fn fill_reading(&mut self, args: &mut AuditArgs) {
         open(&mut args.by, &mut self.by);
         open(&mut args.map, &mut self.map);
         open(&mut args.pii, &mut self.pii);
@@ -267,6 +289,11 @@ impl Project {
         lists(&mut args.preset, &mut self.preset.take().map(|n| n.list()).unwrap_or_default());
         open(&mut args.postback_tracker, &mut self.postback_tracker);
         lists(&mut args.time_zone, &mut self.time_zone.take().map(|n| n.list()).unwrap_or_default());
+    }
+
+    /// Outputs, and the limits of lists.
+    fn fill_outputs(&mut self, args: &mut AuditArgs) {
+        lists(&mut args.output, &mut self.output);
         open(&mut args.rejects, &mut self.rejects);
         open(&mut args.manifest, &mut self.manifest);
         open(&mut args.previous, &mut self.previous);
@@ -278,6 +305,10 @@ impl Project {
         open(&mut args.widest_ipv6, &mut self.widest_ipv6);
         open(&mut args.max_click_share, &mut self.max_click_share);
         open(&mut args.max_spend_share, &mut self.max_spend_share);
+    }
+
+    /// How groups are compared and judged.
+    fn fill_judging(&mut self, args: &mut AuditArgs) {
         open(&mut args.target_roi, &mut self.target_roi);
         open(&mut args.perspective, &mut self.perspective);
         open(&mut args.currency, &mut self.currency);
@@ -288,6 +319,10 @@ impl Project {
         lists(&mut args.without, &mut self.without);
         open(&mut args.maturity, &mut self.maturity);
         open(&mut args.tz, &mut self.tz);
+    }
+
+    /// The store, and the run itself.
+    fn fill_run(&mut self, args: &mut AuditArgs) {
         open(&mut args.as_of, &mut self.as_of);
         open(&mut args.max_age, &mut self.max_age);
         open(&mut args.store, &mut self.store);
